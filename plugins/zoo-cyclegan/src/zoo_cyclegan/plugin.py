@@ -1,0 +1,21 @@
+"""Entry module of the plugin: light, imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo_core.hookspecs import hookimpl
+from zoo_core.spec import MethodSpec
+
+
+@hookimpl
+def zoo_methods() -> Iterable[MethodSpec]:
+    """CycleGAN in both directions, or in one."""
+    return [
+        MethodSpec(
+            name="cyclegan",
+            target="zoo_cyclegan.method:CycleGAN",
+            summary="Two generators tied by cycle consistency, a PatchGAN for each domain",
+            paper="Zhu et al. 2017, arXiv:1703.10593",
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""StarGAN for zoo."""

@@ -1,0 +1,23 @@
+"""Entry module of the plugin: light, imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo_core.hookspecs import hookimpl
+from zoo_core.spec import MethodSpec
+
+
+@hookimpl
+def zoo_methods() -> Iterable[MethodSpec]:
+    """StarGAN over domains or attributes."""
+    return [
+        MethodSpec(
+            name="stargan",
+            target="zoo_stargan.method:StarGAN",
+            summary="One conditional generator for any number of domains or attributes",
+            paper="Choi et al. 2018, arXiv:1711.09020",
+            domains=(2, None),
+            conditions=("domains", "attributes"),
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""The core of zoo: contracts, plugin host, catalogue, loop, evaluation."""

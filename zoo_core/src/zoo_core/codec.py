@@ -1,0 +1,136 @@
+"""How a kind of signal is read, windowed, written and stored: one codec per kind, behind a hook.
+
+The core knows signals as tensors only. Everything that is particular to pictures or to speech
+(files, sizes, colours, sample rates, joins) is the codec's.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from zoo_core.signals import TensorSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from zoo_core.spec import TrainConfig
+
+
+@dataclass
+class Item:
+    """One input, decoded.
+
+    Attributes:
+        value: The decoded signal in the codec's own form.
+        name: File name or position, for messages and output names.
+        form: Form in which it came and in which the output goes back (``path``, ``pil``,
+            ``numpy``, ``tensor`` for images).
+        info: What is needed to give the output the input's size and form.
+    """
+
+    value: Any
+    name: str
+    form: str
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Window:
+    """A part of an item that goes through the nets at once; small items have just one.
+
+    Attributes:
+        signal: (C, *S) within the signal's range, every flexible axis a multiple of the stride.
+        place: Where it belongs, in the codec's own form.
+    """
+
+    signal: Tensor
+    place: Any
+
+
+class Store(Protocol):
+    """The signals of one source, decoded once and read at random."""
+
+    names: Sequence[str]
+    """File name (or index) of each signal."""
+    labels: Tensor | None
+    """(M, K) attribute labels, where the source has them."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Sequence[int], rng: torch.Generator | None = None) -> Tensor:
+        """(N, *S) the signals of the given indices within the signal's range.
+
+        With ``rng`` they are augmented at random (crop, flip, shift); without, they are the
+        deterministic version that evaluation and samples use.
+        """
+        ...
+
+
+class Codec(ABC):
+    """Reads, windows, joins, writes and stores one kind of signal.
+
+    Args:
+        spec: Form of the signals that the nets see.
+        preprocessing: What the weights were trained with, from the model's ``config.yaml``.
+    """
+
+    kind: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]]
+
+    def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
+        self.spec = spec
+        self.preprocessing = dict(preprocessing or {})
+
+    @abstractmethod
+    def read(self, path: Path) -> Item:
+        """Decodes a file; raises `zoo_core.errors.DataError` that names the file and the fault."""
+
+    @abstractmethod
+    def wrap(self, value: Any) -> list[Item]:
+        """Accepts a signal in memory (a batch gives several items).
+
+        Raises:
+            UsageError: If the value is of no accepted type, shape or range.
+        """
+
+    @abstractmethod
+    def windows(
+        self, item: Item, *, size: int | None = None, limit: int | None = None
+    ) -> Iterator[Window]:
+        """Cuts an item into windows for the nets.
+
+        Args:
+            item: The decoded input.
+            size: Working size asked for by the user; None keeps the input's own.
+            limit: Bound of one window's extent (pixels, frames); None for the default bound.
+        """
+
+    @abstractmethod
+    def join(self, item: Item, outputs: Iterable[tuple[Window, Tensor]]) -> Any:
+        """Puts translated windows together, in the form and size in which the item came."""
+
+    @abstractmethod
+    def write(self, value: Any, path: Path) -> None:
+        """Writes an output to a file, atomically."""
+
+    @abstractmethod
+    def open(
+        self, files: Sequence[Path], config: TrainConfig, *, cache: Path | None = None
+    ) -> Store:
+        """Decodes files once into a (memory-mapped) store for training and evaluation."""
+
+    @abstractmethod
+    def sheet(
+        self, rows: Sequence[tuple[str, Sequence[Tensor]]], columns: Sequence[str], path: Path
+    ) -> None:
+        """Writes labelled samples to look at: rows of signals (C, *S) with a title each."""
+
+    @classmethod
+    def preprocessing_for(cls, spec: TensorSpec, config: TrainConfig) -> dict[str, Any]:
+        """What ``config.yaml`` shall record of the preprocessing of a run."""
+        return {}

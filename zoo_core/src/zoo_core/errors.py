@@ -1,0 +1,65 @@
+"""Errors that a user can cause: each names what was asked, what is wrong, and what to do next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ZooError(Exception):
+    """A failure that the user can understand and mend.
+
+    Args:
+        problem: What is wrong, in one sentence without a final full stop.
+        asked: What was asked for, such as ``model "stargan-emojy"`` or a path.
+        hint: What to do next, a full sentence.
+    """
+
+    exit_code = 1
+
+    def __init__(self, problem: str, *, asked: str | None = None, hint: str | None = None) -> None:
+        self.problem, self.asked, self.hint = problem, asked, hint
+        head = f"{asked}: {problem}" if asked else problem
+        super().__init__(f"{head}. {hint}" if hint else f"{head}.")
+
+
+class UsageError(ZooError):
+    """The request itself is wrong: an unknown name, option, type or domain."""
+
+    exit_code = 2
+
+
+class DataError(ZooError):
+    """A file, folder or recording cannot be used."""
+
+
+class WeightsError(ZooError):
+    """Weights are missing, damaged, or do not fit the nets."""
+
+
+class PluginError(ZooError):
+    """A plugin is broken, misspelt or in conflict with another."""
+
+
+class TrainingError(ZooError):
+    """Training cannot start or go on."""
+
+
+def unknown(
+    kind: str, name: str, known: Iterable[str], *, next_step: str | None = None
+) -> UsageError:
+    """Builds the error for a name that is not among the known ones, with the nearest match.
+
+    Args:
+        kind: What the name should have been, such as ``model`` or ``domain``.
+        name: The name as given.
+        known: The names that would have been accepted.
+        next_step: A sentence that replaces the list of known names, where the list would be long.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    guess = f'Did you mean "{near[0]}"? ' if near else ""
+    rest = next_step or (f"Known: {', '.join(names)}." if names else f"There is no {kind} at all.")
+    return UsageError(
+        f"there is no {kind} of this name", asked=f'{kind} "{name}"', hint=guess + rest
+    )

@@ -1,0 +1,80 @@
+"""The whole plugin contract. Every hook is optional; each returns values and imports no torch.
+
+Targets are lazy strings ``"package.module:Name"``, resolved only when something is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from zoo_core.spec import Component, LossSpec, MethodSpec
+
+if TYPE_CHECKING:
+    from zoo_core.step import Progress
+
+hookspec = pluggy.HookspecMarker("zoo")
+hookimpl = pluggy.HookimplMarker("zoo")
+
+
+@hookspec
+def zoo_methods() -> Iterable[MethodSpec]:  # type: ignore[empty-body]
+    """Methods that the plugin brings. Called once, when anything asks for the catalogue."""
+
+
+@hookspec
+def zoo_models() -> Iterable[Path]:  # type: ignore[empty-body]
+    """Paths of registry files; embedded weights are named relative to the file."""
+
+
+@hookspec
+def zoo_losses() -> Iterable[LossSpec]:  # type: ignore[empty-body]
+    """Losses for ``zoo train ... --add``. Called when a run names one."""
+
+
+@hookspec
+def zoo_metrics() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Metrics for ``zoo evaluate --metrics``; targets are `zoo_core.evaluate.metrics.Metric`."""
+
+
+@hookspec
+def zoo_datasets() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Kinds of data source, named ``NAME:`` in front of a source; see `zoo_core.data.sources`."""
+
+
+@hookspec
+def zoo_importers() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Readers of foreign checkpoint layouts."""
+
+
+@hookspec
+def zoo_networks() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Nets and backbones that options may name."""
+
+
+@hookspec
+def zoo_signals() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Kinds of signal; targets are `zoo_core.codec.Codec` classes."""
+
+
+@hookspec
+def zoo_commands() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Commands for ``zoo``; targets are `click.Command` objects, imported when called."""
+
+
+@hookspec
+def zoo_run_started(directory: Path, config: Mapping[str, object]) -> None:
+    """A training run starts or resumes. ``config`` is what its ``config.yaml`` holds."""
+
+
+@hookspec
+def zoo_step_done(directory: Path, progress: Progress, values: Mapping[str, float]) -> None:
+    """A step of training that is logged has ended; ``values`` are its losses and rates."""
+
+
+@hookspec
+def zoo_run_finished(directory: Path, model: Path) -> None:
+    """A run has ended and written its model directory."""

@@ -1,0 +1,221 @@
+"""A method: its nets, its losses, its defaults. The loop knows nothing else of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from zoo_core.errors import UsageError, unknown
+from zoo_core.interfaces import Code, Decoder, Encoder, Generator, Loss
+from zoo_core.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.spec import Preset
+from zoo_core.step import Leg, Progress, Step
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+OptionsT = TypeVar("OptionsT", bound="DataclassInstance")
+Weight = float | Callable[[Progress], float]
+Schedule = Callable[[Progress], float]
+
+
+def constant(progress: Progress) -> float:
+    """The schedule that changes nothing: a multiplier of 1."""
+    return 1.0
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """An Adam-family optimiser and its schedule.
+
+    Attributes:
+        lr: Learning rate.
+        betas: Adam's moment decays.
+        weight_decay: L2 penalty.
+        schedule: Multiplier of the learning rate as a function of the progress.
+        name: ``adam`` or ``adamw``.
+    """
+
+    lr: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 0.0
+    schedule: Schedule = constant
+    name: Literal["adam", "adamw"] = "adam"
+
+
+@dataclass(frozen=True)
+class Term:
+    """A weighted loss: ``weight * loss(step)``, logged unweighted under ``name``."""
+
+    name: str
+    loss: Loss
+    weight: Weight = 1.0
+
+    def weight_at(self, progress: Progress) -> float:
+        """The weight at a point of the training."""
+        return self.weight(progress) if callable(self.weight) else self.weight
+
+
+@dataclass(frozen=True)
+class Player:
+    """Who moves: some nets, one optimiser, and the losses that they minimise.
+
+    Attributes:
+        name: Name, such as ``generator``; losses added by ``--add`` join the player so named.
+        nets: Names of the nets that it trains; no net has two players that share an optimiser.
+        terms: Its objective is their weighted sum.
+        optimiser: Its optimiser.
+        every: It moves in every so many-th step (StarGAN's generator: 5).
+        fresh: Whether it asks for a batch of its own rather than the step's (Fader).
+        clip: Largest gradient norm, where the method prescribes one; None leaves it to the run.
+    """
+
+    name: str
+    nets: tuple[str, ...]
+    terms: tuple[Term, ...]
+    optimiser: Optimiser = Optimiser()
+    every: int = 1
+    fresh: bool = False
+    clip: float | None = None
+
+    def moves(self, step: int) -> bool:
+        """Whether it moves in the step of this number, counted from 0."""
+        return (step + 1) % self.every == 0
+
+
+class Method(nn.Module, ABC, Generic[OptionsT]):
+    """A way to translate crossed with constraints that keep the output related to the input.
+
+    A subclass sets `Options` and `presets`, builds its nets, plans legs, and lists players. It
+    overrides `translate`, or, for a common space, `encode` and `decode` (and sets ``has_code``).
+
+    Args:
+        options: The method's own options.
+        domains: The domains or attributes.
+        signal: Form of the signals.
+
+    Attributes:
+        nets: The nets by name.
+        defence: What a translation (N, *S) goes through before it is translated back: noise or
+            quantisation against hidden information. None: nothing.
+    """
+
+    Options: ClassVar[type[Any]]
+    presets: ClassVar[Mapping[str, Preset]]
+    sampling: ClassVar[Literal["per-domain", "mixed"]] = "per-domain"
+    """How batches are drawn: a part per domain, or one part with all domains mixed."""
+    has_code: ClassVar[bool] = False
+    """Whether it translates through a common space by `encode` and `decode`."""
+    needs_source: ClassVar[bool] = False
+    """Whether a translation must know the input's own domain."""
+    provides: ClassVar[frozenset[str]] = frozenset({"translated", "restored", "identity"})
+    """What its steps answer; with a code also ``code`` and ``recoded``, with a prior ``sampled``."""
+
+    def __init__(self, options: OptionsT, domains: Domains, signal: TensorSpec) -> None:
+        super().__init__()
+        self.options = options
+        self.domains = domains
+        self.signal = signal
+        self.defence: Callable[[Step, Tensor], Tensor] | None = None
+        self.nets = nn.ModuleDict(dict(self.build()))
+
+    @abstractmethod
+    def build(self) -> Mapping[str, nn.Module]:
+        """Makes the nets, initialised as published, by name."""
+
+    @abstractmethod
+    def players(self) -> Sequence[Player]:
+        """The players in the order in which they move. Called once per run."""
+
+    @abstractmethod
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+        """What to translate in this batch. Reads conditions and draws from ``rng`` only."""
+
+    def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        """(N, *S) ``x`` (N, *S) translated from ``source`` to ``target``."""
+        return self.decode(self.encode(x, source), target)
+
+    def encode(self, x: Tensor, source: Condition) -> Code:
+        """The code of ``x`` (N, *S), whose own condition is ``source``."""
+        raise UsageError("this method has no code", asked=f"{type(self).__name__}.encode")
+
+    def decode(self, code: Code, target: Condition) -> Tensor:
+        """(N, *S) a code decoded into ``target``."""
+        raise UsageError("this method has no code", asked=f"{type(self).__name__}.decode")
+
+    def prior(self, step: Step, count: int) -> Code:
+        """A code drawn from the prior, for methods that sample (CoGAN)."""
+        raise UsageError("this method has no prior", asked=f"{type(self).__name__}.prior")
+
+    @property
+    def translating(self) -> tuple[str, ...]:
+        """Names of the nets that a translation needs: all generators, encoders and decoders."""
+        kinds = (Generator, Encoder, Decoder)
+        return tuple(name for name, net in self.nets.items() if isinstance(net, kinds))
+
+    def forward(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        """Same as `translate`."""
+        return self.translate(x, source, target)  # (N, *S)
+
+    def adopt(self, loss: Loss) -> tuple[Player, ...]:
+        """Takes in the nets that an added loss brings along, and returns their players.
+
+        Raises:
+            UsageError: If the loss asks for something that this method's steps do not answer.
+        """
+        missing = sorted(set(loss.requires) - self.provides)
+        if missing:
+            raise UsageError(
+                f"it needs {', '.join(missing)}, which the steps of {type(self).__name__} do not "
+                f"provide (they provide {', '.join(sorted(self.provides))})",
+                asked=f"loss {type(loss).__name__}",
+            )
+        players = []
+        for nets, player in loss.companions():
+            for name, net in nets.items():
+                self.nets[name] = net
+            players.append(player)
+        return tuple(players)
+
+
+def freeze(net: nn.Module) -> nn.Module:
+    """Freezes a net for good: no player trains it, gradients still pass through it."""
+    for parameter in net.parameters():
+        parameter.requires_grad_(False)
+        parameter.frozen = True  # type: ignore[attr-defined]
+    return net
+
+
+def make_options(cls: type[Any], values: Mapping[str, Any], *, asked: str) -> Any:
+    """Fills a frozen options dataclass from plain values, strictly.
+
+    Args:
+        cls: The dataclass.
+        values: From a file, a preset or ``--set``; strings are converted to the field's type.
+        asked: Who asks, for the error.
+
+    Raises:
+        UsageError: For an unknown key (with the near match) or a value of the wrong type.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+    for key in values:
+        if key not in fields:
+            raise unknown(f"option of {asked}", key, fields)
+    try:
+        return TypeAdapter(cls).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"{first['msg'].lower()}, got {first.get('input')!r}",
+            asked=f"option {where} of {asked}",
+            hint=f"Its type is {fields[where].type}." if where in fields else None,
+        ) from error

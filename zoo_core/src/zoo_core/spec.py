@@ -1,0 +1,119 @@
+"""Light descriptions that plugins hand to the core: importing this module imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from zoo_core.signals import TensorSpec
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """What a plugin registers for a method.
+
+    Attributes:
+        name: Unique name, such as ``cyclegan``.
+        target: Lazy target ``"package.module:Class"`` of the `zoo_core.method.Method`.
+        summary: One line for ``zoo list --methods``.
+        paper: Citation with arXiv number where there is one.
+        domains: Fewest and most domains; None for no upper bound.
+        conditions: Kinds of `zoo_core.signals.Domains` that it handles.
+        signal: Kind of signal that it translates.
+        presets: Names of its presets, the default one first.
+    """
+
+    name: str
+    target: str
+    summary: str
+    paper: str = ""
+    domains: tuple[int, int | None] = (2, 2)
+    conditions: tuple[str, ...] = ("domains",)
+    signal: str = "image"
+    presets: tuple[str, ...] = ("paper", "64px", "32px")
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """A loss that ``zoo train ... --add NAME:key=value`` can add to any method.
+
+    Attributes:
+        name: Unique name, such as ``embedding``.
+        target: Lazy target of a `zoo_core.interfaces.Loss` class; its constructor's keyword
+            arguments are the options.
+        summary: One line.
+        player: Name of the player whose objective it joins.
+    """
+
+    name: str
+    target: str
+    summary: str
+    player: str = "generator"
+
+
+@dataclass(frozen=True)
+class Component:
+    """Anything else that is found by name: a metric, data source, importer, network or signal kind.
+
+    Attributes:
+        name: Unique name within its kind.
+        target: Lazy target ``"package.module:Class"``.
+        summary: One line.
+    """
+
+    name: str
+    target: str
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a run trains; the loop's side of a preset. Counts are steps of the loop.
+
+    Attributes:
+        batch: Signals per domain and step, over all processes.
+        steps: Length of the run; None: ``epochs`` decides.
+        epochs: Passes over the largest domain, where ``steps`` is None.
+        load_size: Images are resized to it before cropping to the signal's size; None: no crop.
+        flip: Whether to mirror images at random.
+        crop_first: Centre crop of the source image before resizing (CelebA: 178).
+        shift: Largest random translation in pixels (edge-padded), for drawings that must not flip.
+        ema: Decay of the moving average of the translating nets; None for none.
+        clip: Largest gradient norm per player; None for no clipping.
+        precision: ``auto``, ``float32`` or ``bfloat16``.
+        sample_every: Steps between sample grids.
+        checkpoint_every: Steps between checkpoints.
+        log_every: Steps between log lines.
+        seed: Seed of everything random.
+    """
+
+    batch: int = 1
+    steps: int | None = None
+    epochs: int | None = None
+    load_size: int | None = None
+    flip: bool = False
+    crop_first: int | None = None
+    shift: int = 0
+    ema: float | None = None
+    clip: float | None = None
+    precision: str = "auto"
+    sample_every: int = 500
+    checkpoint_every: int = 500
+    log_every: int = 50
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named configuration of a method.
+
+    Attributes:
+        options: Values that differ from the defaults of the method's options dataclass.
+        signal: Form of the signals.
+        train: The loop's side.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    signal: TensorSpec = field(default_factory=TensorSpec)
+    train: TrainConfig = field(default_factory=TrainConfig)

@@ -1,0 +1,284 @@
+"""A step: the translations of one batch, each computed once, on demand, for all players."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from zoo_core.errors import UsageError, unknown
+from zoo_core.interfaces import Code
+from zoo_core.signals import Batch, Condition
+
+if TYPE_CHECKING:
+    from zoo_core.method import Method
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training is; schedules and weights are functions of it.
+
+    Attributes:
+        step: Steps already done.
+        steps: Steps in all.
+        steps_per_epoch: Steps in one pass over the largest domain.
+    """
+
+    step: int = 0
+    steps: int = 1
+    steps_per_epoch: int = 1
+
+    @property
+    def epoch(self) -> int:
+        """Current epoch, counted from 1."""
+        return self.step // self.steps_per_epoch + 1
+
+    @property
+    def fraction(self) -> float:
+        """Part of the training that is done, 0 to 1."""
+        return min(1.0, self.step / max(1, self.steps))
+
+
+@dataclass
+class Leg:
+    """One route of a step: the batch's signals of ``origin``, to be translated to ``target``.
+
+    A method plans legs; the step binds them. Every answer is computed once and kept until the
+    step ends.
+
+    Attributes:
+        origin: Key of the batch: a domain's name, or `zoo_core.signals.MIXED`.
+        target: Condition (N, K) of the output.
+        name: For logs and for losses that apply to some legs only, such as ``a->b``.
+    """
+
+    origin: str
+    target: Condition
+    name: str = ""
+    _step: Step | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.name = self.name or f"{self.origin}->{self.target.domain or 'mixed'}"
+
+    @property
+    def step(self) -> Step:
+        """The step that this leg belongs to."""
+        if self._step is None:
+            raise RuntimeError(f"leg {self.name} is not bound to a step")
+        return self._step
+
+    @property
+    def signal(self) -> Tensor:
+        """(N, *S) the real input."""
+        return self.step.batch.signals[self.origin]
+
+    @property
+    def source(self) -> Condition:
+        """(N, K) the input's own condition."""
+        return self.step.batch.conditions[self.origin]
+
+    @property
+    def translated(self) -> Tensor:
+        """(N, *S) the input translated to ``target``."""
+        return self.step.translate(self.signal, self.source, self.target)
+
+    @property
+    def restored(self) -> Tensor:
+        """(N, *S) the translation, translated back to ``source``."""
+        return self.step.translate(self.step.seen(self.translated), self.target, self.source)
+
+    @property
+    def native(self) -> Tensor:
+        """(N, *S) what `identity` should equal: a real signal of the target domain, or the input.
+
+        Where the whole leg has one target domain, it is the batch's real signal of that domain
+        (CycleGAN feeds the net for b a real b). In a mixed batch it is the input itself.
+        """
+        return self.step.batch.signals.get(self.target.domain or "", self.signal)
+
+    @property
+    def identity(self) -> Tensor:
+        """(N, *S) `native` translated into the domain that it already has."""
+        native = self.native
+        own = (
+            self.source
+            if native is self.signal
+            else self.step.batch.conditions[self.target.domain or ""]
+        )
+        return self.step.translate(native, own, own)
+
+    @property
+    def code(self) -> Code:
+        """The input in the common space."""
+        return self.step.encode(self.signal, self.source)
+
+    @property
+    def recoded(self) -> Code:
+        """The translation in the common space."""
+        return self.step.encode(self.translated, self.target)
+
+    def shard(self, rank: int, world: int) -> Leg:
+        """The part of one process."""
+        target = self.target if world == 1 else self.target[slice(rank, None, world)]
+        return Leg(self.origin, target, self.name)
+
+
+class Step:
+    """The real signals of one batch, and what the method's nets make of them.
+
+    Args:
+        method: The method whose nets translate.
+        batch: Real signals of this process.
+        legs: What to translate, planned by the method for this batch.
+        progress: How far training is.
+        rng: CPU generator shared by all processes, for draws that belong to the batch.
+        rank: Number of this process.
+        world: Number of processes.
+        moving: Names of the nets that some player trains in this step. Translations carry a
+            graph for these only. None: whatever the parameters' own flags say.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        batch: Batch,
+        legs: Iterable[Leg],
+        *,
+        progress: Progress | None = None,
+        rng: torch.Generator | None = None,
+        rank: int = 0,
+        world: int = 1,
+        moving: Sequence[str] | None = None,
+    ) -> None:
+        self.method, self.batch = method, batch
+        self.progress = progress or Progress()
+        self.rng, self.rank, self.world = rng, rank, world
+        self._moving = moving
+        self._memo: dict[object, object] = {}
+        self._kept: list[object] = []
+        self.counts: dict[str, int] = {"translate": 0, "encode": 0, "decode": 0}
+        self.legs: tuple[Leg, ...] = tuple(legs)
+        for leg in self.legs:
+            leg._step = self
+
+    def real(self, domain: str) -> Tensor:
+        """(N, *S) the batch's real signals of a domain."""
+        if domain not in self.batch.signals:
+            raise UsageError(
+                f"the batch holds {', '.join(self.batch.signals)}",
+                asked=f'real signals of "{domain}"',
+            )
+        return self.batch.signals[domain]
+
+    def net(self, name: str) -> nn.Module:
+        """A net of the method, by name."""
+        if name not in self.method.nets:
+            raise unknown("net", name, self.method.nets)
+        return self.method.nets[name]
+
+    def select(self, names: Sequence[str] | None = None) -> tuple[Leg, ...]:
+        """The legs of the given names, or all."""
+        return self.legs if names is None else tuple(leg for leg in self.legs if leg.name in names)
+
+    def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        """(N, *S) ``x`` translated from ``source`` to ``target``, computed once per step."""
+        if self.method.has_code:
+            return self.decode(self.encode(x, source), target)
+        key = ("translate", id(x), source.key, target.key)
+        return self._once(
+            key, "translate", (x, source, target), lambda: self.method.translate(x, source, target)
+        )
+
+    def encode(self, x: Tensor, source: Condition) -> Code:
+        """The code of ``x``, computed once per step."""
+        key = ("encode", id(x), source.key)
+        return self._once(key, "encode", (x, source), lambda: self.method.encode(x, source))
+
+    def decode(self, code: Code, target: Condition) -> Tensor:
+        """(N, *S) ``code`` decoded to ``target``, computed once per step."""
+        key = ("decode", id(code), target.key)
+        return self._once(key, "decode", (code, target), lambda: self.method.decode(code, target))
+
+    def sampled(self, domain: str) -> Tensor:
+        """(N, *S) signals of a domain made from one prior code that all domains share (CoGAN)."""
+        size = len(next(iter(self.batch.conditions.values())))
+        code = self._once("prior", "", (), lambda: self.method.prior(self, size))
+        return self.decode(code, self.condition(domain, size))
+
+    def condition(self, domain: str, count: int) -> Condition:
+        """The condition of ``count`` signals that are all of one domain, made once per step."""
+        device = next(iter(self.batch.signals.values())).device
+        key = ("condition", domain, count)
+        return self._once(
+            key, "", (), lambda: Condition.of(self.method.domains, domain, count, device)
+        )
+
+    def seen(self, translated: Tensor) -> Tensor:
+        """(N, *S) the translation as the way back sees it: through the defence, once per step."""
+        defence = self.method.defence
+        if defence is None:
+            return translated
+        return self._once(
+            ("seen", id(translated)), "", (translated,), lambda: defence(self, translated)
+        )
+
+    def rand(self, count: int, *shape: int) -> Tensor:
+        """(count, *shape) uniform in [0, 1); the same numbers for any number of processes."""
+        return self._draw(torch.rand, count, shape)
+
+    def randn(self, count: int, *shape: int) -> Tensor:
+        """(count, *shape) standard normal; the same numbers for any number of processes."""
+        return self._draw(torch.randn, count, shape)
+
+    def _draw(self, draw: Callable[..., Tensor], count: int, shape: Sequence[int]) -> Tensor:
+        device = next(iter(self.batch.signals.values())).device
+        numbers = draw((count * self.world, *shape), generator=self.rng)  # (count * world, *shape)
+        return numbers[self.rank :: self.world].to(device)  # (count, *shape)
+
+    def _once(self, key: object, what: str, keep: object, compute: Callable[[], T]) -> T:
+        if key not in self._memo:
+            if what:
+                self.counts[what] += 1
+            with self._thawed():
+                self._memo[key] = compute()
+            self._kept.append(keep)  # ids stay unique only while the objects live
+        return self._memo[key]  # type: ignore[return-value]
+
+    @contextmanager
+    def _thawed(self) -> Iterator[None]:
+        """Lets translations carry a graph for the nets that move in this step, whoever asks first."""
+        if self._moving is None:
+            yield
+            return
+        with only_training(self.method.nets, self._moving):
+            yield
+
+
+@contextmanager
+def only_training(
+    nets: Mapping[str, nn.Module] | nn.ModuleDict, names: Sequence[str]
+) -> Iterator[None]:
+    """Within the block, just the named nets' parameters require gradients.
+
+    Parameters that a method froze for good (``requires_grad=False`` outside any block, marked by
+    `zoo_core.method.freeze`) stay frozen.
+    """
+    before: list[tuple[nn.Parameter, bool]] = []
+    wanted = {id(p) for name in names for p in nets[name].parameters()}
+    for net in nets.values():
+        for parameter in net.parameters():
+            before.append((parameter, parameter.requires_grad))
+            parameter.requires_grad_(
+                id(parameter) in wanted and not getattr(parameter, "frozen", False)
+            )
+    try:
+        yield
+    finally:
+        for parameter, flag in before:
+            parameter.requires_grad_(flag)
