@@ -115,7 +115,7 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
     needs_source: ClassVar[bool] = False
     """Whether a translation must know the input's own domain."""
     provides: ClassVar[frozenset[str]] = frozenset({"translated", "restored", "identity"})
-    """What its steps answer; with a code also ``code`` and ``recoded``, with a prior ``sampled``."""
+    """What its steps answer; also ``code``, ``recoded`` with a code, ``sampled`` with a prior."""
 
     def __init__(self, options: OptionsT, domains: Domains, signal: TensorSpec) -> None:
         super().__init__()

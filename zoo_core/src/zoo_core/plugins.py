@@ -109,7 +109,8 @@ class PluginHost:
 
     def method(self, name: str) -> MethodSpec:
         """A method's spec; an unknown name is an error with the near match."""
-        return self._pick("method", "zoo_methods", name)
+        spec: MethodSpec = self._pick("method", "zoo_methods", name)
+        return spec
 
     def method_class(self, name: str) -> Any:
         """The class of a method (imports it, and with it torch)."""
@@ -229,8 +230,8 @@ class PluginHost:
                     if item.name in self._tables[kind]:
                         other = self.owner(kind, item.name)
                         raise PluginError(
-                            f'{kind.removeprefix("zoo_").rstrip("s")} "{item.name}" is brought by both '
-                            f"{other} and {plugin.distribution}"
+                            f'{kind.removeprefix("zoo_").rstrip("s")} "{item.name}" is brought '
+                            f"by both {other} and {plugin.distribution}"
                         )
                     fresh.append((kind, item))
         except Exception as error:

@@ -161,7 +161,8 @@ class Condition:
     def _each(self, change: Any) -> Condition:
         fields = ("label", "style", "reference", "lengths")
         values = {name: getattr(self, name) for name in fields}
-        return replace(self, **{k: None if v is None else change(v) for k, v in values.items()})
+        changed: dict[str, Any] = {k: v if v is None else change(v) for k, v in values.items()}
+        return replace(self, **changed)
 
 
 @dataclass(frozen=True)

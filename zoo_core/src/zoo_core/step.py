@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -146,7 +146,7 @@ class Step:
 
     def __init__(
         self,
-        method: Method,
+        method: Method[Any],
         batch: Batch,
         legs: Iterable[Leg],
         *,
@@ -252,7 +252,7 @@ class Step:
 
     @contextmanager
     def _thawed(self) -> Iterator[None]:
-        """Lets translations carry a graph for the nets that move in this step, whoever asks first."""
+        """Lets translations carry a graph for all nets that move, whoever asks first."""
         if self._moving is None:
             yield
             return
