@@ -1,0 +1,220 @@
+"""Weights: found, verified before they are opened, and loaded strictly. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from zoo_core.errors import WeightsError, ZooError
+
+if TYPE_CHECKING:
+    from zoo_core.method import Method
+
+_SHOWN = 8
+"""Lines of each kind that a diff of keys shows."""
+_FLOATS = (torch.float32, torch.float16, torch.bfloat16)
+_AGAIN = "Restore the file, or export the model again."
+
+
+def verify(path: Path, *, sha256: str | None = None, size: int | None = None) -> None:
+    """Checks that a file is there and is the very file that is meant, before anyone opens it.
+
+    Args:
+        path: The file.
+        sha256: Expected hash in hexadecimal; None: not checked.
+        size: Expected number of bytes; None: not checked.
+
+    Raises:
+        WeightsError: If the file is missing or is another.
+    """
+    asked = f"weights {path}"
+    if not path.is_file():
+        raise WeightsError("the file is missing", asked=asked, hint=_AGAIN)
+    found = path.stat().st_size
+    if size is not None and found != size:
+        raise WeightsError(f"it has {found} bytes, expected {size}", asked=asked, hint=_AGAIN)
+    if sha256 is not None and (digest := file_sha256(path)) != sha256.lower():
+        raise WeightsError(
+            f"its sha256 is {digest[:16]}…, expected {sha256[:16].lower()}…",
+            asked=asked,
+            hint="It is damaged or was exchanged; do not use it. " + _AGAIN,
+        )
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a safetensors file and its metadata.
+
+    Raises:
+        WeightsError: If it is missing, truncated, or no safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    verify(path)
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return tensors, dict(file.metadata() or {})
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+        text = str(fault).split("\n", 1)[0][:200]
+        raise WeightsError(
+            f"it is damaged or no safetensors file ({text})", asked=f"weights {path}", hint=_AGAIN
+        ) from fault
+
+
+def load_weights(
+    method: Method[Any],
+    path: Path,
+    *,
+    sha256: str | None = None,
+    size: int | None = None,
+    only: Sequence[str] | None = None,
+) -> None:
+    """Loads weights into the nets of a method, strictly: every key, every shape, finite values.
+
+    Args:
+        method: The method; untouched if anything is wrong.
+        path: A safetensors file, or a model directory.
+        sha256: Expected hash, checked before the file is opened.
+        size: Expected number of bytes, likewise.
+        only: Names of the nets to fill; None for those that translate.
+
+    Raises:
+        WeightsError: If the file is missing, damaged, another one, or does not fit.
+    """
+    path = path / "model.safetensors" if path.is_dir() else path
+    verify(path, sha256=sha256, size=size)
+    names = method.translating if only is None else only
+    load_state(net_state(method, names), read_tensors(path)[0], asked=f"weights {path}")
+
+
+def load_state(target: Mapping[str, Tensor], source: Mapping[str, Tensor], *, asked: str) -> None:
+    """Copies tensors into others of the same names, all or none.
+
+    Raises:
+        WeightsError: With a short diff where keys, shapes or types differ, or a value is not
+            finite.
+    """
+    lines = [
+        *_listed("missing", [key for key in target if key not in source]),
+        *_listed("unexpected", [key for key in source if key not in target]),
+        *_listed("misshapen", _misshapen(target, source)),
+        *_listed("of a wrong type", _mistyped(target, source)),
+    ]
+    if lines:
+        raise WeightsError(
+            "the weights do not fit the nets:\n" + "\n".join(lines) + "\n",
+            asked=asked,
+            hint="They belong to another method, or to other options than config.yaml gives",
+        )
+    bad = [k for k, v in source.items() if v.is_floating_point() and not v.isfinite().all()]
+    if bad:
+        raise WeightsError(
+            "it holds values that are not finite (NaN or infinite):\n"
+            + "\n".join(_listed("not finite", bad))
+            + "\n",
+            asked=asked,
+            hint="The training that wrote it had diverged; use an earlier checkpoint",
+        )
+    with torch.no_grad():
+        for key, tensor in target.items():
+            tensor.copy_(source[key])
+
+
+def net_state(method: Method[Any], names: Sequence[str]) -> dict[str, Tensor]:
+    """The tensors of some nets as ``net.parameter``, those that nets share only once."""
+    state: dict[str, Tensor] = {}
+    seen: set[tuple[int, tuple[int, ...]]] = set()
+    for name in names:
+        for key, tensor in method.nets[name].state_dict().items():
+            mark = (tensor.data_ptr(), tuple(tensor.shape))
+            if tensor.numel() and mark in seen:
+                continue
+            seen.add(mark)
+            state[f"{name}.{key}"] = tensor
+    return state
+
+
+def save_nets(method: Method[Any], path: Path, names: Sequence[str], *, half: bool = False) -> None:
+    """Writes nets to a safetensors file; the same weights give the same bytes.
+
+    Args:
+        method: The method.
+        path: The file.
+        names: Names of the nets.
+        half: Whether to store floating-point values as float16.
+
+    Raises:
+        WeightsError: If a value is not finite, or too large for float16.
+    """
+    from safetensors.torch import save_file
+
+    state: dict[str, Tensor] = {}
+    for key, tensor in net_state(method, names).items():
+        value = tensor.detach().cpu()
+        if value.is_floating_point():
+            value = value.to(torch.float16 if half else torch.float32)
+            if not value.isfinite().all():
+                raise WeightsError(
+                    f"{key} holds values that are not finite" + (" in float16" if half else ""),
+                    asked=f"weights {path.name}",
+                    hint="The training has diverged; use an earlier checkpoint.",
+                )
+        state[key] = value.contiguous()
+    try:
+        save_file(state, path, metadata={"format": "pt"})
+    except Exception as fault:  # the library wraps a full disk in an exception of its own
+        raise ZooError(f"cannot be written: {str(fault)[:200]}", asked=f"weights {path}") from fault
+
+
+def rebuilt(make: Callable[[], Method[Any]], path: Path) -> Method[Any]:
+    """A method made anew with the weights of a file, in evaluation mode, on the CPU.
+
+    The random state of the caller is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        method = make()
+    load_weights(method, path)
+    return method.eval()
+
+
+def keep_translating(method: Method[Any]) -> None:
+    """Drops the nets that only training needs, and with them their memory."""
+    for name in set(method.nets) - set(method.translating):
+        with contextlib.suppress(KeyError):
+            del method.nets[name]
+
+
+def _misshapen(target: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> list[str]:
+    return [
+        f"{key}: {tuple(source[key].shape)} in the file, {tuple(value.shape)} in the net"
+        for key, value in target.items()
+        if key in source and source[key].shape != value.shape
+    ]
+
+
+def _mistyped(target: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> list[str]:
+    lines = []
+    for key, value in target.items():
+        found = source[key].dtype if key in source else value.dtype
+        fits = found in _FLOATS if value.is_floating_point() else found == value.dtype
+        if not fits:
+            lines.append(f"{key}: {str(found).removeprefix('torch.')} in the file")
+    return lines
+
+
+def _listed(what: str, entries: Sequence[str]) -> list[str]:
+    shown = [f"  {what}: {entry}" for entry in entries[:_SHOWN]]
+    rest = len(entries) - _SHOWN
+    return [*shown, f"  … and {rest} more {what}"] if rest > 0 else shown
