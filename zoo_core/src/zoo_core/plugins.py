@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -14,10 +14,13 @@ from typing import Any, TypeVar
 import pluggy
 
 from zoo_core import hookspecs
-from zoo_core.errors import PluginError, unknown
+from zoo_core.errors import PluginError, UsageError, ZooError, unknown
 from zoo_core.spec import Component, LossSpec, MethodSpec
 
 GROUP = "zoo"
+"""Group of the entry points."""
+CORE = "zoo-core"
+"""Name of the core's own plugin and distribution."""
 NamedT = TypeVar("NamedT", MethodSpec, LossSpec, Component)
 
 
@@ -37,9 +40,18 @@ class Plugin:
     version: str
     problem: str | None = None
 
+    @property
+    def label(self) -> str:
+        """Name with the distribution, for messages: ``cyclegan (zoo-cyclegan 0.1.0)``."""
+        where = f"{self.distribution} {self.version}".strip()
+        return f"{self.name} ({where})" if where else self.name
+
 
 class PluginHost:
     """Finds plugins and answers what they bring.
+
+    Where two plugins want one name, the one whose distribution is called ``zoo-NAME`` has it, else
+    the first in alphabetical order; the other is skipped whole, and its problem names both.
 
     Args:
         entries: Entry points; None for those that are installed.
@@ -57,41 +69,21 @@ class PluginHost:
         only: Iterable[str] | None = None,
         strict: bool | None = None,
     ) -> None:
-        self._strict = (
+        self.strict = (
             os.environ.get("ZOO_STRICT", "") not in ("", "0") if strict is None else strict
-        )
-        wanted = os.environ.get("ZOO_PLUGINS")
-        self._only = (
-            set(only)
-            if only is not None
-            else (
-                {name.strip() for name in wanted.split(",") if name.strip()}
-                if wanted is not None
-                else None
-            )
         )
         self._manager = pluggy.PluginManager("zoo")
         self._manager.add_hookspecs(hookspecs)
-        self._plugins: dict[str, Plugin] = {}
+        self._plugins: list[Plugin] = []
+        self._tables: dict[str, dict[str, Any]] = {hook: {} for hook in _KINDS}
         self._owners: dict[tuple[str, str], str] = {}
-        self._tables: dict[str, dict[str, Any]] = {}
-        from zoo_core import builtin
-
-        self._manager.register(builtin, name="zoo-core")
-        self._plugins["zoo-core"] = Plugin("zoo-core", "zoo-core", _version("zoo-core"))
-        found = metadata.entry_points(group=GROUP) if entries is None else entries
-        for entry in sorted(found, key=lambda entry: entry.name):
-            self._load(entry)
-        for kind in _KINDS:
-            self._tables[kind] = {}
-        for plugin in list(self._plugins.values()):
-            if plugin.problem is None:
-                self._collect(plugin)
+        self._registries: list[tuple[str, Path]] = []
+        self._load_all(entries, _restriction() if only is None else frozenset(only))
 
     @property
     def plugins(self) -> tuple[Plugin, ...]:
         """All plugins that were found, the skipped ones with their problem."""
-        return tuple(self._plugins.values())
+        return tuple(self._plugins)
 
     @property
     def problems(self) -> tuple[Plugin, ...]:
@@ -126,23 +118,20 @@ class PluginHost:
 
     def component(self, hook: str, name: str) -> Any:
         """A component, resolved to what its target names."""
-        kind = hook.removeprefix("zoo_").removesuffix("s")
-        return self.resolve(self._pick(kind, hook, name).target, owner=self.owner(hook, name))
+        spec = self._pick(kind_of(hook), hook, name)
+        return self.resolve(spec.target, owner=self.owner(hook, name))
 
     def codec_class(self, kind: str) -> Any:
         """The codec of a kind of signal."""
         return self.component("zoo_signals", kind)
 
-    def registries(self) -> Iterator[tuple[str, Path]]:
-        """(distribution, path) of every registry file."""
-        for plugin in self.plugins:
-            if plugin.problem is None:
-                for path in self._call(plugin, "zoo_models"):
-                    yield plugin.distribution, Path(path)
+    def registries(self) -> tuple[tuple[str, Path], ...]:
+        """(distribution, path) of every registry file that working plugins name."""
+        return tuple(self._registries)
 
     def owner(self, hook: str, name: str) -> str:
-        """Name of the plugin that brings something."""
-        return self._owners.get((hook, name), "zoo-core")
+        """Distribution that brings something, such as ``zoo-cyclegan``."""
+        return self._owners.get((hook, name), CORE)
 
     @staticmethod
     def resolve(target: str, *, owner: str = "") -> Any:
@@ -159,7 +148,7 @@ class PluginHost:
             return getattr(importlib.import_module(module), name)
         except Exception as error:
             raise PluginError(
-                f"cannot be imported: {type(error).__name__}: {error}",
+                f"it cannot be imported: {type(error).__name__}: {error}",
                 asked=asked,
                 hint="Mend or uninstall the plugin.",
             ) from error
@@ -167,86 +156,121 @@ class PluginHost:
     def _pick(self, kind: str, hook: str, name: str) -> Any:
         table = self._tables[hook]
         if name not in table:
-            raise unknown(kind, name, table)
+            error = unknown(kind, name, table)
+            if self.problems:
+                broken = ", ".join(plugin.name for plugin in self.problems)
+                note = f"Broken plugins, which may bring it: {broken}; see zoo plugins."
+                error = UsageError(error.problem, asked=error.asked, hint=f"{error.hint} {note}")
+            raise error
         return table[name]
 
-    def _load(self, entry: metadata.EntryPoint) -> None:
-        if self._only is not None and entry.name not in self._only:
-            return
+    def _load_all(
+        self, entries: Iterable[metadata.EntryPoint] | None, only: frozenset[str] | None
+    ) -> None:
+        from zoo_core import builtin
+
+        self._manager.register(builtin, name=CORE)
+        loaded = [Plugin(CORE, CORE, _version(CORE))]
+        found = list(metadata.entry_points(group=GROUP) if entries is None else entries)
+        for entry in sorted(found, key=_precedence):
+            if only is None or entry.name in only:
+                plugin = self._load(entry, loaded)
+                if plugin is not None:
+                    loaded.append(plugin)
+        for name in sorted((only or frozenset()) - {entry.name for entry in found} - {CORE}):
+            self._skip(Plugin(name, "", ""), unknown("plugin", name, {e.name for e in found}))
+        for plugin in sorted(loaded, key=self._claims):
+            self._collect(plugin)
+
+    def _load(self, entry: metadata.EntryPoint, loaded: Iterable[Plugin]) -> Plugin | None:
+        """Imports and registers one plugin; None where it is skipped."""
         dist = entry.dist
         name, version = (dist.name, dist.version) if dist else (entry.name, "")
         plugin = Plugin(entry.name, name, version)
+        for other in loaded:
+            if other.name == plugin.name:
+                text = f"{other.distribution} and {name} both bring a plugin of this name"
+                self._skip(plugin, PluginError(text))
+                return None
         try:
-            if entry.name in self._plugins:
-                other = self._plugins[entry.name].distribution
-                raise PluginError(f"{name} and {other} both bring a plugin of this name")
             module = entry.load()
-            self._manager.register(module, name=entry.name)
-            self._refuse_misspelt(module)
-        except Exception as error:
+            self._manager.register(module, name=plugin.name)
+            _refuse_misspelt(module)
+        except (Exception, SystemExit) as error:
+            self._drop(plugin)
             self._skip(plugin, error)
-        else:
-            self._plugins[plugin.name] = plugin
+            return None
+        return plugin
 
-    def _refuse_misspelt(self, module: object) -> None:
-        known = [name for name in dir(hookspecs) if name.startswith("zoo_")]
-        for name in dir(module):
-            if (
-                name.startswith("zoo_")
-                and name not in known
-                and hasattr(getattr(module, name), "zoo_impl")
-            ):
-                raise unknown("hook", name, known)
-        self._manager.check_pending()
-
-    def _skip(self, plugin: Plugin, error: Exception) -> None:
-        text = str(error) or type(error).__name__
-        if not isinstance(error, PluginError):
-            text = f"{type(error).__name__}: {text}"
-        if self._strict:
-            raise PluginError(
-                text,
-                asked=f"plugin {plugin.name} ({plugin.distribution})",
-                hint="Mend or uninstall it, or unset ZOO_STRICT.",
-            ) from error
-        if (self._manager.has_plugin(plugin.name) and plugin.name not in self._plugins) or (
-            self._plugins.get(plugin.name)
-            and self._plugins[plugin.name].distribution == plugin.distribution
-        ):
-            self._manager.unregister(name=plugin.name)
-        key = plugin.name
-        if key in self._plugins and self._plugins[key].distribution != plugin.distribution:
-            key = f"{plugin.name} ({plugin.distribution})"
-        self._plugins[key] = Plugin(plugin.name, plugin.distribution, plugin.version, text)
+    def _claims(self, plugin: Plugin) -> tuple[bool, bool, str]:
+        """Sort key: the core, then plugins that bring a method of their own name."""
+        try:
+            names = {getattr(item, "name", None) for item in self._call(plugin, "zoo_methods")}
+        except (Exception, SystemExit):  # `_collect` meets it again and reports it
+            names = set()
+        own = any(plugin.distribution == f"zoo-{name}" for name in names)
+        return (plugin.name != CORE, not own, plugin.name)
 
     def _collect(self, plugin: Plugin) -> None:
-        """Takes all that a plugin names, or nothing where one name is taken."""
+        """Takes all that a plugin names, or nothing where one thing is wrong."""
         try:
-            fresh: list[tuple[str, Any]] = []
-            for kind, expected in _KINDS.items():
-                for item in self._call(plugin, kind):
-                    if not isinstance(item, expected):
-                        raise PluginError(f"{kind} gave {item!r}, not a {expected.__name__}")
-                    if item.name in self._tables[kind]:
-                        other = self.owner(kind, item.name)
-                        raise PluginError(
-                            f'{kind.removeprefix("zoo_").rstrip("s")} "{item.name}" is brought '
-                            f"by both {other} and {plugin.distribution}"
-                        )
-                    fresh.append((kind, item))
-        except Exception as error:
+            fresh = {hook: self._checked(plugin, hook) for hook in _KINDS}
+            registries = [(plugin.distribution, _path(p)) for p in self._call(plugin, "zoo_models")]
+        except (Exception, SystemExit) as error:
+            self._drop(plugin)
             self._skip(plugin, error)
             return
-        for kind, item in fresh:
-            self._tables[kind][item.name] = item
-            self._owners[kind, item.name] = plugin.distribution
+        for hook, items in fresh.items():
+            for item in items:
+                self._tables[hook][item.name] = item
+                self._owners[hook, item.name] = plugin.distribution
+        self._registries += registries
+        self._plugins.append(plugin)
+
+    def _checked(self, plugin: Plugin, hook: str) -> list[Any]:
+        """What a plugin's hook gives, each of the right type and under a name that is free."""
+        items = self._call(plugin, hook)
+        names: set[str] = set()
+        for item in items:
+            if not isinstance(item, _KINDS[hook]):
+                raise PluginError(f"{hook} gave {item!r}, not a {_KINDS[hook].__name__}")
+            if item.name in self._tables[hook] or item.name in names:
+                owner = "itself" if item.name in names else self.owner(hook, item.name)
+                raise PluginError(
+                    f'{kind_of(hook)} "{item.name}" is brought by both {owner} and '
+                    f"{plugin.distribution}"
+                )
+            names.add(item.name)
+        return items
 
     def _call(self, plugin: Plugin, hook: str) -> list[Any]:
-        module = self._manager.get_plugin(plugin.name)
-        caller = self._manager.subset_hook_caller(
-            hook, [other for other in self._manager.get_plugins() if other is not module]
-        )
-        return [item for items in caller() for item in items or ()]
+        """Calls one plugin's hook alone."""
+        items: list[Any] = []
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            if implementation.plugin_name == plugin.name:
+                given = implementation.function()
+                if isinstance(given, str | bytes | Path) or not isinstance(given, Iterable):
+                    raise PluginError(f"{hook} gave {given!r}, not a list")
+                items += given
+        return items
+
+    def _drop(self, plugin: Plugin) -> None:
+        if self._manager.has_plugin(plugin.name):
+            self._manager.unregister(name=plugin.name)
+
+    def _skip(self, plugin: Plugin, error: BaseException) -> None:
+        """Keeps the problem of a plugin that is not loaded, or raises it in strict mode."""
+        text = str(error) or type(error).__name__
+        if not isinstance(error, ZooError):
+            text = f"{type(error).__name__}: {text}"
+        text = text.rstrip(".")
+        if self.strict:
+            raise PluginError(
+                text,
+                asked=f"plugin {plugin.label}",
+                hint="Mend or uninstall it, or unset ZOO_STRICT.",
+            ) from error
+        self._plugins.append(replace(plugin, problem=text))
 
 
 _KINDS: dict[str, type[Any]] = {
@@ -259,6 +283,43 @@ _KINDS: dict[str, type[Any]] = {
     "zoo_signals": Component,
     "zoo_commands": Component,
 }
+
+
+def kind_of(hook: str) -> str:
+    """What a hook brings, in the singular: ``method`` for ``zoo_methods``."""
+    singular = {"zoo_losses": "loss", "zoo_signals": "kind of signal", "zoo_datasets": "source"}
+    return singular.get(hook, hook.removeprefix("zoo_").removesuffix("s"))
+
+
+def _restriction() -> frozenset[str] | None:
+    """The plugins that ``ZOO_PLUGINS`` names; None where it is not set."""
+    wanted = os.environ.get("ZOO_PLUGINS")
+    if wanted is None:
+        return None
+    return frozenset(name.strip() for name in wanted.split(",") if name.strip())
+
+
+def _precedence(entry: metadata.EntryPoint) -> tuple[str, bool, str]:
+    distribution = entry.dist.name if entry.dist else ""
+    return (entry.name, distribution != f"zoo-{entry.name}", distribution)
+
+
+def _refuse_misspelt(module: object) -> None:
+    """Refuses hooks that do not exist, and functions that look like hooks but are not marked."""
+    known = [name for name in dir(hookspecs) if name.startswith("zoo_")]
+    for name in dir(module):
+        value = getattr(module, name)
+        if hasattr(value, "zoo_impl"):
+            if name not in known:
+                raise unknown("hook", name, known)
+        elif name in known and callable(value):
+            raise PluginError(f"{name} is not marked with @hookimpl")
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, str | Path):
+        raise PluginError(f"zoo_models gave {value!r}, not a path")
+    return Path(value)
 
 
 def _version(distribution: str) -> str:
