@@ -64,6 +64,13 @@ class Domains:
     def __post_init__(self) -> None:
         if len(set(self.names)) != len(self.names):
             raise UsageError("a domain is named twice", asked=f"domains {', '.join(self.names)}")
+        for name in self.names:
+            if not name or any(character in name for character in "./\\{}"):
+                raise UsageError(
+                    "a name must not be empty or hold any of . / \\ { }",
+                    asked=f'domain "{name}"',
+                    hint="Rename it: nets, files and folders are named after it.",
+                )
         for group in self.exclusive:
             for name in group:
                 self.index(name)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo_core.errors import UsageError, unknown
-from zoo_core.interfaces import Code
+from zoo_core.interfaces import Code, Verdict
 from zoo_core.signals import Batch, Condition
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ class Step:
         self._moving = moving
         self._memo: dict[object, object] = {}
         self._kept: list[object] = []
-        self.counts: dict[str, int] = {"translate": 0, "encode": 0, "decode": 0}
+        self._verdicts: dict[tuple[str, int], tuple[Tensor, Verdict]] | None = None
+        self.counts: dict[str, int] = {"translate": 0, "encode": 0, "decode": 0, "judge": 0}
         self.legs: tuple[Leg, ...] = tuple(legs)
         for leg in self.legs:
             leg._step = self
@@ -218,6 +219,32 @@ class Step:
         return self._once(
             key, "", (), lambda: Condition.of(self.method.domains, domain, count, device)
         )
+
+    def judge(self, critic: str, x: Tensor) -> Verdict:
+        """What a discriminator says of ``x`` (N, *S), computed once per player's turn.
+
+        Adversarial and classification losses share one forward pass. Outside of a `turn` nothing
+        is kept, since nobody says when the critic changes.
+        """
+        net = self.net(critic)
+        key = (critic, id(x))
+        if self._verdicts is not None and key in self._verdicts:
+            return self._verdicts[key][1]
+        self.counts["judge"] += 1
+        verdict: Verdict = net(x)
+        if self._verdicts is not None:
+            self._verdicts[key] = (x, verdict)  # ids stay unique only while the objects live
+        return verdict
+
+    @contextmanager
+    def turn(self, nets: Sequence[str]) -> Iterator[None]:
+        """A player's turn: just the named nets' parameters require gradients, verdicts are kept."""
+        self._verdicts = {}
+        try:
+            with only_training(self.method.nets, nets):
+                yield
+        finally:
+            self._verdicts = None
 
     def seen(self, translated: Tensor) -> Tensor:
         """(N, *S) the translation as the way back sees it: through the defence, once per step."""

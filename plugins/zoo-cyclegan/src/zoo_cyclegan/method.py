@@ -1,0 +1,157 @@
+"""CycleGAN: unpaired translation by cycle consistency (Zhu et al. 2017, arXiv:1703.10593)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from zoo_core.errors import UsageError
+from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_core.losses.consistency import Cycle, Identity
+from zoo_core.method import Method, Optimiser, Player, Term
+from zoo_core.nets.patch import PatchDiscriminator, smallest_side
+from zoo_core.nets.resnet import ResnetGenerator
+from zoo_core.signals import Batch, Condition, TensorSpec
+from zoo_core.spec import Preset, TrainConfig
+from zoo_core.step import Leg
+from zoo_core.train.schedules import LinearDecay
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of CycleGAN; the defaults are the published ones.
+
+    Attributes:
+        direction: ``both``; or ``forward``: only the first domain is translated, to the second.
+            The way back then learns from the cycle alone.
+        width: Channels of the generators at full size.
+        blocks: Residual blocks of the generators (9 at 256 pixels, 6 at 128 in the paper).
+        upsample: ``transpose`` as published, or ``nearest`` (no checkerboards).
+        critic_width: Channels of the discriminators' first layer.
+        critic_layers: Stride-2 convolutions of the discriminators; 3 judge patches of 70 pixels.
+        objective: ``lsgan`` as published, ``nonsaturating``, ``wgan`` or ``hinge``.
+        cycle: Weight of the cycle consistency, lambda.
+        identity: Weight of the identity loss **relative to cycle**: 0.5 means 5. 0 omits it.
+        pool: Earlier translations that each discriminator is shown in place of new ones.
+        lr: Learning rate of both players.
+        constant_epochs: Epochs at that rate; a run given in steps keeps the proportion.
+        decay_epochs: Epochs of linear decay.
+    """
+
+    direction: Literal["both", "forward"] = "both"
+    width: int = 64
+    blocks: int = 9
+    upsample: Literal["transpose", "nearest"] = "transpose"
+    critic_width: int = 64
+    critic_layers: int = 3
+    objective: str = "lsgan"
+    cycle: float = 10.0
+    identity: float = 0.5
+    pool: int = 50
+    lr: float = 2e-4
+    constant_epochs: int = 100
+    decay_epochs: int = 100
+
+
+class CycleGAN(Method[Options]):
+    """A generator into each domain, a patch discriminator of each, and the way there and back.
+
+    ``G = sum over directions of LSGAN + 10 |restored - x|_1 + 5 |identity - y|_1`` (eq. 3, §5.2),
+    then each ``D = 0.5 * (LSGAN(real) + LSGAN(pooled translation))``.
+    """
+
+    Options = Options
+    presets = {  # noqa: RUF012
+        "paper": Preset(
+            signal=TensorSpec(shape=(3, 256, 256)),
+            train=TrainConfig(batch=1, epochs=200, load_size=286, flip=True),
+        ),
+        "64px": Preset(
+            options={"width": 32, "blocks": 6, "upsample": "nearest", "critic_layers": 2},
+            signal=TensorSpec(shape=(3, 64, 64)),
+            train=TrainConfig(batch=4, steps=6000, load_size=72, flip=True, ema=0.999),
+        ),
+        "32px": Preset(
+            options={"width": 32, "blocks": 4, "upsample": "nearest", "critic_layers": 2},
+            signal=TensorSpec(shape=(3, 32, 32)),
+            train=TrainConfig(batch=16, steps=3000, ema=0.999),
+        ),
+    }
+
+    @property
+    def directions(self) -> tuple[tuple[str, str], ...]:
+        """(origin, target) of every translation that is trained."""
+        a, b = self.domains.names
+        return ((a, b), (b, a)) if self.options.direction == "both" else ((a, b),)
+
+    def build(self) -> Mapping[str, nn.Module]:
+        """A generator named after the domain that it makes, a discriminator of each target."""
+        o, (channels, *sides) = self.options, self.signal.shape
+        if min(sides) < smallest_side(o.critic_layers):
+            raise UsageError(
+                f"the discriminator needs pictures of at least {smallest_side(o.critic_layers)} "
+                "pixels",
+                asked=f"critic_layers={o.critic_layers} at {sides[0]}x{sides[1]}",
+                hint="Ask for fewer critic_layers or larger pictures.",
+            )
+        nets: dict[str, nn.Module] = {}
+        for name in self.domains.names:
+            nets[f"generator_{name}"] = ResnetGenerator(
+                channels, o.width, o.blocks, upsample=o.upsample
+            )
+        for _, name in self.directions:
+            nets[f"discriminator_{name}"] = PatchDiscriminator(
+                channels, o.critic_width, o.critic_layers
+            )
+        return nets
+
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+        """Both directions, or the one."""
+        return [
+            Leg(a, Condition.of(self.domains, b, len(x), x.device), f"{a}->{b}")
+            for a, b in self.directions
+            for x in (batch.signals[a],)
+        ]
+
+    def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        """(N, C, H, W) ``x`` as the generator of the target domain makes it."""
+        if target.domain is None:
+            raise UsageError(
+                "CycleGAN translates a batch to one domain at a time",
+                asked="a target that differs within the batch",
+                hint=f"Choose one of {', '.join(self.domains.names)}.",
+            )
+        y: Tensor = self.nets[f"generator_{target.domain}"](x, target)  # (N, C, H, W)
+        return y  # (N, C, H, W)
+
+    def players(self) -> Sequence[Player]:
+        """The generators move first, then the discriminators, which see the same translations."""
+        o = self.options
+        adam = Optimiser(
+            o.lr, (0.5, 0.999), schedule=LinearDecay(o.constant_epochs, o.decay_epochs)
+        )
+        generator = [
+            Term("adversarial", AdversarialGenerator(objective=o.objective)),
+            Term("cycle", Cycle(), weight=o.cycle),
+        ]
+        if o.identity:
+            generator.append(Term("identity", Identity(), weight=o.cycle * o.identity))
+        critics = [
+            Term(
+                f"critic_{b}",
+                AdversarialCritic(
+                    f"discriminator_{b}", o.objective, scale=0.5, pool=o.pool, legs=[f"{a}->{b}"]
+                ),
+            )
+            for a, b in self.directions
+        ]
+        makers = tuple(f"generator_{name}" for name in self.domains.names)
+        judges = tuple(f"discriminator_{name}" for _, name in self.directions)
+        return (
+            Player("generator", makers, tuple(generator), adam),
+            Player("discriminator", judges, tuple(critics), adam),
+        )

@@ -1,0 +1,66 @@
+"""Domain classification: real signals teach the critic, translations must satisfy it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo_core.interfaces import Loss
+from zoo_core.losses.adversarial import critic_of
+from zoo_core.losses.distances import total
+from zoo_core.step import Leg, Step
+
+
+class DomainClassification(Loss):
+    """The critic's condition logits name the condition (StarGAN, arXiv:1711.09020, eqs. 2 and 3).
+
+    Exclusive domains: softmax cross-entropy. Attributes: sigmoid cross-entropy, **summed** over
+    the attributes and divided by the batch size, as in the official code.
+
+    Args:
+        of: ``real`` (eq. 2, for the critic: the input has its own condition) or ``translated``
+            (eq. 3, for the generator: the translation has the target's).
+        critic: Name of the classifying discriminator.
+        legs: Names of the legs that it applies to; None for all.
+    """
+
+    def __init__(
+        self,
+        of: Literal["real", "translated"],
+        critic: str = "discriminator",
+        *,
+        legs: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.of, self.critic, self.legs = of, critic, legs
+        self.requires = () if of == "real" else ("translated",)
+
+    def forward(self, step: Step) -> Tensor:
+        """Sum over legs of the mean cross-entropy per signal: ()."""
+        return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
+
+    def _leg(self, step: Step, leg: Leg) -> Tensor:
+        real = self.of == "real"
+        x, wanted = (leg.signal, leg.source) if real else (leg.translated, leg.target)
+        logits = step.judge(critic_of(self.critic, leg), x).logits  # (N, K)
+        if logits is None:
+            raise RuntimeError(f"discriminator {self.critic} gives no condition logits")
+        return condition_loss(logits, wanted.label, step.method.domains.kind)  # ()
+
+
+def condition_loss(logits: Tensor, label: Tensor, kind: str) -> Tensor:
+    """Mean cross-entropy () of condition logits (N, K) against labels (N, K).
+
+    Args:
+        logits: Raw logits.
+        label: One-hot (``domains``) or 0/1 (``attributes``).
+        kind: Kind of `zoo_core.signals.Domains`.
+    """
+    logits, label = logits.float(), label.float()
+    if kind == "domains":
+        return F.cross_entropy(logits, label.argmax(1))
+    summed = F.binary_cross_entropy_with_logits(logits, label, reduction="sum")
+    return summed / len(logits)

@@ -1,0 +1,40 @@
+"""Distances between tensors that options may name, and what all losses share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo_core.errors import unknown
+
+Distance = Callable[[Tensor, Tensor], Tensor]
+
+DISTANCES: dict[str, Distance] = {
+    "l1": F.l1_loss,
+    "l2": F.mse_loss,
+    "smooth_l1": F.smooth_l1_loss,
+}
+"""Mean over all elements of: the absolute difference, its square, Huber's function of it."""
+
+
+def distance_of(name: str) -> Distance:
+    """The float32 distance of a name: ``l1``, ``l2`` or ``smooth_l1``.
+
+    Raises:
+        UsageError: If there is none of this name.
+    """
+    if name not in DISTANCES:
+        raise unknown("distance", name, DISTANCES)
+    distance = DISTANCES[name]
+    return lambda a, b: distance(a.float(), b.float())
+
+
+def total(parts: Iterable[Tensor]) -> Tensor:
+    """The sum () of scalars, float32; no parts at all is a mistake of the method's plan."""
+    found = [part.float() for part in parts]
+    if not found:
+        raise RuntimeError("a loss found no leg to work on: see its `legs` and the method's plan")
+    return torch.stack(found).sum()

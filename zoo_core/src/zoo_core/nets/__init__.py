@@ -1,0 +1,1 @@
+"""Blocks and whole nets that several methods share."""
