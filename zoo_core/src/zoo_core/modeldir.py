@@ -233,6 +233,7 @@ def _replacing(directory: Path) -> Iterator[Path]:
         fresh.chmod(0o755)
         yield fresh
         for path in fresh.iterdir():
+            path.chmod(0o644)  # the safetensors library writes for the owner alone
             _sync(path)
         _swap(fresh, directory)
     except OSError as fault:

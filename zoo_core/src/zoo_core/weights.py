@@ -114,18 +114,17 @@ def load_state(target: Mapping[str, Tensor], source: Mapping[str, Tensor], *, as
     ]
     if lines:
         raise WeightsError(
-            "the weights do not fit the nets:\n" + "\n".join(lines) + "\n",
+            "they do not fit the nets; they belong to another method, or to other options than "
+            "config.yaml gives:\n" + "\n".join(lines),
             asked=asked,
-            hint="They belong to another method, or to other options than config.yaml gives",
         )
     bad = [k for k, v in source.items() if v.is_floating_point() and not v.isfinite().all()]
     if bad:
         raise WeightsError(
-            "it holds values that are not finite (NaN or infinite):\n"
-            + "\n".join(_listed("not finite", bad))
-            + "\n",
+            "they hold values that are not finite (NaN or infinite):\n"
+            + "\n".join(_listed("not finite", bad)),
             asked=asked,
-            hint="The training that wrote it had diverged; use an earlier checkpoint",
+            hint="The training that wrote them had diverged; use an earlier checkpoint.",
         )
     with torch.no_grad():
         for key, tensor in target.items():
