@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,10 +21,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from zoo_core.errors import PluginError, ZooError
+from zoo_core.index import models_of
+from zoo_core.plain_yaml import read_yaml_file
 from zoo_core.signals import Domains, TensorSpec
-
-FILE = "registry.yaml"
-"""Name of a registry file, in a plugin and at the root of the workspace."""
 
 
 def _inside(path: str) -> str:
@@ -251,73 +249,14 @@ def parse_file(path: Path) -> list[ModelEntry]:
         PluginError: If the file is missing, is no YAML, or an entry is wrong or there twice.
     """
     asked = f"registry {path}"
-    entries = [
-        parse_entry(item, f"{asked}, entry {number}")
-        for number, item in enumerate(raw_models(read_yaml(path, asked), asked), 1)
-    ]
+    models = models_of(read_yaml_file(path, error=PluginError), asked)
+    entries = [parse_entry(item, f"{asked}, entry {n}") for n, item in enumerate(models, 1)]
     seen: set[str] = set()
     for entry in entries:
         if entry.id in seen:
             raise PluginError("this id is there twice", asked=f'{asked}, model "{entry.id}"')
         seen.add(entry.id)
     return entries
-
-
-def raw_models(data: object, asked: str) -> list[Any]:
-    """The list under the one key ``models``, not yet validated."""
-    if not isinstance(data, Mapping) or not isinstance(data.get("models"), list):
-        raise PluginError('a registry is a mapping with a list under "models"', asked=asked)
-    extra = [str(key) for key in data if key != "models"]
-    if extra:
-        raise PluginError(f'unknown key "{extra[0]}" beside "models"', asked=asked)
-    models: list[Any] = data["models"]
-    return models
-
-
-def read_yaml(path: Path, asked: str) -> object:
-    """Reads a YAML file strictly: plain types, no key twice.
-
-    Raises:
-        PluginError: If the file cannot be read or is no such YAML.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise PluginError(f"cannot be read: {reason}", asked=asked) from error
-    return parse_yaml(text, asked)
-
-
-def parse_yaml(text: str, asked: str) -> object:
-    """As `read_yaml`, from text."""
-    try:
-        return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" in line {mark.line + 1}" if mark else ""
-        what = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise PluginError(f"not valid YAML{place}: {what}", asked=asked) from error
-    except (RecursionError, ValueError) as error:
-        raise PluginError(
-            f"not valid YAML: {type(error).__name__}: {error}", asked=asked
-        ) from error
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The safe loader, in C where there is one, that refuses a key given twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """As the safe loader; PyYAML would silently take the last of equal keys."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f'the key "{key.value}" is there twice', key.start_mark
-                    )
-                seen.add(key.value)
-        result: dict[Any, Any] = super().construct_mapping(node, deep)
-        return result
 
 
 def explain(error: ValidationError, root: type[BaseModel], limit: int = 5) -> str:

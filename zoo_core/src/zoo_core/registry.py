@@ -1,19 +1,24 @@
-"""The catalogue of models: the plugins' registries, and the index of what could be installed."""
+"""The catalogue of models: the plugins' registries, and the index of what could be installed.
+
+Imports neither torch nor, unless a registry has to be validated, pydantic.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from importlib import resources
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from zoo_core.errors import PluginError, UsageError, ZooError, unknown
-from zoo_core.manifest import ModelEntry, parse_entry, parse_file, raw_models, read_yaml
+from zoo_core.index import Index, index_path, read_index
 from zoo_core.plugins import CORE, PluginHost
 
-INDEX = "index.yaml"
-"""The index inside the core: every model of the workspace, with the distribution that has it."""
+if TYPE_CHECKING:
+    from zoo_core.manifest import ModelEntry
 
 
 @dataclass(frozen=True)
@@ -21,21 +26,54 @@ class Model:
     """A model of the catalogue.
 
     Attributes:
-        entry: What its registry says.
+        data: Its registry entry as plain values, for listing.
         distribution: The plugin's distribution, such as ``zoo-stargan``.
         file: The registry file; None where only the index knows the model.
         obstacle: Why it cannot be loaded here, and what to do; None where it can.
     """
 
-    entry: ModelEntry
+    data: Mapping[str, Any]
     distribution: str
     file: Path | None = None
     obstacle: str | None = None
 
+    @cached_property
+    def entry(self) -> ModelEntry:
+        """The validated entry (imports pydantic)."""
+        from zoo_core.manifest import parse_entry
+
+        return parse_entry(self.data, f"registry of {self.distribution}")
+
     @property
     def id(self) -> str:
         """Unique name."""
-        return self.entry.id
+        return str(self.data["id"])
+
+    @property
+    def method(self) -> str:
+        """Name of its method."""
+        return str(self.data["method"])
+
+    @property
+    def task(self) -> str:
+        """Name of its task."""
+        return str(self.data["task"])
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Names of its domains or attributes."""
+        return tuple(self.data["domains"]["names"])
+
+    @property
+    def bytes(self) -> int | None:
+        """Size of the weights, where it is known."""
+        size: int | None = self.data["weights"].get("bytes")
+        return size
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of all nets in the weights file; 0 where they are not stated."""
+        return sum(self.data.get("nets", {}).values())
 
     @property
     def installed(self) -> bool:
@@ -70,7 +108,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Problem:
-    """A registry that could not be used: the plugin that brings it, and why."""
+    """A registry that could not be used: the distribution that brings it, and why."""
 
     distribution: str
     text: str
@@ -89,20 +127,19 @@ class Registry:
     problems: tuple[Problem, ...] = field(default=())
 
     @classmethod
-    def load(cls, host: PluginHost, index: Path | None = None) -> Registry:
+    def load(cls, host: PluginHost | None = None, index: Path | None = None) -> Registry:
         """Reads the registries of all working plugins, and the index for the absent ones.
 
         Args:
-            host: The plugins.
+            host: The plugins; None for the process's own.
             index: Index file; None for the one inside the core.
 
         Raises:
             PluginError: For a broken registry, where the host is strict.
         """
-        reader = _Reader(host)
-        for distribution, path in host.registries():
-            reader.add(distribution, path)
-        reader.add_index(index or index_path())
+        from zoo_core.plugins import host as shared
+
+        reader = _Reader(host or shared(), index or index_path())
         return cls(dict(sorted(reader.models.items())), tuple(reader.problems))
 
     def find(
@@ -126,22 +163,13 @@ class Registry:
         Raises:
             UsageError: If a filter names what no model has, with the near match.
         """
-        models = list(self.models.values())
         wild = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
-        chosen = [model for model in models if fnmatchcase(model.id, wild.lower())]
+        chosen = [m for m in self.models.values() if fnmatchcase(m.id, wild.lower())]
         if not chosen and wild.strip("*"):
             raise unknown("model", pattern, self.models, next_step="See zoo list.")
-        for kind, wanted, names in (
-            ("method", method, lambda model: [model.entry.method]),
-            ("task", task, lambda model: [model.entry.task]),
-            ("domain", domain, lambda model: list(model.entry.domains.names)),
-        ):
-            if wanted is None:
-                continue
-            known = {name for model in models for name in names(model)}
-            if wanted.lower() not in {name.lower() for name in known}:
-                raise unknown(kind, wanted, known)
-            chosen = [m for m in chosen if wanted.lower() in [n.lower() for n in names(m)]]
+        chosen = self._having(chosen, "method", method, lambda model: (model.method,))
+        chosen = self._having(chosen, "task", task, lambda model: (model.task,))
+        chosen = self._having(chosen, "domain", domain, lambda model: model.domains)
         return [model for model in chosen if model.installed or not installed]
 
     def get(self, name: str) -> Model:
@@ -159,77 +187,90 @@ class Registry:
             raise error
         return self.models[name]
 
+    def _having(
+        self,
+        models: list[Model],
+        kind: str,
+        wanted: str | None,
+        names: Callable[[Model], tuple[str, ...]],
+    ) -> list[Model]:
+        """Those of ``models`` that have a name; a name that no model at all has is an error."""
+        if wanted is None:
+            return models
+        known = {name for model in self.models.values() for name in names(model)}
+        if wanted.lower() not in {name.lower() for name in known}:
+            raise unknown(kind, wanted, known)
+        return [m for m in models if wanted.lower() in {name.lower() for name in names(m)}]
+
 
 class _Reader:
     """Gathers models; a registry counts whole or not at all."""
 
-    def __init__(self, host: PluginHost) -> None:
+    def __init__(self, host: PluginHost, index: Path) -> None:
         self.host = host
+        self.methods = host.methods()
         self.models: dict[str, Model] = {}
         self.problems: list[Problem] = []
-        self.methods = host.methods()
-
-    def add(self, distribution: str, path: Path) -> None:
+        self.index = Index()
         try:
-            entries = parse_file(path)
+            self.index = read_index(index)
+        except ZooError as error:
+            self._skip(CORE, error)
+        for distribution, path in host.registries():
+            self._add(distribution, path)
+        self._add_absent()
+
+    def _add(self, distribution: str, path: Path) -> None:
+        try:
+            entries = self._read(distribution, path)
             for entry in entries:
-                if entry.id in self.models:
-                    owner = self.models[entry.id].distribution
+                if entry["id"] in self.models:
+                    owner = self.models[entry["id"]].distribution
                     raise PluginError(
                         f"this id is brought by both {owner} and {distribution}",
-                        asked=f'registry {path}, model "{entry.id}"',
+                        asked=f'registry {path}, model "{entry["id"]}"',
                     )
         except ZooError as error:
-            self.skip(distribution, error)
+            self._skip(distribution, error)
             return
         for entry in entries:
-            self.models[entry.id] = Model(entry, distribution, path, self.obstacle(entry))
+            known = entry["method"] in self.methods
+            obstacle = None if known else f'its method "{entry["method"]}" is not installed'
+            model = Model(entry, distribution, path, obstacle)
+            self.models[model.id] = model
 
-    def obstacle(self, entry: ModelEntry) -> str | None:
-        """Why a model of a working plugin cannot be loaded."""
-        if entry.method in self.methods:
-            return None
-        return f'its method "{entry.method}" is not installed'
+    def _read(self, distribution: str, path: Path) -> Sequence[Mapping[str, Any]]:
+        """The entries of a registry: from the index where it knows this very file."""
+        known = self.index.hashes.get(distribution)
+        if known is not None and file_hash(path) == known:
+            return self.index.models[distribution]
+        from zoo_core.manifest import parse_file
 
-    def add_index(self, path: Path) -> None:
-        here = {plugin.distribution for plugin in self.host.plugins if not plugin.problem}
+        return [entry.model_dump(mode="json") for entry in parse_file(path)]
+
+    def _add_absent(self) -> None:
+        present = {plugin.distribution for plugin in self.host.plugins}
         broken = {plugin.distribution for plugin in self.host.problems}
         broken |= {problem.distribution for problem in self.problems}
-        try:
-            models = read_index(path, skip=here - broken)
-        except ZooError as error:
-            self.skip(CORE, error)
-            return
-        for model in models:
-            if model.distribution in broken:
-                text = f"its plugin {model.distribution} is broken; see zoo plugins"
-            else:
+        for distribution, entries in self.index.models.items():
+            if distribution in present - broken:
+                continue
+            for entry in entries:
+                model = Model(entry, distribution)
                 text = f"its plugin is not installed; {model.install}"
-            self.models.setdefault(model.id, Model(model.entry, model.distribution, None, text))
+                if distribution in broken:
+                    text = f"its plugin {distribution} is broken; see zoo plugins"
+                self.models.setdefault(model.id, Model(entry, distribution, None, text))
 
-    def skip(self, distribution: str, error: ZooError) -> None:
+    def _skip(self, distribution: str, error: ZooError) -> None:
         if self.host.strict:
             raise error
         self.problems.append(Problem(distribution, str(error).rstrip(".")))
 
 
-def index_path() -> Path:
-    """The index inside the core."""
-    return Path(str(resources.files("zoo_core"))) / INDEX
-
-
-def read_index(path: Path, skip: Iterable[str] = ()) -> list[Model]:
-    """The models of an index; those of the distributions in ``skip`` are left out unread.
-
-    Raises:
-        PluginError: If the index is missing or wrong.
-    """
-    asked, models = f"index {path}", []
-    for number, item in enumerate(raw_models(read_yaml(path, asked), asked), 1):
-        data = dict(item) if isinstance(item, Mapping) else {}
-        distribution = data.pop("distribution", None)
-        if not isinstance(distribution, str):
-            raise PluginError('"distribution" is missing', asked=f"{asked}, entry {number}")
-        if distribution not in skip:
-            models.append(Model(parse_entry(data, f"{asked}, entry {number}"), distribution))
-    return models
+def file_hash(path: Path) -> str | None:
+    """The sha256 of a file; None where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
