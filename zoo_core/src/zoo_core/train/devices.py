@@ -1,0 +1,57 @@
+"""Devices and processes: Lightning Fabric behind a few words."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from zoo_core.errors import UsageError
+from zoo_core.precision import resolve_device, resolve_precision
+
+
+def launched_outside() -> bool:
+    """Whether torchrun or a cluster started this process as one of several."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
+def make_fabric(device: str, processes: int, precision: str) -> Fabric:
+    """Fabric for a device, a number of processes, and a precision, each as the user names it.
+
+    Several processes average their gradients by hand, so nothing is wrapped: Fabric starts them
+    and lets them talk (gloo on CPUs, NCCL on GPUs).
+
+    Raises:
+        UsageError: If there are fewer devices than processes.
+    """
+    place = resolve_device(device)
+    dtype = resolve_precision(place, precision)
+    kind, index = place.type, place.index
+    devices: Any = processes if index is None else [index]
+    if (
+        kind != "cpu"
+        and processes > 1
+        and (index is not None or processes > torch.cuda.device_count())
+    ):
+        raise UsageError(
+            f"{processes} processes need as many devices",
+            asked=f"device {device}",
+            hint="Lower --processes, or use --device cpu.",
+        )
+    if launched_outside():
+        strategy, devices = "ddp", int(os.environ["LOCAL_WORLD_SIZE"])
+    else:
+        strategy = "ddp_spawn" if processes > 1 else "auto"
+    nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1")) if launched_outside() else 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # advice to people who call Fabric themselves
+        return Fabric(
+            accelerator=kind,
+            devices=devices,
+            num_nodes=nodes,
+            strategy=strategy,
+            precision="bf16-mixed" if dtype == torch.bfloat16 else "32-true",
+        )

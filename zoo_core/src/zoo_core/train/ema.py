@@ -1,0 +1,68 @@
+"""A moving average of the translating nets: what samples, evaluation and the export use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+
+class Ema:
+    """An exponential moving average of some nets' parameters; buffers are copied.
+
+    Early in training the decay is ``(1 + step) / (10 + step)`` where that is smaller, so that the
+    average does not remember the initialisation.
+
+    Args:
+        nets: The nets, by name.
+        decay: Decay per step, 0 to 1.
+    """
+
+    def __init__(self, nets: Mapping[str, nn.Module], decay: float) -> None:
+        self.decay = decay
+        self._live: dict[str, Tensor] = {}
+        seen: set[int] = set()
+        for name, net in nets.items():
+            for key, value in (*net.named_parameters(), *net.named_buffers()):
+                if id(value) not in seen:  # nets may share layers
+                    self._live[f"{name}.{key}"] = value
+                seen.add(id(value))
+        self._mean = {key: value.detach().clone() for key, value in self._live.items()}
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Takes in the nets as they are after the step of this number, counted from 0."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        averaged = [key for key, value in self._live.items() if value.is_floating_point()]
+        average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        average([self._mean[key] for key in averaged], [self._live[key] for key in averaged], step)
+        for key, value in self._live.items():
+            if not isinstance(value, nn.Parameter):
+                self._mean[key].copy_(value)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Within the block, the nets hold the average."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The averages by ``net.parameter``."""
+        return dict(self._mean)
+
+    @torch.no_grad()
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes over averages; raises `KeyError` where one is missing."""
+        for key, value in self._mean.items():
+            value.copy_(state[key])
+
+    def _swap(self) -> None:
+        for key, value in self._live.items():
+            value.data, self._mean[key] = self._mean[key], value.data

@@ -1,0 +1,55 @@
+"""Gradients of one player: averaged over processes by hand, measured, clipped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+
+def average(parameters: Sequence[nn.Parameter], fabric: Fabric) -> None:
+    """Averages gradients over all processes, in one message.
+
+    A parameter that this process did not use counts as zeros; one that no process used keeps no
+    gradient at all, exactly as in a run of one process.
+
+    Args:
+        parameters: The player's parameters, in the same order in every process.
+        fabric: How the processes talk.
+    """
+    world = fabric.world_size
+    if world == 1 or not parameters:
+        return
+    first = parameters[0]
+    used = first.new_tensor([p.grad is not None for p in parameters])  # (P,)
+    parts = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters]
+    flat = torch.cat([*parts, used])  # (sum of sizes + P,)
+    flat = _summed(flat, fabric)
+    shared = flat[-len(parameters) :].tolist()
+    position = 0
+    for parameter, users in zip(parameters, shared, strict=True):
+        part = flat[position : position + parameter.numel()]
+        position += parameter.numel()
+        parameter.grad = (
+            None
+            if not users
+            else (part / world).view_as(parameter).clone(memory_format=torch.preserve_format)
+        )
+
+
+def _summed(flat: Tensor, fabric: Fabric) -> Tensor:
+    result = fabric.all_reduce(flat, reduce_op="sum")
+    if not isinstance(result, Tensor):
+        raise TypeError(f"all_reduce gave {type(result).__name__}")
+    return result
+
+
+def norm_and_clip(parameters: Sequence[nn.Parameter], limit: float | None) -> Tensor:
+    """The gradients' norm () before clipping; clips them in place where a limit is given."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients, error_if_nonfinite=False)
+    if limit is not None:
+        torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
+    return norm

@@ -1,0 +1,99 @@
+"""What stops a run early: values that are not finite, and the user's or the system's signal."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import torch
+from torch import Tensor, nn
+
+from zoo_core.errors import TrainingError
+
+_HINT = (
+    "The last good checkpoint is kept. Lower the learning rate, clip gradients "
+    "(--set train.clip=1) or use --precision float32."
+)
+
+
+class FiniteGuard:
+    """Watches losses and gradients without stalling an accelerator.
+
+    Values are kept on their device and looked at all together in `check`, which the loop calls
+    at every step on a CPU and, on other devices, before anything is logged or saved.
+    """
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._values: list[Tensor] = []
+
+    def watch(self, step: int, player: str, what: str, value: Tensor) -> None:
+        """Remembers a scalar () to be checked; ``what`` names it within its player."""
+        self._names.append(f'{what} of player "{player}" at step {step}')
+        self._values.append(value.detach().float().reshape(()))
+
+    def check(self) -> None:
+        """Raises `TrainingError` that names the first value that is not finite."""
+        if not self._values:
+            return
+        values = torch.stack(self._values).tolist()
+        names, self._names, self._values = self._names, [], []
+        for name, value in zip(names, values, strict=True):
+            if not math.isfinite(value):
+                raise TrainingError(f"it is {value}", asked=name, hint=_HINT)
+
+
+def require_finite(nets: Iterable[tuple[str, nn.Module]], step: int) -> None:
+    """Raises `TrainingError` where a parameter is not finite."""
+    for name, net in nets:
+        tensors = [p.detach() for p in net.parameters()]
+        if tensors and not bool(torch.stack([t.isfinite().all() for t in tensors]).all()):
+            raise TrainingError(
+                "a parameter is not finite", asked=f'net "{name}" at step {step}', hint=_HINT
+            )
+
+
+class StopFlag:
+    """Tells the loop that Ctrl-C was pressed or that the system asks it to end.
+
+    Attributes:
+        signal: Number of the signal, or None.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[StopFlag]:
+        """Within the block the first signal sets the flag; a second Ctrl-C interrupts at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self  # only the main thread may handle signals
+            return
+        before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal = number
+
+
+class StoppedError(TrainingError):
+    """A signal ended the run after a checkpoint."""
+
+    def __init__(self, number: int, step: int, run: object) -> None:
+        self.number, self.step, self.run = number, step, str(run)
+        self.exit_code = 128 + number
+        super().__init__(
+            f"stopped by {signal.Signals(number).name} after step {step}; a checkpoint is written",
+            asked=f"run {run}",
+            hint=f"Continue with zoo train --resume {run}.",
+        )
