@@ -28,3 +28,40 @@ def zoo_losses() -> Iterable[LossSpec]:
         LossSpec("tv", f"{regularisers}:TotalVariation", "Translations are smooth"),
         LossSpec("r1", "zoo_core.losses.gradient:R1", "Critics are flat at reals", "discriminator"),
     ]
+
+
+@hookimpl
+def zoo_commands() -> Iterable[Component]:
+    """The commands of ``zoo``, in the order in which the help shows them."""
+    return [
+        Component(
+            "list", "zoo_core.cli.catalogue:list_command", "List models, or methods with --methods."
+        ),
+        Component(
+            "info", "zoo_core.cli.catalogue:info", "Show all that is known of a model or a method."
+        ),
+        Component(
+            "translate", "zoo_core.cli.translate:translate", "Translate files, folders or globs."
+        ),
+        Component("train", "zoo_core.cli.train:train", "Train a method on unpaired domains."),
+        Component(
+            "evaluate", "zoo_core.cli.evaluate:evaluate", "Measure a model by a named protocol."
+        ),
+        Component(
+            "judge",
+            "zoo_core.cli.judge:judge",
+            "Train and inspect judges (classifiers of real data).",
+        ),
+        Component(
+            "plugins",
+            "zoo_core.cli.plugins:plugins",
+            "List plugins, and what is wrong with broken ones.",
+        ),
+        Component(
+            "new", "zoo_core.cli.plugins:new", "Write a new plugin package, ready to install."
+        ),
+        Component("check", "zoo_core.cli.check:check", "Run the conformance kit on a method."),
+        Component(
+            "registry", "zoo_core.cli.registry:registry", "Build or check the index of all models."
+        ),
+    ]

