@@ -1,0 +1,246 @@
+"""CycleGAN against a restatement of its published losses in plain torch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo_core.errors import UsageError
+from zoo_core.method import Method
+from zoo_core.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.step import Progress, Step
+from zoo_cyclegan.method import CycleGAN, Options
+
+DOMAINS = Domains(("photo", "drawing"))
+SPEC = TensorSpec(shape=(3, 16, 16))
+TINY = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1}
+# Adam turns a gradient that is only rounding noise into a full step; a large eps damps it, so
+# that parameters can be compared. A bias ahead of instance normalisation has no other gradient.
+EPS = 1e-3
+
+Record = dict[str, float]
+
+
+def make(**options: object) -> CycleGAN:
+    torch.manual_seed(0)
+    method = CycleGAN(Options(**TINY | options), DOMAINS, SPEC)  # type: ignore[arg-type]
+    with torch.no_grad():  # published initialisation is so small that all outputs are near 0
+        for parameter in method.parameters():
+            parameter.mul_(5)
+    return method
+
+
+def batch_of(seed: int, count: int = 2) -> Batch:
+    draw = torch.Generator().manual_seed(seed)
+    signals = {n: torch.rand(count, 3, 16, 16, generator=draw) * 2 - 1 for n in DOMAINS.names}
+    return Batch(signals, {n: Condition.of(DOMAINS, n, count) for n in DOMAINS.names})
+
+
+def train(method: Method, steps: int) -> tuple[list[Record], list[Step]]:
+    """What the loop does of a step, without its devices, logs and checkpoints."""
+    players = method.players()
+    adams = {
+        p.name: torch.optim.Adam(
+            [w for n in p.nets for w in method.nets[n].parameters()],
+            lr=p.optimiser.lr,
+            betas=p.optimiser.betas,
+            eps=EPS,
+        )
+        for p in players
+    }
+    records, done = [], []
+    for number in range(steps):
+        batch, rng = batch_of(number), torch.Generator().manual_seed(number)
+        moving = [p for p in players if p.moves(number)]
+        nets = [name for p in moving for name in p.nets]
+        step = Step(method, batch, method.plan(batch, rng), rng=rng, moving=nets)
+        record: Record = {}
+        for player in moving:
+            with step.turn(player.nets):
+                adams[player.name].zero_grad()
+                objective = torch.zeros(())
+                for term in player.terms:
+                    loss = term.loss(step)
+                    assert loss.dtype == torch.float32
+                    assert loss.shape == ()
+                    record[term.name] = loss.item()
+                    objective = objective + term.weight_at(Progress()) * loss
+                objective.backward()
+                adams[player.name].step()
+        records.append(record)
+        done.append(step)
+    return records, done
+
+
+class Reference:
+    """CycleGAN as its paper and official code state it, one batch at a time."""
+
+    def __init__(self, method: CycleGAN, *, both: bool, pool: int, identity: float) -> None:
+        nets = {name: copy.deepcopy(net) for name, net in method.nets.items()}
+        self.g_b, self.g_a = self.run(nets["generator_drawing"]), self.run(nets["generator_photo"])
+        self.d_b = self.run(nets["discriminator_drawing"])
+        self.d_a = self.run(nets["discriminator_photo"]) if both else None
+        self.both, self.size, self.identity, self.nets = both, pool, identity, nets
+        self.pools: dict[str, list[Tensor]] = {"photo": [], "drawing": []}
+        makers, judges = [], []
+        for name, net in nets.items():
+            (makers if name.startswith("generator") else judges).extend(net.parameters())
+        self.adam_g = torch.optim.Adam(makers, lr=2e-4, betas=(0.5, 0.999), eps=EPS)
+        self.adam_d = torch.optim.Adam(judges, lr=2e-4, betas=(0.5, 0.999), eps=EPS)
+
+    @staticmethod
+    def run(net: nn.Module) -> Callable[[Tensor], Tensor]:
+        return net.layers  # type: ignore[return-value]
+
+    def step(self, a: Tensor, b: Tensor, rng: torch.Generator) -> Record:
+        fake_b = self.g_b(a)
+        patches = self.d_b(fake_b)
+        adversarial = F.mse_loss(patches, torch.ones_like(patches))
+        cycle = (self.g_a(fake_b) - a).abs().mean()
+        same = (self.g_b(b) - b).abs().mean()
+        if self.both:
+            fake_a = self.g_a(b)
+            patches = self.d_a(fake_a)
+            adversarial = adversarial + F.mse_loss(patches, torch.ones_like(patches))
+            cycle = cycle + (self.g_b(fake_a) - b).abs().mean()
+            same = same + (self.g_a(a) - a).abs().mean()
+        self.adam_g.zero_grad()
+        (adversarial + 10 * cycle + 10 * self.identity * same).backward()
+        self.adam_g.step()
+
+        critic_b = self.critic(self.d_b, b, self.pooled("drawing", fake_b.detach(), rng))
+        record = {"critic_drawing": critic_b.item()}
+        critic = critic_b
+        if self.both:
+            critic_a = self.critic(self.d_a, a, self.pooled("photo", fake_a.detach(), rng))
+            record["critic_photo"] = critic_a.item()
+            critic = critic + critic_a
+        self.adam_d.zero_grad()
+        critic.backward()
+        self.adam_d.step()
+        record |= {"adversarial": adversarial.item(), "cycle": cycle.item()}
+        return record | ({"identity": same.item()} if self.identity else {})
+
+    @staticmethod
+    def critic(judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+        on_real, on_fake = judge(real), judge(fake)
+        return 0.5 * (
+            F.mse_loss(on_real, torch.ones_like(on_real))
+            + F.mse_loss(on_fake, torch.zeros_like(on_fake))
+        )
+
+    def pooled(self, name: str, fakes: Tensor, rng: torch.Generator) -> Tensor:
+        if self.size == 0:
+            return fakes
+        pool, shown = self.pools[name], []
+        draws = torch.rand(len(fakes), 2, generator=rng)
+        for fake, (chance, where) in zip(fakes, draws, strict=True):
+            if len(pool) < self.size:
+                pool.append(fake)
+                shown.append(fake)
+            elif chance > 0.5:
+                place = int(where * self.size)
+                shown.append(pool[place])
+                pool[place] = fake
+            else:
+                shown.append(fake)
+        return torch.stack(shown)
+
+
+@pytest.mark.parametrize("direction", ["both", "forward"])
+@pytest.mark.parametrize(("pool", "identity"), [(3, 0.5), (0, 0.5), (50, 0.0)])
+def test_training_steps_equal_the_published_losses(
+    direction: str, pool: int, identity: float
+) -> None:
+    method = make(direction=direction, pool=pool, identity=identity)
+    reference = Reference(method, both=direction == "both", pool=pool, identity=identity)
+    wanted = []
+    for number in range(4):
+        signals = batch_of(number).signals
+        rng = torch.Generator().manual_seed(number)
+        wanted.append(reference.step(signals["photo"], signals["drawing"], rng))
+
+    records, _ = train(method, 4)
+
+    assert [sorted(r) for r in records] == [sorted(w) for w in wanted]
+    for record, want in zip(records, wanted, strict=True):
+        assert record == pytest.approx(want, rel=1e-5, abs=1e-6)
+    for name, net in method.nets.items():
+        others = dict(reference.nets[name].named_parameters())
+        for key, value in net.named_parameters():
+            torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("direction", "identity", "count"),
+    [("both", 0.5, 6), ("both", 0.0, 4), ("forward", 0.5, 3)],
+)
+def test_a_step_translates_no_more_than_needed(direction: str, identity: float, count: int) -> None:
+    _, steps = train(make(direction=direction, identity=identity), 1)
+    assert steps[0].counts["translate"] == count
+
+
+def test_paper_preset_has_the_published_parameter_counts() -> None:
+    preset = CycleGAN.presets["paper"]
+    method = CycleGAN(Options(**preset.options), DOMAINS, preset.signal)
+    counts = {n: sum(p.numel() for p in net.parameters()) for n, net in method.nets.items()}
+    assert counts == {
+        "generator_photo": 11_378_179,
+        "generator_drawing": 11_378_179,
+        "discriminator_photo": 2_764_737,
+        "discriminator_drawing": 2_764_737,
+    }
+
+
+@pytest.mark.parametrize("name", list(CycleGAN.presets))
+def test_every_preset_builds_and_keeps_the_signals_form(name: str) -> None:
+    preset = CycleGAN.presets[name]
+    method = CycleGAN(Options(**preset.options), DOMAINS, preset.signal)
+    x = torch.zeros(1, *preset.signal.shape)
+    source, target = (Condition.of(DOMAINS, n, 1) for n in DOMAINS.names)
+    with torch.inference_mode():
+        assert method.translate(x, source, target).shape == x.shape
+
+
+def test_the_default_preset_is_the_paper() -> None:
+    name, preset = next(iter(CycleGAN.presets.items()))
+    assert name == "paper"
+    assert not preset.options
+    assert preset.train.epochs == Options().constant_epochs + Options().decay_epochs
+
+
+def test_rate_follows_the_official_multiplier() -> None:
+    schedule = make().players()[0].optimiser.schedule
+    at = lambda epoch: schedule(Progress((epoch - 1) * 10, 2000, 10))  # noqa: E731
+    assert at(1) == at(100) == 1.0
+    assert at(101) == pytest.approx(1 - 1 / 101)
+    assert at(200) == pytest.approx(1 - 100 / 101)
+
+
+def test_one_way_trains_no_discriminator_of_the_origin() -> None:
+    method = make(direction="forward")
+    assert set(method.nets) == {"generator_photo", "generator_drawing", "discriminator_drawing"}
+
+
+def test_the_way_back_learns_from_the_cycle_alone_in_one_way_training() -> None:
+    method = make(direction="forward", cycle=0.0)
+    before = copy.deepcopy(method.nets["generator_photo"].state_dict())
+    train(method, 1)
+    after = method.nets["generator_photo"].state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_pictures_too_small_for_the_discriminator_are_refused() -> None:
+    with pytest.raises(UsageError, match="critic_layers=3 at 16x16"):
+        make(critic_layers=3)
+
+
+def test_targets_that_differ_within_a_batch_are_refused() -> None:
+    method, x = make(), torch.zeros(2, 3, 16, 16)
+    with pytest.raises(UsageError, match="one domain at a time"):
+        method.translate(x, Condition(torch.eye(2)), Condition(torch.eye(2)))

@@ -1,0 +1,267 @@
+"""StarGAN against a restatement of its published losses in plain torch."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo_core.errors import UsageError
+from zoo_core.method import Method
+from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
+from zoo_core.step import Progress, Step
+from zoo_stargan.method import Options, StarGAN
+from zoo_stargan.nets import ConditionalGenerator, DomainDiscriminator
+
+VENDORS = Domains(("apple", "google", "twitter"))
+FACES = Domains(("Blond_Hair", "Male", "Young"), "attributes")
+SPEC = TensorSpec(shape=(3, 16, 16))
+TINY = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 2}
+# Adam turns a gradient that is only rounding noise into a full step; a large eps damps it, so
+# that parameters can be compared.
+EPS = 1e-3
+
+Record = dict[str, float]
+
+
+def make(domains: Domains = VENDORS, **options: object) -> StarGAN:
+    torch.manual_seed(0)
+    return StarGAN(Options(**TINY | options), domains, SPEC)  # type: ignore[arg-type]
+
+
+def batch_of(domains: Domains, seed: int, count: int = 4) -> Batch:
+    draw = torch.Generator().manual_seed(seed)
+    x = torch.rand(count, 3, 16, 16, generator=draw) * 2 - 1
+    if domains.kind == "domains":
+        label = F.one_hot(torch.randint(3, (count,), generator=draw), 3).float()
+    else:
+        label = torch.randint(2, (count, 3), generator=draw).float()
+    return Batch({MIXED: x}, {MIXED: Condition(label)})
+
+
+def train(method: Method, steps: int) -> tuple[list[Record], list[Step]]:
+    """What the loop does of a step, without its devices, logs and checkpoints."""
+    players = method.players()
+    adams = {
+        p.name: torch.optim.Adam(
+            [w for n in p.nets for w in method.nets[n].parameters()],
+            lr=p.optimiser.lr,
+            betas=p.optimiser.betas,
+            eps=EPS,
+        )
+        for p in players
+    }
+    records, done = [], []
+    for number in range(steps):
+        batch = batch_of(method.domains, number)
+        rng = torch.Generator().manual_seed(number)
+        moving = [p for p in players if p.moves(number)]
+        nets = [name for p in moving for name in p.nets]
+        step = Step(method, batch, method.plan(batch, rng), rng=rng, moving=nets)
+        record: Record = {}
+        for player in moving:
+            with step.turn(player.nets):
+                adams[player.name].zero_grad()
+                objective = torch.zeros(())
+                for term in player.terms:
+                    loss = term.loss(step)
+                    assert loss.dtype == torch.float32
+                    assert loss.shape == ()
+                    record[term.name] = loss.item()
+                    objective = objective + term.weight_at(Progress()) * loss
+                objective.backward()
+                adams[player.name].step()
+        records.append(record)
+        done.append(step)
+    return records, done
+
+
+class Reference:
+    """StarGAN as its paper and official code state it, one batch at a time."""
+
+    def __init__(self, method: StarGAN, *, every: int, identity: float) -> None:
+        self.g = copy.deepcopy(method.nets["generator"])
+        self.d = copy.deepcopy(method.nets["discriminator"])
+        self.kind, self.every, self.identity = method.domains.kind, every, identity
+        self.adam_g = torch.optim.Adam(self.g.parameters(), lr=1e-4, betas=(0.5, 0.999), eps=EPS)
+        self.adam_d = torch.optim.Adam(self.d.parameters(), lr=1e-4, betas=(0.5, 0.999), eps=EPS)
+        self.number = 0
+
+    def translate(self, x: Tensor, c: Tensor) -> Tensor:
+        tiled = c.view(*c.shape, 1, 1).repeat(1, 1, x.size(2), x.size(3))
+        return self.g.layers(torch.cat([x, tiled], 1))  # type: ignore[operator, no-any-return]
+
+    def judge(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.d.body(x)  # type: ignore[operator]
+        logits = self.d.domain(hidden)  # type: ignore[operator]
+        return self.d.source(hidden), logits.view(len(x), -1)  # type: ignore[operator]
+
+    def classify(self, logits: Tensor, c: Tensor) -> Tensor:
+        if self.kind == "domains":
+            return -(F.log_softmax(logits, 1) * c).sum(1).mean()
+        chance = torch.sigmoid(logits)
+        return -(c * chance.log() + (1 - c) * (1 - chance).log()).sum() / len(c)
+
+    def step(self, x: Tensor, c: Tensor, rng: torch.Generator) -> Record:
+        target = c[torch.randperm(len(c), generator=rng)]
+        fake = self.translate(x, target)
+        real_src, real_cls = self.judge(x)
+        fake_src, _ = self.judge(fake.detach())
+        critic = -real_src.mean() + fake_src.mean()
+        classify_real = self.classify(real_cls, c)
+        alpha = torch.rand(len(x), 1, 1, 1, generator=rng)
+        hat = (alpha * x + (1 - alpha) * fake.detach()).requires_grad_(True)
+        out = self.judge(hat)[0]
+        (slope,) = torch.autograd.grad(out, hat, torch.ones_like(out), create_graph=True)
+        penalty = ((slope.view(len(x), -1).pow(2).sum(1).sqrt() - 1) ** 2).mean()
+        self.adam_d.zero_grad()
+        (critic + classify_real + 10 * penalty).backward()
+        self.adam_d.step()
+        record = {
+            "critic": critic.item(),
+            "classify_real": classify_real.item(),
+            "penalty": penalty.item(),
+        }
+        self.number += 1
+        if self.number % self.every:
+            return record
+
+        fake = self.translate(x, target)
+        fake_src, fake_cls = self.judge(fake)
+        adversarial = -fake_src.mean()
+        cycle = (x - self.translate(fake, c)).abs().mean()
+        classify = self.classify(fake_cls, target)
+        objective = adversarial + 10 * cycle + classify
+        record |= {"adversarial": adversarial.item(), "cycle": cycle.item()}
+        record["classify"] = classify.item()
+        if self.identity:
+            same = (x - self.translate(x, c)).abs().mean()
+            objective = objective + self.identity * same
+            record["identity"] = same.item()
+        self.adam_g.zero_grad()
+        objective.backward()
+        self.adam_g.step()
+        return record
+
+
+@pytest.mark.parametrize("domains", [VENDORS, FACES], ids=["domains", "attributes"])
+@pytest.mark.parametrize(("every", "identity"), [(1, 0.0), (2, 5.0)])
+def test_training_steps_equal_the_published_losses(
+    domains: Domains, every: int, identity: float
+) -> None:
+    method = make(domains, n_critic=every, identity=identity)
+    reference = Reference(method, every=every, identity=identity)
+    wanted = []
+    for number in range(4):
+        batch = batch_of(domains, number)
+        rng = torch.Generator().manual_seed(number)
+        wanted.append(reference.step(batch.signals[MIXED], batch.conditions[MIXED].label, rng))
+
+    records, _ = train(method, 4)
+
+    assert [sorted(r) for r in records] == [sorted(w) for w in wanted]
+    for record, want in zip(records, wanted, strict=True):
+        assert record == pytest.approx(want, rel=1e-5, abs=1e-5)
+    for net, other in (
+        (method.nets["generator"], reference.g),
+        (method.nets["discriminator"], reference.d),
+    ):
+        others = dict(other.named_parameters())
+        for key, value in net.named_parameters():
+            torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
+
+
+def test_the_generator_moves_in_every_fifth_step_on_the_critics_translation() -> None:
+    _, steps = train(make(), 5)
+    assert [step.counts["translate"] for step in steps] == [1, 1, 1, 1, 2]
+
+
+def test_adversary_and_classifier_share_the_critics_passes() -> None:
+    _, steps = train(make(n_critic=1), 1)
+    # Critic: real, translated, penalty. Generator: translated.
+    assert steps[0].counts["judge"] == 4
+
+
+def test_critic_only_steps_build_no_graph_of_the_generator() -> None:
+    _, steps = train(make(), 5)
+    assert not steps[0].legs[0].translated.requires_grad
+    assert steps[4].legs[0].translated.requires_grad
+
+
+def test_targets_are_the_batchs_own_conditions_shuffled() -> None:
+    batch = batch_of(FACES, 3, count=16)
+    (leg,) = make(FACES).plan(batch, torch.Generator().manual_seed(1))
+    own = batch.conditions[MIXED].label
+    assert sorted(leg.target.label.tolist()) == sorted(own.tolist())
+    assert not torch.equal(leg.target.label, own)
+
+
+def count(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())
+
+
+def test_paper_preset_has_the_published_parameter_counts() -> None:
+    preset, attributes = StarGAN.presets["paper"], Domains(tuple("abcde"), "attributes")
+    method = StarGAN(Options(**preset.options), attributes, preset.signal)
+    assert count(method.nets["generator"]) == 8_430_528
+    assert count(method.nets["discriminator"]) == 44_762_048
+
+
+def test_discriminator_at_256_pixels_has_the_published_parameter_count() -> None:
+    assert count(DomainDiscriminator(size=256)) == 44_884_928
+
+
+@pytest.mark.parametrize("name", list(StarGAN.presets))
+def test_every_preset_builds_and_keeps_the_signals_form(name: str) -> None:
+    preset = StarGAN.presets[name]
+    method = StarGAN(Options(**preset.options), VENDORS, preset.signal)
+    x = torch.zeros(2, *preset.signal.shape)
+    condition = Condition(torch.eye(3)[:2])
+    with torch.inference_mode():
+        assert method.translate(x, condition, condition).shape == x.shape
+        assert method.nets["discriminator"](x).logits.shape == (2, 3)
+
+
+def test_the_default_preset_is_the_paper() -> None:
+    name, preset = next(iter(StarGAN.presets.items()))
+    assert name == "paper"
+    assert not preset.options
+    assert preset.train.steps == 200_000
+
+
+def test_rate_hardly_decays_as_in_the_official_code() -> None:
+    published = make().players()[0].optimiser
+    assert published.schedule(Progress(100_000, 200_000)) == 1.0
+    assert published.lr * published.schedule(Progress(199_999, 200_000)) == pytest.approx(
+        9.9901e-5, rel=1e-6
+    )
+
+
+def test_linear_decay_is_an_option() -> None:
+    schedule = make(decay="linear").players()[0].optimiser.schedule
+    assert schedule(Progress(99_999, 200_000)) == 1.0
+    assert schedule(Progress(199_999, 200_000)) < 0.02
+
+
+def test_inference_uses_the_instances_own_statistics() -> None:
+    net = ConditionalGenerator(conditions=3, width=4, blocks=1)
+    x, condition = torch.rand(2, 3, 16, 16), Condition(torch.eye(3)[:2])
+    with torch.no_grad():
+        torch.testing.assert_close(net.train()(x, condition), net.eval()(x, condition))
+
+
+def test_the_condition_changes_the_output() -> None:
+    method, x = make(), torch.rand(1, 3, 16, 16)
+    to = [Condition(torch.eye(3)[i : i + 1]) for i in range(2)]
+    with torch.no_grad():
+        assert not torch.allclose(
+            method.translate(x, to[0], to[0]), method.translate(x, to[0], to[1])
+        )
+
+
+def test_sizes_that_the_discriminator_cannot_halve_are_refused() -> None:
+    with pytest.raises(UsageError, match="critic_layers=5 at 16x16"):
+        make(critic_layers=5)

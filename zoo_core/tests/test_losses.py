@@ -1,0 +1,275 @@
+"""The losses on a method whose translations can be worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from zoo_core.errors import UsageError
+from zoo_core.interfaces import Code, Discriminator, Verdict
+from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_core.losses.classification import DomainClassification, condition_loss
+from zoo_core.losses.consistency import Cycle, Identity, SemanticConsistency
+from zoo_core.losses.distances import distance_of
+from zoo_core.losses.gradient import R1, GradientPenalty
+from zoo_core.losses.objectives import objective_of
+from zoo_core.losses.regularisers import KullbackLeibler, TotalVariation, total_variation
+from zoo_core.method import Method, Player
+from zoo_core.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.spec import Preset
+from zoo_core.step import Leg, Step
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    pass
+
+
+class Scale(Discriminator):
+    """Answers ``factor * x`` on two scales and the signal's mean as logits."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(factor))
+
+    def forward(self, x: Tensor) -> Verdict:
+        mean = x.flatten(1).mean(1, keepdim=True)
+        return Verdict((self.factor * x, self.factor * x[..., ::2]), torch.cat([mean, -mean], 1))
+
+
+class Shift(Method[NoOptions]):
+    """Translates by adding a learned number: 1 to b, 2 to a. The code is the signal, doubled."""
+
+    Options = NoOptions
+    presets: Mapping[str, Preset] = {"tiny": Preset()}
+    provides = frozenset({"translated", "restored", "identity", "code", "recoded"})
+
+    def build(self) -> Mapping[str, nn.Module]:
+        nets: dict[str, nn.Module] = {}
+        for name, shift in (("generator_b", 1.0), ("generator_a", 2.0)):
+            nets[name] = nn.Module()
+            nets[name].shift = nn.Parameter(torch.tensor(shift))
+        return nets | {"discriminator_a": Scale(2.0), "discriminator_b": Scale(3.0)}
+
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+        return [
+            Leg("a", Condition.of(self.domains, "b", 2)),
+            Leg("b", Condition.of(self.domains, "a", 2)),
+        ]
+
+    def players(self) -> Sequence[Player]:
+        return ()
+
+    def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        return x + self.nets[f"generator_{target.domain}"].shift  # type: ignore[operator]
+
+    def encode(self, x: Tensor, source: Condition) -> Code:
+        return Code(2 * x)
+
+
+def step_of(kind: str = "domains", seed: int = 0) -> Step:
+    domains = Domains(("a", "b"))
+    method = Shift(NoOptions(), domains, TensorSpec(shape=(1, 4, 4)))
+    draw = torch.Generator().manual_seed(7)
+    signals = {name: torch.rand(2, 1, 4, 4, generator=draw) for name in "ab"}
+    batch = Batch(signals, {name: Condition.of(domains, name, 2) for name in "ab"})
+    rng = torch.Generator().manual_seed(seed)
+    return Step(method, batch, method.plan(batch, rng), rng=rng)
+
+
+def test_cycle_sums_the_legs() -> None:
+    # Both ways round add 1 + 2; two legs.
+    assert Cycle()(step_of()).item() == pytest.approx(6)
+    assert Cycle("l2")(step_of()).item() == pytest.approx(18)
+    assert Cycle("smooth_l1")(step_of()).item() == pytest.approx(5)
+
+
+def test_legs_can_be_chosen() -> None:
+    assert Cycle(legs=["a->b"])(step_of()).item() == pytest.approx(3)
+
+
+def test_a_loss_without_legs_says_so() -> None:
+    with pytest.raises(RuntimeError, match="found no leg"):
+        Cycle(legs=["a->c"])(step_of())
+
+
+def test_identity_feeds_each_generator_its_own_domain() -> None:
+    assert Identity(legs=["a->b"])(step_of()).item() == pytest.approx(1)
+    assert Identity()(step_of()).item() == pytest.approx(3)
+
+
+def test_semantic_consistency_compares_the_codes_of_translation_and_input() -> None:
+    assert SemanticConsistency()(step_of()).item() == pytest.approx(2 * 1 + 2 * 2)
+
+
+def test_detached_codes_leave_the_gradient_to_the_translation() -> None:
+    step = step_of()
+    step.batch.signals["a"].requires_grad_()
+    SemanticConsistency("l2", detach=True, legs=["a->b"])(step).backward()
+    both = step.batch.signals["a"].grad
+    assert both is not None
+    assert both.abs().sum() > 0
+    step = step_of()
+    step.batch.signals["a"].requires_grad_()
+    SemanticConsistency("l2", legs=["a->b"])(step).backward()
+    assert step.batch.signals["a"].grad.abs().max() == 0
+
+
+@pytest.mark.parametrize("name", ["lsgan", "wgan", "nonsaturating", "bce", "hinge"])
+def test_every_objective_rewards_its_side(name: str) -> None:
+    objective, low, high = objective_of(name), torch.tensor([-1.0]), torch.tensor([1.0])
+    assert objective.real(high) < objective.real(low)
+    assert objective.fake(low) <= objective.fake(high)
+    assert objective.fooled(high) < objective.fooled(low)
+
+
+@pytest.mark.parametrize(
+    ("name", "real", "fake", "fooled"),
+    [
+        ("lsgan", 0.25, 0.25, 0.25),
+        ("wgan", -0.5, 0.5, -0.5),
+        ("bce", 0.474077, 0.974077, 0.474077),
+        ("hinge", 0.5, 1.5, -0.5),
+    ],
+)
+def test_objectives_have_their_published_values(
+    name: str, real: float, fake: float, fooled: float
+) -> None:
+    objective, realness = objective_of(name), torch.full((3,), 0.5)
+    assert objective.real(realness).item() == pytest.approx(real)
+    assert objective.fake(realness).item() == pytest.approx(fake)
+    assert objective.fooled(realness).item() == pytest.approx(fooled)
+
+
+def test_the_generators_side_sums_legs_and_scales() -> None:
+    step = step_of()
+    a, b = step.batch.signals["a"], step.batch.signals["b"]
+    wanted = sum(
+        ((factor * made - 1) ** 2).mean()
+        for factor, whole in ((3, a + 1), (2, b + 2))
+        for made in (whole, whole[..., ::2])
+    )
+    assert AdversarialGenerator()(step).item() == pytest.approx(wanted.item())
+
+
+def test_the_critics_side_is_scaled_and_stops_at_the_translation() -> None:
+    step = step_of()
+    a, b = step.batch.signals["a"], step.batch.signals["b"]
+    wanted = (
+        -3 * b.mean() - 3 * b[..., ::2].mean() + 3 * (a + 1).mean() + 3 * (a + 1)[..., ::2].mean()
+    )
+    loss = AdversarialCritic("discriminator_b", "wgan", scale=0.5, legs=["a->b"])(step)
+    assert loss.item() == pytest.approx(0.5 * wanted.item(), rel=1e-4)
+    loss.backward()
+    assert step.net("generator_b").shift.grad is None
+    assert step.net("discriminator_b").factor.grad is not None
+
+
+def test_a_critic_of_restored_signals_holds_them_against_the_input() -> None:
+    step = step_of()
+    loss = AdversarialCritic("discriminator_{origin}", "wgan", made="restored", legs=["a->b"])(step)
+    # The critic of a answers 2x on two scales, and what comes back is 3 more than the input.
+    assert loss.item() == pytest.approx(2 * 2 * 3, rel=1e-4)
+
+
+def test_a_pool_needs_a_critic_of_its_own() -> None:
+    with pytest.raises(ValueError, match="one critic"):
+        AdversarialCritic(pool=50)
+
+
+def test_gradient_penalty_measures_the_slope_between_real_and_made() -> None:
+    # d/dx of 3x summed over the patches of both scales: 6 where the second scale looks, else 3.
+    slope = (8 * 6**2 + 8 * 3**2) ** 0.5
+    penalty = GradientPenalty("discriminator_b", legs=["a->b"])(step_of())
+    assert penalty.item() == pytest.approx((slope - 1) ** 2, rel=1e-5)
+    penalty.backward()
+
+
+def test_r1_measures_the_slope_at_reals() -> None:
+    step = step_of()
+    loss = R1("discriminator_b", legs=["a->b"])(step)
+    assert loss.item() == pytest.approx((8 * 6**2 + 8 * 3**2) / 2, rel=1e-5)
+    loss.backward()
+    assert step.net("discriminator_b").factor.grad != 0
+
+
+def test_classification_asks_reals_for_their_own_and_translations_for_the_targets_domain() -> None:
+    step = step_of()
+    a = step.batch.signals["a"].flatten(1).mean(1)
+    real = torch.nn.functional.softplus(-2 * a).mean()
+    loss = DomainClassification("real", "discriminator_b", legs=["a->b"])(step)
+    assert loss.item() == pytest.approx(real.item())
+    made = torch.nn.functional.softplus(2 * (a + 1)).mean()
+    loss = DomainClassification("translated", "discriminator_b", legs=["a->b"])(step)
+    assert loss.item() == pytest.approx(made.item())
+
+
+def test_attributes_are_summed_and_divided_by_the_batch() -> None:
+    logits, label = torch.zeros(4, 5), torch.ones(4, 5)
+    assert condition_loss(logits, label, "attributes").item() == pytest.approx(5 * 0.693147)
+
+
+def test_total_variation_of_a_ramp_is_its_slope() -> None:
+    ramp = torch.arange(5.0).expand(1, 1, 5, 5)
+    assert total_variation(3 * ramp).item() == pytest.approx(3)
+    assert total_variation(torch.ones(1, 1, 5, 5)).item() < 1e-3
+
+
+def test_total_variation_of_flat_areas_has_a_finite_gradient() -> None:
+    flat = torch.ones(1, 1, 4, 4, requires_grad=True)
+    total_variation(flat).backward()
+    assert flat.grad is not None
+    assert torch.isfinite(flat.grad).all()
+    assert TotalVariation()(step_of()).item() > 0
+
+
+def test_kl_is_the_mean_square_of_the_code() -> None:
+    step = step_of()
+    wanted = sum((2 * step.batch.signals[n]).square().mean() for n in "ab")
+    assert KullbackLeibler()(step).item() == pytest.approx(wanted.item())
+
+
+def test_unknown_distances_and_objectives_name_the_near_one() -> None:
+    with pytest.raises(UsageError, match='Did you mean "smooth_l1"'):
+        distance_of("smoothl1")
+    with pytest.raises(UsageError, match='Did you mean "lsgan"'):
+        objective_of("lsgn")
+
+
+def test_losses_are_float32_under_autocast() -> None:
+    losses = [
+        Cycle(),
+        Identity(),
+        AdversarialGenerator(),
+        AdversarialCritic(),
+        R1(),
+        GradientPenalty("discriminator_{target}"),
+        DomainClassification("translated", "discriminator_{target}"),
+        SemanticConsistency(),
+        TotalVariation(),
+        KullbackLeibler(),
+    ]
+    for loss in losses:
+        step = step_of()
+        for name in "ab":
+            step.batch.signals[name] = step.batch.signals[name].bfloat16()  # type: ignore[index]
+        with torch.autocast("cpu", torch.bfloat16):
+            value = loss(step)
+        assert value.dtype == torch.float32, type(loss)
+        assert value.shape == ()
+
+
+def test_a_verdict_is_asked_once_within_a_turn_and_anew_in_the_next() -> None:
+    step = step_of()
+    x = step.batch.signals["b"]
+    with step.turn(["discriminator_b"]):
+        assert step.judge("discriminator_b", x) is step.judge("discriminator_b", x)
+        assert not step.net("discriminator_a").factor.requires_grad
+    with step.turn(["generator_b"]):
+        assert not step.judge("discriminator_b", x).realness[0].requires_grad
+    assert step.counts["judge"] == 2
+    assert step.net("discriminator_a").factor.requires_grad
