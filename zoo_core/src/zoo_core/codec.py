@@ -7,7 +7,7 @@ The core knows signals as tensors only. Everything that is particular to picture
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -52,13 +52,32 @@ class Window:
     place: Any
 
 
+@dataclass(frozen=True)
+class Sample:
+    """A signal that a data source holds in memory rather than in a file.
+
+    Attributes:
+        name: Its index or name within the source.
+        value: Anything that the codec's `Codec.wrap` accepts as one signal.
+    """
+
+    name: str
+    value: Any
+
+
 class Store(Protocol):
     """The signals of one source, decoded once and read at random."""
 
     names: Sequence[str]
     """File name (or index) of each signal."""
     labels: Tensor | None
-    """(M, K) attribute labels, where the source has them."""
+    """(M, K) attribute labels or (M,) class numbers, where the source has them."""
+    kept: Sequence[int]
+    """Position, among the files that were asked for, of each signal: broken files are left out."""
+    skipped: Sequence[str]
+    """Why each left-out file was left out, naming it."""
+    summary: str
+    """Sizes and format in plain words, such as ``72×72 to 128×128 px, PNG``."""
 
     def __len__(self) -> int: ...
 
@@ -106,13 +125,26 @@ class Codec(ABC):
 
         Args:
             item: The decoded input.
-            size: Working size asked for by the user; None keeps the input's own.
+            size: Working size asked for by the user, which the output then has too; None keeps
+                the input's own.
             limit: Bound of one window's extent (pixels, frames); None for the default bound.
         """
 
     @abstractmethod
     def join(self, item: Item, outputs: Iterable[tuple[Window, Tensor]]) -> Any:
-        """Puts translated windows together, in the form and size in which the item came."""
+        """Puts translated windows together, in the form and size in which the item came.
+
+        Where `windows` was asked for a size, the output has that size.
+        """
+
+    def unwrap(self, value: Any, outputs: Sequence[Any]) -> Any:
+        """Gives the outputs of the items of ``wrap(value)`` the form of ``value``.
+
+        Args:
+            value: What was wrapped: one signal, a batch, or a list of either.
+            outputs: What `join` made of each item, in order.
+        """
+        return list(outputs) if isinstance(value, (list, tuple)) else outputs[0]
 
     @abstractmethod
     def write(self, value: Any, path: Path) -> None:
@@ -120,9 +152,24 @@ class Codec(ABC):
 
     @abstractmethod
     def open(
-        self, files: Sequence[Path], config: TrainConfig, *, cache: Path | None = None
+        self,
+        files: Sequence[Path | Sample],
+        config: TrainConfig,
+        *,
+        cache: Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Store:
-        """Decodes files once into a (memory-mapped) store for training and evaluation."""
+        """Decodes files once into a (memory-mapped) store for training and evaluation.
+
+        Args:
+            files: Files, or signals in memory.
+            config: Its preprocessing and augmentation are applied.
+            cache: Folder for what was decoded; None keeps it in memory.
+            progress: Called with (files done, files in all).
+
+        Raises:
+            DataError: If no file can be used; single broken files are skipped and named.
+        """
 
     @abstractmethod
     def sheet(

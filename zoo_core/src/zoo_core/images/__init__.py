@@ -1,0 +1,1 @@
+"""Pictures: decoding, tiles, the codec, the decoded store and labelled sheets."""

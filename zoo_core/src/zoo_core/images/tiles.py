@@ -1,0 +1,150 @@
+"""Cuts a picture into overlapping tiles, and weighs them so that they join without a seam.
+
+Both axes are cut independently. A tile's weight at a pixel is the product of one weight per axis;
+per axis the weights of all tiles add up to 1 at every pixel, so no weight map is needed to join.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+LEAST = 16
+"""Smallest extent in pixels that nets are fed: reflection padding inside them needs some room."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """One tile along one axis.
+
+    Attributes:
+        source: (T,) positions in the picture that the tile reads, reflected beyond its border.
+        start: First position in the picture that the tile writes.
+        first: Number of the tile's leading positions that lie beyond the border.
+        weight: (W,) float32 weight of each position that it writes.
+    """
+
+    source: npt.NDArray[np.intp]
+    start: int
+    first: int
+    weight: npt.NDArray[np.float32]
+
+    @property
+    def written(self) -> slice:
+        """The part of the picture that the tile writes."""
+        return slice(self.start, self.start + len(self.weight))
+
+    @property
+    def used(self) -> slice:
+        """The part of the tile that is written."""
+        return slice(self.first, self.first + len(self.weight))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a picture of ``height`` × ``width`` pixels is cut: every row with every column."""
+
+    height: int
+    width: int
+    rows: tuple[Span, ...]
+    columns: tuple[Span, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows) * len(self.columns)
+
+
+def plan(height: int, width: int, *, stride: int, limit: int, least: int = LEAST) -> Plan:
+    """Plans the tiles of a picture.
+
+    Args:
+        height: Height in pixels, at least 1.
+        width: Width in pixels, at least 1.
+        stride: Tiles' extents and positions are multiples of it.
+        limit: Most pixels of one tile, as far as ``stride`` and ``least`` allow.
+        least: Smallest extent of a tile; smaller pictures are padded to it.
+    """
+    padded = padded_extent(height, stride, least), padded_extent(width, stride, least)
+    tiles = _tile_extents(padded, stride, limit, least)
+    rows, columns = (
+        _spans(extent, whole, tile, stride)
+        for extent, whole, tile in zip((height, width), padded, tiles, strict=True)
+    )
+    return Plan(height, width, rows, columns)
+
+
+def padded_extent(extent: int, stride: int, least: int = LEAST) -> int:
+    """The extent that an axis is padded to: a multiple of the stride, no less than ``least``."""
+    return math.ceil(max(extent, least) / stride) * stride
+
+
+def reflect(positions: npt.NDArray[np.intp], extent: int) -> npt.NDArray[np.intp]:
+    """Positions beyond ``[0, extent)`` mirrored back into it, as often as needed."""
+    if extent == 1:
+        return np.zeros_like(positions)
+    period = 2 * extent - 2
+    folded = positions % period
+    return np.minimum(folded, period - folded)
+
+
+def _tile_extents(padded: tuple[int, int], stride: int, limit: int, least: int) -> tuple[int, int]:
+    height, width = padded
+    if height * width <= limit:
+        return padded
+    # Four strides leave room for an overlap of two; more is better, but the limit rules.
+    least = max(padded_extent(1, stride, least), 4 * stride)
+    side = max(least, math.isqrt(limit) // stride * stride)
+    short = min(side, height, width)
+    long = max(least, limit // short // stride * stride)
+    if height <= width:
+        return min(short, height), min(long, width)
+    return min(long, height), min(short, width)
+
+
+def _spans(extent: int, padded: int, tile: int, stride: int) -> tuple[Span, ...]:
+    before = (padded - extent) // 2
+    starts = _starts(padded, tile, stride)
+    weights = np.stack([_hill(start, tile, padded, starts) for start in starts])  # (tiles, padded)
+    weights /= weights.sum(0)
+    spans = []
+    for start, weight in zip(starts, weights, strict=True):
+        positions = np.arange(start, start + tile) - before
+        inside = np.flatnonzero((positions >= 0) & (positions < extent))
+        first, last = int(inside[0]), int(inside[-1]) + 1
+        spans.append(
+            Span(
+                source=reflect(positions, extent),
+                start=int(positions[first]),
+                first=first,
+                weight=weight[start + first : start + last].astype(np.float32),
+            )
+        )
+    return tuple(spans)
+
+
+def _starts(padded: int, tile: int, stride: int) -> list[int]:
+    """Starts of tiles that cover an axis and overlap by about a quarter."""
+    if tile >= padded:
+        return [0]
+    overlap = max(stride, tile // 4 // stride * stride)
+    count = math.ceil((padded - overlap) / (tile - overlap))
+    last = padded - tile
+    return sorted({round(i * last / (count - 1) / stride) * stride for i in range(count)})
+
+
+def _hill(start: int, tile: int, padded: int, starts: list[int]) -> npt.NDArray[np.float64]:
+    """(padded,) weight of one tile: 1 inside, a raised cosine across each overlap, 0 outside."""
+    at = np.arange(padded) + 0.5
+    weight = np.where((at > start) & (at < start + tile), 1.0, 0.0)
+    number = starts.index(start)
+    if number > 0:
+        weight *= _ramp((at - start) / (starts[number - 1] + tile - start))
+    if number < len(starts) - 1:
+        weight *= _ramp((start + tile - at) / (start + tile - starts[number + 1]))
+    return weight
+
+
+def _ramp(fraction: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return 0.5 - 0.5 * np.cos(np.pi * np.clip(fraction, 0.0, 1.0))
