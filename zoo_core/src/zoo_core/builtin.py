@@ -65,3 +65,20 @@ def zoo_commands() -> Iterable[Component]:
             "registry", "zoo_core.cli.registry:registry", "Build or check the index of all models."
         ),
     ]
+
+
+@hookimpl
+def zoo_metrics() -> Iterable[Component]:
+    """What ``zoo evaluate`` measures unless told otherwise."""
+    here = "zoo_core.evaluate"
+    return [
+        Component("fid", f"{here}.distribution_metrics:Fid", "Fréchet distance of features"),
+        Component("kid", f"{here}.distribution_metrics:Kid", "kernel distance of features"),
+        Component("domain", f"{here}.judged_metrics:DomainAccuracy", "is it of the target domain?"),
+        Component("content", f"{here}.judged_metrics:ContentAccuracy", "does it show the same?"),
+        Component("cycle", f"{here}.picture_metrics:Cycle", "L1 of there and back"),
+        Component("l1", f"{here}.picture_metrics:PartnerL1", "L1 to the true partner"),
+        Component("psnr", f"{here}.picture_metrics:PartnerPsnr", "PSNR to the true partner"),
+        Component("ssim", f"{here}.picture_metrics:PartnerSsim", "SSIM to the true partner"),
+        Component("retrieval", f"{here}.picture_metrics:Retrieval", "is the partner the nearest?"),
+    ]

@@ -1,0 +1,193 @@
+"""Training of judges on real pictures.
+
+The training split is divided into training and validation pictures; the test split is only
+measured on, once, at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from zoo_core.errors import DataError, TrainingError
+from zoo_core.evaluate.augment import augment
+from zoo_core.evaluate.examples import Part
+from zoo_core.evaluate.judge import WIDTHS, Judge, JudgeNet, fit, rounded
+from zoo_core.evaluate.judge_card import JudgeCard, Task
+
+Told = Callable[[int, float, float], None]
+
+
+@dataclass(frozen=True)
+class JudgeConfig:
+    """How a judge is trained.
+
+    Attributes:
+        task: ``domain`` or ``content``.
+        classes: Names of the classes.
+        size: Side of the pictures in pixels.
+        steps: Optimiser steps (AdamW, one cycle).
+        batch: Pictures per step, shared equally among the domains.
+        lr: Largest learning rate of the cycle.
+        validation: Share of the training split that is held out for validation.
+        measure: Most training pictures per domain on which the training accuracy is measured.
+        seed: Seed of the split, the net and the augmentation.
+        device: Where to train.
+    """
+
+    task: Task
+    classes: tuple[str, ...]
+    size: int = 32
+    steps: int = 1500
+    batch: int = 128
+    lr: float = 4e-3
+    validation: float = 0.1
+    measure: int = 2000
+    seed: int = 0
+    device: str = "cpu"
+
+
+def train_judge(
+    train: Sequence[Part],
+    test: Sequence[Part],
+    config: JudgeConfig,
+    *,
+    data: Mapping[str, str] | None = None,
+    told: Told | None = None,
+) -> Judge:
+    """Trains a judge and measures it.
+
+    Args:
+        train: Real training pictures, a part per domain; validation pictures are taken from them.
+        test: Real test pictures, a part per domain, never trained on; may be empty.
+        config: How to train.
+        data: The training data of each domain, in words, for the card.
+        told: Called after each step with its number (from 1), loss and batch accuracy.
+
+    Raises:
+        DataError: If a domain has too few pictures, or there are fewer than two classes.
+        TrainingError: If the loss becomes non-finite.
+    """
+    if len(config.classes) < 2:
+        raise DataError("there are fewer than two classes", asked=f"{config.task} judge")
+    rng = torch.Generator().manual_seed(config.seed)
+    seen, held = _split(train, config, rng)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        net = JudgeNet(len(config.classes), WIDTHS).to(config.device)
+        net = net.to(memory_format=torch.channels_last)
+        _fit(net, seen, config, rng, told)
+    rounded(net)
+    card = JudgeCard(
+        task=config.task,
+        classes=config.classes,
+        domains=tuple(part.domain for part in train),
+        size=config.size,
+        widths=WIDTHS,
+        steps=config.steps,
+        batch=config.batch,
+        seed=config.seed,
+        data=dict(data or {}),
+        parameters=sum(p.numel() for p in net.parameters()),
+    )
+    judge = Judge(net, card)
+    splits = {"train": seen, "val": held, "test": test}
+    limits = {"train": config.measure, "val": None, "test": None}
+    judge.card = card.model_copy(
+        update={
+            "accuracy": _table(
+                {
+                    split: {p.domain: accuracy(judge, p, limit=limits[split]) for p in parts}
+                    for split, parts in splits.items()
+                }
+            )
+        }
+    )
+    return judge
+
+
+@torch.inference_mode()
+def accuracy(judge: Judge, part: Part, *, limit: int | None = None, batch: int = 256) -> float:
+    """Share of a part's pictures (at most ``limit``) that the judge classifies rightly, 0 to 1."""
+    device = next(judge.parameters()).device
+    right = total = 0
+    for pictures, labels in part.batches(batch, limit):
+        said = judge(pictures.to(device)).logits.argmax(1).cpu()  # (N,)
+        right += int((said == labels).sum())
+        total += len(labels)
+    return right / max(1, total)
+
+
+def _split(
+    train: Sequence[Part], config: JudgeConfig, rng: torch.Generator
+) -> tuple[list[Part], list[Part]]:
+    seen, held = [], []
+    for part in train:
+        if len(part) < 2:
+            raise DataError(
+                f"it has {len(part)} training pictures; at least 2 are needed",
+                asked=f"domain {part.domain}",
+            )
+        kept, out = part.split(config.validation, rng)
+        seen.append(kept)
+        held.append(out)
+    return seen, held
+
+
+def _fit(
+    net: JudgeNet,
+    parts: Sequence[Part],
+    config: JudgeConfig,
+    rng: torch.Generator,
+    told: Told | None,
+) -> None:
+    optimiser = torch.optim.AdamW(net.parameters(), lr=config.lr, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, config.lr, total_steps=max(2, config.steps), pct_start=0.2
+    )
+    net.train()
+    for step in range(1, config.steps + 1):
+        pictures, labels = _draw(parts, config, rng)
+        opinion = net(pictures.to(memory_format=torch.channels_last))
+        loss = F.cross_entropy(opinion.logits, labels, label_smoothing=0.05)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss became {loss.item()} at step {step}",
+                asked=f"{config.task} judge",
+                hint="Check the pictures, or train with another seed.",
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+        if told is not None:
+            right = (opinion.logits.argmax(1) == labels).float().mean()
+            told(step, loss.item(), right.item())
+    net.eval()
+
+
+def _draw(
+    parts: Sequence[Part], config: JudgeConfig, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """A batch with an equal share of each part: pictures (N, 3, S, S), labels (N,)."""
+    share = max(1, config.batch // len(parts))
+    drawn = [part.draw(share, rng) for part in parts]
+    pictures = torch.cat([pictures for pictures, _ in drawn]).to(config.device)  # (N, C, H, W)
+    labels = torch.cat([labels for _, labels in drawn]).to(config.device)  # (N,)
+    return augment(fit(pictures, config.size), config.task, rng), labels
+
+
+def _table(by_split: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Accuracies by domain and split, with the mean over the domains."""
+    table: dict[str, dict[str, float]] = {}
+    for split, values in by_split.items():
+        if not values:
+            continue
+        for domain, value in values.items():
+            table.setdefault(domain, {})[split] = round(value, 4)
+        table.setdefault("mean", {})[split] = round(sum(values.values()) / len(values), 4)
+    return table

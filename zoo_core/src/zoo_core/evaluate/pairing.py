@@ -1,0 +1,88 @@
+"""Which signal of one domain is the same thing as which signal of another.
+
+Domains are unpaired in training; where a ground truth exists it is only used to measure. Two
+signals are partners when their files have the same name (without folder and suffix), or, where
+one domain is an indexed data set, when the file's name is the number of the other's signal
+(``3/00000012.png`` and number 12).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import torch
+from torch import Tensor
+
+ENOUGH = 0.5
+"""Domains count as paired when at least this share of the smaller one has partners."""
+
+
+@dataclass(frozen=True)
+class Partners:
+    """Partners of one direction.
+
+    Attributes:
+        sources: (P,) positions of the source signals that have a partner, ascending.
+        targets: (P,) the partners' positions in the target domain.
+        rule: ``name`` or ``index``.
+    """
+
+    sources: Tensor
+    targets: Tensor
+    rule: str
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def of(self, positions: Tensor) -> Tensor:
+        """(N,) partners' positions of source positions (N,), each of which has a partner."""
+        at = torch.searchsorted(self.sources, positions)
+        return self.targets[at]
+
+
+def find_partners(source: Sequence[str], target: Sequence[str]) -> Partners | None:
+    """Finds partners by name.
+
+    Args:
+        source: Names of the source signals: file paths, or plain numbers of an indexed data set.
+        target: Names of the target signals.
+
+    Returns:
+        The partners, or None where fewer than half of the smaller domain have one: then single
+        equal names are taken for chance.
+    """
+    rule, key_of = "name", _by_stem
+    if _indexed(source) != _indexed(target):
+        rule, key_of = "index", _by_number
+    left, right = key_of(source), key_of(target)
+    shared = sorted((at, right[key]) for key, at in left.items() if key in right)
+    if not shared or len(shared) < ENOUGH * min(len(source), len(target)):
+        return None
+    sources, targets = (torch.tensor(column) for column in zip(*shared, strict=True))
+    return Partners(sources, targets, rule)
+
+
+def _indexed(names: Sequence[str]) -> bool:
+    """Whether the names are plain numbers, as those of an indexed data set."""
+    return all(name.isdecimal() for name in names)
+
+
+def _by_stem(names: Sequence[str]) -> dict[object, int]:
+    """Position by name without folder and suffix; with the folder where that is not unique."""
+    paths = [PurePosixPath(name.replace("\\", "/")) for name in names]
+    stems: dict[object, int] = {path.stem: at for at, path in enumerate(paths)}
+    if len(stems) == len(names):
+        return stems
+    return {str(path.with_suffix("")): at for at, path in enumerate(paths)}
+
+
+def _by_number(names: Sequence[str]) -> dict[object, int]:
+    """Position by the number that a name is; names that are none have no partner."""
+    stems = [PurePosixPath(name.replace("\\", "/")).stem for name in names]
+    numbers: dict[object, int] = {
+        int(stem): at for at, stem in enumerate(stems) if stem.isdecimal()
+    }
+    unique = len(numbers) == sum(stem.isdecimal() for stem in stems)
+    return numbers if unique else {}

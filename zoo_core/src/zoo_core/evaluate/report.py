@@ -1,0 +1,83 @@
+"""What an evaluation found: values by direction, their mean, and the protocol that explains them.
+
+Importing this module imports no torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One input and what became of it, each (C, H, W) in [-1, 1].
+
+    Attributes:
+        name: Name of the input.
+        source: The input.
+        translated: Its translation.
+        partner: The true partner, where there is one.
+    """
+
+    name: str
+    source: Tensor
+    translated: Tensor
+    partner: Tensor | None = None
+
+
+@dataclass
+class Report:
+    """An evaluation.
+
+    Attributes:
+        model: Name or path of the model.
+        protocol: Everything needed to repeat and compare the figures.
+        directions: Values by direction (``a->b``) and name.
+        mean: Values over all directions.
+        notes: What was left out, and why.
+        panels: Sample pictures by direction.
+    """
+
+    model: str
+    protocol: dict[str, Any]
+    directions: dict[str, dict[str, float]]
+    mean: dict[str, float]
+    notes: list[str] = field(default_factory=list)
+    panels: Mapping[str, list[Panel]] = field(default_factory=dict)
+
+    def values(self) -> dict[str, Any]:
+        """The report as plain values, without pictures: what ``--json`` gives."""
+        return {
+            "model": self.model,
+            "protocol": self.protocol,
+            "directions": {name: _rounded(values) for name, values in self.directions.items()},
+            "mean": _rounded(self.mean),
+            "notes": self.notes,
+        }
+
+    def to_json(self) -> str:
+        """The report as JSON text; never NaN or infinity."""
+        return json.dumps(self.values(), indent=2, allow_nan=False, ensure_ascii=False)
+
+    def write_json(self, path: Path) -> None:
+        """Writes the JSON text, atomically."""
+        write_text(path, self.to_json() + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file atomically, making its folder where needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(float(value), 6) for name, value in values.items()}

@@ -1,0 +1,220 @@
+"""The direction that is measured, the tools at hand, and one batch of translations.
+
+Shapes: N batch, ``*S`` any signal (an image is C H W), K condition width, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from zoo_core.codec import Store
+from zoo_core.evaluate.examples import Part, class_labels
+from zoo_core.evaluate.extractors import Extractor
+from zoo_core.evaluate.judge import Judge
+from zoo_core.evaluate.judge_train import accuracy
+from zoo_core.evaluate.pairing import Partners
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Side:
+    """The real signals of one domain (or of one value of an attribute).
+
+    Attributes:
+        name: Name of the domain; for attributes ``Name`` or ``!Name``.
+        store: Where its signals are.
+        indices: (M,) positions of its signals in the store.
+        own: (M, K) the signals' own conditions.
+    """
+
+    name: str
+    store: Store
+    indices: Tensor
+    own: Tensor
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def signals(self, positions: Sequence[int] | Tensor) -> Tensor:
+        """(N, *S) the signals at the given positions (of ``indices``)."""
+        return self.store.batch(self.indices[torch.as_tensor(positions)].tolist())
+
+    def names(self) -> list[str]:
+        """Name of each signal."""
+        return [self.store.names[int(index)] for index in self.indices]
+
+    @cached_property
+    def labels(self) -> Tensor | None:
+        """(M,) class numbers, where the source has them."""
+        labels = class_labels(self.store)
+        return None if labels is None else labels[self.indices]
+
+    def batches(self, size: int, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """The signals in order (at most ``limit``): positions (N,) and signals (N, *S)."""
+        end = len(self) if limit is None else min(limit, len(self))
+        for start in range(0, end, size):
+            positions = torch.arange(start, min(start + size, end))
+            yield positions, self.signals(positions)
+
+
+@dataclass
+class Tools:
+    """What all directions share: judges, the extractor, and what was once computed of real data.
+
+    Attributes:
+        judges: Judges at hand.
+        extractor: Feature extractor for FID and KID, if any.
+        seed: Seed of random subsets.
+        device: Where judges and extractor compute.
+        limit: Most real signals per domain that are measured; None for all.
+        batch: Signals at once.
+    """
+
+    judges: Sequence[Judge] = ()
+    extractor: Extractor | None = None
+    seed: int = 0
+    device: str = "cpu"
+    limit: int | None = None
+    batch: int = 64
+    _kept: dict[object, object] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        for tool in (*self.judges, self.extractor):
+            if tool is not None:
+                tool.to(self.device).eval()
+
+    def domain_judge(self, domain: str) -> Judge | None:
+        """The first domain judge that knows a domain."""
+        found = (j for j in self.judges if j.card.task == "domain" and domain in j.card.classes)
+        return next(found, None)
+
+    def content_judge(self, domain: str) -> Judge | None:
+        """The first content judge that learned from real signals of a domain."""
+        found = (j for j in self.judges if j.card.task == "content" and domain in j.card.domains)
+        return next(found, None)
+
+    def real_features(self, side: Side) -> Tensor:
+        """(M, F) features of a domain's real signals, computed once."""
+        extractor = self.extractor
+        if extractor is None:
+            raise RuntimeError("there is no extractor")
+
+        def compute() -> Tensor:
+            batches = side.batches(self.batch, self.limit)
+            return torch.cat([extractor(x.to(self.device)).cpu() for _, x in batches])
+
+        return self._once(("features", side.name), compute)
+
+    def real_accuracy(self, judge: Judge, side: Side, labels: Tensor) -> float:
+        """Accuracy of a judge on a domain's real signals, 0 to 1, computed once."""
+        part = Part(side.name, side.store, side.indices, labels)
+        key = ("accuracy", id(judge), side.name)
+        return self._once(key, lambda: accuracy(judge, part, limit=self.limit, batch=self.batch))
+
+    def _once(self, key: object, compute: Callable[[], T]) -> T:
+        if key not in self._kept:
+            self._kept[key] = compute()
+        return self._kept[key]  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One direction of translation.
+
+    Attributes:
+        source: Real signals of the source domain.
+        target: Real signals of the target domain.
+        partners: Which target signal is the true translation of which source signal, if known.
+        tools: Judges, extractor and more, shared by all directions.
+        span: Width of the signals' range: 2 for [-1, 1].
+    """
+
+    source: Side
+    target: Side
+    partners: Partners | None
+    tools: Tools
+    span: float = 2.0
+
+    @property
+    def name(self) -> str:
+        """Name of the direction, such as ``a->b``."""
+        return f"{self.source.name}->{self.target.name}"
+
+    @cached_property
+    def domain_judge(self) -> Judge | None:
+        """The domain judge that knows the target domain."""
+        return self.tools.domain_judge(self.target.name)
+
+    @cached_property
+    def content_judge(self) -> Judge | None:
+        """The content judge of the target domain."""
+        return self.tools.content_judge(self.target.name)
+
+    def has(self, need: str) -> bool:
+        """Whether something that a metric needs is at hand."""
+        return {
+            "partner": self.partners,
+            "labels": self.source.labels,
+            "domain_judge": self.domain_judge,
+            "content_judge": self.content_judge,
+            "extractor": self.tools.extractor,
+        }[need] is not None
+
+
+@dataclass
+class Sample:
+    """One batch of translations, float32 on the tools' device.
+
+    Attributes:
+        setting: The direction.
+        positions: (N,) positions of the inputs in ``setting.source``.
+        source: (N, *S) the inputs.
+        translated: (N, *S) the translations.
+        restore: Translates ``translated`` back; called at most once.
+    """
+
+    setting: Setting
+    positions: Tensor
+    source: Tensor
+    translated: Tensor
+    restore: Callable[[], Tensor]
+
+    @cached_property
+    def restored(self) -> Tensor:
+        """(N, *S) the translations, translated back."""
+        return self.restore()
+
+    @cached_property
+    def labels(self) -> Tensor:
+        """(N,) class numbers of the inputs."""
+        labels = self.setting.source.labels
+        if labels is None:
+            raise RuntimeError("the inputs have no labels")
+        return labels[self.positions]
+
+    @cached_property
+    def partner_positions(self) -> Tensor:
+        """(N,) positions of the true partners in ``setting.target``."""
+        if self.setting.partners is None:
+            raise RuntimeError("the inputs have no partners")
+        return self.setting.partners.of(self.positions)
+
+    @cached_property
+    def partner(self) -> Tensor:
+        """(N, *S) the true partners."""
+        return self.setting.target.signals(self.partner_positions).to(self.source.device)
+
+    @cached_property
+    def features(self) -> Tensor:
+        """(N, F) features of the translations."""
+        extractor = self.setting.tools.extractor
+        if extractor is None:
+            raise RuntimeError("there is no extractor")
+        return extractor(self.translated).cpu()  # type: ignore[no-any-return]
