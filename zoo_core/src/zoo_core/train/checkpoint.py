@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from zoo_core.errors import TrainingError
+from zoo_core.train.disk import disk_fault
 
 FORMAT = 1
 """Version of the layout, raised when an old reader could misread a new checkpoint."""
@@ -71,7 +72,7 @@ class Checkpoints:
         except (OSError, RuntimeError) as fault:  # torch wraps a failed write in a RuntimeError
             with contextlib.suppress(OSError):
                 aside.unlink(missing_ok=True)
-            cause = _disk_fault(fault)
+            cause = disk_fault(fault)
             if cause is None:
                 raise
             raise self._unwritable(step, cause) from fault
@@ -132,14 +133,3 @@ def sync(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _disk_fault(fault: BaseException | None) -> str | None:
-    """In words, why a file could not be written; None where the fault is of another kind."""
-    while fault is not None:
-        if isinstance(fault, OSError):
-            return fault.strerror or str(fault)
-        if "PytorchStreamWriter" in str(fault) or "iostream" in str(fault):
-            return "the disk may be full"
-        fault = fault.__cause__ or fault.__context__
-    return None

@@ -63,6 +63,7 @@ class Trainer:
 
     Attributes:
         done: Steps done.
+        seen: Signals drawn since the trainer was made, over all processes.
         losses: Sums of unweighted losses since `take_losses`, by ``player/term``.
 
     Raises:
@@ -96,7 +97,7 @@ class Trainer:
             if config.ema is not None
             else None
         )
-        self.done = 0
+        self.done = self.seen = 0
         self.losses: dict[str, Tensor] = {}
         self._counted: dict[str, int] = {}
         self._guard = FiniteGuard()
@@ -219,6 +220,7 @@ class Trainer:
         rank, world = self.fabric.global_rank, self.fabric.world_size
         rng = generator_for(self.config.seed, number, draw)
         whole = self.sampler.batch(number, draw)
+        self.seen += sum(len(signal) for signal in whole.signals.values())
         legs = self.method.plan(whole, rng)
         device = self.fabric.device
         batch = whole.shard(rank, world).to(device)

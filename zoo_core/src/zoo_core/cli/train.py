@@ -1,0 +1,104 @@
+"""``zoo train``: from flags to a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from zoo_core.train.config import RunConfig
+
+
+@click.command(epilog="zoo train --resume RUN goes on with a run that was stopped or killed.")
+@click.argument("method", metavar="METHOD")
+@click.option("--domain", "domains", multiple=True, metavar="NAME=SOURCE", help="Each domain.")
+@click.option("--data", metavar="ROOT", help="A folder that holds all domains or attributes.")
+@click.option("--attributes", metavar="A,B", help="Attributes to learn from ROOT's lists.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="The run's directory.")
+@click.option("--preset", metavar="NAME", help="paper (default), 64px or 32px.")
+@click.option("--config", "file", type=click.Path(path_type=Path), help="YAML file of settings.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Option, train.KEY …")
+@click.option("--size", type=click.IntRange(1), help="Width and height of the signals.")
+@click.option("--steps", type=click.IntRange(1), help="Length of the run.")
+@click.option("--batch", type=click.IntRange(1), help="Signals per domain and step.")
+@click.option("--add", multiple=True, metavar="LOSS[:KEY=VALUE,…]", help="A further loss.")
+@click.option("--ema", type=click.FloatRange(0, 1, max_open=True), help="Decay of the average.")
+@click.option("--precision", help="auto (default), float32 or bfloat16.")
+@click.option("--device", help="auto (default), cpu, cuda, cuda:1 or mps.")
+@click.option("--processes", type=click.IntRange(1), help="Processes that share each batch.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of everything random.")
+@click.option("--resume", is_flag=True, help="Go on where the run in RUN was stopped.")
+@click.option("--quiet", is_flag=True, help="Print only the result.")
+def train(method: str, out: Path | None, resume: bool, quiet: bool, **flags: Any) -> None:
+    """Trains METHOD on unpaired domains, into the directory RUN.
+
+    A SOURCE is a folder of images, or NAME:ROOT for a known data set (mnist:DIR), or
+    ROOT:Attribute for a folder with attribute lists.
+    """
+    from zoo_core.train.run import resume_run, train_run
+
+    if resume and out is None:
+        model = _resumed(Path(method), resume_run, quiet, flags)
+    else:
+        if out is None:
+            raise UsageError(
+                "no directory is given for the run",
+                asked=f"training {method}",
+                hint="Add --out RUN.",
+            )
+        model = train_run(_config(method, flags), out, resume=resume, quiet=quiet)
+    click.echo(f"model: {model}")
+
+
+def _resumed(run: Path, resume_run: Any, quiet: bool, flags: dict[str, Any]) -> Path:
+    allowed = ("steps", "device", "processes")
+    for name, value in flags.items():
+        if value not in (None, ()) and name not in allowed:
+            raise UsageError(
+                "a run goes on as it began; only --steps, --device and --processes may change",
+                asked=f"--{name} with --resume {run}",
+            )
+    model: Path = resume_run(run, quiet=quiet, **{name: flags[name] for name in allowed})
+    return model
+
+
+def _config(method: str, flags: dict[str, Any]) -> RunConfig:
+    from zoo_core.train.config import Request, parse_value, resolve
+
+    loop = ("steps", "batch", "ema", "precision", "seed")
+    settings = _pairs("--set", flags["settings"])
+    request = Request(
+        method=method,
+        file=flags["file"],
+        preset=flags["preset"],
+        settings={key: parse_value(value) for key, value in settings.items()},
+        train={name: flags[name] for name in loop if flags[name] is not None},
+        size=flags["size"],
+        domains=_pairs("--domain", flags["domains"]),
+        data=flags["data"],
+        attributes=[
+            name.strip() for name in (flags["attributes"] or "").split(",") if name.strip()
+        ],
+        add=flags["add"],
+        device=flags["device"],
+        processes=flags["processes"],
+    )
+    return resolve(request)
+
+
+def _pairs(flag: str, texts: Iterable[str]) -> dict[str, str]:
+    """``KEY=VALUE`` texts as a mapping; raises `UsageError` where one is malformed or repeated."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise UsageError("it is not of the form KEY=VALUE", asked=f"{flag} {text}")
+        if key.strip() in pairs:
+            raise UsageError("it is given twice", asked=f"{flag} {key.strip()}")
+        pairs[key.strip()] = value.strip()
+    return pairs

@@ -1,0 +1,285 @@
+"""What a run is: method, options, sources and loop settings, from preset, file and flags.
+
+Importing this module imports no torch; resolving a configuration imports the method.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from zoo_core.errors import UsageError, unknown
+from zoo_core.plain_yaml import plain, read_yaml_file, write_yaml
+from zoo_core.signals import TensorSpec
+from zoo_core.spec import Preset, TrainConfig
+
+FORMAT = 1
+"""Version of a run's ``config.yaml``."""
+FREE = ("device", "processes", "steps", "log_every", "sample_every", "checkpoint_every")
+"""Settings that a resumed run may change."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All that a run needs, fully resolved; a run's ``config.yaml`` holds it.
+
+    Attributes:
+        method: Name of the method.
+        preset: Name of the preset that it started from.
+        options: All options of the method as plain values.
+        domains: Source of each domain, by name.
+        data: Root that holds all domains, or attributes, in one layout; None for none.
+        attributes: Attributes to learn, where ``data`` has attribute lists.
+        signal: Form of the signals.
+        train: The loop's settings.
+        add: Losses added to the method's, each as ``NAME:key=value,...``.
+        device: Device as the user named it.
+        processes: Processes that share each batch.
+    """
+
+    method: str
+    preset: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    domains: dict[str, str] = field(default_factory=dict)
+    data: str | None = None
+    attributes: tuple[str, ...] = ()
+    signal: TensorSpec = field(default_factory=TensorSpec)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    add: tuple[str, ...] = ()
+    device: str = "auto"
+    processes: int = 1
+
+    def to_yaml(self) -> str:
+        """The text of ``config.yaml``."""
+        return write_yaml({"format": FORMAT, **plain(self)})
+
+    @classmethod
+    def read(cls, path: Path) -> RunConfig:
+        """Reads a run's ``config.yaml``.
+
+        Raises:
+            UsageError: If it is missing, damaged, or of another format.
+        """
+        values = read_yaml_file(path, error=UsageError)
+        version = values.pop("format", FORMAT)
+        if version != FORMAT:
+            raise UsageError(
+                f"its format is {version!r}, this version reads {FORMAT}", asked=str(path)
+            )
+        config: RunConfig = typed(cls, values, asked=str(path))
+        return config
+
+    def differences(self, other: RunConfig) -> list[str]:
+        """In words, what another configuration has changed, apart from `FREE`."""
+        mine, theirs = dict(_leaves(plain(self))), dict(_leaves(plain(other)))
+        return [
+            f"{key} is {mine.get(key)!r}, asked is {theirs.get(key)!r}"
+            for key in sorted(mine | theirs)
+            if mine.get(key) != theirs.get(key) and key.rpartition(".")[2] not in FREE
+        ]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for: flags and ``--set``, before presets and defaults fill the rest.
+
+    Attributes:
+        method: Name of the method; None where a file names it.
+        file: YAML file in the form of `RunConfig`, all keys optional.
+        preset: Name of a preset; None for the method's first.
+        settings: ``--set``: options of the method, ``train.KEY`` and ``signal.KEY``.
+        train: Loop settings given by flags of their own.
+        size: Width and height of the signals; None for the preset's.
+        domains: Source of each domain.
+        data: Root of all domains.
+        attributes: Attributes to learn.
+        add: Losses to add.
+        device: Device.
+        processes: Processes.
+    """
+
+    method: str | None = None
+    file: Path | None = None
+    preset: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    train: Mapping[str, Any] = field(default_factory=dict)
+    size: int | None = None
+    domains: Mapping[str, str] = field(default_factory=dict)
+    data: str | None = None
+    attributes: Sequence[str] = ()
+    add: Sequence[str] = ()
+    device: str | None = None
+    processes: int | None = None
+
+
+def resolve(request: Request) -> RunConfig:
+    """Fills a request from its file, the preset and the method's defaults.
+
+    Raises:
+        UsageError: For an unknown method, preset, option or key (with the near match), a value of
+            the wrong type, or a missing source.
+    """
+    from zoo_core.plugins import host
+
+    given = _file(request.file) if request.file else {}
+    name = request.method or given.get("method")
+    if not name:
+        raise UsageError("no method is given", asked="run", hint="See zoo list --methods.")
+    cls = host().method_class(name)
+    preset_name, preset = pick_preset(cls, name, request.preset or given.get("preset"))
+    settings = _split(request.settings, cls, name)
+    options = {**preset.options, **given.get("options", {}), **settings["options"]}
+    signal = _signal(preset.signal, given.get("signal", {}), settings["signal"], request.size)
+    train = _train(preset, signal, given.get("train", {}), {**request.train, **settings["train"]})
+    config = RunConfig(
+        method=name,
+        preset=preset_name,
+        options=_all_options(cls, options, name),
+        domains=dict(request.domains or given.get("domains", {})),
+        data=request.data or given.get("data"),
+        attributes=tuple(request.attributes or given.get("attributes", ())),
+        signal=signal,
+        train=train,
+        add=tuple(request.add or given.get("add", ())),
+        device=request.device or given.get("device", "auto"),
+        processes=request.processes or given.get("processes", 1),
+    )
+    if not config.domains and config.data is None:
+        raise UsageError(
+            "no data is given",
+            asked=f"training {name}",
+            hint="Give --domain NAME=SOURCE for each domain, or --data ROOT.",
+        )
+    checked: RunConfig = typed(RunConfig, plain(config), asked=f"training {name}")
+    return checked
+
+
+def pick_preset(cls: Any, method: str, name: str | None) -> tuple[str, Preset]:
+    """The preset of a name, or the method's first; raises `UsageError` for an unknown one."""
+    presets: Mapping[str, Preset] = cls.presets
+    if name is None:
+        return next(iter(presets.items()), ("", Preset()))
+    if name not in presets:
+        raise unknown(f"preset of {method}", name, presets)
+    return name, presets[name]
+
+
+def typed(cls: type[Any], values: Mapping[str, Any], *, asked: str) -> Any:
+    """A dataclass from plain values, strictly; strings convert to numbers as on a command line.
+
+    Raises:
+        UsageError: For unknown keys (with the near match) and values of the wrong type.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    _refuse_unknown(cls, values, asked)
+    try:
+        return TypeAdapter(cls).validate_json(json.dumps(dict(values)))
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"{first['msg'].lower()}, got {first.get('input')!r}", asked=f"{where} of {asked}"
+        ) from fault
+
+
+def parse_value(text: str) -> Any:
+    """The value of ``--set key=value``: lists, mappings and null as in YAML, all else as text."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    return value if value is None or isinstance(value, list | dict) else text
+
+
+def _file(path: Path) -> dict[str, Any]:
+    values = read_yaml_file(path, error=UsageError)
+    values.pop("format", None)
+    _refuse_unknown(RunConfig, values, str(path))
+    return values
+
+
+def _split(settings: Mapping[str, Any], cls: Any, method: str) -> dict[str, dict[str, Any]]:
+    """``--set`` keys by whom they address."""
+    parts: dict[str, dict[str, Any]] = {"options": {}, "train": {}, "signal": {}}
+    known = {
+        "options": [item.name for item in dataclasses.fields(cls.Options) if item.init],
+        "train": [item.name for item in dataclasses.fields(TrainConfig)],
+        "signal": ["size", *(item.name for item in dataclasses.fields(TensorSpec))],
+    }
+    every = [*known["options"], *(f"{k}.{n}" for k in ("train", "signal") for n in known[k])]
+    for key, value in settings.items():
+        group, _, name = key.rpartition(".")
+        group = group or "options"
+        if name not in known.get(group, ()):
+            raise unknown(f"option of {method}", key, every)
+        parts[group][name] = value
+    return parts
+
+
+def _all_options(cls: Any, values: Mapping[str, Any], method: str) -> dict[str, Any]:
+    from zoo_core.method import make_options
+
+    options: dict[str, Any] = plain(make_options(cls.Options, values, asked=method))
+    return options
+
+
+def _signal(
+    spec: TensorSpec, file: Mapping[str, Any], flags: Mapping[str, Any], size: int | None
+) -> TensorSpec:
+    values = {**plain(spec), **file, **flags}
+    given = values.pop("size", None)
+    if size is None and given is not None:
+        size = given
+    result: TensorSpec = typed(TensorSpec, values, asked="signal")
+    if size is None:
+        return result
+    if not str(size).isdigit() or int(size) < 1 or result.flexible < 1:
+        raise UsageError("it must be a positive whole number", asked=f"size {size}")
+    fixed = result.shape[: -result.flexible]
+    return replace(result, shape=(*fixed, *[int(size)] * result.flexible))
+
+
+def _train(
+    preset: Preset, signal: TensorSpec, file: Mapping[str, Any], flags: Mapping[str, Any]
+) -> TrainConfig:
+    values = {**plain(preset.train), **_rescaled(preset, signal), **file, **flags}
+    if "steps" not in {**file, **flags} and {**file, **flags}.get("epochs") is not None:
+        values["steps"] = None  # epochs that are asked for outweigh the preset's steps
+    config: TrainConfig = typed(TrainConfig, values, asked="train")
+    for name in ("batch", "steps", "epochs", "sample_every", "checkpoint_every", "log_every"):
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise UsageError("it must be at least 1", asked=f"{name} {value}")
+    if config.ema is not None and not 0 <= config.ema < 1:
+        raise UsageError("it must be at least 0 and below 1", asked=f"ema {config.ema}")
+    return config
+
+
+def _rescaled(preset: Preset, signal: TensorSpec) -> dict[str, Any]:
+    """The size to resize to before cropping, in proportion to a size that was asked for."""
+    load, before, after = preset.train.load_size, preset.signal.shape[-1], signal.shape[-1]
+    return {} if load is None else {"load_size": round(load * after / before)}
+
+
+def _refuse_unknown(cls: type[Any], values: Mapping[str, Any], asked: str) -> None:
+    known = [item.name for item in dataclasses.fields(cls)]
+    for key in values:
+        if key not in known:
+            raise unknown(f"key of {asked}", key, known)
+
+
+def _leaves(values: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    if not isinstance(values, dict):
+        return [(prefix, values)]
+    return [
+        leaf
+        for key, value in values.items()
+        for leaf in _leaves(value, f"{prefix}.{key}" if prefix else key)
+    ]

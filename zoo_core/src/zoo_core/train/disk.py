@@ -1,0 +1,41 @@
+"""Faults of the disk in words: what could not be written, and what is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zoo_core.errors import TrainingError
+
+
+@contextmanager
+def writing(what: str, run: Path) -> Iterator[None]:
+    """Turns faults of the disk within the block into a `TrainingError`.
+
+    Args:
+        what: What is written, such as ``samples``.
+        run: Directory of the run.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as fault:
+        cause = disk_fault(fault)
+        if cause is None:
+            raise
+        raise TrainingError(
+            f"cannot be written: {cause}; earlier checkpoints are intact",
+            asked=f"{what} of run {run}",
+            hint=f"Free space or mend the permissions, then zoo train --resume {run}.",
+        ) from fault
+
+
+def disk_fault(fault: BaseException | None) -> str | None:
+    """In words, why a file could not be written; None where the fault is of another kind."""
+    while fault is not None:
+        if isinstance(fault, OSError):
+            return fault.strerror or str(fault)
+        if "PytorchStreamWriter" in str(fault):  # torch wraps a failed write
+            return "the disk may be full"
+        fault = fault.__cause__ or fault.__context__
+    return None

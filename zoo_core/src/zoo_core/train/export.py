@@ -1,0 +1,97 @@
+"""The end of a run: its model directory, with a card that says how it came about."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zoo_core.card import Card
+from zoo_core.method import Method
+from zoo_core.modeldir import ModelConfig, write_model
+from zoo_core.plugins import host
+from zoo_core.signals import Domains
+from zoo_core.train.config import RunConfig
+from zoo_core.train.samples import Samples
+
+
+def model_config(
+    config: RunConfig, domains: Domains, training: Mapping[str, Any] | None = None
+) -> ModelConfig:
+    """What rebuilds the model of a run."""
+    codec = host().codec_class(config.signal.kind)
+    return ModelConfig(
+        method=config.method,
+        options=dict(config.options),
+        domains=domains,
+        signal=config.signal,
+        preprocessing=codec.preprocessing_for(config.signal, config.train),
+        training=dict(training or {}),
+    )
+
+
+def export(
+    run: Path,
+    method: Method[Any],
+    config: RunConfig,
+    domains: Domains,
+    *,
+    data: Sequence[str],
+    samples: Samples,
+    sheet: Path,
+    facts: Mapping[str, Any],
+) -> Path:
+    """Writes ``RUN/model``.
+
+    Args:
+        run: Directory of the run.
+        method: The trained method, as it shall translate (averaged where the run averages).
+        config: The run's configuration.
+        domains: The domains or attributes.
+        data: The sources in plain words.
+        samples: Inputs for the golden file.
+        sheet: The last grid of samples.
+        facts: What else the card and ``config.yaml`` record: steps, losses, device, precision.
+
+    Returns:
+        The model directory.
+    """
+    spec = host().method(config.method)
+    training = {
+        **facts,
+        "preset": config.preset,
+        "batch": config.train.batch,
+        "seed": config.train.seed,
+        "ema": config.train.ema,
+        "data": list(data),
+        "zoo_core": importlib.metadata.version("zoo-core"),
+        "torch": torch.__version__.partition("+")[0],
+    }
+    if config.add:
+        training["added_losses"] = list(config.add)
+    target = run / "model"
+    write_model(
+        target,
+        method,
+        model_config(config, domains, training),
+        card=Card(
+            title=run.resolve().name,
+            summary=_summary(config, domains),
+            data="\n".join(f"- {line}" for line in data) or "Not stated.",
+            paper=spec.paper,
+            provenance=f"Trained with `zoo train {config.method}`, preset `{config.preset}`.",
+        ),
+        sample_batch=samples.batch,
+        files={"samples.png": sheet} if sheet.is_file() else None,
+    )
+    return target
+
+
+def _summary(config: RunConfig, domains: Domains) -> str:
+    names = ", ".join(domains.names)
+    if domains.kind == "attributes":
+        return f"Edits {names} of {config.signal.kind}s, trained without paired examples."
+    return f"Translates {config.signal.kind}s between {names}, trained without paired examples."

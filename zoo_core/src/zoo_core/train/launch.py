@@ -1,0 +1,104 @@
+"""The processes of a run: one here, several by Fabric, or those that torchrun has made."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from lightning_fabric import Fabric
+
+from zoo_core import errors
+from zoo_core.errors import TrainingError, ZooError
+from zoo_core.train.config import RunConfig
+from zoo_core.train.devices import launched_outside, make_fabric
+from zoo_core.train.guard import StoppedError
+from zoo_core.train.logs import Display, Silent, Terminal
+from zoo_core.train.run import record
+from zoo_core.train.session import Session
+
+
+def launch(config: RunConfig, out: Path, *, quiet: bool = False) -> Path:
+    """Runs a configuration in its processes and waits for the end.
+
+    Raises:
+        ZooError: As the run raised it, from whichever process.
+    """
+    fabric = make_fabric(config.device, config.processes, config.train.precision)
+    if config.processes == 1 or launched_outside():
+        fabric.launch()
+        return work(fabric, config, out, quiet)
+    with tempfile.TemporaryDirectory(prefix="zoo-train-") as faults, _relayed():
+        try:
+            act = partial(_reporting, config=config, out=out, quiet=quiet, faults=Path(faults))
+            model: Path = fabric.launch(act)
+        except Exception as fault:  # torch wraps a child's fault in one of several types
+            raise _reported(Path(faults), fault) from None
+    return model
+
+
+def work(fabric: Fabric, config: RunConfig, out: Path, quiet: bool) -> Path:
+    """What each process does.
+
+    Returns:
+        The model directory.
+    """
+    display: Display = Silent() if quiet else Terminal()
+    session = Session(fabric, config, out, display)
+    session.restore()
+    if session.first:
+        record(config, out)
+    return session.go()
+
+
+def _reporting(fabric: Fabric, config: RunConfig, out: Path, quiet: bool, faults: Path) -> Path:
+    """`work`, leaving word of an error that the user can understand."""
+    try:
+        return work(fabric, config, out, quiet)
+    except ZooError as error:
+        (faults / f"{fabric.global_rank:04d}.json").write_text(json.dumps(_packed(error)))
+        raise
+
+
+def _packed(error: ZooError) -> dict[str, Any]:
+    fields = ("problem", "asked", "hint", "number", "step", "run")
+    return {"type": type(error).__name__, **{f: getattr(error, f, None) for f in fields}}
+
+
+def _reported(faults: Path, fault: Exception) -> Exception:
+    """The error of the first process that left word of one, or the fault as it came."""
+    for path in sorted(faults.iterdir()):
+        values = json.loads(path.read_text())
+        if values["type"] == StoppedError.__name__:
+            return StoppedError(values["number"], values["step"], values["run"])
+        kind = getattr(errors, values["type"], TrainingError)
+        error: ZooError = kind(values["problem"], asked=values["asked"], hint=values["hint"])
+        return error
+    return fault
+
+
+@contextmanager
+def _relayed() -> Iterator[None]:
+    """Within the block, signals that would end this process ask its children to end instead."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def relay(number: int, frame: FrameType | None) -> None:
+        for child in multiprocessing.active_children():
+            child.terminate()
+
+    before = {number: signal.signal(number, relay) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,236 @@
+"""One run in one of its processes: trainer, logs, samples, checkpoints and the export."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from zoo_core.data.sources import open_sources
+from zoo_core.errors import UsageError
+from zoo_core.modeldir import build_method
+from zoo_core.plain_yaml import plain
+from zoo_core.plugins import host
+from zoo_core.precision import resolve_precision
+from zoo_core.train import events
+from zoo_core.train.additions import players_with
+from zoo_core.train.checkpoint import Checkpoints
+from zoo_core.train.config import RunConfig
+from zoo_core.train.disk import writing
+from zoo_core.train.export import export, model_config
+from zoo_core.train.guard import StopFlag, StoppedError
+from zoo_core.train.logs import Display, Logs, Silent, last_values
+from zoo_core.train.loop import Trainer, seed_all
+from zoo_core.train.samples import Samples, suspicions, translate, write_sheet
+
+STOP_EVERY = 10
+"""Steps between two looks at each other's signals, where there are several processes."""
+
+
+class Session:
+    """A run in one process.
+
+    Args:
+        fabric: Devices, precision and processes, launched.
+        config: The run's configuration.
+        run: Its directory.
+        display: Where messages go; silent in all processes but the first.
+
+    Raises:
+        ZooError: If a source, an option or the batch does not fit.
+    """
+
+    def __init__(self, fabric: Fabric, config: RunConfig, run: Path, display: Display) -> None:
+        self.fabric, self.config, self.run = fabric, config, run
+        self.first = fabric.global_rank == 0
+        self.display: Display = display if self.first else Silent()
+        codec_class = host().codec_class(config.signal.kind)
+        self.codec = codec_class(
+            config.signal, codec_class.preprocessing_for(config.signal, config.train)
+        )
+        self.data = self._in_turn(self._open)
+        self.about = [str(line) for line in self.data.describe()]
+        for line in self.about:
+            self.display.note(line)
+        cls = host().method_class(config.method)
+        seed_all(config.train.seed, -1, 0)  # the same initial nets in all processes
+        method = build_method(model_config(config, self.data.domains))
+        players = players_with(method, config.add)
+        sampler = self.data.sampler(config.train.batch, cls.sampling, config.train.seed)
+        self.trainer = Trainer(method, sampler, config.train, players=players, fabric=fabric)
+        self.samples = Samples.of(self.data.stores, self.data.domains)
+        self.checkpoints = Checkpoints(run / "checkpoint")
+        self.dtype = resolve_precision(fabric.device, config.train.precision)
+
+    def restore(self) -> None:
+        """Goes on from the newest checkpoint that is whole, where there is one."""
+        state = self.checkpoints.load()
+        for message in self.checkpoints.messages:
+            self.display.warn(message)
+        if state is not None:
+            self.trainer.load_state(state)
+            self.display.note(f"resumed after step {self.trainer.done}")
+
+    def go(self) -> Path:
+        """Trains to the end and exports.
+
+        Raises:
+            StoppedError: If a signal ended it early, after a checkpoint.
+            TrainingError: If a value is not finite or the disk is full.
+        """
+        trainer = self.trainer
+        self.display.note(self._plan())
+        logs = Logs(self.run, trainer.done) if self.first else None
+        self._fire("zoo_run_started", config=plain(self.config))
+        self.display.start(trainer.done, trainer.steps)
+        try:
+            with StopFlag().listening() as stop:
+                self._loop(stop, logs)
+        finally:
+            self.display.stop()
+            if logs is not None:
+                logs.close()
+        return self._finish()
+
+    def _loop(self, stop: StopFlag, logs: Logs | None) -> None:
+        trainer, settings = self.trainer, self.config.train
+        begin, first_done, seen = time.perf_counter(), trainer.done, trainer.seen
+        while trainer.done < trainer.steps:
+            trainer.step()
+            done, last = trainer.done, trainer.done == trainer.steps
+            values: dict[str, float] | None = None
+            if done % settings.log_every == 0 or last:
+                losses = trainer.take_losses()
+                seconds = time.perf_counter() - begin
+                values = {f"loss/{name}": value for name, value in losses.items()}
+                values |= {f"lr/{name}": rate for name, rate in trainer.rates().items()}
+                values["images_per_second"] = (trainer.seen - seen) / seconds
+                values["steps_per_second"] = (done - first_done) / seconds
+                if logs is not None:
+                    logs.write(done, values)
+                self._fire("zoo_step_done", progress=trainer.progress(), values=values)
+            self.display.tick(done, values)
+            if done % settings.sample_every == 0 or last:
+                self._sample()
+            stopping = self._stopping(stop)
+            if done % settings.checkpoint_every == 0 or last or stopping:
+                self.checkpoint()
+            if stopping:
+                raise StoppedError(stopping, done, self.run)
+            if values is not None:
+                begin, first_done, seen = time.perf_counter(), done, trainer.seen
+
+    def checkpoint(self) -> None:
+        """Writes a checkpoint; all processes must call it together."""
+        state = self.trainer.state()
+        if self.first:
+            self.checkpoints.save(self.trainer.done, state)
+        self.fabric.barrier()
+
+    def sheet(self, done: int) -> Path:
+        """Where the grid after so many steps is."""
+        return self.run / "samples" / f"{done:06d}.png"
+
+    def _sample(self) -> None:
+        """Writes the grid of samples, and warns of what is suspicious in it."""
+        if self.first:
+            self.trainer.check()
+            with self.trainer.exported() as method:
+                outputs = translate(method, self.samples, self.fabric.device, self.dtype)
+            with writing("samples", self.run):
+                write_sheet(self.codec, self.samples, outputs, self.sheet(self.trainer.done))
+            for text in suspicions(self.samples, outputs):
+                self.display.warn(f"step {self.trainer.done}: {text}")
+        self.fabric.barrier()
+
+    def _finish(self) -> Path:
+        trainer, model = self.trainer, self.run / "model"
+        if self.first:
+            if not self.sheet(trainer.steps).is_file():
+                self._sample_alone()
+            losses = {
+                name.removeprefix("loss/"): round(value, 6)
+                for name, value in last_values(self.run / "log" / "stats.jsonl").items()
+                if name.startswith("loss/")
+            }
+            with trainer.exported() as method:
+                export(
+                    self.run,
+                    method,
+                    self.config,
+                    self.data.domains,
+                    data=self.about,
+                    samples=self.samples,
+                    sheet=self.sheet(trainer.steps),
+                    facts={
+                        "steps": trainer.steps,
+                        "losses": losses,
+                        "device": self.fabric.device.type,
+                        "precision": str(self.dtype).removeprefix("torch."),
+                        "processes": self.fabric.world_size,
+                    },
+                )
+            self._fire("zoo_run_finished", model=model)
+        self.fabric.barrier()
+        return model
+
+    def _sample_alone(self) -> None:
+        with self.trainer.exported() as method:
+            outputs = translate(method, self.samples, self.fabric.device, self.dtype)
+        with writing("samples", self.run):
+            write_sheet(self.codec, self.samples, outputs, self.sheet(self.trainer.done))
+
+    def _stopping(self, stop: StopFlag) -> int:
+        """Number of the signal that any process has got, the same answer in all; 0 for none."""
+        if self.fabric.world_size == 1:
+            return stop.signal or 0
+        if self.trainer.done % STOP_EVERY:
+            return 0
+        number = torch.tensor(stop.signal or 0, device=self.fabric.device)
+        highest = self.fabric.all_reduce(number, reduce_op="max")
+        return int(highest) if isinstance(highest, torch.Tensor) else 0
+
+    def _open(self) -> Any:
+        config = self.config
+        data = open_sources(
+            config.domains,
+            codec=self.codec,
+            config=config.train,
+            split="train",
+            cache=self.run / "cache",
+            attributes=list(config.attributes) or None,
+            data=config.data,
+        )
+        kinds = host().method(config.method).conditions
+        if data.domains.kind not in kinds:
+            raise UsageError(
+                f"{config.method} learns from {' or '.join(kinds)}, not from {data.domains.kind}",
+                asked="the data of the run",
+                hint="See zoo list --methods.",
+            )
+        return data
+
+    def _in_turn(self, act: Callable[[], Any]) -> Any:
+        """The first process opens (and caches) the data before the others do."""
+        if not self.first:
+            self.fabric.barrier()
+            return act()
+        result = act()
+        self.fabric.barrier()
+        return result
+
+    def _plan(self) -> str:
+        trainer = self.trainer
+        left = trainer.steps - trainer.done
+        where = f"{self.fabric.world_size} x {self.fabric.device.type}"
+        precision = str(self.dtype).removeprefix("torch.")
+        return f"{left} of {trainer.steps} steps to go on {where} in {precision}, into {self.run}"
+
+    def _fire(self, event: str, **values: Any) -> None:
+        if self.first:
+            for problem in events.fire(event, directory=self.run, **values):
+                self.display.warn(problem)
