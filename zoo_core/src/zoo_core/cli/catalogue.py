@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -28,6 +28,7 @@ from zoo_core.spec import MethodSpec
 @click.option("--methods", is_flag=True, help="List methods rather than models.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 def list_command(
+    *,
     pattern: str,
     method: str | None,
     task: str | None,
@@ -168,7 +169,7 @@ def _method_details(plugins: PluginHost, name: str) -> dict[str, Any]:
     options = make_options(cls.Options, preset.options, asked=name)
     names = tuple("abcdefghijklmnopqrstuvwxyz"[: spec.domains[0]])
     with torch.device("meta"):
-        method = cls(options, Domains(names, spec.conditions[0]), preset.signal)
+        method = cls(options, Domains(names, cast(Any, spec.conditions[0])), preset.signal)
     counts = {net: sum(p.numel() for p in m.parameters()) for net, m in method.nets.items()}
     return {
         "preset": spec.presets[0],

@@ -35,10 +35,10 @@ def plugins(json_: bool) -> None:
     "--dir",
     "directory",
     type=click.Path(path_type=Path),
-    default=None,
-    help="Folder to write; zoo-NAME in the current one by default.",
+    default=Path(),
+    help="Folder in which to write the package zoo-NAME; the current one by default.",
 )
-def new(name: str, directory: Path | None) -> None:
+def new(name: str, directory: Path) -> None:
     """Write a new plugin package, ready to install.
 
     NAME is the method's name, such as my-method.
@@ -46,7 +46,7 @@ def new(name: str, directory: Path | None) -> None:
     from zoo_core.scaffold import method_name, write_plugin
 
     method = method_name(name, host())
-    folder = write_plugin(method, directory or Path(f"zoo-{method}"))
+    folder = write_plugin(method, directory)
     click.echo(f"Wrote {folder}. Next:")
     click.echo(f"  pip install -e {folder}")
     click.echo(f"  zoo check {method}")

@@ -1,0 +1,1 @@
+"""MyMethod for zoo."""

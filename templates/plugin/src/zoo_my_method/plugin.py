@@ -1,0 +1,22 @@
+"""Entry module: imported by every command of zoo, so it imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo_core.hookspecs import hookimpl
+from zoo_core.spec import MethodSpec
+
+
+@hookimpl
+def zoo_methods() -> Iterable[MethodSpec]:
+    """The method that this plugin brings."""
+    return [
+        MethodSpec(
+            name="my-method",
+            target="zoo_my_method.method:MyMethod",
+            summary="Two small generators tied by cycle consistency",
+            paper="",
+            presets=("64px", "32px"),
+        )
+    ]
