@@ -15,6 +15,16 @@ def zoo_signals() -> Iterable[Component]:
 
 
 @hookimpl
+def zoo_datasets() -> Iterable[Component]:
+    """Data sets that torchvision reads from disk."""
+    here = "zoo_core.data.torchvision_sets"
+    return [
+        Component("mnist", f"{here}:mnist", "MNIST, padded to 32×32; ROOT holds MNIST/raw"),
+        Component("usps", f"{here}:usps", "USPS, 16×16; ROOT holds usps.bz2 and usps.t.bz2"),
+    ]
+
+
+@hookimpl
 def zoo_losses() -> Iterable[LossSpec]:
     """Constraints that join any method whose steps provide what they ask for."""
     consistency, regularisers = "zoo_core.losses.consistency", "zoo_core.losses.regularisers"

@@ -100,6 +100,8 @@ class Codec(ABC):
 
     kind: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
+    noun: ClassVar[str] = "signal"
+    """What one signal is called in messages, such as ``picture``."""
 
     def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
         self.spec = spec

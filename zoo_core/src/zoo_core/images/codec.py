@@ -77,6 +77,7 @@ class ImageCodec(Codec):
 
     kind: ClassVar[str] = "image"
     suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
+    noun: ClassVar[str] = "picture"
 
     def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
         super().__init__(spec, preprocessing)

@@ -1,0 +1,1 @@
+"""Where signals come from: sources in plain words, and unpaired sampling from them."""
