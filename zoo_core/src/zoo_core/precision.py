@@ -5,11 +5,22 @@ from __future__ import annotations
 import contextlib
 
 import torch
+from torch import nn
 
 from zoo_core.errors import UsageError, unknown
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """Names of the precisions that a user can ask for, besides ``auto``."""
+
+_CAST = (
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+    nn.Linear,
+)
 
 
 def resolve_device(asked: str | torch.device = "auto") -> torch.device:
@@ -49,7 +60,7 @@ def supports_bfloat16(device: torch.device | str) -> bool:
     """
     device = torch.device(device)
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
     return False
@@ -79,6 +90,17 @@ def autocast(
     if dtype == torch.float32:
         return contextlib.nullcontext()
     return torch.autocast(torch.device(device).type, dtype=dtype)
+
+
+def cast_weights(module: nn.Module, dtype: torch.dtype) -> None:
+    """Casts the weights of convolutions and linear layers once, in place.
+
+    To be used with `autocast`, which would otherwise cast them in every forward pass. Layers that
+    are more than the plain ones (subclasses, parametrised ones) and all others are left to it.
+    """
+    for layer in module.modules():
+        if type(layer) in _CAST and not hasattr(layer, "parametrizations"):
+            layer.to(dtype)
 
 
 def _present(device: torch.device) -> bool:

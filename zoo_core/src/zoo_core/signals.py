@@ -6,7 +6,7 @@ Shapes: N batch, ``*S`` any signal (an image is C H W), K condition width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -77,6 +77,12 @@ class Domains:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
 
     def index(self, name: str) -> int:
         """Position of a domain; raises `UsageError` with the near match where it is unknown."""

@@ -1,0 +1,173 @@
+"""From a name or a directory to a translator."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from zoo_core import modeldir
+from zoo_core.card import Card, CardMetric
+from zoo_core.errors import UsageError, WeightsError, unknown
+from zoo_core.modeldir import CARD, CONFIG, MODEL, ModelConfig, build_method
+from zoo_core.plugins import PluginHost
+from zoo_core.plugins import host as shared_host
+from zoo_core.registry import Model, Registry
+from zoo_core.resolve import resolve
+from zoo_core.translator import Translator
+from zoo_core.weights import load_weights
+
+if TYPE_CHECKING:
+    from zoo_core.manifest import ModelEntry
+
+
+def load(
+    name: str | os.PathLike[str],
+    device: str | torch.device = "auto",
+    precision: str = "auto",
+    *,
+    compile: bool = False,
+    host: PluginHost | None = None,
+) -> Translator:
+    """Loads a model, ready to translate.
+
+    Args:
+        name: A name from ``zoo list``, a model directory, or the directory of a training run. A
+            bare name means the catalogue first; write ``./NAME`` for a directory of that name.
+        device: ``auto`` (CUDA, Apple's MPS, else the CPU), or a device as torch names it.
+        precision: ``auto`` (bfloat16 where it is fast), ``float32`` (exact) or ``bfloat16``.
+        compile: Whether to compile the nets: slow at first, faster afterwards.
+        host: The plugins; None for the installed ones.
+
+    Raises:
+        UsageError: If there is no such model, device or precision.
+        WeightsError: If weights are missing, damaged, not those that are meant, or do not fit.
+    """
+    host = host or shared_host()
+    options = {"device": device, "precision": precision, "compile": compile}
+    loader = _Loader(host, options)
+    registry = Registry.load(host)
+    text = os.fspath(name)
+    if isinstance(name, str) and name in registry.models:
+        return _from_registry(registry.get(name), registry, loader)
+    if Path(text).exists():
+        return _from_directory(Path(text), loader)
+    if isinstance(name, str) and re.fullmatch(r"[\w.-]+", text):
+        registry.get(text)
+    raise UsageError(
+        "there is no such directory",
+        asked=f'model "{text}"',
+        hint="Give a name from zoo list, or a directory that zoo train wrote.",
+    )
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names of the models of the catalogue that can be loaded here.
+
+    Args:
+        pattern: Shell pattern such as ``stargan-*``; without wildcards, a part of the name.
+    """
+    registry = Registry.load(shared_host())
+    try:
+        return [model.id for model in registry.find(pattern) if model.installed]
+    except UsageError:
+        return []
+
+
+def model_directory(path: Path) -> Path:
+    """The model directory that a path means: itself, or ``model/`` of a training run.
+
+    Raises:
+        UsageError: If the path is a file.
+        WeightsError: If there is no model in it.
+    """
+    if path.is_file():
+        raise UsageError(
+            "is a file, not a directory",
+            asked=f"model {path}",
+            hint=f"Give the directory that holds {MODEL} and {CONFIG}.",
+        )
+    inner = path / "model"
+    if (inner / CONFIG).is_file() or (inner / MODEL).is_file():
+        return inner
+    if (path / "checkpoint").is_dir() and not (path / MODEL).is_file():
+        raise WeightsError(
+            "this run has not written a model yet",
+            asked=f"directory {path}",
+            hint=f"Let it end: zoo train --resume {path}.",
+        )
+    return path
+
+
+def _from_directory(path: Path, loader: _Loader) -> Translator:
+    directory = model_directory(path)
+    config = modeldir.read_config(directory)
+    weights = directory / MODEL
+    card = directory / CARD
+    text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
+    return loader.assemble(str(path), config, weights, text)
+
+
+def _from_registry(model: Model, registry: Registry, loader: _Loader) -> Translator:
+    model.require()
+    offline = [
+        other.id
+        for other in registry.models.values()
+        if other.installed and other.data["weights"].get("path")
+    ]
+    weights = resolve(model, offline=offline)
+    config = entry_config(model.entry)
+    readme = weights.parent / CARD
+    if readme.is_file() and (weights.parent / CONFIG).is_file():
+        text = readme.read_text(encoding="utf-8", errors="replace")
+    else:
+        text = entry_card(model.entry).render(config, model.entry.nets)
+    return loader.assemble(model.id, config, weights, text)
+
+
+def entry_config(entry: ModelEntry) -> ModelConfig:
+    """The configuration that a registry entry describes."""
+    return ModelConfig(
+        entry.method,
+        dict(entry.options),
+        entry.domains.domains,
+        entry.signal.spec,
+        dict(entry.preprocessing),
+    )
+
+
+def entry_card(entry: ModelEntry) -> Card:
+    """The card that a registry entry gives."""
+    metrics = [CardMetric(m.name, m.value, m.protocol, m.published, m.note) for m in entry.metrics]
+    return Card(
+        title=entry.id,
+        summary=entry.summary,
+        licence=entry.licence.weights,
+        paper=entry.paper,
+        provenance=entry.provenance,
+        tags=(entry.task,),
+        metrics=metrics,
+    )
+
+
+@dataclass(frozen=True)
+class _Loader:
+    """What all ways of loading share."""
+
+    host: PluginHost
+    options: Mapping[str, Any]
+
+    def assemble(self, name: str, config: ModelConfig, weights: Path, card: str) -> Translator:
+        kinds = self.host.components("zoo_signals")
+        if config.signal.kind not in kinds:
+            raise unknown("kind of signal", config.signal.kind, kinds)
+        codec = self.host.codec_class(config.signal.kind)(config.signal, config.preprocessing)
+        with torch.random.fork_rng(devices=[]):  # making nets must not move the user's numbers
+            method = build_method(config, self.host)
+        load_weights(method, weights)
+        return Translator(method, config, codec, card=card, name=name, **self.options)

@@ -1,0 +1,249 @@
+"""Many inputs through the nets in bounded memory: decoding, computing and encoding overlap."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo_core.codec import Codec, Item, Window
+from zoo_core.errors import DataError, UsageError, ZooError
+
+EXTENT = 1024 * 1024
+"""Bound on pixels (or frames) that go through the nets at once, whatever the batch size."""
+_READERS, _WRITERS, _AHEAD, _BACKLOG = 2, 2, 8, 8
+
+Compute = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
+"""Makes the named outputs (N, *S) of a batch of windows (N, *S)."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input: its name, and how to get it (called in a reader thread)."""
+
+    name: str
+    open: Callable[[], Item]
+
+
+@dataclass
+class Result:
+    """What became of one input.
+
+    Attributes:
+        index: Number of the input, counted from 0.
+        name: Its name.
+        outputs: Output by target, in the form in which the input came; empty where it failed.
+        error: Why it failed; None where it did not.
+        value: What ``finish`` returned.
+    """
+
+    index: int
+    name: str
+    outputs: dict[str, Any] = field(default_factory=dict)
+    error: ZooError | None = None
+    value: Any = None
+
+    @property
+    def output(self) -> Any:
+        """The first (or only) output; raises the error where there is none."""
+        if self.error is not None:
+            raise self.error
+        return next(iter(self.outputs.values()))
+
+
+@dataclass
+class _Slot:
+    """An input on its way; results leave in the order of the inputs."""
+
+    result: Result
+    finishing: Future[None] | None = None
+
+
+_Reading = tuple[_Slot, "Future[tuple[Item, Window | None]]"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What happens to each input.
+
+    Attributes:
+        codec: Reads, windows and joins.
+        compute: The nets.
+        names: Names of the outputs.
+        size: Working size asked for; None for the input's own.
+        batch: Most windows at once.
+        limit: Bound of one window's extent; None for the codec's own.
+        finish: Called with each result that has outputs, in a writer thread (to write files);
+            what it returns is kept as the result's value, and the outputs are dropped.
+    """
+
+    codec: Codec
+    compute: Compute
+    names: Sequence[str]
+    size: int | None = None
+    batch: int = 8
+    limit: int | None = None
+    finish: Callable[[Result], Any] | None = None
+
+    def __post_init__(self) -> None:
+        for what in ("size", "batch", "limit"):
+            value = getattr(self, what)
+            if value is not None and value < 1:
+                raise UsageError("it must be at least 1", asked=f"{what} {value}")
+
+
+def stream(plan: Plan, jobs: Iterable[Job]) -> Iterator[Result]:
+    """Takes inputs through the nets; yields one result per input, in order.
+
+    At any time a bounded number of inputs is in memory. An input that fails gives a result with
+    its error and stops nothing.
+    """
+    return _Stream(plan).run(jobs)
+
+
+class _Stream:
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="zoo-read")
+        self.writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="zoo-write")
+        self.slots: deque[_Slot] = deque()  # read, not yet yielded
+        self.waiting: list[tuple[_Slot, Item, Window]] = []  # read, not yet computed
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Result]:
+        """Yields the results."""
+        numbered = enumerate(jobs)
+        reading = deque(self._submit(*pair) for pair in islice(numbered, _AHEAD))
+        try:
+            while reading:
+                self._take(*reading.popleft())
+                reading.extend(self._submit(*pair) for pair in islice(numbered, 1))
+                yield from self._leaving(_BACKLOG)
+            self._flush()
+            yield from self._leaving(0)
+        finally:
+            self.readers.shutdown(cancel_futures=True)
+            self.writers.shutdown(cancel_futures=True)
+
+    def _submit(self, index: int, job: Job) -> _Reading:
+        return _Slot(Result(index, job.name)), self.readers.submit(self._read, job)
+
+    def _read(self, job: Job) -> tuple[Item, Window | None]:
+        """The item, and its window where it has just one (in a reader thread)."""
+        item = job.open()
+        windows = list(islice(self._windows(item), 2))
+        return item, windows[0] if len(windows) == 1 else None
+
+    def _windows(self, item: Item) -> Iterator[Window]:
+        return self.plan.codec.windows(item, size=self.plan.size, limit=self.plan.limit)
+
+    def _take(self, slot: _Slot, reading: Future[tuple[Item, Window | None]]) -> None:
+        self.slots.append(slot)
+        try:
+            item, window = reading.result()
+        except (ZooError, OSError, MemoryError) as fault:
+            slot.result.error = _explained(fault, slot.result.name)
+            return
+        if window is None:
+            self._flush()
+            self._large(slot, item)
+            return
+        if self.waiting and self.waiting[0][2].signal.shape != window.signal.shape:
+            self._flush()
+        self.waiting.append((slot, item, window))
+        if len(self.waiting) >= self._together(window):
+            self._flush()
+
+    def _together(self, window: Window) -> int:
+        extent = math.prod(window.signal.shape[1:])
+        return max(1, min(self.plan.batch, EXTENT // extent))
+
+    def _flush(self) -> None:
+        """Computes the windows that wait, all of one shape."""
+        waiting, self.waiting = self.waiting, []
+        if not waiting:
+            return
+        x = torch.stack([window.signal for _, _, window in waiting])  # (N, *S)
+        outputs = self.plan.compute(x, self.plan.names)
+        for row, (slot, item, window) in enumerate(waiting):
+            parts = {name: output[row] for name, output in outputs.items()}  # (*S,) each
+            slot.finishing = self.writers.submit(self._join, slot.result, item, window, parts)
+
+    def _join(
+        self, result: Result, item: Item, window: Window, parts: Mapping[str, Tensor]
+    ) -> None:
+        """Makes the outputs of an item of one window (in a writer thread)."""
+        try:
+            for name, part in parts.items():
+                result.outputs[name] = self.plan.codec.join(item, [(window, part)])
+        except (ZooError, OSError, MemoryError) as fault:
+            result.error = _explained(fault, result.name)
+        self._finish(result)
+
+    def _large(self, slot: _Slot, item: Item) -> None:
+        """An item of many windows: computed by itself, one output after the other."""
+        try:
+            for name in self.plan.names:
+                pairs = self._translated(item, name)
+                slot.result.outputs[name] = self.plan.codec.join(item, pairs)
+        except (OSError, MemoryError) as fault:
+            slot.result.error = _explained(fault, slot.result.name)
+        slot.finishing = self.writers.submit(self._finish, slot.result)
+
+    def _translated(self, item: Item, name: str) -> Iterator[tuple[Window, Tensor]]:
+        windows = self._windows(item)
+        ahead = next(windows, None)
+        while ahead is not None:
+            group = [ahead]
+            ahead = next(windows, None)
+            while (
+                ahead is not None
+                and ahead.signal.shape == group[0].signal.shape
+                and len(group) < self._together(group[0])
+            ):
+                group.append(ahead)
+                ahead = next(windows, None)
+            x = torch.stack([window.signal for window in group])  # (N, *S)
+            yield from zip(group, self.plan.compute(x, [name])[name], strict=True)
+
+    def _finish(self, result: Result) -> None:
+        """Hands the result over, and lets go of what is no longer needed (in a writer thread)."""
+        if result.error is not None:
+            result.outputs = {}
+        elif self.plan.finish is not None:
+            try:
+                result.value = self.plan.finish(result)
+            except (ZooError, OSError, MemoryError) as fault:
+                result.error = _explained(fault, result.name)
+            result.outputs = {}
+
+    def _leaving(self, backlog: int) -> Iterator[Result]:
+        """Results that are ready; waits for the first where too many are under way."""
+        while self.slots:
+            slot = self.slots[0]
+            if slot.finishing is not None:
+                if not slot.finishing.done() and self._under_way() <= backlog:
+                    return
+                slot.finishing.result()
+            elif slot.result.error is None:
+                return  # it waits for its batch
+            self.slots.popleft()
+            yield slot.result
+
+    def _under_way(self) -> int:
+        return sum(slot.finishing is not None for slot in self.slots)
+
+
+def _explained(fault: Exception, name: str) -> ZooError:
+    if isinstance(fault, ZooError):
+        return fault
+    if isinstance(fault, MemoryError):
+        return DataError("there is not enough memory for it", asked=name, hint="Use --size.")
+    text = getattr(fault, "strerror", None) or str(fault)
+    return DataError(f"it cannot be read or written: {text}", asked=name)
