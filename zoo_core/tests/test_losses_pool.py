@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -93,3 +94,31 @@ def test_a_half_full_and_an_empty_pool_are_restored_too() -> None:
         restored = ImagePool(4)
         restored.load_state_dict(pool.state_dict())
         assert len(restored) == count
+
+
+def test_processes_together_show_what_one_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two ranks, one after the other: gathering answers with both ranks' part."""
+    values, numbers = pictures(*range(12)).float(), torch.rand(12, 2)
+
+    def parts_of(tensor: Tensor) -> list[Tensor]:
+        return [tensor[0::2], tensor[1::2]]
+
+    one, apart = ImagePool(3), [ImagePool(3), ImagePool(3)]
+    for start in range(0, 12, 4):
+        fresh, draws = values[start : start + 4], numbers[start : start + 4]
+        whole = one(fresh, Draws(fixed=draws.tolist()))  # type: ignore[arg-type]
+        for rank in range(2):
+            answers = iter([parts_of(fresh), parts_of(draws)])
+
+            def gather(into: list[Tensor], mine: Tensor) -> None:
+                for place, part in zip(into, next(answers), strict=True):  # noqa: B023
+                    place.copy_(part)
+                torch.testing.assert_close(into[rank], mine)  # noqa: B023
+
+            monkeypatch.setattr(torch.distributed, "all_gather", gather)
+            step = Draws(fixed=parts_of(draws)[rank].tolist())
+            step.rank, step.world = rank, 2
+            shown_here = apart[rank](parts_of(fresh)[rank], step)  # type: ignore[arg-type]
+            assert torch.equal(shown_here, whole[rank::2])
+    assert torch.equal(apart[0].images, apart[1].images)
+    assert torch.equal(apart[0].images, one.images)

@@ -41,13 +41,13 @@ class ImagePool(nn.Module):
         if self.size == 0:
             return fresh  # (N, *S)
         draws = step.rand(len(fresh), 2)  # (N, 2): swap or not, and with which
-        seen = self._query(_gather(fresh, step), _gather(draws, step))  # (N * world, *S)
+        seen = self._query(_gather(fresh.float(), step), _gather(draws, step))  # (N * world, *S)
         return seen[step.rank :: step.world].to(fresh.dtype)  # (N, *S)
 
     def _query(self, fresh: Tensor, draws: Tensor) -> Tensor:
         images = self.images.to(fresh.device, torch.float32)
         answer = []
-        for signal, (swap, place) in zip(fresh.float(), draws.tolist(), strict=True):
+        for signal, (swap, place) in zip(fresh, draws.tolist(), strict=True):
             if len(images) < self.size:
                 images = torch.cat([images, signal[None]]) if len(images) else signal[None].clone()
                 answer.append(signal)
@@ -74,6 +74,7 @@ def _gather(tensor: Tensor, step: Step) -> Tensor:
     """(N * world, ...) the tensors (N, ...) of all processes in the order of the whole batch."""
     if step.world == 1:
         return tensor
+    tensor = tensor.contiguous()
     parts = [torch.empty_like(tensor) for _ in range(step.world)]
-    torch.distributed.all_gather(parts, tensor.contiguous())
+    torch.distributed.all_gather(parts, tensor)
     return torch.stack(parts, dim=1).flatten(0, 1)
