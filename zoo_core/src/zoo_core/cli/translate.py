@@ -1,0 +1,265 @@
+"""``zoo translate``: files, folders and patterns from one domain to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo_core.errors import UsageError, ZooError
+from zoo_core.outputs import Entry, expand, plan_outputs, prepare, prepare_root
+
+if TYPE_CHECKING:
+    from zoo_core.streaming import Result
+    from zoo_core.translator import Translator
+
+_SHOWN = 20
+"""Failures that are named one by one."""
+_POSITIVE = click.IntRange(min=1)
+
+
+@dataclass
+class Tally:
+    """What became of the files.
+
+    Attributes:
+        written: Outputs written.
+        kept: Outputs that were there already.
+        failed: Errors by file name.
+    """
+
+    written: list[Path] = field(default_factory=list)
+    kept: int = 0
+    failed: list[ZooError] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of the nets, for all files alike."""
+
+    to: Any
+    source: Any
+    size: int | None
+    batch: int
+    limit: int | None
+    overwrite: bool
+
+
+@click.command()
+@click.argument("model")
+@click.argument("inputs", nargs=-1, required=True)
+@click.option("--to", help="Target domain; 'all'; for attributes also A=1,B=0.")
+@click.option("--from", "source", help="Domain (or attributes) of the inputs, where it matters.")
+@click.option(
+    "--out",
+    default="translated",
+    show_default=True,
+    help="Output folder; or a file, for one input and one target.",
+)
+@click.option("--grid", help="Also write one labelled sheet of inputs and outputs to this file.")
+@click.option("--size", type=_POSITIVE, help="Working size; default: each input's own.")
+@click.option("--batch", type=_POSITIVE, default=8, show_default=True, help="Inputs at once.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
+@click.option(
+    "--precision", default="auto", show_default=True, help="auto, float32 (exact) or bfloat16."
+)
+@click.option("--overwrite", is_flag=True, help="Replace outputs that are there already.")
+@click.option(
+    "--limit",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Most megapixels (for speech: million frames) at once; larger inputs are tiled.",
+)
+@click.option("--compile", "compile_", is_flag=True, help="Compile the nets: for many files.")
+def translate(
+    *,
+    model: str,
+    inputs: tuple[str, ...],
+    to: str | None,
+    source: str | None,
+    out: str,
+    grid: str | None,
+    size: int | None,
+    batch: int,
+    device: str,
+    precision: str,
+    overwrite: bool,
+    limit: float | None,
+    compile_: bool,
+) -> int:
+    """Translate INPUTS (files, folders, patterns) with MODEL.
+
+    MODEL is a name from `zoo list`, a model directory, or the directory of a training run. Outputs
+    are named STEM_TARGET.png; those of a folder keep its structure. Broken files are reported at
+    the end; all others are done.
+    """
+    import zoo
+
+    translator = zoo.load(model, device=device, precision=precision, compile=compile_)
+    names = ", ".join(translator.domains)
+    if to is None:
+        raise UsageError("it is not said where to", asked="--to", hint=f"Choose one of {names}.")
+    extent = None if limit is None else max(1, round(limit * 1e6))
+    request = Request(
+        parse_target(to, translator),
+        None if source is None else parse_target(source, translator),
+        size,
+        batch,
+        extent,
+        overwrite,
+    )
+    entries, root = _planned(translator, request, inputs, out)
+    _refuse_overwriting(grid, entries)
+    tally = run(translator, request, entries, root)
+    if grid is not None:
+        _grid(translator, entries, Path(grid), overwrite)
+    _report(tally, root)
+    return 1 if tally.failed else 0
+
+
+def parse_target(text: str, translator: Translator) -> Any:
+    """A domain, ``all``, or attributes with their values as a mapping.
+
+    Raises:
+        UsageError: If a value is not a number.
+    """
+    if "=" not in text or text in translator.domains:
+        return text
+    values: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        try:
+            values[name.strip()] = float(value)
+        except ValueError:
+            raise UsageError(
+                f'"{value}" is not a number', asked=f"--to {text}", hint="Write A=1,B=0."
+            ) from None
+    return values
+
+
+def run(translator: Translator, request: Request, entries: Sequence[Entry], root: Path) -> Tally:
+    """Translates what is not there yet; files that fail are collected.
+
+    Args:
+        translator: The model.
+        request: What is asked.
+        entries: Inputs with the files of their outputs.
+        root: The output folder, which no output leaves.
+    """
+    tally = Tally()
+    todo = [entry for entry in entries if entry.missing(request.overwrite)]
+    tally.kept = sum(len(e.outputs) - len(e.missing(request.overwrite)) for e in entries)
+
+    def finish(result: Result) -> list[Path]:
+        paths = todo[result.index].missing(request.overwrite)
+        for target, path in paths.items():
+            prepare(path, root)
+            translator.codec.write(result.outputs[target], path)
+        return list(paths.values())
+
+    results = translator.stream(
+        (entry.source.path for entry in todo),
+        request.to,
+        source=request.source,
+        size=request.size,
+        batch=request.batch,
+        limit=request.limit,
+        finish=finish,
+    )
+    with _progress(len(todo)) as advance:
+        for result in results:
+            advance()
+            if result.error is not None:
+                tally.failed.append(result.error)
+            else:
+                tally.written += result.value
+    return tally
+
+
+def _planned(
+    translator: Translator, request: Request, inputs: Sequence[str], out: str
+) -> tuple[list[Entry], Path]:
+    """The inputs with the files of their outputs, and the output folder."""
+    suffixes = translator.codec.suffixes
+    targets = translator.targets(request.to, request.source)
+    sources = list(expand(inputs, suffixes))
+    path = Path(out)
+    if path.suffix.lower() in suffixes and not path.is_dir():
+        if len(sources) != 1 or len(targets) != 1:
+            raise UsageError(
+                f"one file cannot hold {len(sources)} inputs in {len(targets)} domains",
+                asked=f"--out {out}",
+                hint="Give a folder.",
+            )
+        prepare_root(path.parent)
+        return [Entry(sources[0], {targets[0]: path})], path.parent
+    prepare_root(path)
+    suffix = ".png" if ".png" in suffixes else suffixes[0]
+    entries = plan_outputs(sources, path, targets, suffix)
+    if not entries:
+        raise UsageError(
+            "every file found is an output of this command",
+            asked=f"input {' '.join(inputs)}",
+            hint="Choose another output folder with --out.",
+        )
+    return entries, path
+
+
+def _refuse_overwriting(grid: str | None, entries: Sequence[Entry]) -> None:
+    """No output and no sheet may replace an input."""
+    inputs = {entry.source.path.resolve() for entry in entries}
+    outputs = [path for entry in entries for path in entry.outputs.values()]
+    for path in [*outputs, *([Path(grid)] if grid else [])]:
+        if path.resolve() in inputs:
+            raise UsageError(
+                "it is an input, and inputs are never replaced",
+                asked=f"output {path}",
+                hint="Choose another name.",
+            )
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Any]:
+    """A progress bar on the terminal's standard error; nothing where there is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal or not total) as bar:
+        task = bar.add_task("Translating", total=total)
+        yield lambda: bar.advance(task)
+
+
+def _grid(translator: Translator, entries: Sequence[Entry], path: Path, overwrite: bool) -> None:
+    """Writes the sheet of all entries whose outputs are there."""
+    from zoo_core.cli.sheet import ROWS, write_sheet
+
+    if path.exists() and not overwrite:
+        click.echo(f"Kept {path}, which was there already (--overwrite replaces it).")
+        return
+    done = [e for e in entries if all(p.is_file() for p in e.outputs.values())]
+    if not done:
+        return
+    write_sheet(translator, done[:ROWS], path)
+    note = f" (the first {ROWS} of {len(done)} inputs)" if len(done) > ROWS else ""
+    click.echo(f"Sheet: {path}{note}.")
+
+
+def _report(tally: Tally, root: Path) -> None:
+    count = len(tally.written)
+    if count == 1:
+        click.echo(f"Wrote {tally.written[0]}.")
+    elif count:
+        click.echo(f"Wrote {count} files to {root}.")
+    if tally.kept:
+        click.echo(f"Kept {tally.kept} that were there already (--overwrite replaces them).")
+    if tally.failed:
+        click.echo(f"{len(tally.failed)} failed:", err=True)
+        for error in tally.failed[:_SHOWN]:
+            click.echo(f"  {error}", err=True)
+        if len(tally.failed) > _SHOWN:
+            click.echo(f"  … and {len(tally.failed) - _SHOWN} more.", err=True)
