@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,27 +17,9 @@ from zoo_core.evaluate.metrics import NEEDS, Metric
 from zoo_core.evaluate.report import Panel
 from zoo_core.evaluate.setting import Sample, Setting
 from zoo_core.evaluate.sides import own_condition, target_condition
-from zoo_core.signals import Condition, Domains, TensorSpec
+from zoo_core.evaluate.translates import Translates
 
 Told = Callable[[str, int, int], None]
-
-
-class Translates(Protocol):
-    """What is evaluated: anything that translates signals under conditions."""
-
-    @property
-    def domains(self) -> Domains:
-        """Domains or attributes."""
-        ...
-
-    @property
-    def signal(self) -> TensorSpec:
-        """Form of the signals."""
-        ...
-
-    def signals(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
-        """(N, *S) ``x`` translated; float32, within the signal's range."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -51,8 +33,6 @@ class EvalConfig:
         batch: Signals at once; None fits them to the size.
         partners: Whether true partners are looked for.
         samples: Sample pictures per direction.
-        device: Where judges and extractor compute.
-        precision: Name of the precision in which the model computes, for the record.
     """
 
     split: str = "test"
@@ -61,8 +41,6 @@ class EvalConfig:
     batch: int | None = None
     partners: bool = True
     samples: int = 8
-    device: str = "cpu"
-    precision: str = "float32"
 
 
 class Direction:

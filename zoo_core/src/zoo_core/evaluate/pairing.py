@@ -53,9 +53,10 @@ def find_partners(source: Sequence[str], target: Sequence[str]) -> Partners | No
         The partners, or None where fewer than half of the smaller domain have one: then single
         equal names are taken for chance.
     """
-    rule, key_of = "name", _by_stem
-    if _indexed(source) != _indexed(target):
-        rule, key_of = "index", _by_number
+    indexed = _indexed(source), _indexed(target)
+    if all(indexed):
+        return None  # number 12 of one data set has nothing to do with number 12 of another
+    rule, key_of = ("index", _by_number) if any(indexed) else ("name", _by_stem)
     left, right = key_of(source), key_of(target)
     shared = sorted((at, right[key]) for key, at in left.items() if key in right)
     if not shared or len(shared) < ENOUGH * min(len(source), len(target)):

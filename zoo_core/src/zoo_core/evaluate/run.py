@@ -6,22 +6,19 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any, Protocol
 
-import torch
-from torch import Tensor
-
 from zoo_core.codec import Store
 from zoo_core.errors import UsageError, unknown
-from zoo_core.evaluate.direction import Direction, EvalConfig, Told, Translates
+from zoo_core.evaluate.direction import Direction, EvalConfig, Told
 from zoo_core.evaluate.extractors import Extractor
 from zoo_core.evaluate.judge import Judge
 from zoo_core.evaluate.metrics import Metric
 from zoo_core.evaluate.report import Panel, Report
 from zoo_core.evaluate.setting import Tools
 from zoo_core.evaluate.sides import find_settings
+from zoo_core.evaluate.translates import Translates, as_translates
 from zoo_core.method import Method
 from zoo_core.plugins import host
-from zoo_core.precision import autocast
-from zoo_core.signals import Condition, Domains, TensorSpec
+from zoo_core.translator import Translator
 
 PIXELS = 64 * 64 * 64
 """Pixels of a default batch: 64 pictures of 64x64."""
@@ -40,51 +37,15 @@ class Evaluated(Protocol):
         ...
 
 
-class MethodTranslates:
-    """A method's nets as a `Translates`.
-
-    Args:
-        method: The method, on its device.
-        device: Where it computes.
-        precision: In which precision.
-    """
-
-    def __init__(
-        self,
-        method: Method[Any],
-        device: torch.device | str = "cpu",
-        precision: torch.dtype = torch.float32,
-    ) -> None:
-        self.method, self.device, self.precision = method, torch.device(device), precision
-
-    @property
-    def domains(self) -> Domains:
-        """The method's domains."""
-        return self.method.domains
-
-    @property
-    def signal(self) -> TensorSpec:
-        """The method's form of signals."""
-        return self.method.signal
-
-    def signals(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
-        """(N, *S) ``x`` translated, float32."""
-        with autocast(self.device, self.precision):
-            made = self.method.translate(
-                x.to(self.device), source.to(self.device), target.to(self.device)
-            )
-        return made.float().clamp(self.signal.low, self.signal.high)
-
-
 def evaluate_model(
-    translator: Translates,
+    model: Translates | Translator | Method[Any],
     dataset: Evaluated,
     metrics: Sequence[str] | None = None,
     *,
     judges: Sequence[Judge] = (),
     extractor: Extractor | None = None,
     config: EvalConfig | None = None,
-    model: str = "",
+    name: str = "",
     told: Told | None = None,
 ) -> Report:
     """Measures a model on real test signals, in every direction.
@@ -93,23 +54,23 @@ def evaluate_model(
     translated in batches and forgotten.
 
     Args:
-        translator: The model.
+        model: What translates.
         dataset: Real test signals.
         metrics: Names of metrics; None for all whose needs are met.
         judges: Judges of domains and contents.
         extractor: Feature extractor for FID and KID.
         config: Settings that the figures depend on.
-        model: Name of the model, for the report.
+        name: Name of the model, for the report; empty for its own.
         told: Called after each batch with the direction, inputs done and inputs in all.
 
     Raises:
         UsageError: If a metric is unknown, or was asked for and cannot be had in any direction.
         DataError: If a domain is empty.
     """
-    config = config or EvalConfig()
+    config, translator = config or EvalConfig(), as_translates(model)
     classes = metric_classes(metrics)
     size = config.batch or max(1, PIXELS // max(1, translator.signal.shape[-1] ** 2))
-    tools = Tools(judges, extractor, config.seed, config.device, config.count, size)
+    tools = Tools(judges, extractor, config.seed, str(translator.device), config.count, size)
     settings = find_settings(
         dataset.stores, translator.domains, translator.signal, tools, partners=config.partners
     )
@@ -125,7 +86,7 @@ def evaluate_model(
             panels[setting.name] = direction.panels
     _refuse_nothing(metrics, found, notes)
     return Report(
-        model=model,
+        model=name or translator.name,
         protocol=_protocol(translator, dataset, tools, config, facts),
         directions={
             name: {k: v for values in by_metric.values() for k, v in values.items()}
@@ -190,8 +151,8 @@ def _protocol(
         "count": config.count,
         "seed": config.seed,
         "batch": tools.batch,
-        "device": config.device,
-        "precision": config.precision,
+        "device": str(translator.device),
+        "precision": translator.precision,
         "extractor": None
         if tools.extractor is None
         else {"name": tools.extractor.name, "sha256": tools.extractor.sha256},

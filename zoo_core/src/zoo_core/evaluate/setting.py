@@ -28,7 +28,7 @@ class Side:
     """The real signals of one domain (or of one value of an attribute).
 
     Attributes:
-        name: Name of the domain; for attributes ``Name`` or ``!Name``.
+        name: Name of the domain; for attributes ``Name`` or ``no-Name``.
         store: Where its signals are.
         indices: (M,) positions of its signals in the store.
         own: (M, K) the signals' own conditions.

@@ -1,7 +1,7 @@
 """From a data set to the directions that an evaluation measures.
 
 For domains these are all ordered pairs. For attributes each attribute is turned on and off:
-``Male->!Male`` and ``!Male->Male``, every other attribute kept.
+``Male->no-Male`` and ``no-Male->Male``, every other attribute kept.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from zoo_core.errors import DataError, UsageError, unknown
 from zoo_core.evaluate.pairing import find_partners
 from zoo_core.evaluate.setting import Setting, Side, Tools
 from zoo_core.signals import MIXED, Condition, Domains, TensorSpec
+
+NOT = "no-"
+"""Prefix of the side of an attribute that lacks it."""
 
 
 def find_settings(
@@ -68,7 +71,7 @@ def target_condition(setting: Setting, positions: Tensor, domains: Domains) -> C
     if domains.kind == "domains":
         return Condition.of(domains, setting.target.name, len(positions))
     name = setting.target.name
-    wanted = {name.removeprefix("!"): 0.0 if name.startswith("!") else 1.0}
+    wanted = {name: 1.0} if name in domains.names else {name.removeprefix(NOT): 0.0}
     rows = [domains.vector(wanted, row) for row in setting.source.own[positions].tolist()]
     return Condition(torch.tensor(rows))  # (N, K)
 
@@ -105,7 +108,7 @@ def _attribute_pairs(stores: Mapping[str, Store], domains: Domains) -> list[tupl
     labels, pairs = store.labels.float(), []  # (M, K)
     for at, name in enumerate(domains.names):
         halves = []
-        for side, value in ((name, 1), (f"!{name}", 0)):
+        for side, value in ((name, 1), (f"{NOT}{name}", 0)):
             indices = torch.nonzero(labels[:, at] == value)[:, 0]  # (M',)
             halves.append(Side(side, store, indices, labels[indices]))
         if all(len(half) for half in halves):

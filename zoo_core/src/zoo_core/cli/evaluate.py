@@ -1,0 +1,205 @@
+"""``zoo evaluate``: measure a model on real test data, by a named protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo_core.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from zoo_core.data.sources import DataSet
+    from zoo_core.evaluate.extractors import Extractor
+    from zoo_core.evaluate.judge import Judge
+    from zoo_core.evaluate.report import Report
+    from zoo_core.translator import Translator
+
+
+@click.command(epilog="zoo evaluate runs/emoji --data emoji --judge judges/emoji --page page.html")
+@click.argument("model", metavar="MODEL")
+@click.option("--domain", "domains", multiple=True, metavar="NAME=SOURCE", help="Each domain.")
+@click.option("--data", metavar="ROOT", help="A folder that holds all domains or attributes.")
+@click.option("--split", default="test", show_default=True, help="train, val, test or all.")
+@click.option("--metrics", metavar="A,B", help="Names; without it all that can be had.")
+@click.option("--judge", "judges", multiple=True, metavar="DIR", help="Judge directories.")
+@click.option(
+    "--extractor",
+    metavar="NAME",
+    help="For FID and KID: timm:NAME[@FILE], judge:DIR or inception; else the domain judge.",
+)
+@click.option(
+    "--json",
+    "json_to",
+    metavar="FILE",
+    is_flag=False,
+    flag_value="-",
+    help="Write the figures as JSON; without FILE, or with -, print them.",
+)
+@click.option("--page", type=click.Path(path_type=Path), metavar="FILE", help="Write an HTML page.")
+@click.option("--count", type=click.IntRange(2), help="Most inputs per direction; all without.")
+@click.option("--batch", type=click.IntRange(1), help="Signals at once.")
+@click.option("--samples", type=click.IntRange(0), default=8, show_default=True)
+@click.option("--no-partners", is_flag=True, help="Look for no true partners by name.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--device", default="auto", show_default=True)
+@click.option("--precision", default="auto", show_default=True)
+def evaluate(model: str, json_to: str | None, page: Path | None, **options: Any) -> None:
+    """Measures MODEL on real test data, in every direction.
+
+    FID and KID compare the features of translations and real pictures. Judges (zoo judge train)
+    say whether a translation is of the target domain and shows what its input shows. Where the
+    domains hold pictures of the same name, these are true partners: L1, PSNR, SSIM and retrieval
+    compare with them, beside the untranslated input.
+    """
+    from zoo_core.evaluate.direction import EvalConfig
+    from zoo_core.evaluate.judge import Judge
+    from zoo_core.evaluate.run import evaluate_model, metric_classes
+    from zoo_core.loading import load
+
+    names = _names(options["metrics"])
+    metric_classes(names)  # refuses an unknown name before anything is loaded
+    judges = [Judge.load(directory) for directory in options["judges"]]
+    extractor = _extractor(options["extractor"], judges, options["judges"])
+    translator = load(model, device=options["device"], precision=options["precision"])
+    dataset = _open(translator, options["domains"], options["data"], options["split"])
+    config = EvalConfig(
+        split=options["split"],
+        count=options["count"],
+        seed=options["seed"],
+        batch=options["batch"],
+        partners=not options["no_partners"],
+        samples=options["samples"],
+    )
+    report = _with_progress(
+        lambda told: evaluate_model(
+            translator,
+            dataset,
+            names,
+            judges=judges,
+            extractor=extractor,
+            config=config,
+            name=model,
+            told=told,
+        )
+    )
+    _give(report, json_to, page)
+
+
+def _names(metrics: str | None) -> list[str] | None:
+    if metrics is None:
+        return None
+    names = [name.strip() for name in metrics.split(",") if name.strip()]
+    if not names:
+        raise UsageError("it names no metric", asked=f"--metrics {metrics!r}")
+    return names
+
+
+def _extractor(
+    name: str | None, judges: Sequence[Judge], directories: Sequence[str]
+) -> Extractor | None:
+    """The extractor as named, else the first domain judge, else none."""
+    from zoo_core.evaluate.extractors import JudgeExtractor, open_extractor
+
+    if name is not None:
+        return open_extractor(name)
+    for judge, directory in zip(judges, directories, strict=True):
+        if judge.card.task == "domain":
+            return JudgeExtractor(judge, f"judge:{directory}")
+    return None
+
+
+def _open(translator: Translator, domains: Sequence[str], data: str | None, split: str) -> DataSet:
+    """The real signals of the model's domains, prepared as the model was trained."""
+    from zoo_core.data.sources import open_sources, parse_domains
+    from zoo_core.signals import MIXED
+    from zoo_core.spec import TrainConfig
+
+    known, named = translator.domains, parse_domains(domains)
+    if not named and data is None:
+        raise UsageError(
+            "no test data is given",
+            asked=f"evaluation of {translator.name}",
+            hint=f"Add --domain NAME=SOURCE for each of {', '.join(known.names)}, or --data ROOT.",
+        )
+    attributes = known.names if known.kind == "attributes" else None
+    if attributes and named:
+        raise UsageError(
+            "the model edits attributes, which are read from a list",
+            asked="--domain",
+            hint="Give --data ROOT, a folder in CelebA's layout.",
+        )
+    for name in named:
+        if name not in known.names:
+            raise unknown("domain of the model", name, known.names)
+    config = TrainConfig(crop_first=translator.codec.preprocessing.get("crop_first"))
+    dataset = open_sources(
+        named,
+        codec=translator.codec,
+        config=config,
+        split=split,
+        attributes=attributes,
+        data=data,
+    )
+    if data is not None and not attributes:
+        # A folder may hold more domains than the model knows.
+        dataset.stores = {n: s for n, s in dataset.stores.items() if n in (*known.names, MIXED)}
+    return dataset
+
+
+def _with_progress(work: Any) -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+    )
+    tasks: dict[str, Any] = {}
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+
+        def told(direction: str, done: int, total: int) -> None:
+            if direction not in tasks:
+                tasks[direction] = progress.add_task(direction, total=total)
+            progress.update(tasks[direction], completed=done)
+
+        return work(told)
+
+
+def _give(report: Report, json_to: str | None, page: Path | None) -> None:
+    from zoo_core.evaluate.report import write_text
+
+    if json_to == "-":
+        click.echo(report.to_json())
+    else:
+        _show(report)
+        if json_to is not None:
+            report.write_json(Path(json_to))
+            click.echo(f"figures: {json_to}")
+    if page is not None:
+        from zoo_core.evaluate.page import render_page
+
+        write_text(page, render_page(report))
+        click.echo(f"page: {page}", err=json_to == "-")
+
+
+def _show(report: Report) -> None:
+    """Prints the values that the metrics name as their headlines, and what was left out."""
+    from zoo_core.cli import output
+    from zoo_core.evaluate.run import metric_classes
+
+    headlines = [name for cls in metric_classes() for name in cls.headline]
+    shown = [name for name in headlines if name in report.mean]
+    shown += [] if shown else list(report.mean)
+    rows = [
+        [title, *(f"{values[name]:.4g}" if name in values else "" for name in shown)]
+        for title, values in (*report.directions.items(), ("mean", report.mean))
+    ]
+    columns = [name.replace("_", " ") for name in shown]
+    output.table(["direction", *columns], rows, right=columns)
+    for note in report.notes:
+        click.echo(note)
