@@ -1,52 +1,30 @@
 """From what a user names as data to checked, decoded stores, described in plain words.
 
-A SOURCE is one of:
-
-- ``DIR``: a folder of signals, searched recursively. Where it has the subfolders ``train`` and
-  ``test``, that of the split is taken; folders named by digits give class numbers.
-- ``DIR/*_name_*.png``: files by pattern.
-- ``ROOT:Blond_Hair``, ``ROOT:!Blond_Hair``, ``ROOT:Blond_Hair,!Male``: the pictures of a folder in
-  CelebA's layout for which all of these hold.
-- ``mnist:ROOT``, ``usps:ROOT``, or another name that a plugin brings through ``zoo_datasets``.
+The grammar of sources is in `zoo_core.data.grammar`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from zoo_core.codec import Codec, Store
 from zoo_core.data.collect import Found, collect, collect_attributes
+from zoo_core.data.grammar import Source, check_name, parse_domains, parse_source
 from zoo_core.data.sampling import Sampler, Sampling
 from zoo_core.data.scan import check_folder, subfolders
-from zoo_core.errors import DataError, UsageError, unknown
+from zoo_core.errors import DataError, UsageError
 from zoo_core.signals import MIXED, Domains
 from zoo_core.spec import TrainConfig
+
+__all__ = ["DataSet", "Progress", "domain_folders", "open_sources", "parse_domains"]
 
 Progress = Callable[[str, int, int], None]
 """Called with (domain, files done, files in all) while files are decoded."""
 
-_NAME = re.compile(r"[\w-]+")
-_RESERVED = (MIXED, "all")
 _SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Source:
-    """A SOURCE, taken apart.
-
-    Attributes:
-        kind: ``folder``, ``pattern``, ``attribute`` (CelebA's layout) or ``set`` (by a plugin).
-        path: Folder, or pattern.
-        argument: The attributes, or the name of the set.
-    """
-
-    kind: Literal["folder", "pattern", "attribute", "set"]
-    path: Path
-    argument: str = ""
 
 
 @dataclass
@@ -91,73 +69,6 @@ class DataSet:
     def sampler(self, batch: int, sampling: Sampling, seed: int) -> Sampler:
         """Draws batches; see `zoo_core.data.sampling.Sampler`."""
         return Sampler(self.stores, self.domains, batch, sampling, seed)
-
-
-def parse_domains(texts: Sequence[str]) -> dict[str, str]:
-    """Takes ``NAME=SOURCE`` apart, for each ``--domain``.
-
-    Raises:
-        UsageError: If one has no name or no source, a name is unusable, or one is given twice.
-    """
-    domains: dict[str, str] = {}
-    for text in texts:
-        name, equals, source = text.partition("=")
-        name = name.strip()
-        if not (equals and name and source.strip()):
-            raise UsageError(
-                "it is not of the form NAME=SOURCE",
-                asked=f'domain "{text}"',
-                hint="For example --domain photo=pictures/photos.",
-            )
-        if name in domains:
-            raise UsageError("it is named twice", asked=f'domain "{name}"', hint="Rename one.")
-        domains[name] = source.strip()
-    for name in domains:
-        _check_name(name)
-    return domains
-
-
-def parse_source(text: str, sets: Collection[str] = ()) -> Source:
-    """Takes a SOURCE apart; looks at the disk only to tell a folder's name from a prefix.
-
-    Args:
-        text: The source.
-        sets: Names of the data sets that plugins bring.
-
-    Raises:
-        UsageError: If it is empty, or its prefix is unknown and no such path exists.
-    """
-    if not text.strip() or "\0" in text:
-        raise UsageError(
-            "it is empty or holds a zero byte", asked=f"source {text!r}", hint="Give a folder."
-        )
-    path = Path(text).expanduser() if text.startswith("~/") else Path(text)
-    if _exists(path):
-        return Source("folder", path)
-    prefix, colon, rest = text.partition(":")
-    if colon and prefix in sets:
-        if not rest.strip():
-            raise UsageError(
-                "it names no folder", asked=f'source "{text}"', hint=f"Write {prefix}:FOLDER."
-            )
-        return Source(
-            "set", Path(rest).expanduser() if rest.startswith("~/") else Path(rest), prefix
-        )
-    root, colon, expression = text.rpartition(":")
-    folder = Path(root).expanduser() if root.startswith("~/") else Path(root)
-    if colon and root and _exists(folder):
-        return Source("attribute", folder, expression)
-    if any(mark in text for mark in "*?["):
-        return Source("pattern", path)
-    if colon and prefix.isidentifier() and len(prefix) > 1:
-        raise unknown(
-            "data source or folder",
-            prefix,
-            sets,
-            next_step=f"Sources are a folder, ROOT:ATTRIBUTE, or one of "
-            f"{', '.join(f'{name}:ROOT' for name in sorted(sets)) or 'none installed'}.",
-        )
-    return Source("folder", path)
 
 
 def open_sources(
@@ -215,7 +126,7 @@ def open_sources(
         sets = host().components("zoo_datasets") if domains else {}
         sources = {name: parse_source(text, sets) for name, text in domains.items()}
     for name in sources:
-        _check_name(name)
+        check_name(name)
     _check_count(list(sources), "domain", need)
     parts = {
         name: collect(source.kind, source.path, source.argument, split, codec)
@@ -280,16 +191,6 @@ def _refuse_celeba(root: Path) -> None:
         )
 
 
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name) or name in _RESERVED:
-        raise UsageError(
-            "a domain's name is made of letters, digits, _ and -, and is neither "
-            + " nor ".join(_RESERVED),
-            asked=f'domain "{name}"',
-            hint="Rename it.",
-        )
-
-
 def _check_count(names: Sequence[str], what: str, need: tuple[int, int | None]) -> None:
     fewest, most = need
     if len(set(names)) != len(names):
@@ -331,10 +232,3 @@ def _open(
         stores[name] = store
     places = {name: found.place for name, found in parts.items()}
     return DataSet(domains, stores, places, codec.noun)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # too long a name, say
-        return False

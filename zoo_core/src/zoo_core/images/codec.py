@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from zoo_core.codec import Codec, Item, Sample, Store, Window
-from zoo_core.errors import DataError, PluginError, UsageError, WeightsError
+from zoo_core.errors import PluginError, UsageError, WeightsError
 from zoo_core.images import accept, tiles
 from zoo_core.images.decode import MAX_PIXELS, SUFFIXES, decode, to_rgb
 from zoo_core.images.pixels import (
@@ -27,23 +24,12 @@ from zoo_core.images.pixels import (
     to_tensor,
     working_size,
 )
+from zoo_core.images.save import format_of, save
 from zoo_core.signals import TensorSpec
 from zoo_core.spec import TrainConfig
 
 WINDOW_PIXELS = 1024 * 1024
 """Most pixels of one window by default: keeps the nets' activations near 1 GiB."""
-
-_FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".gif": "GIF",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".ppm": "PPM",
-}
 
 
 @dataclass(frozen=True)
@@ -175,14 +161,8 @@ class ImageCodec(Codec):
             DataError: If the file cannot be written.
         """
         path = Path(path)
-        suffix = path.suffix.lower()
-        if suffix and suffix not in _FORMATS:
-            raise UsageError(
-                f'"{path.suffix}" is no format that pictures are written in',
-                asked=str(path),
-                hint=f"Use one of {', '.join(_FORMATS)}.",
-            )
-        save(self._to_pil(value, path), path, _FORMATS.get(suffix, "PNG"))
+        form = format_of(path)
+        save(self._to_pil(value, path), path, form)
 
     def open(
         self,
@@ -192,8 +172,8 @@ class ImageCodec(Codec):
         cache: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Store:
-        """Decodes pictures once, at working size; see `zoo_core.images.store.open_store`."""
-        from zoo_core.images.store import open_store
+        """Decodes pictures once, at working size; see `zoo_core.images.decoded.open_store`."""
+        from zoo_core.images.decoded import open_store
 
         return open_store(self.spec, files, config, cache=cache, progress=progress)
 
@@ -292,29 +272,6 @@ class ImageCodec(Codec):
         if isinstance(value, np.ndarray):
             return Image.fromarray(accept.from_array(value, str(path))[0].value)
         raise accept.refuse(value, str(path))
-
-
-def save(image: Image.Image, path: Path, form: str) -> None:
-    """Writes a picture under a temporary name, then renames it.
-
-    Raises:
-        DataError: If the file cannot be written; nothing is left behind.
-    """
-    temporary = path.with_name(f".zoo-{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            image.save(file, form, **({"quality": 95} if form in ("JPEG", "WEBP") else {}))
-        temporary.replace(path)
-    except OSError as error:
-        raise DataError(
-            f"it cannot be written ({error.strerror or error})",
-            asked=str(path),
-            hint="Choose a folder that exists, may be written to and has space left.",
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _extent(value: Any) -> tuple[int, int]:
