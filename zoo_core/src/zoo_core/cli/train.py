@@ -68,6 +68,7 @@ def _resumed(run: Path, resume_run: Any, quiet: bool, flags: dict[str, Any]) -> 
 
 
 def _config(method: str, flags: dict[str, Any]) -> RunConfig:
+    from zoo_core.data.sources import parse_domains
     from zoo_core.train.config import Request, parse_value, resolve
 
     loop = ("steps", "batch", "ema", "precision", "seed")
@@ -79,7 +80,7 @@ def _config(method: str, flags: dict[str, Any]) -> RunConfig:
         settings={key: parse_value(value) for key, value in settings.items()},
         train={name: flags[name] for name in loop if flags[name] is not None},
         size=flags["size"],
-        domains=_pairs("--domain", flags["domains"]),
+        domains=parse_domains(flags["domains"]),
         data=flags["data"],
         attributes=[
             name.strip() for name in (flags["attributes"] or "").split(",") if name.strip()

@@ -84,7 +84,7 @@ def export(
             paper=spec.paper,
             provenance=f"Trained with `zoo train {config.method}`, preset `{config.preset}`.",
         ),
-        sample_batch=samples.batch,
+        sample_batch=samples.drawn(method.sampling),
         files={"samples.png": sheet} if sheet.is_file() else None,
     )
     return target

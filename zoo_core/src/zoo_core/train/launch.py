@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import signal
 import tempfile
@@ -32,6 +33,7 @@ def launch(config: RunConfig, out: Path, *, quiet: bool = False) -> Path:
     Raises:
         ZooError: As the run raised it, from whichever process.
     """
+    _hush()
     fabric = make_fabric(config.device, config.processes, config.train.precision)
     if config.processes == 1 or launched_outside():
         fabric.launch()
@@ -61,6 +63,7 @@ def work(fabric: Fabric, config: RunConfig, out: Path, quiet: bool) -> Path:
 
 def _reporting(fabric: Fabric, config: RunConfig, out: Path, quiet: bool, faults: Path) -> Path:
     """`work`, leaving word of an error that the user can understand."""
+    _hush()
     try:
         return work(fabric, config, out, quiet)
     except ZooError as error:
@@ -83,6 +86,12 @@ def _reported(faults: Path, fault: Exception) -> Exception:
         error: ZooError = kind(values["problem"], asked=values["asked"], hint=values["hint"])
         return error
     return fault
+
+
+def _hush() -> None:
+    """Silences what libraries say about processes; what matters to the user is said by the run."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
 
 
 @contextmanager

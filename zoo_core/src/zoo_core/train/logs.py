@@ -32,6 +32,10 @@ class Display(Protocol):
         """A warning."""
         ...
 
+    def decoding(self, name: str, done: int, total: int) -> None:
+        """So many files of a domain are decoded."""
+        ...
+
     def start(self, done: int, steps: int) -> None:
         """The loop starts or goes on after ``done`` steps."""
         ...
@@ -53,6 +57,9 @@ class Silent:
 
     def warn(self, text: str) -> None:
         """A warning."""
+
+    def decoding(self, name: str, done: int, total: int) -> None:
+        """So many files of a domain are decoded."""
 
     def start(self, done: int, steps: int) -> None:
         """The loop starts or goes on after ``done`` steps."""
@@ -84,6 +91,12 @@ class Terminal:
     def warn(self, text: str) -> None:
         """A warning."""
         self._console.print(f"warning: {text}", style="yellow", markup=False)
+
+    def decoding(self, name: str, done: int, total: int) -> None:
+        """So many files of a domain are decoded."""
+        if self._console.is_terminal:
+            end = "\n" if done == total else "\r"
+            self._console.print(f"decoding {name}: {done}/{total}", markup=False, end=end)
 
     def start(self, done: int, steps: int) -> None:
         """The loop starts or goes on after ``done`` steps."""

@@ -58,6 +58,14 @@ class Samples:
                 conditions[key] = Condition.of(domains, key, len(chosen))  # (N, K)
         return cls(Batch(signals, conditions), names, domains)
 
+    def drawn(self, sampling: str) -> Batch:
+        """The inputs as a batch of the sampler's kind: by domain, or all under `MIXED`."""
+        if sampling != "mixed" or MIXED in self.batch.signals:
+            return self.batch
+        signals = torch.cat(list(self.batch.signals.values()))  # (N, *S)
+        labels = torch.cat([c.label for c in self.batch.conditions.values()])  # (N, K)
+        return Batch({MIXED: signals}, {MIXED: Condition(labels)})
+
     def targets(self, key: str) -> dict[str, Condition]:
         """What each group of inputs is translated to, by column of the grid."""
         source = self.batch.conditions[key]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from zoo_core.data.sources import open_sources
+from zoo_core.data.sources import DataSet, open_sources
 from zoo_core.errors import UsageError
 from zoo_core.modeldir import build_method
 from zoo_core.plain_yaml import plain
@@ -194,8 +194,8 @@ class Session:
         highest = self.fabric.all_reduce(number, reduce_op="max")
         return int(highest) if isinstance(highest, torch.Tensor) else 0
 
-    def _open(self) -> Any:
-        config = self.config
+    def _open(self) -> DataSet:
+        config, spec = self.config, host().method(self.config.method)
         data = open_sources(
             config.domains,
             codec=self.codec,
@@ -204,17 +204,19 @@ class Session:
             cache=self.run / "cache",
             attributes=list(config.attributes) or None,
             data=config.data,
+            progress=self.display.decoding,
+            need=(1, None) if config.attributes else spec.domains,
         )
-        kinds = host().method(config.method).conditions
+        kinds = spec.conditions
         if data.domains.kind not in kinds:
             raise UsageError(
-                f"{config.method} learns from {' or '.join(kinds)}, not from {data.domains.kind}",
+                f"{spec.name} learns from {' or '.join(kinds)}, not from {data.domains.kind}",
                 asked="the data of the run",
                 hint="See zoo list --methods.",
             )
         return data
 
-    def _in_turn(self, act: Callable[[], Any]) -> Any:
+    def _in_turn(self, act: Callable[[], DataSet]) -> DataSet:
         """The first process opens (and caches) the data before the others do."""
         if not self.first:
             self.fabric.barrier()
