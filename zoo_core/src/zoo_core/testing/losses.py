@@ -8,7 +8,7 @@ import torch
 
 from zoo_core.interfaces import Code
 from zoo_core.method import Term
-from zoo_core.step import Step, only_training
+from zoo_core.step import Step
 from zoo_core.testing.error import ConformanceError
 from zoo_core.testing.session import Session
 from zoo_core.testing.subject import Subject
@@ -140,7 +140,7 @@ def _terms(session: Session) -> Iterator[tuple[str, Term, Step]]:
     """Every term with its player's name and a step in which the player moves."""
     for player in session.players:
         step = session.bind(player)
-        with only_training(session.method.nets, player.nets):
+        with step.turn(player.nets):
             for term in player.terms:
                 yield player.name, term, step
 

@@ -89,7 +89,7 @@ def resume(subject: Subject) -> None:
 
 def _length(session: Session) -> int:
     """Enough steps for every player to move twice, within bounds; even."""
-    return min(max(4, 2 * max(player.every for player in session.players)), _LONGEST)
+    return min(2 * max(player.every for player in session.players), _LONGEST)
 
 
 def _different(one: Session, other: Session) -> str:

@@ -24,7 +24,7 @@ Kind = Literal["domains", "attributes"]
 TINY = "tiny"
 """Name of the preset that the kit prefers; a method may leave it out of its spec."""
 
-COUNT = 4
+COUNT = 3
 """Signals per part of a batch."""
 
 

@@ -118,7 +118,7 @@ class FoolLoss(Loss):
 class CycleLoss(Loss):
     """L1 between the input and its way there and back."""
 
-    requires = ("restored",)
+    requires: Sequence[str] = ("restored",)
 
     def forward(self, step: Step) -> Tensor:
         """Mean over the legs."""

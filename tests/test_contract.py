@@ -1,0 +1,50 @@
+"""The contract that every installed method and every embedded model keeps."""
+
+import pytest
+
+from zoo_core.manifest import parse_file
+from zoo_core.plugins import host
+from zoo_core.testing import METHOD_CHECKS, MODEL_CHECKS, Case, method_cases, model_cases
+
+METHODS = sorted(host().methods())
+METHOD_CASES = [case for name in METHODS for case in method_cases(name, host())]
+MODEL_CASES = model_cases(host())
+
+
+def names(cases: list[Case]) -> list[str]:
+    return [case.id for case in cases]
+
+
+def test_every_method_is_examined_by_every_check_under_every_kind_of_condition():
+    expected = {
+        f"{name}-{kind}-{check}"
+        for name in METHODS
+        for kind in host().method(name).conditions
+        for check in METHOD_CHECKS
+    }
+    assert {"cyclegan", "stargan"} <= set(METHODS)
+    assert len(METHOD_CHECKS) >= 20
+    assert set(names(METHOD_CASES)) == expected
+
+
+def test_every_embedded_model_is_examined_by_every_check():
+    embedded = [
+        entry.id
+        for _, path in host().registries()
+        for entry in parse_file(path)
+        if entry.weights.path is not None
+    ]
+    assert embedded, "no plugin embeds a model"
+    assert set(names(MODEL_CASES)) == {
+        f"{name}-model-{check}" for name in embedded for check in MODEL_CHECKS
+    }
+
+
+@pytest.mark.parametrize("case", METHOD_CASES, ids=names(METHOD_CASES))
+def test_method_keeps_its_contract(case: Case):
+    case.run()
+
+
+@pytest.mark.parametrize("case", MODEL_CASES, ids=names(MODEL_CASES))
+def test_registry_is_true_of_the_model(case: Case):
+    case.run()
