@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import os
@@ -144,9 +145,9 @@ def _open(data: bytes, asked: str) -> Image.Image:
 
 
 def _is_text(data: bytes) -> bool:
-    head = data[:512]
+    decoder = codecs.getincrementaldecoder("utf-8")()  # a character cut at the end is no fault
     try:
-        text = head.decode("utf-8", errors="strict" if len(data) <= len(head) else "ignore")
+        text = decoder.decode(data[:512])
     except UnicodeDecodeError:
         return False
     return all(char.isprintable() or char.isspace() for char in text)
