@@ -1,0 +1,48 @@
+# Every target sets up what it needs. PYTHON=python3.12 chooses the interpreter of the environment.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PROJECTS := pyproject.toml zoo_core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
+SOURCES := zoo_core/src plugins/*/src
+LINTED := zoo_core plugins tests benchmarks templates
+
+.PHONY: help setup demo test lint docs bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make setup   make .venv and install everything into it, editable'
+	@echo 'make demo    translate a few emoji and write one picture'
+	@echo 'make test    run all tests'
+	@echo 'make lint    formatting, linting and types'
+	@echo 'make docs    run every command and sample in the documentation'
+	@echo 'make bench   speed of inference and training on this machine'
+	@echo 'make clean   remove .venv and what tools left behind'
+
+setup: $(STAMP)
+
+$(STAMP): $(PROJECTS) Makefile
+	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh .ci/setup
+	@touch $@
+
+demo: setup
+	@$(BIN)/zoo demo
+
+test: setup
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup
+	@$(BIN)/ruff format --check $(LINTED)
+	@$(BIN)/ruff check $(LINTED)
+	@$(BIN)/mypy zoo_core/src/zoo_core zoo_core/src/zoo
+	@$(BIN)/zoo registry check
+
+docs: setup
+	@$(BIN)/python -m pytest tests/test_docs.py $(ARGS)
+
+bench: setup
+	@$(BIN)/python benchmarks/speed.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) dist build runs demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find zoo_core plugins templates tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
