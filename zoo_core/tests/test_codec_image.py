@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+
 from zoo_core.errors import DataError, PluginError, UsageError, WeightsError
 from zoo_core.images.codec import ImageCodec
 from zoo_core.signals import TensorSpec

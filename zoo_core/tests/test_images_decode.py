@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+
 from zoo_core.errors import DataError
 from zoo_core.images.decode import decode
 
