@@ -33,7 +33,6 @@ def launch(config: RunConfig, out: Path, *, quiet: bool = False) -> Path:
     Raises:
         ZooError: As the run raised it, from whichever process.
     """
-    _hush()
     fabric = make_fabric(config.device, config.processes, config.train.precision)
     if config.processes == 1 or launched_outside():
         fabric.launch()
@@ -63,7 +62,6 @@ def work(fabric: Fabric, config: RunConfig, out: Path, quiet: bool) -> Path:
 
 def _reporting(fabric: Fabric, config: RunConfig, out: Path, quiet: bool, faults: Path) -> Path:
     """`work`, leaving word of an error that the user can understand."""
-    _hush()
     try:
         return work(fabric, config, out, quiet)
     except ZooError as error:
@@ -111,3 +109,6 @@ def _relayed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+_hush()  # at import: in a child, Fabric speaks before it calls anything of ours
