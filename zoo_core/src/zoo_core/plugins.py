@@ -267,7 +267,7 @@ class PluginHost:
         text = str(error) or type(error).__name__
         if not isinstance(error, ZooError):
             text = f"{type(error).__name__}: {text}"
-        text = text.rstrip(".")
+        text = " ".join(text.split()).rstrip(".")
         if self.strict:
             raise PluginError(
                 text,

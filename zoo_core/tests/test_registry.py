@@ -1,0 +1,290 @@
+"""The catalogue of models: registries, the index, and what happens when one of them is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo_core.errors import PluginError, UsageError
+from zoo_core.index import Index, read_index, write_index
+from zoo_core.plain_yaml import write_yaml
+from zoo_core.plugins import Plugin, PluginHost
+from zoo_core.registry import Registry, file_hash
+from zoo_core.workspace import indexed_files, stale
+
+SHA = "ab" * 32
+
+
+def entry(name: str, **changes: Any) -> dict[str, Any]:
+    weights = {"source": "embedded", "path": "weights/w", "sha256": SHA, "bytes": 2_000_000}
+    return {
+        "id": name,
+        "method": name.split("-", maxsplit=1)[0],
+        "task": "digits",
+        "domains": {"names": ["mnist", "USPS"]},
+        "signal": {"shape": [3, 32, 32]},
+        "weights": weights,
+        "nets": {"a": 10, "b": 5},
+    } | changes
+
+
+class Host(PluginHost):
+    """A host whose plugins are given."""
+
+    def __init__(
+        self,
+        registries: dict[str, Path],
+        *,
+        methods: tuple[str, ...] = ("cyclegan", "stargan"),
+        broken: tuple[str, ...] = (),
+        strict: bool = False,
+    ) -> None:
+        super().__init__([], strict=strict)
+        self._registries = list(registries.items())
+        self._tables["zoo_methods"] = dict.fromkeys(methods)
+        self._plugins += [Plugin(name, name, "1.0") for name in registries]
+        self._plugins += [Plugin(name, name, "1.0", "it is broken") for name in broken]
+
+
+@pytest.fixture
+def registry_file(tmp_path: Path) -> Callable[..., Path]:
+    def make(folder: str, *entries: dict[str, Any], text: str | None = None) -> Path:
+        path = tmp_path / folder / "registry.yaml"
+        path.parent.mkdir()
+        path.write_text(write_yaml({"models": list(entries)}) if text is None else text)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def index_file(tmp_path: Path) -> Callable[..., Path]:
+    def make(hashes: dict[str, str] | None = None, **models: list[dict[str, Any]]) -> Path:
+        path = tmp_path / "index.yaml"
+        named = {name.replace("_", "-"): entries for name, entries in models.items()}
+        path.write_text(write_index(Index(hashes or {}, named)))
+        return path
+
+    return make
+
+
+def test_models_of_all_plugins_are_found(
+    registry_file: Callable[..., Path], index_file: Callable[..., Path]
+) -> None:
+    first = registry_file("one", entry("stargan-b"), entry("stargan-a"))
+    second = registry_file("two", entry("cyclegan-c"))
+    registry = Registry.load(Host({"one": first, "two": second}), index_file())
+    assert list(registry.models) == ["cyclegan-c", "stargan-a", "stargan-b"]
+    model = registry.get("stargan-a")
+    assert model.installed
+    assert model.require() is model
+    assert model.distribution == "one"
+    assert model.path("weights/w") == first.parent / "weights" / "w"
+    assert (model.parameters, model.bytes, model.domains) == (15, 2_000_000, ("mnist", "USPS"))
+    assert model.entry.nets == {"a": 10, "b": 5}
+
+
+def test_a_model_whose_plugin_is_absent_says_how_to_install_it(
+    index_file: Callable[..., Path],
+) -> None:
+    registry = Registry.load(Host({}), index_file(zoo_unit=[entry("unit-digits")]))
+    model = registry.get("unit-digits")
+    assert not model.installed
+    assert registry.find("*", installed=True) == []
+    assert model.entry.id == "unit-digits"
+    for use in (model.require, lambda: model.path("weights/w")):
+        with pytest.raises(PluginError, match="not installed; pip install zoo-unit"):
+            use()
+
+
+def test_an_installed_plugin_overrules_the_index(
+    registry_file: Callable[..., Path], index_file: Callable[..., Path]
+) -> None:
+    path = registry_file("here", entry("stargan-new"))
+    registry = Registry.load(Host({"here": path}), index_file(here=[entry("stargan-old")]))
+    assert list(registry.models) == ["stargan-new"]
+
+
+def test_a_model_of_a_broken_plugin_points_to_the_problem(index_file: Callable[..., Path]) -> None:
+    index = index_file(zoo_unit=[entry("unit-digits")])
+    registry = Registry.load(Host({}, broken=("zoo-unit",)), index)
+    assert "zoo-unit is broken; see zoo plugins" in str(registry.get("unit-digits").obstacle)
+
+
+def test_a_model_without_its_method_is_no_obstacle_to_others(
+    registry_file: Callable[..., Path], index_file: Callable[..., Path]
+) -> None:
+    path = registry_file("one", entry("stargan-a"), entry("unit-b"))
+    registry = Registry.load(Host({"one": path}), index_file())
+    assert registry.get("stargan-a").installed
+    with pytest.raises(PluginError, match='method "unit" is not installed'):
+        registry.get("unit-b").require()
+
+
+@pytest.mark.parametrize("text", ["models: [", "models: [{id: x}]", None])
+def test_a_broken_registry_is_its_plugins_problem_alone(
+    text: str | None, registry_file: Callable[..., Path], index_file: Callable[..., Path]
+) -> None:
+    good = registry_file("good", entry("stargan-a"))
+    bad = registry_file("bad", text=text or "")
+    if text is None:
+        bad.unlink()
+    registry = Registry.load(Host({"bad": bad, "good": good}), index_file())
+    assert list(registry.models) == ["stargan-a"]
+    assert [problem.distribution for problem in registry.problems] == ["bad"]
+    assert str(bad) in registry.problems[0].text
+    with pytest.raises(UsageError, match="Left out for their broken registries: bad"):
+        registry.get("stargan-b")
+    with pytest.raises(PluginError, match="bad"):
+        Registry.load(Host({"bad": bad, "good": good}, strict=True), index_file())
+
+
+def test_an_id_that_is_taken_names_both_owners(
+    registry_file: Callable[..., Path], index_file: Callable[..., Path]
+) -> None:
+    first, second = (
+        registry_file("one", entry("stargan-a")),
+        registry_file("two", entry("stargan-a")),
+    )
+    registry = Registry.load(Host({"one": first, "two": second}), index_file())
+    assert registry.get("stargan-a").distribution == "one"
+    assert "brought by both one and two" in registry.problems[0].text
+
+
+@pytest.mark.parametrize(
+    "text", ["models: [", "models: [{id: x}]", "models: []\nregistries: 3", ""]
+)
+def test_a_damaged_index_leaves_what_is_installed(
+    text: str, registry_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    index = tmp_path / "index.yaml"
+    index.write_text(text)
+    registry = Registry.load(Host({"one": registry_file("one", entry("stargan-a"))}), index)
+    assert list(registry.models) == ["stargan-a"]
+    assert [problem.distribution for problem in registry.problems] == ["zoo-core"]
+
+
+def test_a_registry_with_the_indexed_hash_is_not_read_again(
+    registry_file: Callable[..., Path], index_file: Callable[..., Path]
+) -> None:
+    path = registry_file("one", entry("stargan-a", summary="from the registry"))
+    known = [entry("stargan-a", summary="from the index")]
+    fresh = Registry.load(Host({"one": path}), index_file({"one": file_hash(path)}, one=known))
+    assert fresh.get("stargan-a").data["summary"] == "from the index"
+    old = Registry.load(Host({"one": path}), index_file({"one": SHA}, one=known))
+    assert old.get("stargan-a").data["summary"] == "from the registry"
+
+
+def test_the_index_is_read_without_pydantic_and_torch() -> None:
+    code = (
+        "import sys; from zoo_core.plugins import host; from zoo_core.registry import Registry; "
+        "Registry.load(host()); print(*sorted({'pydantic', 'torch', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+@pytest.fixture
+def catalogue(registry_file: Callable[..., Path], index_file: Callable[..., Path]) -> Registry:
+    path = registry_file(
+        "one",
+        entry("stargan-emoji", task="emoji", domains={"names": ["noto", "twemoji"]}),
+        entry("stargan-digits"),
+        entry("cyclegan-digits"),
+    )
+    return Registry.load(Host({"one": path}), index_file(zoo_unit=[entry("unit-digits")]))
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, ["cyclegan-digits", "stargan-digits", "stargan-emoji", "unit-digits"]),
+        ({"pattern": "stargan"}, ["stargan-digits", "stargan-emoji"]),
+        ({"pattern": "*-emoji"}, ["stargan-emoji"]),
+        ({"pattern": "STARGAN-?moji"}, ["stargan-emoji"]),
+        ({"method": "cyclegan"}, ["cyclegan-digits"]),
+        ({"task": "emoji"}, ["stargan-emoji"]),
+        ({"domain": "usps", "method": "stargan"}, ["stargan-digits"]),
+        ({"pattern": "*-digits", "installed": True}, ["cyclegan-digits", "stargan-digits"]),
+        ({"method": "cyclegan", "task": "emoji"}, []),
+    ],
+)
+def test_filters_choose_models(
+    filters: dict[str, Any], expected: list[str], catalogue: Registry
+) -> None:
+    assert [model.id for model in catalogue.find(**filters)] == expected
+
+
+@pytest.mark.parametrize(
+    ("filters", "near"),
+    [
+        ({"pattern": "stargan-emojy"}, "stargan-emoji"),
+        ({"method": "stargen"}, "stargan"),
+        ({"task": "digit"}, "digits"),
+        ({"domain": "twemojis"}, "twemoji"),
+    ],
+)
+def test_a_filter_that_nothing_has_gives_the_near_match(
+    filters: dict[str, Any], near: str, catalogue: Registry
+) -> None:
+    with pytest.raises(UsageError, match=f'Did you mean "{near}"'):
+        catalogue.find(**filters)
+
+
+def test_an_unknown_model_gives_the_near_match(catalogue: Registry) -> None:
+    with pytest.raises(UsageError, match=r'Did you mean "stargan-emoji".*zoo list'):
+        catalogue.get("stargan-emojy")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A repository with one plugin that has two models."""
+    core = tmp_path / "zoo_core" / "src" / "zoo_core"
+    package = tmp_path / "plugins" / "zoo-one" / "src" / "zoo_one"
+    for folder in (core, package):
+        folder.mkdir(parents=True)
+    (package.parents[1] / "pyproject.toml").write_text('[project]\nname = "zoo-one"\n')
+    models = [entry("stargan-b"), entry("stargan-a")]
+    (package / "registry.yaml").write_text(write_yaml({"models": models}))
+    return tmp_path
+
+
+def build(root: Path) -> None:
+    for path, text in indexed_files(root).items():
+        path.write_text(text)
+
+
+def test_the_index_is_built_sorted_and_becomes_stale_with_a_registry(workspace: Path) -> None:
+    assert len(stale(workspace)) == 2
+    build(workspace)
+    assert stale(workspace) == []
+    index = read_index(workspace / "registry.yaml")
+    assert [model["id"] for model in index.models["zoo-one"]] == ["stargan-a", "stargan-b"]
+    registry = workspace / "plugins" / "zoo-one" / "src" / "zoo_one" / "registry.yaml"
+    registry.write_text(write_yaml({"models": [entry("stargan-c")]}))
+    assert len(stale(workspace)) == 2
+    build(workspace)
+    assert stale(workspace) == []
+
+
+def test_an_index_has_the_same_text_every_time(workspace: Path) -> None:
+    assert indexed_files(workspace) == indexed_files(workspace)
+
+
+def test_one_id_in_two_plugins_of_a_workspace_names_both(workspace: Path) -> None:
+    other = workspace / "plugins" / "zoo-two" / "src" / "zoo_two"
+    other.mkdir(parents=True)
+    (other.parents[1] / "pyproject.toml").write_text('[project]\nname = "zoo-two"\n')
+    (other / "registry.yaml").write_text(write_yaml({"models": [entry("stargan-a")]}))
+    with pytest.raises(PluginError, match=r"zoo_one.*zoo_two"):
+        indexed_files(workspace)
+
+
+def test_a_folder_that_is_no_workspace_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not the workspace"):
+        indexed_files(tmp_path)
