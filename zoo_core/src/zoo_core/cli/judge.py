@@ -196,6 +196,8 @@ def _with_progress(config: JudgeConfig, work: Any) -> Any:
             smooth["right"] += share * (right - smooth["right"])
             words = f"loss {smooth['loss']:.3f}, accuracy {smooth['right']:.3f}"
             progress.update(task, completed=step, description=words)
+            if not progress.console.is_terminal and step % max(1, config.steps // 10) == 0:
+                click.echo(f"step {step}/{config.steps}: {words}", err=True)
 
         return work(told)
 

@@ -59,12 +59,15 @@ class JudgeNet(nn.Module):
     Args:
         classes: Number of classes K.
         widths: Channels of the stem and of each stage; the last one is the feature width F.
+        stride: Stride of the stem; 2 lets pictures of 64 pixels cost what those of 32 cost.
         drop: Dropout before the classifier, in training.
     """
 
-    def __init__(self, classes: int, widths: Sequence[int] = WIDTHS, drop: float = 0.2) -> None:
+    def __init__(
+        self, classes: int, widths: Sequence[int] = WIDTHS, *, stride: int = 1, drop: float = 0.2
+    ) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(3, widths[0], 3, padding=1, bias=False)
+        self.stem = nn.Conv2d(3, widths[0], 5, stride=stride, padding=2, bias=False)
         self.stem_norm = nn.BatchNorm2d(widths[0])
         pairs = itertools.pairwise(widths)
         self.stages = nn.Sequential(*(Stage(inputs, outputs) for inputs, outputs in pairs))
@@ -73,8 +76,8 @@ class JudgeNet(nn.Module):
 
     def forward(self, x: Tensor) -> Opinion:
         """Judges ``x`` (N, 3, H, W) in [-1, 1]."""
-        x = F.relu(self.stem_norm(self.stem(x)))  # (N, W0, H, W)
-        x = self.stages(x)  # (N, F, H/8, W/8)
+        x = F.relu(self.stem_norm(self.stem(x)))  # (N, W0, H, W), or half of it with stride 2
+        x = self.stages(x)  # (N, F, h, w)
         features = x.mean(dim=(2, 3))  # (N, F)
         return Opinion(self.classifier(self.drop(features)), features)  # (N, K), (N, F)
 
@@ -128,7 +131,7 @@ class Judge(nn.Module):
                 asked=asked,
                 hint="The file was changed or damaged: restore it or train the judge again.",
             )
-        net = JudgeNet(len(card.classes), card.widths)
+        net = JudgeNet(len(card.classes), card.widths, stride=stride_for(card.size))
         try:
             state = {k: v.float() if v.is_floating_point() else v for k, v in load(data).items()}
             net.load_state_dict(state)
@@ -140,6 +143,11 @@ class Judge(nn.Module):
                 hint="Restore the directory or train the judge again.",
             ) from error
         return cls(net, card)
+
+
+def stride_for(size: int) -> int:
+    """The stem's stride for pictures of a size: the stages see at most 32 to 63 pixels a side."""
+    return max(1, size // 32)
 
 
 def fit(x: Tensor, size: int) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from zoo_core.errors import DataError, TrainingError
 from zoo_core.evaluate.augment import augment
 from zoo_core.evaluate.examples import Part
-from zoo_core.evaluate.judge import WIDTHS, Judge, JudgeNet, fit, rounded
+from zoo_core.evaluate.judge import WIDTHS, Judge, JudgeNet, fit, rounded, stride_for
 from zoo_core.evaluate.judge_card import JudgeCard, Task
 
 Told = Callable[[int, float, float], None]
@@ -78,8 +78,8 @@ def train_judge(
     seen, held = _split(train, config, rng)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        net = JudgeNet(len(config.classes), WIDTHS).to(config.device)
-        net = net.to(memory_format=torch.channels_last)
+        net = JudgeNet(len(config.classes), WIDTHS, stride=stride_for(config.size))
+        net = net.to(config.device).to(memory_format=torch.channels_last)
         _fit(net, seen, config, rng, told)
     rounded(net)
     card = JudgeCard(
