@@ -1,0 +1,133 @@
+"""What a run's configuration accepts, and how it refuses."""
+
+from pathlib import Path
+
+import pytest
+
+from zoo_core.errors import UsageError
+from zoo_core.spec import Preset, TrainConfig
+from zoo_core.testing import tiny
+from zoo_core.train import config as module
+from zoo_core.train.config import Request, RunConfig, parse_value, resolve
+
+PRESETS = {
+    "small": Preset(
+        options={"width": 6},
+        signal=tiny.PRESETS["8px"].signal,
+        train=TrainConfig(batch=3, steps=50, load_size=10),
+    ),
+    "epochs": Preset(signal=tiny.PRESETS["8px"].signal, train=TrainConfig(epochs=7)),
+}
+DOMAINS = {"a": "pictures/a", "b": "pictures/b"}
+
+
+class Method(tiny.TinyMethod):
+    presets = PRESETS
+
+
+class Host:
+    def method_class(self, name: str) -> type[Method]:
+        assert name == "tiny"
+        return Method
+
+
+@pytest.fixture(autouse=True)
+def tiny_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo_core.plugins.host", Host)
+
+
+def resolved(**request: object) -> RunConfig:
+    return resolve(Request(method="tiny", domains=DOMAINS, **request))  # type: ignore[arg-type]
+
+
+def test_the_first_preset_is_the_default() -> None:
+    config = resolved()
+    assert (config.preset, config.options["width"], config.train.batch) == ("small", 6, 3)
+    assert config.options["cycle"] == 10.0
+
+
+def test_settings_outweigh_the_file_which_outweighs_the_preset(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("options: {width: 7, cycle: 2.0}\ntrain: {batch: 5, flip: true}\n")
+    config = resolved(file=file, settings={"width": "9", "train.shift": "2"}, train={"batch": 6})
+    assert (config.options["width"], config.options["cycle"]) == (9, 2.0)
+    assert (config.train.batch, config.train.flip, config.train.shift) == (6, True, 2)
+
+
+def test_a_size_scales_the_size_before_cropping() -> None:
+    config = resolved(size=16)
+    assert config.signal.shape == (3, 16, 16)
+    assert config.train.load_size == 20
+    assert resolved(settings={"signal.size": "16"}).signal.shape == (3, 16, 16)
+
+
+def test_epochs_that_are_asked_for_outweigh_the_presets_steps() -> None:
+    config = resolved(settings={"train.epochs": "4"})
+    assert (config.train.steps, config.train.epochs) == (None, 4)
+
+
+def test_null_switches_off() -> None:
+    assert resolved(settings={"train.load_size": parse_value("null")}).train.load_size is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"widht": "3"}, ['"widht"', 'Did you mean "width"']),
+        ({"train.bacth": "3"}, ['"train.bacth"', 'Did you mean "train.batch"']),
+        ({"signal.sise": "3"}, ["signal.size"]),
+        ({"width": "wide"}, ["width", "'wide'"]),
+        ({"train.batch": "many"}, ["batch", "'many'"]),
+        ({"train.batch": "0"}, ["batch", "at least 1"]),
+        ({"train.ema": "1.5"}, ["ema", "below 1"]),
+        ({"signal.size": "-4"}, ["size", "positive"]),
+    ],
+)
+def test_wrong_settings_are_named(settings: dict[str, str], words: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolved(settings=settings)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_an_unknown_preset_is_named() -> None:
+    with pytest.raises(UsageError, match='Did you mean "small"'):
+        resolved(preset="smal")
+
+
+def test_an_unknown_key_of_a_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("optoins: {}\n")
+    with pytest.raises(UsageError, match='Did you mean "options"'):
+        resolved(file=file)
+
+
+def test_no_data_is_an_error() -> None:
+    with pytest.raises(UsageError, match="no data"):
+        resolve(Request(method="tiny"))
+
+
+def test_a_configuration_comes_back_from_its_yaml(tmp_path: Path) -> None:
+    config = resolved(size=16, add=("embedding:weight=2",), settings={"train.ema": "0.9"})
+    path = tmp_path / "config.yaml"
+    path.write_text(config.to_yaml())
+    assert RunConfig.read(path) == config
+    assert resolve(Request(file=path)) == config
+
+
+def test_differences_name_what_changed_but_for_what_may() -> None:
+    old = resolved()
+    assert old.differences(resolved(device="cuda", train={"steps": 99})) == []
+    (text,) = old.differences(resolved(settings={"width": "8"}))
+    assert text == "options.width is 6, asked is 8"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("5", "5"), ("true", "true"), ("[1, 2]", [1, 2]), ("null", None), ("a: b: c", "a: b: c")],
+)
+def test_values_of_settings(text: str, value: object) -> None:
+    assert parse_value(text) == value
+
+
+def test_the_module_imports_no_torch_by_itself() -> None:
+    assert "import torch" not in Path(module.__file__).read_text()
