@@ -250,7 +250,7 @@ def test_contract_class_gives_one_test_per_check(tmp_path):
         '    method = "stargan"\n'
     )
     collected = Collected()
-    arguments = ["--collect-only", "-qq", "-p", "no:cacheprovider", "-p", "no:terminal"]
+    arguments = ["--collect-only", "-q", "-p", "no:cacheprovider"]
     pytest.main([*arguments, f"--rootdir={tmp_path}", str(tmp_path)], plugins=[collected])
     for check in METHOD_CHECKS:
         assert f"test_conforms[stargan-attributes-{check}]" in collected.names

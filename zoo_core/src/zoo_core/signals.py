@@ -100,7 +100,8 @@ class Domains:
             origin: The input's own vector, kept where ``to`` is silent (attributes only).
 
         Raises:
-            UsageError: If a name is unknown, or several domains are asked for at once.
+            UsageError: If a name is unknown, or several domains, or several attributes of an
+                exclusive group, are asked for at once.
         """
         wanted = {to: 1.0} if isinstance(to, str) else {k: float(v) for k, v in to.items()}
         if self.kind == "domains":
@@ -115,12 +116,17 @@ class Domains:
                 )
             return [1.0 if name == held[0] else 0.0 for name in self.names]
         vector = list(origin) if origin is not None else [0.0] * len(self)
-        for name, value in wanted.items():
-            if value:
-                for group in self.exclusive:
-                    if name in group:
-                        for other in group:
-                            vector[self.index(other)] = 0.0
+        for group in self.exclusive:
+            held = [name for name in group if wanted.get(name)]
+            if len(held) > 1:
+                raise UsageError(
+                    f"at most one of {', '.join(group)} can hold",
+                    asked=f"target {', '.join(held)}",
+                    hint="Ask for one of them.",
+                )
+            if held:
+                for other in group:
+                    vector[self.index(other)] = 0.0
         for name, value in wanted.items():
             vector[self.index(name)] = value
         return vector

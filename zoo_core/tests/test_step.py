@@ -1,0 +1,250 @@
+"""A step: what is computed once, what carries a graph, what the players share."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zoo_core.errors import UsageError
+from zoo_core.interfaces import Code
+from zoo_core.method import freeze
+from zoo_core.signals import MIXED, Condition
+from zoo_core.step import Leg, Progress, Step, only_training
+from zoo_core.testing import Subject
+from zoo_core.testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
+
+relaxed = settings(deadline=None)  # a busy machine is no failure
+
+
+class DirectMethod(TinyMethod):
+    """The clean direct method with a leg per direction, as CycleGAN has."""
+
+    sampling = "per-domain"
+
+    def plan(self, batch, rng):
+        first, second = self.domains.names[:2]
+        return [Leg(first, batch.conditions[second]), Leg(second, batch.conditions[first])]
+
+
+class SamplingMethod(TinyCodeMethod):
+    """Draws codes, as CoGAN does."""
+
+    def prior(self, step, count):
+        return Code(step.randn(count, self.options.width, 4, 4))
+
+
+MIXED_SUBJECT = Subject(SPEC, "domains", None, TinyMethod)
+DIRECT = Subject(replace(SPEC, domains=(2, 2)), "domains", None, DirectMethod)
+CODE = Subject(CODE_SPEC, "domains", None, SamplingMethod)
+
+
+def make_step(subject, *, moving=None, method=None, **given):
+    method = method or subject.build()
+    batch = subject.batch()
+    rng = torch.Generator().manual_seed(0)
+    legs = method.plan(batch, rng)
+    return Step(method, batch, legs, rng=rng, moving=moving, **given)
+
+
+def test_translation_is_computed_once_for_all_who_ask():
+    step = make_step(MIXED_SUBJECT)
+    (leg,) = step.legs
+    assert leg.translated is leg.translated
+    assert step.counts["translate"] == 1
+    assert leg.restored is leg.restored
+    assert step.counts["translate"] == 2
+
+
+def test_both_directions_with_cycle_and_identity_take_six_translations():
+    step = make_step(DIRECT)
+    for _ in range(2):
+        for leg in step.legs:
+            _ = leg.translated, leg.restored, leg.identity
+    assert step.counts["translate"] == 6
+
+
+def test_code_of_a_signal_is_computed_once_for_translation_and_identity():
+    step = make_step(CODE)
+    for leg in step.legs:
+        _ = leg.code, leg.translated, leg.identity
+    assert step.counts["encode"] == 2
+    assert step.counts["decode"] == 4
+
+
+def test_way_back_and_recoded_share_one_encoding():
+    step = make_step(CODE)
+    leg = step.legs[0]
+    _ = leg.restored, leg.recoded
+    assert step.counts["encode"] == 2, "the input, and the translation"
+
+
+def test_translation_equals_the_method_s_own():
+    step = make_step(MIXED_SUBJECT)
+    (leg,) = step.legs
+    expected = step.method.translate(leg.signal, leg.source, leg.target)
+    assert torch.equal(leg.translated, expected)
+    assert torch.equal(leg.restored, step.method.translate(expected, leg.target, leg.source))
+
+
+def test_identity_feeds_a_real_signal_of_the_target_domain():
+    step = make_step(DIRECT)
+    leg = step.legs[0]
+    first, second = step.method.domains.names
+    assert leg.name == f"{first}->{second}"
+    assert leg.native is step.batch.signals[second]
+    own = step.batch.conditions[second]
+    assert torch.equal(leg.identity, step.method.translate(leg.native, own, own))
+
+
+def test_identity_in_a_mixed_batch_feeds_the_input_itself():
+    (leg,) = make_step(MIXED_SUBJECT).legs
+    assert leg.native is leg.signal
+    assert torch.equal(leg.identity, leg.step.method.translate(leg.signal, leg.source, leg.source))
+
+
+def test_defence_acts_once_and_on_the_way_back_alone():
+    method = MIXED_SUBJECT.build()
+    calls = []
+
+    def defence(step, translated):
+        calls.append(translated)
+        return translated * 0
+
+    method.defence = defence
+    (leg,) = make_step(MIXED_SUBJECT, method=method).legs
+    back = method.translate(leg.translated * 0, leg.target, leg.source)
+    assert torch.equal(leg.restored, back)
+    assert leg.restored is leg.restored
+    assert len(calls) == 1
+    assert leg.translated.abs().max() > 0
+
+
+def test_translation_carries_a_graph_for_the_nets_that_move():
+    step = make_step(MIXED_SUBJECT, moving=["generator", "critic"])
+    with only_training(step.method.nets, ["critic"]):  # the critic asks first
+        assert step.legs[0].translated.requires_grad
+    step.legs[0].translated.sum().backward()
+    assert step.method.nets["generator"].first.weight.grad is not None
+
+
+def test_translation_carries_no_graph_where_the_generator_does_not_move():
+    step = make_step(MIXED_SUBJECT, moving=["critic"])
+    assert not step.legs[0].translated.requires_grad
+
+
+def test_thawing_for_a_translation_ends_with_it():
+    step = make_step(MIXED_SUBJECT, moving=["generator", "critic"])
+    with only_training(step.method.nets, ["critic"]):
+        _ = step.legs[0].translated
+        assert not any(p.requires_grad for p in step.method.nets["generator"].parameters())
+        assert all(p.requires_grad for p in step.method.nets["critic"].parameters())
+
+
+def test_only_training_restores_the_flags_even_after_an_error():
+    nets = MIXED_SUBJECT.build().nets
+    nets["critic"].real.weight.requires_grad_(False)
+    before = [p.requires_grad for p in nets.parameters()]
+    within: list[bool] = []
+
+    def fail():
+        with only_training(nets, ["critic"]):
+            within.extend(p.requires_grad for p in nets["critic"].parameters())
+            others.extend(p.requires_grad for p in nets["generator"].parameters())
+            raise RuntimeError("within")
+
+    others: list[bool] = []
+    with pytest.raises(RuntimeError, match="within"):
+        fail()
+    assert all(within)
+    assert not any(others)
+    assert [p.requires_grad for p in nets.parameters()] == before
+
+
+def test_only_training_leaves_frozen_nets_frozen():
+    nets = MIXED_SUBJECT.build().nets
+    freeze(nets["critic"])
+    with only_training(nets, ["critic", "generator"]):
+        assert not any(p.requires_grad for p in nets["critic"].parameters())
+        assert all(p.requires_grad for p in nets["generator"].parameters())
+
+
+def test_gradients_pass_through_nets_that_do_not_train():
+    step = make_step(MIXED_SUBJECT, moving=["generator"])
+    with only_training(step.method.nets, ["generator"]):
+        step.net("critic")(step.legs[0].translated).realness[0].mean().backward()
+    assert step.net("generator").first.weight.grad.abs().sum() > 0
+    assert step.net("critic").body.weight.grad is None
+
+
+def test_verdicts_are_kept_within_a_turn_and_not_beyond():
+    step = make_step(MIXED_SUBJECT)
+    x = step.legs[0].signal
+    with step.turn(["critic"]):
+        first = step.judge("critic", x)
+        assert step.judge("critic", x) is first
+    with step.turn(["generator"]):
+        assert step.judge("critic", x) is not first
+    step.judge("critic", x)
+    step.judge("critic", x)
+    assert step.counts["judge"] == 4
+
+
+def test_sampled_domains_share_one_prior_code():
+    step = make_step(CODE)
+    first, second = step.method.domains.names
+    one, other = step.sampled(first), step.sampled(second)
+    assert step.sampled(first) is one
+    assert one.shape == other.shape == step.real(first).shape
+    assert step.counts["decode"] == 2
+    assert step.counts["encode"] == 0
+
+
+@relaxed
+@given(world=st.integers(1, 4), each=st.integers(1, 3), normal=st.booleans())
+def test_draws_of_all_processes_together_are_those_of_one(world, each, normal):
+    def draw(rank, size, count):
+        step = make_step(MIXED_SUBJECT, rank=rank, world=size)
+        step.rng = torch.Generator().manual_seed(5)
+        return (step.randn if normal else step.rand)(count, 2)
+
+    shards = [draw(rank, world, each) for rank in range(world)]
+    together = torch.stack(shards, dim=1).flatten(0, 1)
+    assert torch.equal(together, draw(0, 1, world * each))
+
+
+def test_leg_of_a_process_has_the_same_part_as_its_batch():
+    label = torch.arange(6.0)[:, None]
+    leg = Leg(MIXED, Condition(label))
+    assert leg.shard(1, 2).target.label[:, 0].tolist() == [1, 3, 5]
+    assert leg.shard(1, 2).name == leg.name == "mixed->mixed"
+
+
+def test_legs_are_selected_by_name():
+    step = make_step(DIRECT)
+    assert step.select() == step.legs
+    assert step.select([step.legs[1].name]) == (step.legs[1],)
+    assert step.select(["none"]) == ()
+
+
+def test_unbound_leg_says_so():
+    with pytest.raises(RuntimeError, match="not bound"):
+        _ = Leg("a", Condition(torch.eye(2))).translated
+
+
+def test_unknown_names_are_refused():
+    step = make_step(DIRECT)
+    with pytest.raises(UsageError, match='Did you mean "critic"'):
+        step.net("critc")
+    with pytest.raises(UsageError, match="the batch holds"):
+        step.real("elsewhere")
+
+
+@relaxed
+@given(step=st.integers(0, 10_000), steps=st.integers(1, 5000), per_epoch=st.integers(1, 500))
+def test_progress_counts_epochs_from_1_and_its_fraction_stays_within_1(step, steps, per_epoch):
+    progress = Progress(step, steps, per_epoch)
+    assert (progress.epoch - 1) * per_epoch <= step < progress.epoch * per_epoch
+    assert 0 <= progress.fraction <= 1
+    assert (progress.fraction == 1) == (step >= steps)
