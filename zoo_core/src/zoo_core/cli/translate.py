@@ -111,7 +111,7 @@ def translate(
         extent,
         overwrite,
     )
-    entries, root = _planned(translator, request, inputs, out)
+    entries, root = _planned(translator, request, inputs, out, grid)
     _refuse_overwriting(grid, entries)
     tally = run(translator, request, entries, root)
     if grid is not None:
@@ -180,12 +180,17 @@ def run(translator: Translator, request: Request, entries: Sequence[Entry], root
 
 
 def _planned(
-    translator: Translator, request: Request, inputs: Sequence[str], out: str
+    translator: Translator, request: Request, inputs: Sequence[str], out: str, grid: str | None
 ) -> tuple[list[Entry], Path]:
     """The inputs with the files of their outputs, and the output folder."""
     suffixes = translator.codec.suffixes
     targets = translator.targets(request.to, request.source)
-    sources = list(expand(inputs, suffixes))
+    sheet = Path(grid).resolve() if grid else None
+    sources = [
+        source
+        for source in expand(inputs, suffixes)
+        if source.found is None or source.path.resolve() != sheet
+    ]
     path = Path(out)
     if path.suffix.lower() in suffixes and not path.is_dir():
         if len(sources) != 1 or len(targets) != 1:
@@ -245,16 +250,16 @@ def _grid(translator: Translator, entries: Sequence[Entry], path: Path, overwrit
     if not done:
         return
     write_sheet(translator, done[:ROWS], path)
-    note = f" (the first {ROWS} of {len(done)} inputs)" if len(done) > ROWS else ""
-    click.echo(f"Sheet: {path}{note}.")
+    note = f" of the first {ROWS} of {len(done)} inputs" if len(done) > ROWS else ""
+    click.echo(f"Sheet{note}: {path}")
 
 
 def _report(tally: Tally, root: Path) -> None:
     count = len(tally.written)
     if count == 1:
-        click.echo(f"Wrote {tally.written[0]}.")
+        click.echo(f"Wrote {tally.written[0]}")
     elif count:
-        click.echo(f"Wrote {count} files to {root}.")
+        click.echo(f"Wrote {count} files to {root}/")
     if tally.kept:
         click.echo(f"Kept {tally.kept} that were there already (--overwrite replaces them).")
     if tally.failed:
