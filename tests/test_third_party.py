@@ -80,9 +80,9 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 @pytest.fixture(scope="module")
 def bad(tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """An environment with all the bad packages."""
+    """An environment with all the bad packages, and the good one until a test uninstalls it."""
     made = environment(tmp_path_factory.mktemp("bad"))
-    made.install(*(PACKAGES / f"zoo-{name}" for name in BAD))
+    made.install(*(PACKAGES / f"zoo-{name}" for name in ("tiny", *BAD)))
     return made
 
 
@@ -133,12 +133,10 @@ def test_the_tests_of_a_new_package_pass(good: Environment) -> None:
     assert "failed" not in done.stdout
 
 
-def test_an_uninstalled_package_is_gone(tmp_path: Path) -> None:
-    made = environment(tmp_path)
-    made.install(PACKAGES / "zoo-tiny")
-    assert "tiny" in made.methods()
-    made.run("-m", "pip", "--disable-pip-version-check", "uninstall", "--yes", "zoo-tiny")
-    assert "tiny" not in made.methods()
+def test_an_uninstalled_package_is_gone(bad: Environment) -> None:
+    assert "tiny" in bad.methods()
+    bad.run("-m", "pip", "--disable-pip-version-check", "uninstall", "--yes", "zoo-tiny")
+    assert "tiny" not in bad.methods()
 
 
 def test_bad_packages_leave_the_catalogue_whole(bad: Environment) -> None:

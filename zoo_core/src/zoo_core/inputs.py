@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zoo_core.codec import Codec, Item
 from zoo_core.errors import DataError
-from zoo_core.streaming import Job
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input: its name, and how to get it (called in a reader thread)."""
+
+    name: str
+    open: Callable[[], Item]
 
 
 def jobs_of(codec: Codec, x: Any) -> Iterator[Job]:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from zoo_core.codec import Codec, Item, Window
 from zoo_core.errors import DataError, UsageError, ZooError
+from zoo_core.inputs import Job
 
 EXTENT = 1024 * 1024
 """Bound on pixels (or frames) that go through the nets at once, whatever the batch size."""
@@ -22,14 +23,6 @@ _READERS, _WRITERS, _AHEAD, _BACKLOG = 2, 2, 8, 8
 
 Compute = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
 """Makes the named outputs (N, *S) of a batch of windows (N, *S)."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One input: its name, and how to get it (called in a reader thread)."""
-
-    name: str
-    open: Callable[[], Item]
 
 
 @dataclass

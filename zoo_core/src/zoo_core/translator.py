@@ -14,11 +14,11 @@ from torch import Tensor
 from zoo_core.codec import Codec
 from zoo_core.engine import ALL, Engine, Target
 from zoo_core.errors import UsageError
-from zoo_core.inputs import file_job, files_in, jobs_of
+from zoo_core.inputs import Job, file_job, files_in, jobs_of
 from zoo_core.interfaces import Code
 from zoo_core.modeldir import ModelConfig
 from zoo_core.signals import Domains
-from zoo_core.streaming import Compute, Job, Plan, Result, stream
+from zoo_core.streaming import Compute, Plan, Result, stream
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard
