@@ -23,6 +23,7 @@ from zoo_core.evaluate.judge_card import JudgeCard
 from zoo_core.evaluate.page import png_uri, render_page
 from zoo_core.evaluate.report import Report
 from zoo_core.evaluate.run import evaluate_model, metric_classes
+from zoo_core.evaluate.setting import Side
 from zoo_core.plugins import host
 from zoo_core.signals import MIXED, Condition, Domains, TensorSpec
 
@@ -453,3 +454,18 @@ def test_a_digit_judge_reads_mnist(tmp_path: Path) -> None:
         tmp_path / "judge",
     )
     assert JudgeCard.read(tmp_path / "judge").accuracy["mnist"]["test"] > 0.9
+
+
+def test_fewer_real_pictures_are_a_random_part_not_the_first_ones() -> None:
+    x = torch.linspace(-1, 1, 50)[:, None, None, None].expand(-1, 3, 16, 16)
+    side = Side("a", Memory(x, [str(at) for at in range(50)]), torch.arange(50), torch.zeros(50, 2))
+    some = side.some(10, seed=1)
+    assert len(some) == 10
+    assert some.indices.tolist() == sorted(set(some.indices.tolist())) != list(range(10))
+    assert side.some(10, seed=1).indices.tolist() == some.indices.tolist()
+    assert side.some(None, seed=1) is side
+
+
+def test_samples_are_spread_over_the_inputs() -> None:
+    report = evaluate_model(Shift(), paired(12), ["l1"], config=EvalConfig(samples=3, batch=5))
+    assert [panel.name for panel in report.panels["a->b"]] == ["00.png", "06.png", "11.png"]

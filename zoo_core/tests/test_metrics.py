@@ -238,3 +238,8 @@ def test_few_equal_names_are_taken_for_chance() -> None:
     names = [f"{letter}.png" for letter in "abcdefgh"]
     assert find_partners(names, ["a.png", *[f"{letter}.png" for letter in "qrstuv"]]) is None
     assert find_partners(names, ["z.png"]) is None
+
+
+def test_numbers_of_two_indexed_sets_mean_nothing_to_each_other() -> None:
+    numbers = [f"{number:08d}" for number in range(10)]
+    assert find_partners(numbers, numbers) is None

@@ -71,6 +71,7 @@ class Direction:
     ) -> tuple[dict[str, dict[str, float]], dict[str, Any]] | None:
         """Values by metric and the direction's protocol; None where the model has no such way."""
         positions = self.chosen()
+        shown = _spread(positions, self.config.samples)
         done = 0
         with torch.inference_mode(), torch.random.fork_rng(devices=[]):
             metrics = self._metrics(classes)
@@ -82,7 +83,7 @@ class Direction:
                     self.notes.append(f"{self.setting.name}: left out: {error.problem}")
                     return None
                 metrics = [metric for metric in metrics if self._updated(metric, sample)]
-                self._keep(sample)
+                self._keep(sample, shown)
                 done += len(at)
                 if self.told is not None:
                     self.told(self.setting.name, done, len(positions))
@@ -138,12 +139,12 @@ class Direction:
     def _without(self, metric: str, reason: str) -> None:
         self.notes.append(f"{self.setting.name}: no {metric}: {reason}")
 
-    def _keep(self, sample: Sample) -> None:
+    def _keep(self, sample: Sample, shown: Tensor) -> None:
         if self.translator.signal.kind != "image":
             return
         partner = sample.partner if self.setting.partners else None
         names = self.setting.source.names()
-        for row in range(min(len(sample.source), self.config.samples - len(self.panels))):
+        for row in torch.nonzero(torch.isin(sample.positions, shown))[:, 0].tolist():
             self.panels.append(
                 Panel(
                     names[int(sample.positions[row])],
@@ -152,3 +153,11 @@ class Direction:
                     None if partner is None else partner[row].cpu(),
                 )
             )
+
+
+def _spread(positions: Tensor, count: int) -> Tensor:
+    """At most ``count`` of the positions, evenly spread."""
+    if count <= 0:
+        return positions[:0]
+    at = torch.linspace(0, len(positions) - 1, min(count, len(positions))).round().long()
+    return positions[at]

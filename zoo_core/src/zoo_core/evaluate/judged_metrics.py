@@ -84,9 +84,7 @@ class DomainAccuracy(JudgedMetric):
 
     def real(self) -> float:
         """How often the judge recognises the target's real pictures."""
-        side = self.setting.target
-        labels = torch.full((len(side),), self._target)
-        return self.setting.tools.real_accuracy(self.judge, side, labels)
+        return self.setting.tools.real_accuracy(self.judge, self.setting.target, self._target)
 
     @property
     def _target(self) -> int:
@@ -117,4 +115,4 @@ class ContentAccuracy(JudgedMetric):
         side = self.setting.target
         if side.labels is None:
             return None
-        return self.setting.tools.real_accuracy(self.judge, side, side.labels)
+        return self.setting.tools.real_accuracy(self.judge, side)

@@ -159,12 +159,15 @@ class Retrieval(Metric):
         own = torch.cat([sample.partner, sample.partner]).flatten(1)  # (2N, D)
         limit = (queries - own).abs().sum(1)  # (2N,)
         positions = sample.partner_positions.repeat(2).to(queries.device)  # (2N,)
-        nearer = torch.zeros_like(limit, dtype=torch.bool)  # (2N,)
+        nearer = torch.zeros_like(limit, dtype=torch.bool)  # (2N,) another one is nearer
         for at, pictures in self.setting.target.batches(256):
+            rest = torch.nonzero(~nearer)[:, 0]  # (R,) those that are still open
+            if not len(rest):
+                break
             gallery = pictures.to(queries.device).flatten(1)  # (G, D)
-            distance = torch.cdist(queries, gallery, p=1)  # (2N, G)
-            other = at.to(queries.device)[None, :] != positions[:, None]  # (2N, G)
-            nearer |= ((distance < limit[:, None] * (1 - 1e-6)) & other).any(1)
+            distance = torch.cdist(queries[rest], gallery, p=1)  # (R, G)
+            other = at.to(queries.device)[None, :] != positions[rest, None]  # (R, G)
+            nearer[rest] = ((distance < limit[rest, None]) & other).any(1)
         hits = (~nearer).float().tolist()
         count = len(sample.source)
         self.hits["retrieval"].add(hits[:count])

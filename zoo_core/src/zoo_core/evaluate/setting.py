@@ -6,7 +6,7 @@ Shapes: N batch, ``*S`` any signal (an image is C H W), K condition width, F fea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -56,12 +56,18 @@ class Side:
         labels = class_labels(self.store)
         return None if labels is None else labels[self.indices]
 
-    def batches(self, size: int, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """The signals in order (at most ``limit``): positions (N,) and signals (N, *S)."""
-        end = len(self) if limit is None else min(limit, len(self))
-        for start in range(0, end, size):
-            positions = torch.arange(start, min(start + size, end))
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All signals in order, in batches: positions (N,) and signals (N, *S)."""
+        for positions in torch.split(torch.arange(len(self)), size):
             yield positions, self.signals(positions)
+
+    def some(self, limit: int | None, seed: int) -> Side:
+        """At most ``limit`` of the signals, at random; files are often sorted by what they show."""
+        if limit is None or limit >= len(self):
+            return self
+        rng = torch.Generator().manual_seed(seed)
+        chosen = torch.randperm(len(self), generator=rng)[:limit].sort().values  # (limit,)
+        return replace(self, indices=self.indices[chosen], own=self.own[chosen])
 
 
 @dataclass
@@ -107,16 +113,26 @@ class Tools:
             raise RuntimeError("there is no extractor")
 
         def compute() -> Tensor:
-            batches = side.batches(self.batch, self.limit)
+            batches = side.some(self.limit, self.seed).batches(self.batch)
             return torch.cat([extractor(x.to(self.device)).cpu() for _, x in batches])
 
         return self._once(("features", side.name), compute)
 
-    def real_accuracy(self, judge: Judge, side: Side, labels: Tensor) -> float:
-        """Accuracy of a judge on a domain's real signals, 0 to 1, computed once."""
-        part = Part(side.name, side.store, side.indices, labels)
+    def real_accuracy(self, judge: Judge, side: Side, label: int | None = None) -> float:
+        """Accuracy of a judge on a domain's real signals, 0 to 1, computed once.
+
+        Args:
+            judge: The judge.
+            side: The domain.
+            label: The class of all its signals; None: the signals' own labels.
+        """
+        some = side.some(self.limit, self.seed)
+        labels = some.labels if label is None else torch.full((len(some),), label)
+        if labels is None:
+            raise RuntimeError(f"the signals of {side.name} have no labels")
+        part = Part(side.name, some.store, some.indices, labels)
         key = ("accuracy", id(judge), side.name)
-        return self._once(key, lambda: accuracy(judge, part, limit=self.limit, batch=self.batch))
+        return self._once(key, lambda: accuracy(judge, part, batch=self.batch))
 
     def _once(self, key: object, compute: Callable[[], T]) -> T:
         if key not in self._kept:
