@@ -59,7 +59,7 @@ def test_domain_names_that_look_like_other_types_stay_text():
         ("a: &x [1]\nb: *x", "alias"),
         (GOOD + "method: again", "given twice"),
         ("a: 2026-99-99", "not valid YAML"),
-        ("[" * 20000, "not valid YAML"),
+        ("[" * 20000, "nested too deeply"),
         ("{[1]: 2}", "not valid YAML"),
         ("1: 2", "not a string"),
         ("method: tiny\ndomains: {names: [a, b]}\ntraining: {day: 2026-01-01}", "date"),

@@ -119,7 +119,7 @@ def test_failed_loading_leaves_the_nets_as_they_were(tamper, method):
     def edit(tensors):
         tensors["generator.last.bias"][0] = float("inf")
 
-    with pytest.raises(WeightsError, match="not finite: generator.last.bias"):
+    with pytest.raises(WeightsError, match=r"not finite: generator\.last\.bias"):
         load_weights(method, tamper(edit))
     assert all(torch.equal(value, before[key]) for key, value in method.state_dict().items())
 
@@ -129,7 +129,7 @@ def test_wrong_type_is_an_error(tamper, method, dtype):
     def edit(tensors):
         tensors["generator.last.bias"] = tensors["generator.last.bias"].to(dtype)
 
-    with pytest.raises(WeightsError, match="of a wrong type: generator.last.bias"):
+    with pytest.raises(WeightsError, match=r"of a wrong type: generator\.last\.bias"):
         load_weights(method, tamper(edit))
 
 

@@ -55,13 +55,13 @@ def load(
     text = os.fspath(name)
     if isinstance(name, str) and name in registry.models:
         return _from_registry(registry.get(name), registry, loader)
-    if Path(text).exists():
+    if text and os.path.exists(text):  # noqa: PTH110  (takes any text)
         return _from_directory(Path(text), loader)
     if isinstance(name, str) and re.fullmatch(r"[\w.-]+", text):
         registry.get(text)
     raise UsageError(
         "there is no such directory",
-        asked=f'model "{text}"',
+        asked=f'model "{text[:200]}"',
         hint="Give a name from zoo list, or a directory that zoo train wrote.",
     )
 

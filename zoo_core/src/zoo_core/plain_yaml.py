@@ -14,6 +14,7 @@ from zoo_core.errors import ZooError
 
 LARGEST = 4_000_000
 """Characters beyond which a YAML file is refused unread."""
+_DEEPEST = 64
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -49,11 +50,10 @@ def read_yaml(text: str, *, asked: str, error: type[ZooError] = ZooError) -> dic
     if len(text) > LARGEST:
         raise error(f"it is longer than {LARGEST} characters", asked=asked, hint=hint)
     try:
-        # Aliases make a few lines expand to gigabytes as soon as anything prints them.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
-            raise error("it holds an alias (*name)", asked=asked, hint=hint)
+        if fault_found := _trap(text):
+            raise error(fault_found, asked=asked, hint=hint)
         value = yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as fault:
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError) as fault:
         raise error(f"it is not valid YAML: {_one_line(fault)}", asked=asked, hint=hint) from fault
     if not isinstance(value, dict):
         raise error(f"it holds {_what(value)}, not a mapping", asked=asked, hint=hint)
@@ -102,9 +102,23 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no plain form: {value!r}")
 
 
+def _trap(text: str) -> str | None:
+    """What makes a document costly to read, where it does so on purpose or by accident."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            # A few lines of aliases expand to gigabytes as soon as anything prints them.
+            return "it holds an alias (*name)"
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            return "it is nested too deeply"
+    return None
+
+
 def _one_line(fault: Exception) -> str:
-    if isinstance(fault, RecursionError):
-        return "it is nested too deeply"
     mark = getattr(fault, "problem_mark", None)
     where = f" (line {mark.line + 1})" if mark else ""
     return (getattr(fault, "problem", None) or str(fault).split("\n", 1)[0])[:200] + where
