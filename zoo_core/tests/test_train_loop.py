@@ -15,8 +15,9 @@ from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.spec import TrainConfig
 from zoo_core.step import Step
 from zoo_core.testing.tiny import CriticLoss, CycleLoss, TinyMethod, TinyOptions
-from zoo_core.train.loop import Trainer, generator_for, mixed
+from zoo_core.train.loop import Trainer
 from zoo_core.train.schedules import Ramp, StepDecay, Until
+from zoo_core.train.seeds import generator_for, mixed
 
 CONFIG = TrainConfig(batch=4, steps=20, seed=3)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zoo_core.errors import TrainingError
+from zoo_core.errors import TrainingError, ZooError
 
 
 @contextmanager
@@ -19,7 +19,9 @@ def writing(what: str, run: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, RuntimeError) as fault:
+    except TrainingError:
+        raise
+    except (OSError, RuntimeError, ZooError) as fault:
         cause = disk_fault(fault)
         if cause is None:
             raise

@@ -6,13 +6,11 @@ random state all come from these numbers, so that a resumed run repeats an unint
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
@@ -26,6 +24,7 @@ from zoo_core.train.devices import make_fabric
 from zoo_core.train.ema import Ema
 from zoo_core.train.gradients import average, norm_and_clip
 from zoo_core.train.guard import FiniteGuard, require_finite
+from zoo_core.train.seeds import generator_for, seed_all
 
 
 class Sampler(Protocol):
@@ -326,27 +325,6 @@ def prepare(method: Method[Any], players: Sequence[Player], device: torch.device
             term.loss.to(device)
     if len(method.signal.shape) == 3:
         method.to(memory_format=torch.channels_last)
-
-
-def generator_for(seed: int, step: int, draw: int = 0) -> torch.Generator:
-    """The CPU generator of a step, the same in all processes."""
-    return torch.Generator().manual_seed(mixed(seed, step, draw))
-
-
-def seed_all(seed: int, step: int, rank: int) -> None:
-    """Seeds the global generators of torch, NumPy and Python for a step and a process."""
-    number = mixed(seed, step, 1_000_003 + rank)
-    torch.manual_seed(number)
-    np.random.seed(number % 2**32)  # for losses of plugins that use the global one
-    random.seed(number)
-
-
-def mixed(*numbers: int) -> int:
-    """A 63-bit number that depends on all given ones (NumPy's seed sequence)."""
-    words = np.random.SeedSequence([number % 2**64 for number in numbers]).generate_state(
-        1, np.uint64
-    )
-    return int(words[0]) >> 1
 
 
 def _channels_last(batch: Batch) -> Batch:

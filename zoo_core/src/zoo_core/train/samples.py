@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo_core.codec import Codec, Store
+from zoo_core.engine import Engine
 from zoo_core.errors import UsageError
 from zoo_core.method import Method
-from zoo_core.precision import autocast
 from zoo_core.signals import MIXED, Batch, Condition, Domains
 from zoo_core.train.watch import alarms
 
@@ -66,37 +67,44 @@ class Samples:
         labels = torch.cat([c.label for c in self.batch.conditions.values()])  # (N, K)
         return Batch({MIXED: signals}, {MIXED: Condition(labels)})
 
-    def targets(self, key: str) -> dict[str, Condition]:
-        """What each group of inputs is translated to, by column of the grid."""
-        source = self.batch.conditions[key]
+    def targets(self, key: str) -> dict[str, list[list[float]]]:
+        """By column of the grid: the condition vector (K,) that each input is translated to."""
+        labels = self.batch.conditions[key].label.tolist()
         if self.domains.kind == "domains":
-            return {n: Condition.of(self.domains, n, len(source)) for n in self.domains.names}
-        return {name: Condition(self._edited(source.label, name)) for name in self.domains.names}
+            return {n: [self.domains.vector(n)] * len(labels) for n in self.domains.names}
+        return {n: [self._edited(row, n) for row in labels] for n in self.domains.names}
 
-    def _edited(self, label: Tensor, name: str) -> Tensor:
-        """(N, K) the labels with one attribute switched; one of an exclusive group is set."""
+    def _edited(self, row: list[float], name: str) -> list[float]:
+        """A label (K,) with one attribute switched; one of an exclusive group is set."""
         held = any(name in group for group in self.domains.exclusive)
-        index = self.domains.index(name)
-        rows = [
-            self.domains.vector({name: 1.0 if held else 1.0 - row[index]}, row)
-            for row in label.tolist()
-        ]
-        return torch.tensor(rows)  # (N, K)
+        value = 1.0 if held else 1.0 - row[self.domains.index(name)]
+        return self.domains.vector({name: value}, row)
 
 
-@torch.inference_mode()
-def translate(
-    method: Method[Any], samples: Samples, device: torch.device, dtype: torch.dtype
-) -> dict[str, dict[str, Tensor]]:
+def engine_of(method: Method[Any], device: torch.device) -> Engine:
+    """What ``zoo translate`` would run by default with the method's weights as they are.
+
+    It works on a copy, in the precision and memory format of translation, so that the grids show
+    exactly the pictures that the exported model gives on this device.
+    """
+    judges = [net for name, net in method.nets.items() if name not in method.translating]
+    without: dict[int, Any] = {id(net): nn.Identity() for net in judges}
+    return Engine(copy.deepcopy(method, without), device=device, precision="auto")
+
+
+def translate(engine: Engine, samples: Samples) -> dict[str, dict[str, Tensor]]:
     """The translations (N, *S) of all samples, on the CPU, by input group and column."""
-    batch = samples.batch.to(device)
     result: dict[str, dict[str, Tensor]] = {}
-    for key, signal in batch.signals.items():
+    for key, signal in samples.batch.signals.items():
+        sources = samples.batch.conditions[key].label.tolist()
         result[key] = {}
-        for name, target in samples.targets(key).items():
-            with autocast(device, dtype):
-                output = method.translate(signal, batch.conditions[key], target.to(device))
-            result[key][name] = output.float().cpu()  # (N, *S)
+        for name, targets in samples.targets(key).items():
+            if samples.domains.kind == "domains":  # one condition for the whole group
+                output = engine.translate(signal, sources[0], targets[0])  # (N, *S)
+            else:
+                rows = zip(signal[:, None], sources, targets, strict=True)
+                output = torch.cat([engine.translate(*row) for row in rows])  # (N, *S)
+            result[key][name] = output
     return result
 
 

@@ -24,8 +24,9 @@ from zoo_core.train.disk import writing
 from zoo_core.train.export import export, model_config
 from zoo_core.train.guard import StopFlag, StoppedError
 from zoo_core.train.logs import Display, Logs, Silent, last_values
-from zoo_core.train.loop import Trainer, seed_all
-from zoo_core.train.samples import Samples, suspicions, translate, write_sheet
+from zoo_core.train.loop import Trainer
+from zoo_core.train.samples import Samples, engine_of, suspicions, translate, write_sheet
+from zoo_core.train.seeds import seed_all
 
 STOP_EVERY = 10
 """Steps between two looks at each other's signals, where there are several processes."""
@@ -140,24 +141,24 @@ class Session:
         if self.first:
             self.trainer.check()
             with self.trainer.exported() as method:
-                outputs = translate(method, self.samples, self.fabric.device, self.dtype)
+                engine = engine_of(method, self.fabric.device)
+            outputs = translate(engine, self.samples)
             with writing("samples", self.run):
                 write_sheet(self.codec, self.samples, outputs, self.sheet(self.trainer.done))
             for text in suspicions(self.samples, outputs):
                 self.display.warn(f"step {self.trainer.done}: {text}")
-        self.fabric.barrier()
 
     def _finish(self) -> Path:
         trainer, model = self.trainer, self.run / "model"
         if self.first:
             if not self.sheet(trainer.steps).is_file():
-                self._sample_alone()
+                self._sample()
             losses = {
                 name.removeprefix("loss/"): round(value, 6)
                 for name, value in last_values(self.run / "log" / "stats.jsonl").items()
                 if name.startswith("loss/")
             }
-            with trainer.exported() as method:
+            with trainer.exported() as method, writing("model", self.run):
                 export(
                     self.run,
                     method,
@@ -177,12 +178,6 @@ class Session:
             self._fire("zoo_run_finished", model=model)
         self.fabric.barrier()
         return model
-
-    def _sample_alone(self) -> None:
-        with self.trainer.exported() as method:
-            outputs = translate(method, self.samples, self.fabric.device, self.dtype)
-        with writing("samples", self.run):
-            write_sheet(self.codec, self.samples, outputs, self.sheet(self.trainer.done))
 
     def _stopping(self, stop: StopFlag) -> int:
         """Number of the signal that any process has got, the same answer in all; 0 for none."""

@@ -1,0 +1,29 @@
+"""Random numbers as functions of (seed, step, process), so that resuming needs no state of them."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import torch
+
+
+def generator_for(seed: int, step: int, draw: int = 0) -> torch.Generator:
+    """The CPU generator of a step, the same in all processes."""
+    return torch.Generator().manual_seed(mixed(seed, step, draw))
+
+
+def seed_all(seed: int, step: int, rank: int) -> None:
+    """Seeds the global generators of torch, NumPy and Python for a step and a process."""
+    number = mixed(seed, step, 1_000_003 + rank)
+    torch.manual_seed(number)
+    np.random.seed(number % 2**32)  # for losses of plugins that use the global one
+    random.seed(number)
+
+
+def mixed(*numbers: int) -> int:
+    """A 63-bit number that depends on all given ones (NumPy's seed sequence)."""
+    words = np.random.SeedSequence([number % 2**64 for number in numbers]).generate_state(
+        1, np.uint64
+    )
+    return int(words[0]) >> 1
