@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import save_file
 
 from zoo_core import golden, weights
 from zoo_core.card import Card, CardMetric
 from zoo_core.errors import UsageError, unknown
-from zoo_core.manifest import ModelEntry, parse_entry, parse_file
+from zoo_core.manifest import Metric, ModelEntry, explain, parse_entry, parse_file
 from zoo_core.method import Method
 from zoo_core.modeldir import CARD, CONFIG, GOLDEN, MODEL, ModelConfig, build_method, read_config
 from zoo_core.plain_yaml import plain, read_yaml_file
@@ -53,13 +54,21 @@ def read_about(path: Path, title: str) -> About:
             raise unknown(f"key of {path.name}", key, known | {"task", "seconds"})
     if "task" not in values:
         raise UsageError('the key "task" is missing', asked=asked)
-    task, seconds = values.pop("task"), values.pop("seconds", None)
+    metrics = values.pop("metrics", [])
+    if not isinstance(metrics, list):
+        raise UsageError('"metrics" is not a list', asked=asked)
+    given = {key: values.pop(key) for key in ("task", "seconds") if key in values}
     try:
-        metrics = tuple(CardMetric(**metric) for metric in values.pop("metrics", ()))
-        card = Card(title=title, metrics=metrics, **values)
-    except TypeError as error:
-        raise UsageError(f"a metric is wrong: {error}", asked=asked) from error
-    return About(task, card, seconds)
+        card = TypeAdapter(Card).validate_python({"title": title, **values})
+        about = TypeAdapter(About).validate_python({**given, "card": card})
+        figures = tuple(_figure(Metric.model_validate(metric)) for metric in metrics)
+    except ValidationError as error:
+        raise UsageError(explain(error, Metric), asked=asked) from None
+    return replace(about, card=replace(card, metrics=figures))
+
+
+def _figure(metric: Metric) -> CardMetric:
+    return CardMetric(**metric.model_dump())
 
 
 def embed(model: Path, plugin: Path, name: str, about: About) -> ModelEntry:
