@@ -15,6 +15,7 @@ from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.spec import TrainConfig
 from zoo_core.step import Step
 from zoo_core.testing.tiny import CriticLoss, CycleLoss, TinyMethod, TinyOptions
+from zoo_core.train.ahead import Ahead
 from zoo_core.train.loop import Trainer
 from zoo_core.train.schedules import Ramp, StepDecay, Until
 from zoo_core.train.seeds import generator_for, mixed
@@ -236,3 +237,24 @@ def test_seeds_of_steps_differ() -> None:
         mixed(seed, step, draw) for seed in range(5) for step in range(50) for draw in range(3)
     }
     assert len(seeds) == 5 * 50 * 3
+
+
+def test_batches_drawn_ahead_are_the_same_batches() -> None:
+    plain, ahead = Random(), Ahead(Random())
+    for step, draw in ((0, 0), (0, 1), (1, 0), (2, 0), (2, 1), (7, 0), (8, 0)):
+        mine, theirs = plain.batch(step, draw), ahead.batch(step, draw)
+        assert torch.equal(mine.signals[MIXED], theirs.signals[MIXED]), (step, draw)
+    assert ahead.steps_per_epoch == 5
+
+
+def test_a_fault_of_a_batch_drawn_ahead_reaches_the_loop() -> None:
+    class Broken(Random):
+        def batch(self, step: int, draw: int = 0) -> Batch:
+            if step == 1:
+                raise ValueError("no such picture")
+            return super().batch(step, draw)
+
+    ahead = Ahead(Broken())
+    ahead.batch(0)
+    with pytest.raises(ValueError, match="no such picture"):
+        ahead.batch(1)

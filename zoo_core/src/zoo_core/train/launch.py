@@ -37,12 +37,12 @@ def launch(config: RunConfig, out: Path, *, quiet: bool = False) -> Path:
     if config.processes == 1 or launched_outside():
         fabric.launch()
         return work(fabric, config, out, quiet)
-    with tempfile.TemporaryDirectory(prefix="zoo-train-") as faults, _relayed():
+    with tempfile.TemporaryDirectory(prefix="zoo-train-") as faults, _relayed() as signals:
         try:
             act = partial(_reporting, config=config, out=out, quiet=quiet, faults=Path(faults))
             model: Path = fabric.launch(act)
         except Exception as fault:  # torch wraps a child's fault in one of several types
-            raise _reported(Path(faults), fault) from None
+            raise _reported(Path(faults), fault, signals) from None
     return model
 
 
@@ -74,8 +74,14 @@ def _packed(error: ZooError) -> dict[str, Any]:
     return {"type": type(error).__name__, **{f: getattr(error, f, None) for f in fields}}
 
 
-def _reported(faults: Path, fault: Exception) -> Exception:
-    """The error of the first process that left word of one, or the fault as it came."""
+def _reported(faults: Path, fault: Exception, signals: list[int]) -> Exception:
+    """The error of the first process that left word of one, or the fault as it came.
+
+    Args:
+        faults: Where the processes leave word.
+        fault: What Fabric raised.
+        signals: Signals that were passed on to the processes.
+    """
     for path in sorted(faults.iterdir()):
         values = json.loads(path.read_text())
         if values["type"] == StoppedError.__name__:
@@ -83,6 +89,10 @@ def _reported(faults: Path, fault: Exception) -> Exception:
         kind = getattr(errors, values["type"], TrainingError)
         error: ZooError = kind(values["problem"], asked=values["asked"], hint=values["hint"])
         return error
+    if signals:
+        return TrainingError(
+            f"stopped by {signal.Signals(signals[0]).name} before the first step", asked="run"
+        )
     return fault
 
 
@@ -93,19 +103,25 @@ def _hush() -> None:
 
 
 @contextmanager
-def _relayed() -> Iterator[None]:
-    """Within the block, signals that would end this process ask its children to end instead."""
+def _relayed() -> Iterator[list[int]]:
+    """Within the block, signals that would end this process ask its children to end instead.
+
+    Yields:
+        The signals that came, in their order.
+    """
+    came: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield came
         return
 
     def relay(number: int, frame: FrameType | None) -> None:
+        came.append(number)
         for child in multiprocessing.active_children():
             child.terminate()
 
     before = {number: signal.signal(number, relay) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

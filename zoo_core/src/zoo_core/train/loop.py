@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -20,24 +20,12 @@ from zoo_core.method import Method, Player, Term
 from zoo_core.signals import Batch
 from zoo_core.spec import TrainConfig
 from zoo_core.step import Progress, Step
+from zoo_core.train.ahead import Ahead, Sampler
 from zoo_core.train.devices import make_fabric
 from zoo_core.train.ema import Ema
 from zoo_core.train.gradients import average, norm_and_clip
 from zoo_core.train.guard import FiniteGuard, require_finite
 from zoo_core.train.seeds import generator_for, seed_all
-
-
-class Sampler(Protocol):
-    """Draws batches: a pure function of the step and the draw."""
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps in one pass over the largest domain."""
-        ...
-
-    def batch(self, step: int, draw: int = 0) -> Batch:
-        """The batch of all processes together for a step; ``draw`` counts fresh ones within it."""
-        ...
 
 
 @dataclass
@@ -86,6 +74,8 @@ class Trainer:
                 asked=f"batch {config.batch}",
                 hint="Choose a multiple with --batch.",
             )
+        if self.fabric.device.type != "cpu":
+            sampler = Ahead(sampler)
         self.method, self.sampler, self.config = method, sampler, config
         self.steps = length(config, sampler.steps_per_epoch)
         players = tuple(method.players() if players is None else players)
@@ -228,7 +218,7 @@ class Trainer:
             leg.target = leg.target.to(device)
         return Step(
             self.method,
-            _channels_last(batch),
+            channels_last(batch),
             bound,
             progress=self.progress(number),
             rng=rng,
@@ -327,7 +317,8 @@ def prepare(method: Method[Any], players: Sequence[Player], device: torch.device
         method.to(memory_format=torch.channels_last)
 
 
-def _channels_last(batch: Batch) -> Batch:
+def channels_last(batch: Batch) -> Batch:
+    """The batch with pictures (N, C, H, W) in the channels-last format, as the nets are."""
     signals = {
         key: value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value
         for key, value in batch.signals.items()

@@ -1,0 +1,244 @@
+"""``zoo train`` from end to end: what it says, what it refuses, what it leaves."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+import zoo
+from zoo_core.cli import run
+from zoo_core.images.pixels import to_bytes
+from zoo_core.train import session
+
+SMALL = ["--preset", "32px", "--size", "16", "--batch", "2", "--device", "cpu"]
+FAST = ["--set", "width=4", "--set", "blocks=1", "--set", "critic_width=4"]
+CYCLEGAN = [*SMALL, *FAST, "--set", "critic_layers=1"]
+STARGAN = [*SMALL, *FAST, "--set", "critic_layers=3"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for name, base in (("dark", 20), ("light", 150)):
+        (root / name).mkdir()
+        for index in range(6):
+            pixels = rng.integers(0, 100, (16, 16, 3), dtype=np.uint8) + base
+            Image.fromarray(pixels.astype(np.uint8)).save(root / name / f"{index}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("faces")
+    rng = np.random.default_rng(1)
+    (root / "img_align").mkdir()
+    lines = ["8", "Blond_Hair Black_Hair Male"]
+    for index in range(8):
+        pixels = rng.integers(0, 256, (20, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / "img_align" / f"{index}.png")
+        signs = (index % 2, 1 - index % 2, index // 4)
+        lines.append(f"{index}.png " + " ".join("1" if sign else "-1" for sign in signs))
+    (root / "list_attr.txt").write_text("\n".join(lines) + "\n")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def domains(pictures: Path) -> list[str]:
+    return ["--domain", f"dark={pictures / 'dark'}", "--domain", f"light={pictures / 'light'}"]
+
+
+def test_training_says_what_it_does_and_leaves_a_whole_run(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    code = run(
+        ["train", "cyclegan", *domains(pictures), *CYCLEGAN, "--steps", "4", "--out", str(out)]
+    )
+    said = capsys.readouterr().out
+    assert code == 0, said
+    assert f"dark: 6 pictures from {pictures / 'dark'}" in said
+    assert "step 4/4" in said
+    assert f"model: {out / 'model'}" in said
+    names = {"config.yaml", "model.safetensors", "golden.safetensors", "README.md", "samples.png"}
+    assert names <= {path.name for path in (out / "model").iterdir()}
+    assert (out / "samples" / "000004.png").is_file()
+    training = yaml.safe_load((out / "model" / "config.yaml").read_text())["training"]
+    assert training["steps"] == 4
+    assert training["seed"] == 0
+    assert any("6 pictures" in line for line in training["data"])
+    assert training["losses"].keys() >= {"generator/adversarial", "generator/identity"}
+
+
+@pytest.mark.parametrize("method", ["cyclegan", "stargan"])
+def test_the_model_gives_exactly_the_pictures_that_training_showed(
+    method: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = []
+    original = session.write_sheet
+
+    def spy(codec, samples, outputs, path):  # type: ignore[no-untyped-def]
+        shown.append((samples, outputs))
+        original(codec, samples, outputs, path)
+
+    monkeypatch.setattr(session, "write_sheet", spy)
+    out = tmp_path / "run"
+    options = CYCLEGAN if method == "cyclegan" else STARGAN
+    args = [*domains(pictures), *options, "--steps", "6", "--ema", "0.5", "--quiet"]
+    assert run(["train", method, *args, "--out", str(out)]) == 0
+    samples, outputs = shown[-1]
+    translator = zoo.load(str(out), device="cpu")
+    compared = 0
+    for origin in ("dark", "light"):
+        for index, name in enumerate(samples.names[origin]):
+            for target in ("dark", "light"):
+                given = np.asarray(translator(pictures / origin / name, to=target))
+                expected = to_bytes(outputs[origin][target][index], translator.config.signal)
+                assert np.array_equal(given, expected), (origin, name, target)
+                compared += 1
+    assert compared == 16
+
+
+def test_attributes_train_and_translate(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    args = ["--data", str(faces), "--attributes", "Blond_Hair,Black_Hair,Male"]
+    assert (
+        run(["train", "stargan", *args, *STARGAN, "--steps", "4", "--quiet", "--out", str(out)])
+        == 0
+    )
+    translator = zoo.load(str(out), device="cpu")
+    assert translator.domains.kind == "attributes"
+    picture = translator(faces / "img_align" / "0.png", to={"Male": 1})
+    assert picture.size == (16, 20)
+
+
+def test_a_domain_of_an_attribute_and_an_added_loss(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    args = ["--domain", f"blond={faces}:Blond_Hair", "--domain", f"other={faces}:!Blond_Hair"]
+    assert (
+        run(["train", "cyclegan", *args, *CYCLEGAN, "--steps", "2", "--quiet", "--out", str(out)])
+        == 0
+    )
+    assert tuple(zoo.load(str(out), device="cpu").domains.names) == ("blond", "other")
+
+
+def test_a_run_that_exists_is_kept(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    base = ["train", "stargan", *domains(pictures), *STARGAN, "--quiet", "--out", str(out)]
+    assert run([*base, "--steps", "2"]) == 0
+    before = (out / "model" / "model.safetensors").read_bytes()
+    assert run([*base, "--steps", "2"]) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert run([*base, "--steps", "2", "--resume", "--set", "width=8"]) == 2
+    assert "options.width is 4, asked is 8" in capsys.readouterr().err
+    assert (out / "model" / "model.safetensors").read_bytes() == before
+    assert run(["train", "--resume", str(out), "--steps", "4", "--quiet"]) == 0
+    assert (out / "samples" / "000004.png").is_file()
+
+
+WRONG: dict[str, tuple[list[str], int, str]] = {
+    "unknown method": (["train", "cyclegen", "--out", "{out}"], 2, 'Did you mean "cyclegan"'),
+    "unknown option": (
+        ["train", "cyclegan", "{domains}", "--set", "widht=3", "--out", "{out}"],
+        2,
+        'Did you mean "width"',
+    ),
+    "wrong type": (
+        ["train", "cyclegan", "{domains}", "--set", "width=wide", "--out", "{out}"],
+        2,
+        "width",
+    ),
+    "unknown preset": (
+        ["train", "cyclegan", "{domains}", "--preset", "65px", "--out", "{out}"],
+        2,
+        'Did you mean "64px"',
+    ),
+    "no directory": (["train", "cyclegan", "{domains}"], 2, "--out"),
+    "no data": (["train", "cyclegan", "--out", "{out}"], 2, "--domain"),
+    "missing folder": (
+        ["train", "cyclegan", "--domain", "a=no/such", "--domain", "b=no/such", "--out", "{out}"],
+        1,
+        "no/such",
+    ),
+    "one domain": (
+        ["train", "cyclegan", "--domain", "a={pictures}/dark", "--out", "{out}"],
+        2,
+        "domains",
+    ),
+    "malformed domain": (
+        ["train", "cyclegan", "--domain", "a", "--out", "{out}"],
+        2,
+        "NAME=SOURCE",
+    ),
+    "malformed setting": (
+        ["train", "cyclegan", "{domains}", "--set", "width", "--out", "{out}"],
+        2,
+        "KEY=VALUE",
+    ),
+    "unknown precision": (
+        ["train", "cyclegan", "{domains}", "--precision", "float16", "--out", "{out}"],
+        2,
+        "float16",
+    ),
+    "unknown device": (
+        ["train", "cyclegan", "{domains}", "--device", "gpu", "--out", "{out}"],
+        2,
+        "gpu",
+    ),
+    "unknown loss": (
+        ["train", "cyclegan", "{domains}", "--add", "no-such", "--out", "{out}"],
+        2,
+        "no-such",
+    ),
+    "resume of nothing": (["train", "--resume", "{out}"], 2, "no run"),
+    "taken directory": (
+        ["train", "cyclegan", "{domains}", "--out", "{pictures}"],
+        2,
+        "neither empty nor a run",
+    ),
+    "unwritable directory": (
+        ["train", "cyclegan", "{domains}", "--out", "/proc/nowhere/run"],
+        1,
+        "cannot be written",
+    ),
+    "batch over processes": (
+        ["train", "cyclegan", "{domains}", "--resume", "--seed", "-1", "--out", "{out}"],
+        2,
+        "seed",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_request_is_named_and_starts_nothing(
+    case: str, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, code, expected = WRONG[case]
+    out = tmp_path / "run"
+    args: list[str] = []
+    for word in words:
+        if word == "{domains}":
+            args += domains(pictures)
+        else:
+            args.append(word.replace("{out}", str(out)).replace("{pictures}", str(pictures)))
+    if "cyclegan" in args and "--preset" not in args:
+        args += ["--preset", "32px", "--steps", "1"]
+    assert run(args) == code
+    message = capsys.readouterr().err
+    assert expected in message
+    assert "Traceback" not in message
+    assert not (out / "config.yaml").exists()
+    assert not (out / "model").exists()

@@ -1,0 +1,74 @@
+"""Two processes on halves of the same batches train the nets that one process trains."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import zoo
+from zoo_core.errors import ZooError
+from zoo_core.train.config import Request, RunConfig, resolve
+from zoo_core.train.run import train_run
+
+SMALL = {
+    "cyclegan": {"width": 8, "blocks": 1, "critic_width": 8, "critic_layers": 1, "pool": 6},
+    "stargan": {"width": 8, "blocks": 1, "critic_width": 8, "critic_layers": 3, "n_critic": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for name, base in (("dark", 20), ("light", 150)):
+        (root / name).mkdir()
+        for index in range(9):
+            pixels = rng.integers(0, 100, (16, 16, 3), dtype=np.uint8) + base
+            Image.fromarray(pixels.astype(np.uint8)).save(root / name / f"{index}.png")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def config(method: str, pictures: Path, processes: int, batch: int = 4) -> RunConfig:
+    loop = {"batch": batch, "steps": 10, "precision": "float32", "ema": None}
+    settings = {**SMALL[method], **{f"train.{key}": value for key, value in loop.items()}}
+    return resolve(
+        Request(
+            method=method,
+            preset="32px",
+            size=16,
+            settings=settings,
+            domains={name: str(pictures / name) for name in ("dark", "light")},
+            device="cpu",
+            processes=processes,
+        )
+    )
+
+
+@pytest.mark.parametrize("method", SMALL)
+def test_two_processes_agree_with_one(method: str, pictures: Path, tmp_path: Path) -> None:
+    outputs = []
+    inputs = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    for processes in (1, 2):
+        run = tmp_path / str(processes)
+        train_run(config(method, pictures, processes), run, quiet=True)
+        translator = zoo.load(str(run), device="cpu", precision="float32")
+        outputs.append(torch.cat([translator(inputs, to=name) for name in ("dark", "light")]))
+    assert (outputs[0] - outputs[1]).abs().max() < 1e-3
+    assert (outputs[0] - inputs.repeat(2, 1, 1, 1)).abs().max() > 1e-2
+
+
+def test_an_error_of_a_process_reaches_the_user(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(ZooError, match="batch 3: cannot be shared out evenly to 2 processes"):
+        train_run(config("stargan", pictures, 2, batch=3), tmp_path / "run", quiet=True)
