@@ -110,16 +110,17 @@ class Reference:
         fake_b = self.g_b(a)
         patches = self.d_b(fake_b)
         adversarial = F.mse_loss(patches, torch.ones_like(patches))
-        cycle = (self.g_a(fake_b) - a).abs().mean()
-        same = (self.g_b(b) - b).abs().mean()
+        cycles = {"cycle_photo": (self.g_a(fake_b) - a).abs().mean()}
+        same = {"identity_drawing": (self.g_b(b) - b).abs().mean()}
         if self.both:
             fake_a = self.g_a(b)
             patches = self.d_a(fake_a)
             adversarial = adversarial + F.mse_loss(patches, torch.ones_like(patches))
-            cycle = cycle + (self.g_b(fake_a) - b).abs().mean()
-            same = same + (self.g_a(a) - a).abs().mean()
+            cycles["cycle_drawing"] = (self.g_b(fake_a) - b).abs().mean()
+            same["identity_photo"] = (self.g_a(a) - a).abs().mean()
         self.adam_g.zero_grad()
-        (adversarial + 10 * cycle + 10 * self.identity * same).backward()
+        cycle, idem = sum(cycles.values()), sum(same.values())
+        (adversarial + 10 * cycle + 10 * self.identity * idem).backward()
         self.adam_g.step()
 
         critic_b = self.critic(self.d_b, b, self.pooled("drawing", fake_b.detach(), rng))
@@ -132,8 +133,9 @@ class Reference:
         self.adam_d.zero_grad()
         critic.backward()
         self.adam_d.step()
-        record |= {"adversarial": adversarial.item(), "cycle": cycle.item()}
-        return record | ({"identity": same.item()} if self.identity else {})
+        record |= {"adversarial": adversarial.item()}
+        record |= {name: loss.item() for name, loss in cycles.items()}
+        return record | ({k: v.item() for k, v in same.items()} if self.identity else {})
 
     @staticmethod
     def critic(judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:

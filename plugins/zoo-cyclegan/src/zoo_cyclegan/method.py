@@ -30,11 +30,13 @@ class Options:
             The way back then learns from the cycle alone.
         width: Channels of the generators at full size.
         blocks: Residual blocks of the generators (9 at 256 pixels, 6 at 128 in the paper).
+        halvings: Stride-2 convolutions ahead of the residual blocks.
         upsample: ``transpose`` as published, or ``nearest`` (no checkerboards).
         critic_width: Channels of the discriminators' first layer.
         critic_layers: Stride-2 convolutions of the discriminators; 3 judge patches of 70 pixels.
         objective: ``lsgan`` as published, ``nonsaturating``, ``wgan`` or ``hinge``.
-        cycle: Weight of the cycle consistency, lambda.
+        cycle: Weight of the cycle consistency, lambda, of the first domain (lambda_A).
+        cycle_back: The same of the second domain (lambda_B); None: as ``cycle``.
         identity: Weight of the identity loss **relative to cycle**: 0.5 means 5. 0 omits it.
         pool: Earlier translations that each discriminator is shown in place of new ones.
         lr: Learning rate of both players.
@@ -45,11 +47,13 @@ class Options:
     direction: Literal["both", "forward"] = "both"
     width: int = 64
     blocks: int = 9
+    halvings: int = 2
     upsample: Literal["transpose", "nearest"] = "transpose"
     critic_width: int = 64
     critic_layers: int = 3
     objective: str = "lsgan"
     cycle: float = 10.0
+    cycle_back: float | None = None
     identity: float = 0.5
     pool: int = 50
     lr: float = 2e-4
@@ -101,7 +105,7 @@ class CycleGAN(Method[Options]):
         nets: dict[str, nn.Module] = {}
         for name in self.domains.names:
             nets[f"generator_{name}"] = ResnetGenerator(
-                channels, o.width, o.blocks, upsample=o.upsample
+                channels, o.width, o.blocks, halvings=o.halvings, upsample=o.upsample
             )
         for _, name in self.directions:
             nets[f"discriminator_{name}"] = PatchDiscriminator(
@@ -134,12 +138,16 @@ class CycleGAN(Method[Options]):
         adam = Optimiser(
             o.lr, (0.5, 0.999), schedule=LinearDecay(o.constant_epochs, o.decay_epochs)
         )
-        generator = [
-            Term("adversarial", AdversarialGenerator(objective=o.objective)),
-            Term("cycle", Cycle(), weight=o.cycle),
-        ]
-        if o.identity:
-            generator.append(Term("identity", Identity(), weight=o.cycle * o.identity))
+        generator = [Term("adversarial", AdversarialGenerator(objective=o.objective))]
+        weights = (o.cycle, o.cycle if o.cycle_back is None else o.cycle_back)
+        for (a, b), weight in zip(self.directions, weights, strict=False):
+            legs = [f"{a}->{b}"]
+            generator.append(Term(f"cycle_{a}", Cycle(legs=legs), weight))
+            if o.identity:
+                # officially relative to the cycle weight of the domain that it starts from:
+                # lambda_B * lambda_idt for the net that makes B and is fed a real B
+                own = weights[self.domains.index(b)]
+                generator.append(Term(f"identity_{b}", Identity(legs=legs), own * o.identity))
         critics = [
             Term(
                 f"critic_{b}",

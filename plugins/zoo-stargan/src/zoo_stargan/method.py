@@ -30,6 +30,7 @@ class Options:
         width: Channels of the generator at full size.
         blocks: Residual blocks of the generator.
         upsample: ``transpose`` as published, or ``nearest`` (no checkerboards).
+        residual: Whether the generator makes a change of its input, not the output itself.
         critic_width: Channels of the discriminator's first layer.
         critic_layers: Stride-2 convolutions of the discriminator.
         classify: Weight of the domain classification, of both players.
@@ -45,6 +46,7 @@ class Options:
     width: int = 64
     blocks: int = 6
     upsample: Literal["transpose", "nearest"] = "transpose"
+    residual: bool = False
     critic_width: int = 64
     critic_layers: int = 6
     classify: float = 1.0
@@ -114,7 +116,9 @@ class StarGAN(Method[Options]):
             )
         count = len(self.domains)
         return {
-            "generator": ConditionalGenerator(channels, count, o.width, o.blocks, o.upsample),
+            "generator": ConditionalGenerator(
+                channels, count, o.width, o.blocks, upsample=o.upsample, residual=o.residual
+            ),
             "discriminator": DomainDiscriminator(
                 channels, count, sides[0], o.critic_width, o.critic_layers
             ),

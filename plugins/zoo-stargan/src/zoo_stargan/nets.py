@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from zoo_core.interfaces import Discriminator, Generator, Verdict
 from zoo_core.signals import Condition
 
+INSIDE = 0.98
+"""How far from 0 a value may be before `artanh`, which is infinite at 1."""
+
 
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with zero padding, added to the input; no ReLU after the sum.
@@ -48,6 +51,8 @@ class ConditionalGenerator(Generator):
         blocks: Residual blocks at a quarter of the size.
         upsample: ``transpose`` is published; ``nearest`` (resize, then a 3x3 convolution) makes
             no checkerboards.
+        residual: Whether the layers make a change of the input rather than the output itself:
+            ``tanh(artanh(x) + layers(x))``. Not published; it keeps the colours in place.
     """
 
     def __init__(
@@ -56,9 +61,12 @@ class ConditionalGenerator(Generator):
         conditions: int = 5,
         width: int = 64,
         blocks: int = 6,
+        *,
         upsample: Literal["transpose", "nearest"] = "transpose",
+        residual: bool = False,
     ) -> None:
         super().__init__()
+        self.residual = residual
         self.layers = nn.Sequential(
             *_stage(nn.Conv2d(channels + conditions, width, 7, padding=3, bias=False)),
             *_stage(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False)),
@@ -67,15 +75,19 @@ class ConditionalGenerator(Generator):
             *_up(4 * width, upsample),
             *_up(2 * width, upsample),
             nn.Conv2d(width, channels, 7, padding=3, bias=False),
-            nn.Tanh(),
         )
+        if residual:
+            with torch.no_grad():  # starts near the identity, yet with a gradient everywhere
+                self.layers[-1].weight.mul_(0.1)
 
     def forward(self, x: Tensor, condition: Condition) -> Tensor:
         """Translates ``x`` (N, C, H, W) to ``condition``: (N, C, H, W) in [-1, 1]."""
         label = condition.label.to(x.dtype)[:, :, None, None]  # (N, K, 1, 1)
         label = label.expand(-1, -1, *x.shape[2:])  # (N, K, H, W)
         y: Tensor = self.layers(torch.cat([x, label], dim=1))  # (N, C, H, W)
-        return y  # (N, C, H, W)
+        if self.residual:
+            y = y + torch.atanh(x.clamp(-INSIDE, INSIDE))  # (N, C, H, W)
+        return torch.tanh(y)  # (N, C, H, W)
 
 
 class DomainDiscriminator(Discriminator):

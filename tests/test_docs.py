@@ -1,0 +1,108 @@
+"""Documents cannot lie: every command and sample in them is executed, every hook is described."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from zoo_core import hookspecs
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LINKED_PAGES = [*PAGES, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "plugins").glob("*/README.md"))]
+FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ELSEWHERE = re.compile(r"^(make \w+|git clone .*|cd zoo|uv sync|pip install .*)(\s+#.*)?$")
+"""Set-up commands: the packaging tests and the continuous integration run these."""
+SHORT = 3
+
+
+@dataclass(frozen=True)
+class Block:
+    page: Path
+    line: int
+    language: str
+    title: str
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(page, text[: m.start()].count("\n") + 1, m[1], m[2].strip(), m[3])
+        for m in FENCE.finditer(text)
+    ]
+
+
+def runnable(page: Path) -> list[Block]:
+    return [
+        block for block in blocks(page) if block.language in ("sh", "python") and not block.title
+    ]
+
+
+def shortened(script: str) -> str:
+    """The same commands with short trainings: the length of a run is not what the page teaches."""
+    script = re.sub(r"--steps \d+", f"--steps {SHORT}", script)
+    lines = [line for line in script.splitlines() if not ELSEWHERE.match(line.strip())]
+    return "\n".join(lines)
+
+
+PAGES_THAT_RUN = [page for page in PAGES if runnable(page)]
+
+
+@pytest.mark.parametrize("page", PAGES_THAT_RUN, ids=lambda page: page.name)
+def test_commands_and_samples_of_a_page_run_in_order(page: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": paths, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "2"}
+    for block in runnable(page):
+        if block.language == "sh":
+            command = ["bash", "-euo", "pipefail", "-c", shortened(block.text)]
+        else:
+            command = [sys.executable, "-c", block.text]
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        where = f"{page.name}:{block.line}"
+        assert done.returncode == 0, f"{where}\n{block.text}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, f"{where}\n{done.stderr}"
+
+
+def test_there_are_pages_that_run() -> None:
+    names = {page.name for page in PAGES_THAT_RUN}
+    assert {"README.md", "tutorial.md", "plugins.md", "registry.md"} <= names
+
+
+def test_every_hook_is_documented_with_its_exact_arguments() -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    hooks = {
+        name: inspect.signature(value)
+        for name, value in vars(hookspecs).items()
+        if name.startswith("zoo_") and callable(value)
+    }
+    assert hooks
+    for name, signature in hooks.items():
+        call = f"`{name}({', '.join(signature.parameters)})`"
+        assert call in page, f"docs/plugins.md lacks {call}"
+    documented = set(re.findall(r"`(zoo_\w+)\([^`]*\)`", page))
+    assert documented == set(hooks)
+
+
+def test_links_inside_the_documents_lead_somewhere() -> None:
+    for page in LINKED_PAGES:
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name} links to {target}"
