@@ -47,8 +47,16 @@ def test_a_picture_within_the_limit_is_one_tile():
 
 def test_neighbours_overlap_by_about_a_quarter():
     plan = tiles.plan(1000, 1000, stride=4, limit=256 * 256)
+    tile = len(plan.rows[0].source)
     starts = [span.start for span in plan.rows]
-    assert all(256 - (b - a) >= 48 for a, b in itertools.pairwise(starts))
+    overlaps = [tile - (b - a) for a, b in itertools.pairwise(starts)]
+    assert all(56 <= overlap <= 72 for overlap in overlaps)
+
+
+def test_a_large_photograph_is_cut_with_little_waste():
+    plan = tiles.plan(3000, 4000, stride=4, limit=1024 * 1024)
+    pixels = len(plan) * len(plan.rows[0].source) * len(plan.columns[0].source)
+    assert pixels < 1.3 * 3000 * 4000
 
 
 def test_reflection_mirrors_without_repeating_the_border():

@@ -15,6 +15,8 @@ import numpy.typing as npt
 LEAST = 16
 """Smallest extent in pixels that nets are fed: reflection padding inside them needs some room."""
 
+_OVERLAP = 128  # pixels: more than the reach of a nine-block residual generator, some 85
+
 
 @dataclass(frozen=True)
 class Span:
@@ -69,7 +71,7 @@ def plan(height: int, width: int, *, stride: int, limit: int, least: int = LEAST
     padded = padded_extent(height, stride, least), padded_extent(width, stride, least)
     tiles = _tile_extents(padded, stride, limit, least)
     rows, columns = (
-        _spans(extent, whole, tile, stride)
+        _spans(extent, whole, _cover(whole, tile, stride, least))
         for extent, whole, tile in zip((height, width), padded, tiles, strict=True)
     )
     return Plan(height, width, rows, columns)
@@ -103,9 +105,9 @@ def _tile_extents(padded: tuple[int, int], stride: int, limit: int, least: int) 
     return min(long, height), min(short, width)
 
 
-def _spans(extent: int, padded: int, tile: int, stride: int) -> tuple[Span, ...]:
+def _spans(extent: int, padded: int, cover: tuple[int, list[int]]) -> tuple[Span, ...]:
     before = (padded - extent) // 2
-    starts = _starts(padded, tile, stride)
+    tile, starts = cover
     weights = np.stack([_hill(start, tile, padded, starts) for start in starts])  # (tiles, padded)
     weights /= weights.sum(0)
     spans = []
@@ -124,14 +126,17 @@ def _spans(extent: int, padded: int, tile: int, stride: int) -> tuple[Span, ...]
     return tuple(spans)
 
 
-def _starts(padded: int, tile: int, stride: int) -> list[int]:
-    """Starts of tiles that cover an axis and overlap by about a quarter."""
+def _cover(padded: int, tile: int, stride: int, least: int) -> tuple[int, list[int]]:
+    """The extent, at most ``tile``, and the starts of tiles that cover an axis and overlap."""
     if tile >= padded:
-        return [0]
-    overlap = max(stride, tile // 4 // stride * stride)
+        return padded, [0]
+    overlap = max(stride, min(max(tile // 8, _OVERLAP), tile // 4) // stride * stride)
     count = math.ceil((padded - overlap) / (tile - overlap))
+    # Tiles no larger than their number requires: what they overlap more than asked is wasted.
+    even = math.ceil((padded + (count - 1) * overlap) / count / stride) * stride
+    tile = min(tile, max(even, padded_extent(1, stride, least)))
     last = padded - tile
-    return sorted({round(i * last / (count - 1) / stride) * stride for i in range(count)})
+    return tile, sorted({round(i * last / (count - 1) / stride) * stride for i in range(count)})
 
 
 def _hill(start: int, tile: int, padded: int, starts: list[int]) -> npt.NDArray[np.float64]:
