@@ -469,3 +469,13 @@ def test_fewer_real_pictures_are_a_random_part_not_the_first_ones() -> None:
 def test_samples_are_spread_over_the_inputs() -> None:
     report = evaluate_model(Shift(), paired(12), ["l1"], config=EvalConfig(samples=3, batch=5))
     assert [panel.name for panel in report.panels["a->b"]] == ["00.png", "06.png", "11.png"]
+
+
+def test_columns_are_split_into_tables_that_fit_the_terminal(monkeypatch) -> None:
+    from zoo_core.cli.evaluate import _fitting
+
+    monkeypatch.setenv("COLUMNS", "60")
+    names = ["fid", "kid", "domain_accuracy", "retrieval_untranslated", "l1"]
+    parts = _fitting(names, ["noto->twemoji"])
+    assert [name for part in parts for name in part] == names
+    assert len(parts) == 2

@@ -195,11 +195,29 @@ def _show(report: Report) -> None:
     headlines = [name for cls in metric_classes() for name in cls.headline]
     shown = [name for name in headlines if name in report.mean]
     shown += [] if shown else list(report.mean)
-    rows = [
-        [title, *(f"{values[name]:.4g}" if name in values else "" for name in shown)]
-        for title, values in (*report.directions.items(), ("mean", report.mean))
-    ]
-    columns = [name.replace("_", " ") for name in shown]
-    output.table(["direction", *columns], rows, right=columns)
+    for part in _fitting(shown, [*report.directions, "direction"]):
+        rows = [
+            [title, *(f"{values[name]:.4g}" if name in values else "" for name in part)]
+            for title, values in (*report.directions.items(), ("mean", report.mean))
+        ]
+        columns = [name.replace("_", "\n") for name in part]
+        output.table(["direction", *columns], rows, right=columns)
     for note in report.notes:
         click.echo(note)
+
+
+def _fitting(names: Sequence[str], titles: Sequence[str]) -> list[list[str]]:
+    """Splits the columns so that each table fits the terminal: numbers are not to be folded."""
+    from rich.console import Console
+
+    room = Console().width - max(len(title) for title in titles) - 2
+    parts: list[list[str]] = [[]]
+    used = 0
+    for name in names:
+        width = max(10, *(len(word) + 2 for word in name.split("_")))
+        if parts[-1] and used + width > room:
+            parts.append([])
+            used = 0
+        parts[-1].append(name)
+        used += width
+    return parts
