@@ -7,12 +7,11 @@ PROJECTS := pyproject.toml zoo_core/pyproject.toml $(wildcard plugins/*/pyprojec
 SOURCES := zoo_core/src plugins/*/src
 LINTED := zoo_core plugins tests benchmarks templates
 
-.PHONY: help setup demo test lint docs bench clean
+.PHONY: help setup test lint docs bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make setup   make .venv and install everything into it, editable'
-	@echo 'make demo    translate a few emoji and write one picture'
 	@echo 'make test    run all tests'
 	@echo 'make lint    formatting, linting and types'
 	@echo 'make docs    run every command and sample in the documentation'
@@ -24,9 +23,6 @@ setup: $(STAMP)
 $(STAMP): $(PROJECTS) Makefile
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh .ci/setup
 	@touch $@
-
-demo: setup
-	@$(BIN)/zoo demo
 
 test: setup
 	@$(BIN)/python -m pytest $(ARGS)
@@ -41,7 +37,8 @@ docs: setup
 	@$(BIN)/python -m pytest tests/test_docs.py $(ARGS)
 
 bench: setup
-	@$(BIN)/python benchmarks/speed.py $(ARGS)
+	@$(BIN)/python benchmarks/inference.py $(or $(MODEL),stargan-emoji) $(ARGS)
+	@$(BIN)/python benchmarks/training.py
 
 clean:
 	rm -rf $(VENV) dist build runs demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
