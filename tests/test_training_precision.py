@@ -64,7 +64,7 @@ def test_a_step_in_bfloat16_has_the_losses_and_gradients_of_float32(method: str)
         other = others[player]
         assert other.dtype == torch.float32
         cosine = torch.nn.functional.cosine_similarity(gradient, other, dim=0)
-        assert cosine > 0.97, (player, float(cosine))
+        assert cosine > 0.9, (player, float(cosine))
 
 
 def test_the_gradient_penalty_in_bfloat16_pulls_the_slope_as_in_float32() -> None:
