@@ -94,9 +94,10 @@ def plan_outputs(
     taken = {_key(source.path) for source in kept}
     entries, seen = [], set()
     for source in kept:
-        if _key(source.path) in seen:
+        exact = os.path.abspath(source.path)  # noqa: PTH100
+        if exact in seen:
             continue  # the same file was named twice
-        seen.add(_key(source.path))
+        seen.add(exact)
         paths = _free(source, root, targets, suffix, taken)
         taken |= {_key(path) for path in paths}
         entries.append(Entry(source, dict(zip(targets, paths, strict=True))))

@@ -1,0 +1,92 @@
+"""Measuring speed, memory and agreement, for the scripts in ``benchmarks/``."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo_core.errors import ZooError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Peak:
+    """What a process used.
+
+    Attributes:
+        mebibytes: Largest resident memory.
+        seconds: Wall-clock time.
+    """
+
+    mebibytes: float
+    seconds: float
+
+
+def fastest(contenders: Mapping[str, Callable[[], object]], repeats: int = 5) -> dict[str, float]:
+    """The shortest time in seconds that each contender took, after one unmeasured call.
+
+    The contenders take turns, so that another process that disturbs one disturbs all.
+    """
+    for call in contenders.values():
+        call()
+    best = dict.fromkeys(contenders, math.inf)
+    for _ in range(repeats):
+        for name, call in contenders.items():
+            start = time.perf_counter()
+            call()
+            best[name] = min(best[name], time.perf_counter() - start)
+    return best
+
+
+def psnr(a: Tensor, b: Tensor, span: float = 2.0) -> float:
+    """Peak signal-to-noise ratio in dB of two signals (*S) whose range is ``span`` wide."""
+    error = float((a.double() - b.double()).square().mean())
+    return math.inf if error == 0 else 10 * math.log10(span**2 / error)
+
+
+def peak_of_zoo(arguments: Sequence[str]) -> Peak:
+    """Runs the command line in a process of its own and measures it.
+
+    Args:
+        arguments: What follows ``zoo``.
+
+    Raises:
+        ZooError: If it fails.
+    """
+    code = "import sys; from zoo_core.cli import run; sys.exit(run(sys.argv[1:]))"
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise ZooError(
+            f"it ended with exit code {process.returncode}", asked=f"zoo {' '.join(arguments)}"
+        )
+    # Linux counts kibibytes, macOS bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Peak(usage.ru_maxrss * unit / 2**20, time.perf_counter() - start)
+
+
+def write_pictures(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
+    """Writes ``count`` smooth colourful pictures (width, height) of one shape."""
+    import numpy as np
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    paths = []
+    for number in range(count):
+        coarse = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        image = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+        paths.append(folder / f"{number:04}.png")
+        image.save(paths[-1], compress_level=1)
+    return paths
