@@ -133,6 +133,24 @@ def test_a_file_comes_back_as_an_image(tmp_path):
     assert item.name.endswith("a.png")
 
 
+def test_an_image_with_an_exif_orientation_is_turned_upright_like_its_file(tmp_path):
+    image = Image.fromarray(smooth_pixels(20, 30))
+    image.getexif()[0x0112] = 6
+    image.save(tmp_path / "a.png", exif=image.getexif())
+    with Image.open(tmp_path / "a.png") as opened:
+        (item,) = CODEC.wrap(opened)
+    assert item.value.shape == (30, 20, 3)
+    assert (item.value == CODEC.read(tmp_path / "a.png").value).all()
+
+
+def test_a_lazily_opened_image_that_is_truncated_is_a_data_error(tmp_path):
+    Image.fromarray(random_pixels(40, 40)).save(tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(data[: len(data) // 2])
+    with Image.open(tmp_path / "a.png") as image, pytest.raises(DataError, match="truncated"):
+        CODEC.wrap(image)
+
+
 def test_lists_and_batches_are_taken_apart_and_put_together():
     array = random_pixels(16, 16)
     value = [array, np.stack([array, array]), torch.zeros(3, 16, 16), torch.zeros(2, 3, 16, 16)]

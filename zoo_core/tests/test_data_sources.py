@@ -64,7 +64,7 @@ def test_broken_pictures_are_reported_by_name(tmp_path):
     for number in range(7):
         (folder / f"{number}.png").write_bytes(b"")
     lines = opened({"a": str(folder)}).describe()
-    assert lines[0].startswith("a: 1 pictures")
+    assert lines[0].startswith("a: 1 picture from")
     assert "7 skipped" in lines[1]
     assert "0.png: the file is empty" in lines[2]
     assert lines[-1].strip() == "and 2 more"

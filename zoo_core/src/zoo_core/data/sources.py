@@ -49,7 +49,7 @@ class DataSet:
         for name, store in self.stores.items():
             head = "" if name == MIXED else f"{name}: "
             lines.append(
-                f"{head}{len(store):,} {self.noun}s from {self.places.get(name, 'memory')} "
+                f"{head}{len(store):,} {self.noun}{'s' * (len(store) != 1)} from {self.places.get(name, 'memory')} "
                 f"({store.summary})"
             )
             if name == MIXED and store.labels is not None:
@@ -203,7 +203,9 @@ def _check_count(names: Sequence[str], what: str, need: tuple[int, int | None]) 
         )
     if most is not None and len(names) > most:
         raise UsageError(
-            f"at most {most} are possible, {len(names)} given", asked=f"{what}s {', '.join(names)}"
+            f"at most {most} are possible, {len(names)} given",
+            asked=f"{what}s {', '.join(names)}",
+            hint="Name fewer, or choose a method for many domains (zoo list --methods).",
         )
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from zoo_core.codec import Item
-from zoo_core.errors import UsageError
+from zoo_core.errors import DataError, UsageError
 from zoo_core.images.decode import to_rgb
 from zoo_core.images.pixels import bounds
 from zoo_core.signals import TensorSpec
@@ -23,9 +24,23 @@ _SLACK = 1e-2  # bfloat16 and resampling overshoot a little
 
 
 def from_pil(image: Image.Image, name: str) -> Item:
-    """An item from a Pillow image of any mode."""
+    """An item from a Pillow image of any mode, turned upright by its EXIF tag like a file.
+
+    Raises:
+        DataError: If it was opened from a file that turns out to be damaged.
+    """
     if 0 in image.size:
         raise UsageError("the image has no pixels", asked=name)
+    try:
+        image.load()
+    except Exception as error:  # Pillow opens files lazily and raises many kinds
+        raise DataError(
+            f"its file is damaged, truncated or closed ({error})",
+            asked=f"{name}: PIL image {getattr(image, 'filename', '')}".rstrip(),
+            hint="Fetch or save the file again.",
+        ) from error
+    with contextlib.suppress(Exception):  # a damaged EXIF block says nothing about the pixels
+        image = ImageOps.exif_transpose(image)
     pixels = np.asarray(to_rgb(image, name=name))  # (H, W, 3)
     return Item(pixels, name, "pil", {"size": pixels.shape[:2]})
 
