@@ -261,7 +261,9 @@ def parse_file(path: Path) -> list[ModelEntry]:
 
 def explain(error: ValidationError, root: type[BaseModel], limit: int = 5) -> str:
     """All complaints of pydantic in one line of plain words, with near matches for unknown keys."""
-    texts = [_complaint(item, root) for item in error.errors(include_url=False)]
+    items = error.errors(include_url=False)
+    items.sort(key=lambda item: item["type"] != "extra_forbidden")  # misspelt keys first
+    texts = [_complaint(item, root) for item in items]
     more = len(texts) - limit
     return "; ".join(texts[:limit]) + (f"; and {more} more" if more > 0 else "")
 

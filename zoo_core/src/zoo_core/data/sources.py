@@ -48,10 +48,9 @@ class DataSet:
         lines = []
         for name, store in self.stores.items():
             head = "" if name == MIXED else f"{name}: "
-            lines.append(
-                f"{head}{len(store):,} {self.noun}{'s' * (len(store) != 1)} from {self.places.get(name, 'memory')} "
-                f"({store.summary})"
-            )
+            count = f"{len(store):,} {self.noun}{'' if len(store) == 1 else 's'}"
+            place = self.places.get(name, "memory")
+            lines.append(f"{head}{count} from {place} ({store.summary})")
             if name == MIXED and store.labels is not None:
                 counts = store.labels.sum(0).int().tolist()
                 held = ", ".join(
