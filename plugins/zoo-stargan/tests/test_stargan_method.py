@@ -281,11 +281,14 @@ def test_sizes_that_the_discriminator_cannot_halve_are_refused() -> None:
         make(critic_layers=5)
 
 
-def test_a_residual_generator_starts_near_the_identity_and_answers_to_the_condition() -> None:
+def test_attention_leaves_the_input_where_the_mask_is_closed() -> None:
     torch.manual_seed(0)
-    net = ConditionalGenerator(conditions=3, width=8, blocks=1, residual=True)
-    x = torch.rand(2, 3, 16, 16) * 1.8 - 0.9
+    net = ConditionalGenerator(conditions=3, width=8, blocks=1, attention=True)
+    x = torch.rand(2, 3, 16, 16) * 2 - 1
     first, second = (net(x, Condition(torch.eye(3)[[k, k]])) for k in (0, 1))
-    assert (first - x).abs().mean() < 0.2 * x.abs().mean()
     assert not torch.equal(first, second)
-    assert net(torch.ones(1, 3, 16, 16), Condition(torch.eye(3)[:1])).isfinite().all()
+    made = net.layers(
+        torch.cat([x, torch.eye(3)[[0, 0]][:, :, None, None].expand(2, 3, 16, 16)], 1)
+    )
+    mask = torch.sigmoid(made[:, 3:])
+    assert torch.allclose(first, mask * torch.tanh(made[:, :3]) + (1 - mask) * x, atol=1e-6)

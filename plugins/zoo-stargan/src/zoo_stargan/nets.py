@@ -10,9 +10,6 @@ from torch import Tensor, nn
 from zoo_core.interfaces import Discriminator, Generator, Verdict
 from zoo_core.signals import Condition
 
-INSIDE = 0.98
-"""How far from 0 a value may be before `artanh`, which is infinite at 1."""
-
 
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with zero padding, added to the input; no ReLU after the sum.
@@ -51,8 +48,9 @@ class ConditionalGenerator(Generator):
         blocks: Residual blocks at a quarter of the size.
         upsample: ``transpose`` is published; ``nearest`` (resize, then a 3x3 convolution) makes
             no checkerboards.
-        residual: Whether the layers make a change of the input rather than the output itself:
-            ``tanh(artanh(x) + layers(x))``. Not published; it keeps the colours in place.
+        attention: Whether the layers also make a mask A in (0, 1) of where the picture C that they
+            make replaces the input: ``A * C + (1 - A) * x`` (GANimation, Pumarola et al. 2018,
+            arXiv:1807.09251, eq. 1). Not in StarGAN; content need not be drawn anew.
     """
 
     def __init__(
@@ -63,10 +61,10 @@ class ConditionalGenerator(Generator):
         blocks: int = 6,
         *,
         upsample: Literal["transpose", "nearest"] = "transpose",
-        residual: bool = False,
+        attention: bool = False,
     ) -> None:
         super().__init__()
-        self.residual = residual
+        self.attention = attention
         self.layers = nn.Sequential(
             *_stage(nn.Conv2d(channels + conditions, width, 7, padding=3, bias=False)),
             *_stage(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False)),
@@ -74,20 +72,21 @@ class ConditionalGenerator(Generator):
             *(ResidualBlock(4 * width) for _ in range(blocks)),
             *_up(4 * width, upsample),
             *_up(2 * width, upsample),
-            nn.Conv2d(width, channels, 7, padding=3, bias=False),
+            nn.Conv2d(width, channels + attention, 7, padding=3, bias=False),
         )
-        if residual:
-            with torch.no_grad():  # starts near the identity, yet with a gradient everywhere
-                self.layers[-1].weight.mul_(0.1)
 
     def forward(self, x: Tensor, condition: Condition) -> Tensor:
         """Translates ``x`` (N, C, H, W) to ``condition``: (N, C, H, W) in [-1, 1]."""
         label = condition.label.to(x.dtype)[:, :, None, None]  # (N, K, 1, 1)
         label = label.expand(-1, -1, *x.shape[2:])  # (N, K, H, W)
-        y: Tensor = self.layers(torch.cat([x, label], dim=1))  # (N, C, H, W)
-        if self.residual:
-            y = y + torch.atanh(x.clamp(-INSIDE, INSIDE))  # (N, C, H, W)
-        return torch.tanh(y)  # (N, C, H, W)
+        y: Tensor = self.layers(torch.cat([x, label], dim=1))  # (N, C (+ 1), H, W)
+        if not self.attention:
+            return torch.tanh(y)  # (N, C, H, W)
+        picture, mask = (
+            torch.tanh(y[:, :-1]),
+            torch.sigmoid(y[:, -1:]),
+        )  # (N, C, H, W), (N, 1, H, W)
+        return x + mask * (picture - x)  # (N, C, H, W)
 
 
 class DomainDiscriminator(Discriminator):
