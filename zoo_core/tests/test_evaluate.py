@@ -479,3 +479,10 @@ def test_columns_are_split_into_tables_that_fit_the_terminal(monkeypatch) -> Non
     parts = _fitting(names, ["noto->twemoji"])
     assert [name for part in parts for name in part] == names
     assert len(parts) == 2
+
+
+def test_notes_with_one_reason_are_one_line() -> None:
+    from zoo_core.cli.evaluate import _grouped
+
+    notes = ["a->b: no l1: why", "b->a: no l1: why", "a->b: no kid: other"]
+    assert _grouped(notes) == ["a->b, b->a: no l1: why", "a->b: no kid: other"]

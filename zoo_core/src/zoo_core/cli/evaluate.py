@@ -202,7 +202,7 @@ def _show(report: Report) -> None:
         ]
         columns = [name.replace("_", "\n") for name in part]
         output.table(["direction", *columns], rows, right=columns)
-    for note in report.notes:
+    for note in _grouped(report.notes):
         click.echo(note)
 
 
@@ -221,3 +221,12 @@ def _fitting(names: Sequence[str], titles: Sequence[str]) -> list[list[str]]:
         parts[-1].append(name)
         used += width
     return parts
+
+
+def _grouped(notes: Sequence[str]) -> list[str]:
+    """Notes ``direction: reason`` with the same reason as one line."""
+    directions: dict[str, list[str]] = {}
+    for note in notes:
+        direction, _, reason = note.partition(": ")
+        directions.setdefault(reason, []).append(direction)
+    return [f"{', '.join(names)}: {reason}" for reason, names in directions.items()]
