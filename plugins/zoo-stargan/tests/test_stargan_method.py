@@ -281,14 +281,10 @@ def test_sizes_that_the_discriminator_cannot_halve_are_refused() -> None:
         make(critic_layers=5)
 
 
-def test_attention_leaves_the_input_where_the_mask_is_closed() -> None:
+def test_a_skip_adds_the_input_ahead_of_the_tanh() -> None:
     torch.manual_seed(0)
-    net = ConditionalGenerator(conditions=3, width=8, blocks=1, attention=True)
+    net = ConditionalGenerator(conditions=3, width=8, blocks=1, skip=0.5)
     x = torch.rand(2, 3, 16, 16) * 2 - 1
-    first, second = (net(x, Condition(torch.eye(3)[[k, k]])) for k in (0, 1))
-    assert not torch.equal(first, second)
-    made = net.layers(
-        torch.cat([x, torch.eye(3)[[0, 0]][:, :, None, None].expand(2, 3, 16, 16)], 1)
-    )
-    mask = torch.sigmoid(made[:, 3:])
-    assert torch.allclose(first, mask * torch.tanh(made[:, :3]) + (1 - mask) * x, atol=1e-6)
+    label = torch.eye(3)[[0, 1]]
+    made = net.layers(torch.cat([x, label[:, :, None, None].expand(2, 3, 16, 16)], 1))
+    assert torch.allclose(net(x, Condition(label)), torch.tanh(made + 0.5 * x))

@@ -30,8 +30,7 @@ class Options:
         width: Channels of the generator at full size.
         blocks: Residual blocks of the generator.
         upsample: ``transpose`` as published, or ``nearest`` (no checkerboards).
-        attention: Whether the generator also makes a mask of where it changes its input, as
-            GANimation does (arXiv:1807.09251).
+        skip: How much of the input the generator adds ahead of its final tanh; 0 as published.
         critic_width: Channels of the discriminator's first layer.
         critic_layers: Stride-2 convolutions of the discriminator.
         classify: Weight of the domain classification, of both players.
@@ -47,7 +46,7 @@ class Options:
     width: int = 64
     blocks: int = 6
     upsample: Literal["transpose", "nearest"] = "transpose"
-    attention: bool = False
+    skip: float = 0.0
     critic_width: int = 64
     critic_layers: int = 6
     classify: float = 1.0
@@ -118,7 +117,7 @@ class StarGAN(Method[Options]):
         count = len(self.domains)
         return {
             "generator": ConditionalGenerator(
-                channels, count, o.width, o.blocks, upsample=o.upsample, attention=o.attention
+                channels, count, o.width, o.blocks, upsample=o.upsample, skip=o.skip
             ),
             "discriminator": DomainDiscriminator(
                 channels, count, sides[0], o.critic_width, o.critic_layers

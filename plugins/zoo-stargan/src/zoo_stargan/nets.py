@@ -48,9 +48,9 @@ class ConditionalGenerator(Generator):
         blocks: Residual blocks at a quarter of the size.
         upsample: ``transpose`` is published; ``nearest`` (resize, then a 3x3 convolution) makes
             no checkerboards.
-        attention: Whether the layers also make a mask A in (0, 1) of where the picture C that they
-            make replaces the input: ``A * C + (1 - A) * x`` (GANimation, Pumarola et al. 2018,
-            arXiv:1807.09251, eq. 1). Not in StarGAN; content need not be drawn anew.
+        skip: How much of the input is added to what the layers make, before the final tanh. 0 is
+            published; 0.5 keeps the colours in place from the first step on and still leaves the
+            tanh far from saturation, where gradients vanish.
     """
 
     def __init__(
@@ -61,10 +61,10 @@ class ConditionalGenerator(Generator):
         blocks: int = 6,
         *,
         upsample: Literal["transpose", "nearest"] = "transpose",
-        attention: bool = False,
+        skip: float = 0.0,
     ) -> None:
         super().__init__()
-        self.attention = attention
+        self.skip = skip
         self.layers = nn.Sequential(
             *_stage(nn.Conv2d(channels + conditions, width, 7, padding=3, bias=False)),
             *_stage(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False)),
@@ -72,21 +72,15 @@ class ConditionalGenerator(Generator):
             *(ResidualBlock(4 * width) for _ in range(blocks)),
             *_up(4 * width, upsample),
             *_up(2 * width, upsample),
-            nn.Conv2d(width, channels + attention, 7, padding=3, bias=False),
+            nn.Conv2d(width, channels, 7, padding=3, bias=False),
         )
 
     def forward(self, x: Tensor, condition: Condition) -> Tensor:
         """Translates ``x`` (N, C, H, W) to ``condition``: (N, C, H, W) in [-1, 1]."""
         label = condition.label.to(x.dtype)[:, :, None, None]  # (N, K, 1, 1)
         label = label.expand(-1, -1, *x.shape[2:])  # (N, K, H, W)
-        y: Tensor = self.layers(torch.cat([x, label], dim=1))  # (N, C (+ 1), H, W)
-        if not self.attention:
-            return torch.tanh(y)  # (N, C, H, W)
-        picture, mask = (
-            torch.tanh(y[:, :-1]),
-            torch.sigmoid(y[:, -1:]),
-        )  # (N, C, H, W), (N, 1, H, W)
-        return x + mask * (picture - x)  # (N, C, H, W)
+        y: Tensor = self.layers(torch.cat([x, label], dim=1))  # (N, C, H, W)
+        return torch.tanh(y + self.skip * x)  # (N, C, H, W)
 
 
 class DomainDiscriminator(Discriminator):
