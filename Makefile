@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml zoo_core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
-SOURCES := zoo_core/src plugins/*/src
+DEMO := $(foreach name,noto/1f337 noto/1f433 noto/1f601 openmoji/1f43c openmoji/1f68e openmoji/1f44d \
+	twemoji/1f33b twemoji/1f349 twemoji/1f62d,examples/emoji/$(name).png)
 LINTED := zoo_core plugins tests benchmarks templates
 
 .PHONY: help setup test lint docs bench clean
@@ -20,7 +21,7 @@ help:
 
 setup: $(STAMP)
 
-$(STAMP): $(PROJECTS) Makefile
+$(STAMP): $(PROJECTS) .ci/setup
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh .ci/setup
 	@touch $@
 

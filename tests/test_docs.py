@@ -101,6 +101,15 @@ def test_every_hook_is_documented_with_its_exact_arguments() -> None:
     assert documented == set(hooks)
 
 
+def test_package_of_the_guide_is_the_one_that_is_tested() -> None:
+    packages = ROOT / "tests" / "third_party"
+    files = [block for block in blocks(ROOT / "docs" / "plugins.md") if block.title]
+    assert len(files) == 3
+    for block in files:
+        assert (packages / block.title).read_text(encoding="utf-8") == block.text
+    assert sum(len(block.text.splitlines()) for block in files) <= 60
+
+
 def test_links_inside_the_documents_lead_somewhere() -> None:
     for page in LINKED_PAGES:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):

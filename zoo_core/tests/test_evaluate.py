@@ -51,7 +51,7 @@ class Data:
 
     stores: Mapping[str, Memory]
 
-    def describe(self) -> list[str]:
+    def provenance(self) -> list[str]:
         return [f"{name}: {len(store)} pictures" for name, store in self.stores.items()]
 
 

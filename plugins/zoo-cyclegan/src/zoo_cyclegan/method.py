@@ -80,9 +80,17 @@ class CycleGAN(Method[Options]):
             train=TrainConfig(batch=4, steps=6000, load_size=72, flip=True, ema=0.999),
         ),
         "32px": Preset(
-            options={"width": 32, "blocks": 4, "upsample": "nearest", "critic_layers": 2},
-            signal=TensorSpec(shape=(3, 32, 32)),
-            train=TrainConfig(batch=16, steps=3000, ema=0.999),
+            options={
+                "width": 32,
+                "blocks": 3,
+                "halvings": 1,
+                "upsample": "nearest",
+                "critic_width": 48,
+                "critic_layers": 2,
+                "lr": 3e-4,
+            },
+            signal=TensorSpec(shape=(3, 32, 32), stride=2),
+            train=TrainConfig(batch=8, steps=5500, ema=0.995),
         ),
     }
 

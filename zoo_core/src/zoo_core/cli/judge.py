@@ -148,9 +148,10 @@ def _open_test(
 
 def _words(dataset: DataSet, name: str) -> str:
     """A domain's data in words that travel: the end of its path, not where this machine has it."""
+    from zoo_core.data.sources import ending
+
     store = dataset.stores[name]
-    place = "/".join(Path(dataset.places[name]).parts[-2:])
-    return f"{len(store):,} pictures from {place} ({store.summary})"
+    return f"{len(store):,} pictures from {ending(dataset.places[name])} ({store.summary})"
 
 
 def _examples(

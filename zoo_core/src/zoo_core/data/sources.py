@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from zoo_core.codec import Codec, Store
 from zoo_core.data.collect import Found, collect, collect_attributes
@@ -45,11 +45,18 @@ class DataSet:
 
     def describe(self) -> list[str]:
         """What was found, in plain words: path, count, sizes, format, and what was skipped."""
+        return self._lines(self.places)
+
+    def provenance(self) -> list[str]:
+        """The same in words that travel: of each path the last two parts."""
+        return self._lines({name: ending(place) for name, place in self.places.items()})
+
+    def _lines(self, places: Mapping[str, str]) -> list[str]:
         lines = []
         for name, store in self.stores.items():
             head = "" if name == MIXED else f"{name}: "
             count = f"{len(store):,} {self.noun}{'' if len(store) == 1 else 's'}"
-            place = self.places.get(name, "memory")
+            place = places.get(name, "memory")
             lines.append(f"{head}{count} from {place} ({store.summary})")
             if name == MIXED and store.labels is not None:
                 counts = store.labels.sum(0).int().tolist()
@@ -233,3 +240,9 @@ def _open(
         stores[name] = store
     places = {name: found.place for name, found in parts.items()}
     return DataSet(domains, stores, places, codec.noun)
+
+
+def ending(place: str) -> str:
+    """The last two parts of a source's path, with its prefix, as in ``mnist:data/digits``."""
+    prefix, colon, path = place.rpartition(":")
+    return prefix + colon + "/".join(PurePath(path).parts[-2:])

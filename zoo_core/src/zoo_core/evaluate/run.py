@@ -143,7 +143,7 @@ def _protocol(
 ) -> dict[str, Any]:
     signal = translator.signal
     return {
-        "data": dataset.describe(),
+        "data": dataset.provenance(),
         "split": config.split,
         "signal": {"kind": signal.kind, "shape": list(signal.shape)},
         "resize": f"signals read and resized by the {signal.kind} codec to "

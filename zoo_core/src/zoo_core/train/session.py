@@ -54,8 +54,7 @@ class Session:
             config.signal, codec_class.preprocessing_for(config.signal, config.train)
         )
         self.data = self._in_turn(self._open)
-        self.about = [str(line) for line in self.data.describe()]
-        for line in self.about:
+        for line in self.data.describe():
             self.display.note(line)
         cls = host().method_class(config.method)
         seed_all(config.train.seed, -1, 0)  # the same initial nets in all processes
@@ -164,7 +163,7 @@ class Session:
                     method,
                     self.config,
                     self.data.domains,
-                    data=self.about,
+                    data=self.data.provenance(),
                     samples=self.samples,
                     sheet=self.sheet(trainer.steps),
                     facts={
