@@ -1,0 +1,138 @@
+"""``--add``: losses that join a method's own, with their options, nets and players."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from zoo_core.errors import UsageError
+from zoo_core.interfaces import Loss
+from zoo_core.method import Player, Term
+from zoo_core.signals import Domains, TensorSpec
+from zoo_core.spec import LossSpec
+from zoo_core.step import Step
+from zoo_core.testing.tiny import CriticLoss, TinyMethod, TinyOptions
+from zoo_core.train import additions
+from zoo_core.train.additions import parse_addition, players_with
+
+
+class Bright(Loss):
+    """The translation should have a given brightness."""
+
+    requires = ("translated",)
+
+    def __init__(self, level: float = 0.0, power: int = 1, layers: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.level, self.power, self.layers = level, power, tuple(layers)
+
+    def forward(self, step: Step) -> Tensor:
+        return (step.legs[0].translated.mean() - self.level).abs() ** self.power
+
+
+class NeedsCode(Loss):
+    requires = ("code",)
+
+    def forward(self, step: Step) -> Tensor:
+        return torch.zeros(())
+
+
+class WithCompany(Bright):
+    def companions(self) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
+        player = Player("guesser", ("guess",), (Term("guess", CriticLoss()),))
+        return (({"guess": nn.Conv2d(3, 1, 1)}, player),)
+
+
+class Needy(Loss):
+    def __init__(self, backbone: str) -> None:
+        super().__init__()
+
+    def forward(self, step: Step) -> Tensor:
+        return torch.zeros(())
+
+
+LOSSES = {
+    name: LossSpec(name, f"{__name__}:{cls.__name__}", "a loss")
+    for name, cls in (
+        ("bright", Bright),
+        ("code", NeedsCode),
+        ("company", WithCompany),
+        ("needy", Needy),
+    )
+}
+
+
+class Host:
+    def losses(self) -> dict[str, LossSpec]:
+        return LOSSES
+
+    def resolve(self, target: str) -> object:
+        return globals()[target.partition(":")[2]]
+
+
+@pytest.fixture(autouse=True)
+def own_losses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(additions, "host", Host)
+
+
+def method() -> TinyMethod:
+    return TinyMethod(TinyOptions(), Domains(("a", "b")), TensorSpec(shape=(3, 8, 8), stride=2))
+
+
+def generator(*texts: str) -> Player:
+    return next(p for p in players_with(method(), texts) if p.name == "generator")
+
+
+def test_an_added_loss_joins_the_generator_with_its_weight_and_options() -> None:
+    term = generator("bright:weight=2.5,level=-0.5,power=2").terms[-1]
+    assert (term.name, term.weight) == ("bright", 2.5)
+    assert isinstance(term.loss, Bright)
+    assert (term.loss.level, term.loss.power) == (-0.5, 2)
+
+
+def test_the_same_loss_twice_has_two_names() -> None:
+    names = [term.name for term in generator("bright", "bright:level=1").terms]
+    assert names[-2:] == ["bright", "bright_2"]
+
+
+def test_a_loss_may_join_another_player() -> None:
+    players = players_with(method(), ["bright:player=critic"])
+    assert [p.name for p in players if "bright" in [t.name for t in p.terms]] == ["critic"]
+
+
+def test_a_loss_brings_its_nets_and_player_along() -> None:
+    tiny = method()
+    players = players_with(tiny, ["company"])
+    assert players[-1].name == "guesser"
+    assert "guess" in tiny.nets
+    assert "guess" not in tiny.translating
+
+
+def test_without_additions_the_players_are_the_methods_own() -> None:
+    assert [p.name for p in players_with(method(), [])] == ["critic", "generator"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("brihgt", ['loss "brihgt"', 'Did you mean "bright"']),
+        ("bright:levle=1", ['"levle"', 'Did you mean "level"']),
+        ("bright:power=much", ["power", "'much'"]),
+        ("bright:weight=much", ["weight", "'much'"]),
+        ("bright:player=judge", ['player "judge"', "critic, generator"]),
+        ("bright:level", ["key=value"]),
+        ("needy", ["it needs backbone"]),
+        ("code", ["it needs code", "do not"]),
+    ],
+)
+def test_wrong_additions_are_named(text: str, words: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        players_with(method(), [text])
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_an_addition_is_taken_apart() -> None:
+    assert parse_addition("embedding:weight=1,backbone=resnet18") == (
+        "embedding",
+        {"weight": "1", "backbone": "resnet18"},
+    )
