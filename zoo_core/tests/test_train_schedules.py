@@ -21,7 +21,9 @@ def test_linear_decay_in_epochs_is_the_official_multiplier(epoch: int) -> None:
     spe = 7
     for step in ((epoch - 1) * spe, epoch * spe - 1):
         progress = Progress(step, 200 * spe, spe)
-        assert LinearDecay(100, 100)(progress) == pytest.approx(published_cyclegan(epoch), abs=1e-12)
+        assert LinearDecay(100, 100)(progress) == pytest.approx(
+            published_cyclegan(epoch), abs=1e-12
+        )
 
 
 def test_linear_decay_never_reaches_zero() -> None:
