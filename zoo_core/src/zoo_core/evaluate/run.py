@@ -32,7 +32,7 @@ class Evaluated(Protocol):
         """Stores by domain, or one under `zoo_core.signals.MIXED`."""
         ...
 
-    def describe(self) -> list[str]:
+    def provenance(self) -> list[str]:
         """The sources in plain words."""
         ...
 
