@@ -73,7 +73,12 @@ def _joined(player: Player, name: str, loss: Loss, weight: float) -> Player:
 
 def _make(cls: type[Loss], values: Mapping[str, Any], text: str) -> Loss:
     parameters = inspect.signature(cls.__init__).parameters
-    known = [name for name in parameters if name != "self"]
+    known = [
+        name
+        for name, parameter in parameters.items()
+        if name != "self"
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
     hints = get_type_hints(cls.__init__)
     arguments = {}
     for key, value in values.items():
@@ -88,9 +93,7 @@ def _make(cls: type[Loss], values: Mapping[str, Any], text: str) -> Loss:
     missing = [
         name
         for name in known
-        if parameters[name].default is inspect.Parameter.empty
-        and parameters[name].kind not in (inspect.Parameter.VAR_KEYWORD,)
-        and name not in arguments
+        if parameters[name].default is inspect.Parameter.empty and name not in arguments
     ]
     if missing:
         raise UsageError(f"it needs {', '.join(missing)}", asked=f"--add {text}")
