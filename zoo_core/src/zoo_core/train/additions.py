@@ -79,7 +79,10 @@ def _make(cls: type[Loss], values: Mapping[str, Any], text: str) -> Loss:
         if name != "self"
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
-    hints = get_type_hints(cls.__init__)
+    try:
+        hints = get_type_hints(cls.__init__)
+    except NameError:  # types that are imported for the type checker alone
+        hints = {}
     arguments = {}
     for key, value in values.items():
         if key not in known:
