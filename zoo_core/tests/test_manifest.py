@@ -124,8 +124,9 @@ def test_a_wrong_entry_is_refused_by_name_and_reason(
 
 
 def test_all_faults_of_an_entry_are_told_at_once() -> None:
-    with pytest.raises(PluginError, match=r'"weights.bytes".*; unknown key "colour"') as caught:
+    with pytest.raises(PluginError, match='unknown key "colour"') as caught:
         parse_entry(entry(colour=1, weights__bytes=-1), "x")
+    assert '"weights.bytes"' in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
