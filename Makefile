@@ -6,13 +6,16 @@ STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml zoo_core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
 DEMO := $(foreach name,noto/1f337 noto/1f433 noto/1f601 openmoji/1f43c openmoji/1f68e openmoji/1f44d \
 	twemoji/1f33b twemoji/1f349 twemoji/1f62d,examples/emoji/$(name).png)
+DEMO := $(foreach name,noto/1f337 noto/1f433 noto/1f601 openmoji/1f43c openmoji/1f68e openmoji/1f44d \
+	twemoji/1f33b twemoji/1f349 twemoji/1f62d,examples/emoji/$(name).png)
 LINTED := zoo_core plugins tests benchmarks templates
 
-.PHONY: help setup test lint docs bench clean
+.PHONY: help setup demo test lint docs bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make setup   make .venv and install everything into it, editable'
+	@echo 'make demo    translate a few emoji and write one picture, demo/grid.png'
 	@echo 'make test    run all tests'
 	@echo 'make lint    formatting, linting and types'
 	@echo 'make docs    run every command and sample in the documentation'
@@ -25,8 +28,12 @@ $(STAMP): $(PROJECTS) .ci/setup
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh .ci/setup
 	@touch $@
 
+demo: setup
+	@$(BIN)/zoo translate stargan-emoji $(DEMO) --to all --size 64 --out demo \
+		--grid demo/grid.png --overwrite
+
 test: setup
-	@$(BIN)/python -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff format --check $(LINTED)
@@ -38,6 +45,7 @@ docs: setup
 	@$(BIN)/python -m pytest tests/test_docs.py $(ARGS)
 
 bench: setup
+	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/inference.py $(or $(MODEL),stargan-emoji) $(ARGS)
 	@$(BIN)/python benchmarks/training.py
 
