@@ -345,7 +345,7 @@ def test_damaged_embedded_weights_are_refused(tmp_path: Path) -> None:
     from zoo_core.errors import WeightsError
     from zoo_core.weights import verify
 
-    models = [model for model in Registry.load().models if model.installed]
+    models = [model for model in Registry.load().models.values() if model.installed]
     assert models
     for model in models:
         weights = model.entry.weights
