@@ -75,17 +75,18 @@ class StarGAN(Method[Options]):
         ),
         "64px": Preset(
             options={
-                "width": 40,
+                "width": 32,
+                "blocks": 4,
                 "upsample": "nearest",
-                "critic_width": 32,
+                "skip": 0.5,
+                "critic_width": 48,
                 "critic_layers": 5,
-                "identity": 5.0,
-                "n_critic": 2,
-                "lr": 2e-4,
+                "n_critic": 1,
+                "lr": 3e-4,
                 "decay": "linear",
             },
             signal=TensorSpec(shape=(3, 64, 64)),
-            train=TrainConfig(batch=16, steps=6000, ema=0.999),
+            train=TrainConfig(batch=8, steps=6000, shift=3, ema=0.99),
         ),
         "32px": Preset(
             options={
