@@ -216,6 +216,28 @@ def test_a_restored_state_goes_on_to_the_same_bits(ema: float | None) -> None:
     assert torch.equal(loss["mean"], theirs["losses"][0]["generator/fool"]["mean"])
 
 
+def test_gradients_lie_in_memory_as_their_parameters_do() -> None:
+    run = run_steps(trainer(), 2)  # fused optimisers would silently mix up elements otherwise
+    looked_at = 0
+    for mover in run.movers:
+        for parameter in mover.parameters:
+            assert parameter.grad is not None
+            assert parameter.grad.stride() == parameter.stride()
+            looked_at += not parameter.is_contiguous()
+    assert looked_at > 0
+
+
+def test_the_fused_optimiser_moves_as_the_plain_one() -> None:
+    fused, plain = trainer(), trainer()
+    for mover in plain.movers:
+        for group in mover.optimiser.param_groups:
+            group["fused"] = False
+    for run in (fused, plain):
+        run_steps(run, 4)
+    for net in ("generator", "critic"):
+        assert torch.allclose(weights(fused, net), weights(plain, net), atol=1e-6)
+
+
 def test_a_state_of_other_nets_is_refused() -> None:
     state = run_steps(trainer(), 1).state()
     torch.manual_seed(0)

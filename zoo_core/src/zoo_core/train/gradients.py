@@ -30,13 +30,10 @@ def average(parameters: Sequence[nn.Parameter], fabric: Fabric) -> None:
     shared = flat[-len(parameters) :].tolist()
     position = 0
     for parameter, users in zip(parameters, shared, strict=True):
-        part = flat[position : position + parameter.numel()]
+        part = flat[position : position + parameter.numel()].view(parameter.shape)
         position += parameter.numel()
-        parameter.grad = (
-            None
-            if not users
-            else (part / world).view_as(parameter).clone(memory_format=torch.preserve_format)
-        )
+        # Fused optimisers read memory in order: the gradient must lie as its parameter does.
+        parameter.grad = torch.empty_like(parameter).copy_(part / world) if users else None
 
 
 def _summed(flat: Tensor, fabric: Fabric) -> Tensor:
