@@ -14,8 +14,8 @@ from zoo_core.train.config import Request, RunConfig, resolve
 from zoo_core.train.run import train_run
 
 # CycleGAN's starting weights have gradients near zero, of which Adam makes full steps in whatever
-# direction rounding points: at the published rate such noise grows to 1e-2 within ten steps. A small
-# rate keeps it below 1e-6, while gradients that were averaged wrongly would still show.
+# direction rounding points: at the published rate such noise grows to 1e-2 within ten steps. A
+# small rate keeps it below 1e-6, while gradients that were averaged wrongly would still show.
 SMALL = {
     "cyclegan": {
         "width": 8,
