@@ -175,7 +175,9 @@ def _build(
         for layer in layers.values():
             layer.flush()
         (work / "contents.json").write_text(json.dumps(asdict(contents)), encoding="utf-8")
-        if folder.exists():  # unreadable, or another process was quicker
+        if folder.exists():
+            if _load(folder, sizes, len(files)) is not None:
+                return  # another process was quicker; its own may be in use already
             folder.rename(work / "before")
         work.rename(folder)
         shutil.rmtree(folder / "before", ignore_errors=True)
