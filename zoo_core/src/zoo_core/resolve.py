@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo_core.errors import WeightsError
+from zoo_core.importing import converted
 from zoo_core.weights import verify
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def resolve(
         path = find(model)
         if path is not None:
             _check(model, path, weights)
-            return path
+            return path if weights.format == "safetensors" else converted(path, model)
     works = f"These work offline: {', '.join(offline)}." if offline else None
     raise WeightsError(
         f"its weights are on the Hub ({weights.repo}, {weights.file}) and not in the local cache",
@@ -68,12 +69,6 @@ def resolve(
 
 
 def _check(model: Model, path: Path, weights: Weights) -> None:
-    if weights.format != "safetensors":
-        raise WeightsError(
-            f'its weights have the foreign format "{weights.format}"',
-            asked=f'model "{model.id}"',
-            hint="Convert them first.",
-        )
     if weights.sha256 is None:
         raise WeightsError(
             "the registry does not state the hash of its weights, so they are not opened",

@@ -1,0 +1,79 @@
+"""What the environment says of the Hub and of the cache, read whenever it is needed.
+
+huggingface_hub reads the same variables once, when it is imported. Importing this module imports
+nothing heavy.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from zoo_core.errors import UsageError
+
+PUBLIC = "https://huggingface.co"
+SILENCE = 6.0
+"""Seconds that the Hub may be silent, unless ``ZOO_HUB_TIMEOUT`` says otherwise."""
+_TRUE = {"1", "on", "yes", "true"}
+
+
+def cache_root() -> Path:
+    """The zoo's own cache: ``ZOO_CACHE``, else ``zoo`` in the user's cache directory."""
+    given = os.environ.get("ZOO_CACHE")
+    if given:
+        return Path(given).expanduser().absolute()
+    return _user_cache() / "zoo"
+
+
+def endpoint() -> str:
+    """The Hub that is asked: ``HF_ENDPOINT``, else the public one; without a slash at its end.
+
+    Raises:
+        UsageError: If it is no address.
+    """
+    given = os.environ.get("HF_ENDPOINT", "").strip().rstrip("/")
+    if given and not given.startswith(("http://", "https://")):
+        raise UsageError(
+            "it is no address that begins with https:// or http://",
+            asked=f'HF_ENDPOINT "{given}"',
+            hint=f"Write HF_ENDPOINT=https://{given}, or unset it for {PUBLIC}.",
+        )
+    return given or PUBLIC
+
+
+def offline() -> bool:
+    """Whether ``HF_HUB_OFFLINE`` (or ``TRANSFORMERS_OFFLINE``) forbids every request."""
+    given = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return given.strip().lower() in _TRUE
+
+
+def silence() -> float:
+    """Seconds that the Hub may be silent before it is given up: ``ZOO_HUB_TIMEOUT``.
+
+    They bound the time to an answer, retries and all, and each pause of a download.
+
+    Raises:
+        UsageError: If it is no positive number.
+    """
+    given = os.environ.get("ZOO_HUB_TIMEOUT")
+    if given is None:
+        return SILENCE
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise UsageError(
+            "it is no positive number of seconds",
+            asked=f'ZOO_HUB_TIMEOUT "{given}"',
+            hint=f"Write such as ZOO_HUB_TIMEOUT={SILENCE:g}.",
+        )
+    return seconds
+
+
+def _user_cache() -> Path:
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
