@@ -1,0 +1,201 @@
+"""Losses of codes against sums by hand, on a method whose codes are its signals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from zoo_core.interfaces import Code, Discriminator, Encoder, Verdict
+from zoo_core.losses.latent import (
+    CodeClassification,
+    CodeConfusion,
+    DomainAdversarial,
+    class_count,
+    one_hot,
+    reverse_gradient,
+)
+from zoo_core.method import Method, Player
+from zoo_core.nets.code import CodeDiscriminator
+from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
+from zoo_core.step import Leg, Step
+
+VENDORS = Domains(("noto", "twemoji", "openmoji"))
+FACES = Domains(("Male", "Young"), "attributes")
+LABELS = {
+    "domains": torch.tensor([[1.0, 0, 0], [0, 0, 1], [0, 1, 0], [0, 1, 0]]),
+    "attributes": torch.tensor([[1.0, 0], [0, 0], [0, 1], [1, 1]]),
+}
+
+
+class Times(Encoder):
+    """The code is the signal times a learned number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x: Tensor, condition: Condition) -> Code:
+        return Code(self.factor * x)
+
+
+class Linear(Discriminator):
+    """Logits are a learned number times the code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, x: Tensor) -> Verdict:
+        return Verdict((), self.factor * x)
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    pass
+
+
+class Coder(Method[NoOptions]):
+    Options = NoOptions
+    presets: Mapping[str, object] = {}  # type: ignore[assignment]
+    has_code = True
+    provides = frozenset({"code"})
+
+    def build(self) -> Mapping[str, nn.Module]:
+        return {"encoder": Times(), "code_discriminator": Linear()}
+
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+        return [Leg(MIXED, batch.conditions[MIXED])]
+
+    def players(self) -> Sequence[Player]:
+        return ()
+
+    def encode(self, x: Tensor, source: Condition) -> Code:
+        return self.nets["encoder"](x, source)  # type: ignore[no-any-return]
+
+
+def step_of(domains: Domains) -> Step:
+    method = Coder(NoOptions(), domains, TensorSpec(shape=(class_count(domains),)))
+    x = torch.randn(4, class_count(domains), generator=torch.Generator().manual_seed(0))
+    batch = Batch({MIXED: x}, {MIXED: Condition(LABELS[domains.kind])})
+    legs = method.plan(batch, torch.Generator())
+    return Step(method, batch, legs, rng=torch.Generator().manual_seed(1))
+
+
+def chances(step: Step, domains: Domains) -> list[list[list[float]]]:
+    """Probabilities by signal, choice and class: the logits equal the signals."""
+    groups = 1 if domains.kind == "domains" else len(domains)
+    rows = step.batch.signals[MIXED].unflatten(1, (groups, -1)).tolist()
+    return [
+        [[math.exp(v) / sum(map(math.exp, choice)) for v in choice] for choice in row]
+        for row in rows
+    ]
+
+
+def own(domains: Domains) -> list[list[int]]:
+    label = LABELS[domains.kind]
+    if domains.kind == "domains":
+        return [[int(row.argmax())] for row in label]
+    return label.long().tolist()
+
+
+@pytest.fixture(params=[VENDORS, FACES], ids=lambda domains: domains.kind)
+def domains(request: pytest.FixtureRequest) -> Domains:
+    return request.param
+
+
+def test_the_critic_pays_for_the_true_class_of_every_choice(domains: Domains) -> None:
+    step = step_of(domains)
+    found = CodeClassification()(step)
+    wanted = [
+        -sum(math.log(p[k]) for p, k in zip(row, classes, strict=True))
+        for row, classes in zip(chances(step, domains), own(domains), strict=True)
+    ]
+    assert found.item() == pytest.approx(sum(wanted) / 4, rel=1e-5)
+
+
+def test_the_critics_loss_does_not_reach_the_encoder(domains: Domains) -> None:
+    step = step_of(domains)
+    CodeClassification()(step).backward()
+    assert step.method.nets["encoder"].factor.grad is None
+    assert step.method.nets["code_discriminator"].factor.grad is not None
+
+
+def test_the_encoder_pays_for_a_wrong_class(domains: Domains) -> None:
+    step = step_of(domains)
+    draws = torch.rand(4, len(own(domains)[0]), generator=torch.Generator().manual_seed(1)).tolist()
+    found = CodeConfusion(goal="wrong")(step)
+    wanted = 0.0
+    for row, classes, draw in zip(chances(step, domains), own(domains), draws, strict=True):
+        for p, k, chance in zip(row, classes, draw, strict=True):
+            others = [(k + shift) % len(p) for shift in range(1, len(p))]
+            wanted -= math.log(p[others[int(chance * len(others))]]) / 4
+    assert found.item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_the_encoder_pays_for_unequal_answers(domains: Domains) -> None:
+    step = step_of(domains)
+    found = CodeConfusion(goal="uniform")(step)
+    rows = chances(step, domains)
+    wanted = -sum(math.log(v) / len(p) for row in rows for p in row for v in p) / 4
+    assert found.item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_unequal_answers_cost_most_where_they_are_equal_already_least(domains: Domains) -> None:
+    step = step_of(domains)
+    step.batch.signals[MIXED].zero_()
+    choices, classes = (1, 3) if domains.kind == "domains" else (2, 2)
+    assert CodeConfusion()(step).item() == pytest.approx(choices * math.log(classes), rel=1e-6)
+
+
+def test_the_reversed_goal_is_the_critics_loss_negated(domains: Domains) -> None:
+    step = step_of(domains)
+    assert CodeConfusion(goal="reversed")(step) == -CodeClassification()(step)
+
+
+@pytest.mark.parametrize("strength", [0.5, lambda progress: 0.5], ids=["number", "schedule"])
+def test_one_pass_trains_the_critic_forward_and_the_encoder_backward(strength: object) -> None:
+    step, plain = step_of(VENDORS), step_of(VENDORS)
+    loss = DomainAdversarial(strength=strength)(step)  # type: ignore[arg-type]
+    loss.backward()
+    (-CodeConfusion(goal="reversed")(plain)).backward()
+    assert loss == CodeClassification()(step)
+    encoder, critic = (step.method.nets[name].factor for name in ("encoder", "code_discriminator"))
+    wanted = [plain.method.nets[name].factor.grad for name in ("encoder", "code_discriminator")]
+    torch.testing.assert_close(encoder.grad, -0.5 * wanted[0])
+    torch.testing.assert_close(critic.grad, wanted[1])
+
+
+def test_reversed_gradients_change_no_value() -> None:
+    x = torch.randn(3, requires_grad=True)
+    y = reverse_gradient(x, 2.0)
+    y.sum().backward()
+    assert torch.equal(x, y)
+    assert torch.equal(x.grad, torch.full((3,), -2.0))
+
+
+def test_an_attribute_is_two_classes() -> None:
+    condition = Condition(torch.tensor([[1.0, 0.25]]))
+    assert one_hot(condition, FACES).tolist() == [[[0.0, 1.0], [0.75, 0.25]]]
+
+
+def test_a_critic_of_the_wrong_width_is_named() -> None:
+    step = step_of(VENDORS)
+    step.method.nets["code_discriminator"].forward = lambda x: Verdict((), x[:, :2])  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="code_discriminator must give 3 logits"):
+        CodeClassification()(step)
+
+
+def test_the_discriminator_of_codes_has_the_published_parameter_count() -> None:
+    net = CodeDiscriminator((512, 4, 4), 2, normalise=True)
+    assert sum(p.numel() for p in net.parameters()) == 8_655_362
+
+
+@pytest.mark.parametrize("shape", [(7,), (4, 1, 1), (4, 3, 3), (4, 2, 6)])
+def test_codes_of_any_form_are_judged(shape: tuple[int, ...]) -> None:
+    net = CodeDiscriminator(shape, 3, width=8, hidden=4)
+    assert net(torch.zeros(2, *shape)).logits.shape == (2, 3)
