@@ -60,12 +60,48 @@ class Engine:
                 net.compile()
 
     def targets(self, to: Target, source: Target | None) -> dict[str, list[float]]:
-        """Condition vector (K,) by the name of the output; ``"all"`` gives every other domain."""
+        """Condition vector (K,) by the name of the output; ``"all"`` gives every other target.
+
+        Raises:
+            UsageError: If the method does not translate there, or ``"all"`` leaves nothing.
+        """
         origin = self.label(source)
         if to != ALL or ALL in self.domains:
-            return {describe(to): self.domains.vector(to, origin)}
+            return {describe(to): self.vector(to, origin)}
         skip = source if self.domains.kind == "domains" else None
-        return {n: self.domains.vector(n, origin) for n in self.domains if n != skip}
+        names = [name for name in self.method.targets if name != skip]
+        if not names:
+            raise UsageError(
+                f"the model translates to {skip} only",
+                asked=f'target "{ALL}" from {skip}',
+                hint=f"Ask for {skip} by name.",
+            )
+        return {name: self.domains.vector(name, origin) for name in names}
+
+    def vector(self, to: Target, origin: Label | None = None) -> list[float]:
+        """The condition vector (K,) of one target.
+
+        Raises:
+            UsageError: If it is unknown, or the method does not translate to it.
+        """
+        vector = self.domains.vector(to, origin)
+        exclusive = self.domains.kind == "domains"
+        asked = {to: 1.0} if isinstance(to, str) else to
+        for name, value in asked.items():
+            if value or not exclusive:
+                self.method.require_target(name)
+        return vector
+
+    def back(self, source: Target | None, target: Label) -> list[float] | None:
+        """The vector of the way back from a target; None where it is not known.
+
+        Raises:
+            UsageError: If the method does not translate back.
+        """
+        found = self.label(source) or self.other(target)
+        if found is not None and self.domains.kind == "domains":
+            self.method.require_target(self._named(found))
+        return found
 
     def label(self, source: Target | None) -> list[float] | None:
         """The input's own condition vector, where it is given."""

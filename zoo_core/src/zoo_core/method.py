@@ -125,6 +125,14 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
         self.defence: Callable[[Step, Tensor], Tensor] | None = None
         self.nets = nn.ModuleDict(dict(self.build()))
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The domains (or attributes) that a translation can be asked for: all, by default.
+
+        A method of one direction, such as DTN, names the domains that it can make.
+        """
+        return self.domains.names
+
     @abstractmethod
     def build(self) -> Mapping[str, nn.Module]:
         """Makes the nets, initialised as published, by name."""
@@ -140,6 +148,15 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, *S) ``x`` (N, *S) translated from ``source`` to ``target``."""
         return self.decode(self.encode(x, source), target)
+
+    def require_target(self, name: str) -> None:
+        """Raises `UsageError` where a domain or attribute is not one of `targets`."""
+        if name in self.domains and name not in self.targets:
+            raise UsageError(
+                f"this model translates to {' or '.join(self.targets)} only",
+                asked=f'target "{name}"',
+                hint=f"Ask for {' or '.join(self.targets)}.",
+            )
 
     def encode(self, x: Tensor, source: Condition) -> Code:
         """The code of ``x`` (N, *S), whose own condition is ``source``."""

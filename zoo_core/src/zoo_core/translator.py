@@ -160,8 +160,8 @@ class Translator:
             UsageError: As `translate`, and if the way back is not known.
         """
         engine, origin = self.engine, self.engine.label(source)
-        target = self.domains.vector(to, origin)
-        back = origin or engine.other(target)
+        target = engine.vector(to, origin)
+        back = engine.back(source, target)
         if back is None:
             raise UsageError(
                 "the way back needs the domain of the input",
@@ -206,7 +206,7 @@ class Translator:
         Raises:
             UsageError: If the method has no code, or ``to`` is wrong.
         """
-        return self.engine.decode(code, self.domains.vector(to))  # (N, *S)
+        return self.engine.decode(code, self.engine.vector(to))  # (N, *S)
 
     def stream(
         self,

@@ -99,7 +99,7 @@ def translate(
     import zoo
 
     translator = zoo.load(model, device=device, precision=precision, compile=compile_)
-    names = ", ".join(translator.domains)
+    names = ", ".join(translator.method.targets)
     if to is None:
         raise UsageError("it is not said where to", asked="--to", hint=f"Choose one of {names}.")
     extent = None if limit is None else max(1, round(limit * 1e6))

@@ -33,7 +33,11 @@ class Translates(Protocol):
         ...
 
     def signals(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
-        """(N, *S) ``x`` translated; float32, within the signal's range."""
+        """(N, *S) ``x`` translated; float32, within the signal's range.
+
+        Raises:
+            UsageError: If it does not translate there; such a direction is left out.
+        """
         ...
 
 
@@ -61,6 +65,7 @@ class MethodTranslates:
 
     def signals(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, *S) ``x`` translated."""
+        _require(self.method, target)
         return self.method.translate(
             x.to(self.device), source.to(self.device), target.to(self.device)
         ).float()
@@ -90,6 +95,7 @@ class TranslatorTranslates:
 
     def signals(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, *S) ``x`` translated."""
+        _require(self.engine.method, target)
         with self.engine.computing():
             return self.engine.method.translate(
                 self.engine.ready(x), source.to(self.device), target.to(self.device)
@@ -103,3 +109,8 @@ def as_translates(model: Translates | Translator | Method[Any]) -> Translates:
     if isinstance(model, Method):
         return MethodTranslates(model)
     return model
+
+
+def _require(method: Method[Any], target: Condition) -> None:
+    if target.domain is not None:
+        method.require_target(target.domain)

@@ -27,6 +27,7 @@ METHOD_CHECKS: Mapping[str, Callable[[Subject], None]] = _named(
     static.options_frozen,
     static.presets_valid,
     static.nets_known,
+    static.targets_known,
     translations.shapes,
     translations.finite,
     translations.in_range,

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+import torch
+
 from zoo_core.errors import UsageError
 from zoo_core.method import make_options
 from zoo_core.testing.error import ConformanceError
@@ -119,6 +121,30 @@ def nets_known(subject: Subject) -> None:
                     f"player {player.name} trains a net {name} that does not exist",
                     f"The nets are {', '.join(method.nets)}.",
                 )
+
+
+def targets_known(subject: Subject) -> None:
+    """The targets are some of the domains, and translations are planned to these alone."""
+    method = subject.build()
+    targets = method.targets
+    if strange := [name for name in targets if name not in subject.domains]:
+        raise ConformanceError(
+            "targets-known",
+            f"`targets` names {', '.join(strange)}, which is no domain of the method",
+            f"Name some of {', '.join(subject.domains.names)}.",
+        )
+    if not targets:
+        raise ConformanceError(
+            "targets-known", "`targets` is empty", "Name the domains that can be asked for."
+        )
+    rng = torch.Generator().manual_seed(0)
+    for leg in method.plan(subject.batch(), rng):
+        if leg.target.domain not in (None, *targets):
+            raise ConformanceError(
+                "targets-known",
+                f"leg {leg.name} translates to {leg.target.domain}, which `targets` leaves out",
+                "Name it in `targets`: a planned translation can also be asked for.",
+            )
 
 
 def _fill(subject: Subject, values: object, what: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import metadata
@@ -130,12 +130,12 @@ class Subject:
                 route = Route(leg.name, batch.signals[leg.origin], source, leg.target)
                 found.setdefault(leg.name, route)
         if not found or self.mixed:
-            found |= {route.name: route for route in self._named(batch)}
+            found |= {route.name: route for route in self._named(batch, method.targets)}
         return list(found.values())
 
-    def _named(self, batch: Batch) -> Iterator[Route]:
+    def _named(self, batch: Batch, targets: Sequence[str]) -> Iterator[Route]:
         for origin, x in batch.signals.items():
-            for name in self.domains.names:
+            for name in targets:
                 if name != origin:
                     target = Condition.of(self.domains, name, len(x))
                     yield Route(f"{origin}->{name}", x, batch.conditions[origin], target)

@@ -79,7 +79,7 @@ def export(
         model_config(config, domains, training),
         card=Card(
             title=run.resolve().name,
-            summary=_summary(config, domains),
+            summary=_summary(config, domains, method.targets),
             data="\n".join(f"- {line}" for line in data) or "Not stated.",
             paper=spec.paper,
             provenance=f"Trained with `zoo train {config.method}`, preset `{config.preset}`.",
@@ -90,8 +90,11 @@ def export(
     return target
 
 
-def _summary(config: RunConfig, domains: Domains) -> str:
-    names = ", ".join(domains.names)
+def _summary(config: RunConfig, domains: Domains, targets: Sequence[str]) -> str:
+    kind, how = config.signal.kind, "trained without paired examples"
     if domains.kind == "attributes":
-        return f"Edits {names} of {config.signal.kind}s, trained without paired examples."
-    return f"Translates {config.signal.kind}s between {names}, trained without paired examples."
+        return f"Edits {', '.join(targets)} of {kind}s, {how}."
+    if len(targets) == 1:
+        others = [name for name in domains.names if name not in targets]
+        return f"Translates {kind}s from {', '.join(others)} to {targets[0]}, {how}."
+    return f"Translates {kind}s between {', '.join(domains.names)}, {how}."

@@ -34,14 +34,23 @@ class Samples:
         batch: Inputs (N, *S) and their own conditions, by domain or under `MIXED`.
         names: File name (or index) of each input, by the same keys.
         domains: The run's domains or attributes.
+        wanted: Those that the inputs are translated to; None for all.
     """
 
     batch: Batch
     names: Mapping[str, Sequence[str]]
     domains: Domains
+    wanted: tuple[str, ...] | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The domains or attributes that the inputs are translated to."""
+        return self.domains.names if self.wanted is None else self.wanted
 
     @classmethod
-    def of(cls, stores: Mapping[str, Store], domains: Domains, seed: int = 0) -> Samples:
+    def of(
+        cls, stores: Mapping[str, Store], domains: Domains, wanted: tuple[str, ...] | None = None
+    ) -> Samples:
         """Chooses inputs from each source, in the form that evaluation sees."""
         count = ALONE if len(stores) == 1 else PER_DOMAIN
         signals, conditions, names = {}, {}, {}
@@ -57,7 +66,7 @@ class Samples:
                 conditions[key] = Condition(store.labels[chosen].float())  # (N, K)
             else:
                 conditions[key] = Condition.of(domains, key, len(chosen))  # (N, K)
-        return cls(Batch(signals, conditions), names, domains)
+        return cls(Batch(signals, conditions), names, domains, wanted)
 
     def drawn(self, sampling: str) -> Batch:
         """The inputs as a batch of the sampler's kind: by domain, or all under `MIXED`."""
@@ -71,8 +80,8 @@ class Samples:
         """By column of the grid: the condition vector (K,) that each input is translated to."""
         labels = self.batch.conditions[key].label.tolist()
         if self.domains.kind == "domains":
-            return {n: [self.domains.vector(n)] * len(labels) for n in self.domains.names}
-        return {n: [self._edited(row, n) for row in labels] for n in self.domains.names}
+            return {n: [self.domains.vector(n)] * len(labels) for n in self.columns}
+        return {n: [self._edited(row, n) for row in labels] for n in self.columns}
 
     def _edited(self, row: list[float], name: str) -> list[float]:
         """A label (K,) with one attribute switched; one of an exclusive group is set."""
@@ -121,7 +130,7 @@ def write_sheet(
         for key, signals in samples.batch.signals.items()
         for index, signal in enumerate(signals)
     ]
-    codec.sheet(rows, ["input", *samples.domains.names], path)
+    codec.sheet(rows, ["input", *samples.columns], path)
 
 
 def suspicions(samples: Samples, outputs: Mapping[str, Mapping[str, Tensor]]) -> list[str]:

@@ -62,7 +62,7 @@ class Session:
         players = players_with(method, config.add)
         sampler = self.data.sampler(config.train.batch, cls.sampling, config.train.seed)
         self.trainer = Trainer(method, sampler, config.train, players=players, fabric=fabric)
-        self.samples = Samples.of(self.data.stores, self.data.domains)
+        self.samples = Samples.of(self.data.stores, self.data.domains, method.targets)
         self.checkpoints = Checkpoints(run / "checkpoint")
         self.dtype = resolve_precision(fabric.device, config.train.precision)
 

@@ -42,6 +42,7 @@ FAULTS: Mapping[type[Method[Any]], str] = {
     translating.WrongPreset: "presets-valid",
     translating.Overflowing: "bfloat16",
     translating.NoTranslator: "nets-known",
+    translating.Coy: "targets-known",
 }
 """Faulty methods and the check that is there to find each."""
 

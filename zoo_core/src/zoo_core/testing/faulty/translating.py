@@ -142,6 +142,15 @@ class NoTranslator(TinyMethod):
         return {**nets, "generator": Wrapped(nets["generator"])}
 
 
+class Coy(TinyMethod):
+    """The one domain that it can be asked for does not exist."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """No domain of the method."""
+        return ("elsewhere",)
+
+
 class Wrapped(nn.Module):
     """A net that hides its kind."""
 

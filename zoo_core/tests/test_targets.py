@@ -1,0 +1,98 @@
+"""A method of one direction is asked for its targets alone, by every command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from zoo_core.codec import Store
+from zoo_core.errors import UsageError
+from zoo_core.evaluate.translates import as_translates
+from zoo_core.modeldir import ModelConfig
+from zoo_core.plugins import host
+from zoo_core.signals import Condition, Domains, TensorSpec
+from zoo_core.testing.tiny import TinyCodeMethod, TinyOptions
+from zoo_core.train.samples import Samples
+from zoo_core.translator import Translator
+
+DOMAINS = Domains(("day", "night"))
+SPEC = TensorSpec(shape=(3, 8, 8), stride=2)
+
+
+class OneWay(TinyCodeMethod):
+    """Translates to the last domain only."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return self.domains.names[-1:]
+
+
+@pytest.fixture
+def translator() -> Translator:
+    method = OneWay(TinyOptions(), DOMAINS, SPEC)
+    codec_class = host().codec_class("image")
+    config = ModelConfig("tiny-code", {}, DOMAINS, SPEC)
+    codec = codec_class(SPEC, config.preprocessing)
+    return Translator(method, config, codec, precision="float32", device="cpu")
+
+
+def test_the_target_is_translated_to(translator: Translator) -> None:
+    x = torch.rand(2, 3, 8, 8) * 2 - 1
+    assert translator(x, to="night", source="day").shape == x.shape
+
+
+def test_another_domain_is_refused_by_name(translator: Translator) -> None:
+    x = torch.rand(1, 3, 8, 8) * 2 - 1
+    for ask in (
+        lambda: translator(x, to="day", source="night"),
+        lambda: translator(x, to={"day": 1}, source="night"),
+        lambda: translator.decode(translator.encode(x, "night"), "day"),
+    ):
+        with pytest.raises(UsageError, match="night only"):
+            ask()
+
+
+def test_all_means_all_targets(translator: Translator) -> None:
+    assert translator.targets("all") == ["night"]
+    with pytest.raises(UsageError, match="night only"):
+        translator.targets("all", source="night")
+
+
+def test_there_is_no_way_back(translator: Translator) -> None:
+    with pytest.raises(UsageError, match='target "day"'):
+        translator.cycle(torch.rand(1, 3, 8, 8) * 2 - 1, to="night")
+
+
+def test_an_evaluation_leaves_the_other_direction_out(translator: Translator) -> None:
+    x = torch.rand(1, 3, 8, 8) * 2 - 1
+    day, night = (Condition.of(DOMAINS, name, 1) for name in DOMAINS)
+    for model in (translator, translator.method):
+        asked = as_translates(model)
+        assert asked.signals(x, day, night).shape == x.shape
+        with pytest.raises(UsageError, match="night only"):
+            asked.signals(x, night, day)
+
+
+class Grey(Store):
+    """Four grey signals."""
+
+    names = ("0", "1", "2", "3")
+    labels = None
+
+    def __init__(self) -> None: ...
+
+    def __len__(self) -> int:
+        return 4
+
+    def batch(self, indices: object, rng: object = None) -> torch.Tensor:
+        return torch.zeros(4, *SPEC.shape)
+
+
+def test_samples_show_the_targets_alone(translator: Translator, tmp_path: Path) -> None:
+    stores = {name: Grey() for name in DOMAINS}
+    samples = Samples.of(stores, DOMAINS, translator.method.targets)
+    assert samples.columns == ("night",)
+    assert list(samples.targets("day")) == ["night"]
+    assert Samples.of(stores, DOMAINS).columns == DOMAINS.names
