@@ -258,3 +258,20 @@ def test_preprocessing_is_recorded():
 def test_a_signal_that_is_no_picture_is_refused():
     with pytest.raises(UsageError, match="shape"):
         ImageCodec(TensorSpec(shape=(24, 128)))
+
+
+@pytest.mark.parametrize(("height", "width", "seen"), [(64, 64, (32, 32)), (20, 30, (32, 48))])
+def test_a_model_of_whole_things_sees_them_at_its_trained_size_and_gives_them_back_at_their_own(
+    height, width, seen
+):
+    codec = ImageCodec(CODEC.spec, {"scale": "trained"})
+    (item,) = codec.wrap(smooth_pixels(height, width))
+    extents = []
+
+    def net(x):
+        extents.append(tuple(x.shape[-2:]))
+        return x
+
+    assert translate(codec, item, net).shape == (height, width, 3)
+    assert extents == [seen]
+    assert translate(codec, item, net, size=16).shape[0] == 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from zoo_core.signals import TensorSpec
 
@@ -78,6 +78,9 @@ class TrainConfig:
         load_size: Images are resized to it before cropping to the signal's size; None: no crop.
         flip: Whether to mirror images at random.
         crop_first: Centre crop of the source image before resizing (CelebA: 178).
+        scale: How a picture of another size is translated later on: at its ``own`` size, right for
+            textures and scenes; or scaled to the ``trained`` size and back, right where a domain's
+            pictures all show one whole thing, such as a face.
         shift: Largest random translation in pixels (edge-padded), for drawings that must not flip.
         ema: Decay of the moving average of the translating nets; None for none.
         clip: Largest gradient norm per player; None for no clipping.
@@ -94,6 +97,7 @@ class TrainConfig:
     load_size: int | None = None
     flip: bool = False
     crop_first: int | None = None
+    scale: Literal["own", "trained"] = "own"
     shift: int = 0
     ema: float | None = None
     clip: float | None = None

@@ -71,7 +71,7 @@ class StarGAN(Method[Options]):
     presets = {  # noqa: RUF012
         "paper": Preset(
             signal=TensorSpec(shape=(3, 128, 128)),
-            train=TrainConfig(batch=16, steps=200_000, crop_first=178, flip=True),
+            train=TrainConfig(batch=16, steps=200_000, crop_first=178, scale="trained", flip=True),
         ),
         "64px": Preset(
             options={
@@ -86,7 +86,7 @@ class StarGAN(Method[Options]):
                 "decay": "linear",
             },
             signal=TensorSpec(shape=(3, 64, 64)),
-            train=TrainConfig(batch=8, steps=6000, shift=3, ema=0.99),
+            train=TrainConfig(batch=8, steps=6000, scale="trained", shift=3, ema=0.99),
         ),
         "32px": Preset(
             options={
@@ -101,7 +101,7 @@ class StarGAN(Method[Options]):
                 "decay": "linear",
             },
             signal=TensorSpec(shape=(3, 32, 32)),
-            train=TrainConfig(batch=16, steps=4000, ema=0.999),
+            train=TrainConfig(batch=16, steps=4000, scale="trained", ema=0.999),
         ),
     }
 

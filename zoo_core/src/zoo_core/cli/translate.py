@@ -61,7 +61,9 @@ class Request:
     help="Output folder; or a file, for one input and one target.",
 )
 @click.option("--grid", help="Also write one labelled sheet of inputs and outputs to this file.")
-@click.option("--size", type=_POSITIVE, help="Working size; default: each input's own.")
+@click.option(
+    "--size", type=_POSITIVE, help="Working and output size; default: as the model was made for."
+)
 @click.option("--batch", type=_POSITIVE, default=8, show_default=True, help="Inputs at once.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
 @click.option(

@@ -55,7 +55,8 @@ class ImageCodec(Codec):
     Args:
         spec: Form of the signals; 3 channels, or 1 for nets that see grey.
         preprocessing: What the weights were trained with; ``crop_first`` is honoured by `windows`
-            where a size is asked for.
+            where a size is asked for; with ``scale: trained`` the nets see every picture with
+            its shorter side as trained, and the output has the picture's own size again.
 
     Raises:
         UsageError: If the spec is not that of a picture.
@@ -195,6 +196,7 @@ class ImageCodec(Codec):
         low, high = bounds(spec)
         return {
             "crop_first": config.crop_first,
+            "scale": config.scale,
             "size": list(spec.shape[-2:]),
             "resample": "bicubic",
             "range": [low, high],
@@ -237,7 +239,7 @@ class ImageCodec(Codec):
             output = _extent(value) if size is None else (height, width)
             return resize(value, (height, width)), output
         if size is None:
-            return value, _extent(value)
+            return self._scaled(value), _extent(value)
         crop = self.preprocessing.get("crop_first")
         if crop:
             value = centre_crop(value, int(crop), int(crop))
@@ -247,6 +249,12 @@ class ImageCodec(Codec):
                 f"the picture would have {working[0]}×{working[1]} pixels", asked=f"size {size}"
             )
         return resize(value, working), working
+
+    def _scaled(self, value: Any) -> Any:
+        """The picture at its own size, or with its shorter side as trained, as the model asks."""
+        if self.preprocessing.get("scale") != "trained":
+            return value
+        return resize(value, working_size(_extent(value), min(self.spec.shape[-2:])))
 
     def _cut(self, value: Any, row: tiles.Span, column: tiles.Span) -> Tensor:
         """(C, h, w) one window within the spec's range."""
