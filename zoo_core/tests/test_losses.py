@@ -16,7 +16,7 @@ from zoo_core.losses.classification import DomainClassification, condition_loss
 from zoo_core.losses.consistency import Cycle, Identity, SemanticConsistency
 from zoo_core.losses.distances import distance_of
 from zoo_core.losses.gradient import R1, GradientPenalty
-from zoo_core.losses.objectives import objective_of
+from zoo_core.losses.objectives import deeper, objective_of
 from zoo_core.losses.regularisers import KullbackLeibler, TotalVariation, total_variation
 from zoo_core.method import Method, Player
 from zoo_core.signals import Batch, Condition, Domains, TensorSpec
@@ -176,9 +176,38 @@ def test_a_critic_of_restored_signals_holds_them_against_the_input() -> None:
     assert loss.item() == pytest.approx(2 * 2 * 3, rel=1e-4)
 
 
-def test_a_pool_needs_a_critic_of_its_own() -> None:
-    with pytest.raises(ValueError, match="one critic"):
-        AdversarialCritic(pool=50)
+def test_every_critic_has_a_pool_of_its_own() -> None:
+    step = step_of()
+    loss = AdversarialCritic(pool=50)
+    loss(step)
+    pools = {name: loss.pool[f"discriminator_{name}"].images for name in "ab"}  # type: ignore[index]
+    for leg in step.legs:
+        assert torch.equal(pools[str(leg.target.domain)], leg.translated.detach())
+    again = AdversarialCritic(pool=50)
+    again.load_state_dict(loss.state_dict())
+    assert torch.equal(again.pool["discriminator_a"].images, pools["a"])  # type: ignore[index]
+
+
+def test_a_critics_scales_may_count_differently() -> None:
+    step = step_of()
+    share = lambda count: [0.25, 2.0][:count]  # noqa: E731
+    made = next(leg.translated for leg in step.legs if leg.name == "a->b")
+    first, second = (3 * made - 1).square().mean(), (3 * made[..., ::2] - 1).square().mean()
+    loss = AdversarialGenerator(legs=["a->b"], share=share)(step)
+    assert loss.item() == pytest.approx((0.25 * first + 2 * second).item(), rel=1e-5)
+    critic = AdversarialCritic("discriminator_b", legs=["a->b"], share=share)(step)
+    parts = []
+    for x, goal in ((step.real("b"), 1), (made, 0)):
+        parts += [
+            0.25 * (3 * x - goal).square().mean(),
+            2 * (3 * x[..., ::2] - goal).square().mean(),
+        ]
+    assert critic.item() == pytest.approx(sum(parts).item(), rel=1e-5)  # type: ignore[union-attr]
+
+
+def test_deeper_scales_count_more_the_last_one_twice_more() -> None:
+    assert deeper(4) == [part / 44 for part in (1, 2, 3, 5)]
+    assert deeper(1) == [1.0]
 
 
 def test_gradient_penalty_measures_the_slope_between_real_and_made() -> None:

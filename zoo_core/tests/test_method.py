@@ -167,3 +167,9 @@ def test_companions_of_an_added_loss_join_the_nets():
     assert method.adopt(loss) == (loss.player,)
     assert "guess" in method.nets
     assert any(name.startswith("nets.guess.") for name in method.state_dict())
+
+
+def test_other_nets_are_in_eval_mode_for_players_with_a_batch_of_their_own_only():
+    with pytest.raises(ValueError, match="needs fresh=True"):
+        Player("critic", (), (), others="eval")
+    assert Player("critic", (), (), others="eval", fresh=True).others == "eval"

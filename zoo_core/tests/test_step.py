@@ -6,14 +6,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from zoo_core.errors import UsageError
 from zoo_core.interfaces import Code
 from zoo_core.method import freeze
 from zoo_core.signals import MIXED, Condition
-from zoo_core.step import Leg, Progress, Step, only_training
+from zoo_core.step import Leg, Progress, Step
 from zoo_core.testing import Subject
 from zoo_core.testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
+from zoo_core.turns import in_eval, only_training
 
 relaxed = settings(deadline=None)  # a busy machine is no failure
 
@@ -248,3 +250,26 @@ def test_progress_counts_epochs_from_1_and_its_fraction_stays_within_1(step, ste
     assert (progress.epoch - 1) * per_epoch <= step < progress.epoch * per_epoch
     assert 0 <= progress.fraction <= 1
     assert (progress.fraction == 1) == (step >= steps)
+
+
+def test_nets_that_do_not_move_can_be_in_eval_mode_during_a_turn():
+    step = make_step(DIRECT)
+    for net in step.method.nets.values():
+        net.train()
+    modes = lambda: {name: net.training for name, net in step.method.nets.items()}  # noqa: E731
+    with step.turn(["generator"], "eval"):
+        assert modes() == {name: name == "generator" for name in step.method.nets}
+    assert all(modes().values())
+    with step.turn(["generator"]):
+        assert all(modes().values())
+
+
+def test_shared_layers_stay_in_the_mode_of_the_net_that_moves():
+    layer = nn.Dropout()
+    nets = nn.ModuleDict({"moving": nn.Sequential(layer), "other": nn.Sequential(layer)})
+    nets["other"].append(nn.Dropout().eval())
+    with in_eval(nets, ["other"], but=["moving"]):
+        assert layer.training
+        assert not nets["other"].training
+    assert nets["other"].training
+    assert not nets["other"][1].training

@@ -74,6 +74,9 @@ class Player:
         every: It moves in every so many-th step (StarGAN's generator: 5).
         fresh: Whether it asks for a batch of its own rather than the step's (Fader).
         clip: Largest gradient norm, where the method prescribes one; None leaves it to the run.
+        others: Mode of all other nets while it moves. ``eval``: their dropout is off and their
+            running statistics are used and left alone (Fader); it asks for ``fresh``, since
+            players that share translations could not agree on a mode.
     """
 
     name: str
@@ -83,6 +86,11 @@ class Player:
     every: int = 1
     fresh: bool = False
     clip: float | None = None
+    others: Literal["train", "eval"] = "train"
+
+    def __post_init__(self) -> None:
+        if self.others == "eval" and not self.fresh:
+            raise ValueError(f'player {self.name} with others="eval" needs fresh=True')
 
     def moves(self, step: int) -> bool:
         """Whether it moves in the step of this number, counted from 0."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from zoo_core.errors import UsageError, unknown
 from zoo_core.interfaces import Code, Verdict
 from zoo_core.signals import Batch, Condition
+from zoo_core.turns import in_eval, only_training
 
 if TYPE_CHECKING:
     from zoo_core.method import Method
@@ -237,11 +238,19 @@ class Step:
         return verdict
 
     @contextmanager
-    def turn(self, nets: Sequence[str]) -> Iterator[None]:
-        """A player's turn: just the named nets' parameters require gradients, verdicts are kept."""
+    def turn(
+        self, nets: Sequence[str], others: Literal["train", "eval"] = "train"
+    ) -> Iterator[None]:
+        """A player's turn: just the named nets' parameters require gradients, verdicts are kept.
+
+        Args:
+            nets: The player's nets.
+            others: Mode of all other nets, as for `zoo_core.method.Player`.
+        """
         self._verdicts = {}
+        still = () if others == "train" else [n for n in self.method.nets if n not in nets]
         try:
-            with only_training(self.method.nets, nets):
+            with only_training(self.method.nets, nets), in_eval(self.method.nets, still, nets):
                 yield
         finally:
             self._verdicts = None
@@ -285,27 +294,3 @@ class Step:
             return
         with only_training(self.method.nets, self._moving):
             yield
-
-
-@contextmanager
-def only_training(
-    nets: Mapping[str, nn.Module] | nn.ModuleDict, names: Sequence[str]
-) -> Iterator[None]:
-    """Within the block, just the named nets' parameters require gradients.
-
-    Parameters that a method froze for good (``requires_grad=False`` outside any block, marked by
-    `zoo_core.method.freeze`) stay frozen.
-    """
-    before: list[tuple[nn.Parameter, bool]] = []
-    wanted = {id(p) for name in names for p in nets[name].parameters()}
-    for net in nets.values():
-        for parameter in net.parameters():
-            before.append((parameter, parameter.requires_grad))
-            parameter.requires_grad_(
-                id(parameter) in wanted and not getattr(parameter, "frozen", False)
-            )
-    try:
-        yield
-    finally:
-        for parameter, flag in before:
-            parameter.requires_grad_(flag)

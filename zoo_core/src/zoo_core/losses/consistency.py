@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from zoo_core.interfaces import Loss
-from zoo_core.losses.distances import distance_of, total
+from zoo_core.losses.distances import Distance, distance_of, total
 from zoo_core.step import Step
 
 
@@ -15,13 +15,15 @@ class Cycle(Loss):
     """There and back again is the input (CycleGAN, arXiv:1703.10593, eq. 2; StarGAN, eq. 4).
 
     Args:
-        distance: ``l1`` as published, ``l2``, or ``smooth_l1`` (ComboGAN).
+        distance: ``l1`` as published, ``l2``, ``smooth_l1`` (ComboGAN), or a function.
         legs: Names of the legs that it applies to; None for all.
     """
 
     requires = ("restored",)
 
-    def __init__(self, distance: str = "l1", *, legs: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, distance: str | Distance = "l1", *, legs: Sequence[str] | None = None
+    ) -> None:
         super().__init__()
         self.distance, self.legs = distance_of(distance), legs
 
@@ -38,13 +40,15 @@ class Identity(Loss):
     decoded into its own domain.
 
     Args:
-        distance: ``l1``, ``l2`` or ``smooth_l1``.
+        distance: ``l1``, ``l2``, ``smooth_l1``, or a function.
         legs: Names of the legs that it applies to; None for all.
     """
 
     requires = ("identity",)
 
-    def __init__(self, distance: str = "l1", *, legs: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, distance: str | Distance = "l1", *, legs: Sequence[str] | None = None
+    ) -> None:
         super().__init__()
         self.distance, self.legs = distance_of(distance), legs
 
@@ -58,7 +62,7 @@ class SemanticConsistency(Loss):
     """A translation has its input's code (DTN, arXiv:1611.02200, eq. 4; XGAN, arXiv:1711.05139).
 
     Args:
-        distance: ``l1``, ``l2`` or ``smooth_l1``.
+        distance: ``l1``, ``l2``, ``smooth_l1``, or a function.
         detach: Whether the input's code is a fixed goal, so that only the translation gives way.
         legs: Names of the legs that it applies to; None for all.
     """
@@ -66,7 +70,11 @@ class SemanticConsistency(Loss):
     requires = ("code", "recoded")
 
     def __init__(
-        self, distance: str = "l1", *, detach: bool = False, legs: Sequence[str] | None = None
+        self,
+        distance: str | Distance = "l1",
+        *,
+        detach: bool = False,
+        legs: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         self.distance, self.detach, self.legs = distance_of(distance), detach, legs

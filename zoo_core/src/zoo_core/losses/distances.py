@@ -20,15 +20,15 @@ DISTANCES: dict[str, Distance] = {
 """Mean over all elements of: the absolute difference, its square, Huber's function of it."""
 
 
-def distance_of(name: str) -> Distance:
-    """The float32 distance of a name: ``l1``, ``l2`` or ``smooth_l1``.
+def distance_of(name: str | Distance) -> Distance:
+    """The float32 distance of a name (``l1``, ``l2`` or ``smooth_l1``), or of the function given.
 
     Raises:
         UsageError: If there is none of this name.
     """
-    if name not in DISTANCES:
+    if isinstance(name, str) and name not in DISTANCES:
         raise unknown("distance", name, DISTANCES)
-    distance = DISTANCES[name]
+    distance = DISTANCES[name] if isinstance(name, str) else name
     return lambda a, b: distance(a.float(), b.float())
 
 

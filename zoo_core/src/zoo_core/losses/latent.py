@@ -163,7 +163,7 @@ def code_logits(step: Step, critic: str, code: Tensor) -> Tensor:
     logits = step.judge(critic, code).logits  # (N, G * n)
     if logits is None or logits.shape[1] != class_count(domains):
         raise RuntimeError(f"discriminator {critic} must give {class_count(domains)} logits")
-    return logits.float().unflatten(1, (groups, -1))  # (N, G, n)
+    return logits.float().view(len(code), groups, -1)  # (N, G, n)
 
 
 def cross_entropy(logits: Tensor, index: Tensor) -> Tensor:
@@ -186,5 +186,5 @@ class _Reversal(torch.autograd.Function):
 
 def reverse_gradient(x: Tensor, strength: float = 1.0) -> Tensor:
     """(N, *Z) ``x`` (N, *Z) unchanged; its gradient is multiplied by ``-strength``."""
-    reversed_: Tensor = _Reversal.apply(x, strength)  # type: ignore[no-untyped-call]
+    reversed_: Tensor = _Reversal.apply(x, strength)
     return reversed_  # (N, *Z)

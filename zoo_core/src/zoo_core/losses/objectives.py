@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from torch import Tensor
@@ -88,6 +89,24 @@ class Hinge:
     def fooled(self, realness: Tensor) -> Tensor:
         """``-mean(D(G(x)))``."""
         return -realness.mean()
+
+
+Share = Callable[[int], Sequence[float]]
+"""Weights of a critic's scales, given how many there are."""
+
+
+def each(count: int) -> Sequence[float]:
+    """Every scale counts fully: the sum (pix2pixHD, UNIT)."""
+    return [1.0] * count
+
+
+def deeper(count: int) -> Sequence[float]:
+    """Later scales count more: 1, 2, ..., the last one more, over their sum and number (ComboGAN).
+
+    The division by the number, too, is the official code's.
+    """
+    parts = [*range(1, count), count + 1]
+    return [part / (sum(parts) * count) for part in parts]
 
 
 OBJECTIVES: dict[str, type[Objective]] = {

@@ -70,6 +70,37 @@ class ImagePool(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
+class ImagePools(nn.Module):
+    """A pool per critic, each made when it is first asked for.
+
+    Args:
+        size: Signals that each holds; 0 lets everything pass.
+    """
+
+    def __init__(self, size: int = 50) -> None:
+        super().__init__()
+        self.size = size
+        self.pools = nn.ModuleDict()
+
+    def __getitem__(self, critic: str) -> ImagePool:
+        """The pool of a critic."""
+        if critic not in self.pools:
+            self.pools[critic] = ImagePool(self.size)
+        pool = self.pools[critic]
+        assert isinstance(pool, ImagePool)
+        return pool
+
+    def _load_from_state_dict(
+        self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """As torch, but takes whatever pools were stored."""
+        own = f"{prefix}pools."
+        for key in state_dict:
+            if key.startswith(own):
+                _ = self[key.removeprefix(own).partition(".")[0]]
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
 def _gather(tensor: Tensor, step: Step) -> Tensor:
     """(N * world, ...) the tensors (N, ...) of all processes in the order of the whole batch."""
     if step.world == 1:

@@ -140,7 +140,7 @@ def _terms(session: Session) -> Iterator[tuple[str, Term, Step]]:
     """Every term with its player's name and a step in which the player moves."""
     for player in session.players:
         step = session.bind(player)
-        with step.turn(player.nets):
+        with step.turn(player.nets, player.others):
             for term in player.terms:
                 yield player.name, term, step
 

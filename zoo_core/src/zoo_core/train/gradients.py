@@ -1,4 +1,4 @@
-"""Gradients of one player: averaged over processes by hand, measured, clipped."""
+"""Gradients of one player (averaged by hand, measured, clipped) and statistics of the nets."""
 
 from __future__ import annotations
 
@@ -34,6 +34,24 @@ def average(parameters: Sequence[nn.Parameter], fabric: Fabric) -> None:
         position += parameter.numel()
         # Fused optimisers read memory in order: the gradient must lie as its parameter does.
         parameter.grad = torch.empty_like(parameter).copy_(part / world) if users else None
+
+
+def average_statistics(nets: nn.Module, fabric: Fabric) -> None:
+    """Averages what nets note of the batches (running means and variances) over all processes.
+
+    Args:
+        nets: The nets; buffers of whole numbers are counters, which agree already.
+        fabric: How the processes talk.
+    """
+    if fabric.world_size == 1:
+        return
+    buffers = [buffer for buffer in nets.buffers() if buffer.is_floating_point()]
+    if not buffers:
+        return
+    flat = _summed(torch.cat([buffer.flatten() for buffer in buffers]), fabric)
+    parts = torch.split(flat / fabric.world_size, [buffer.numel() for buffer in buffers])
+    for buffer, part in zip(buffers, parts, strict=True):
+        buffer.copy_(part.view(buffer.shape))
 
 
 def _summed(flat: Tensor, fabric: Fabric) -> Tensor:

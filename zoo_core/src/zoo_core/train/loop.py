@@ -23,7 +23,7 @@ from zoo_core.step import Progress, Step
 from zoo_core.train.ahead import Ahead, Sampler
 from zoo_core.train.devices import make_fabric
 from zoo_core.train.ema import Ema
-from zoo_core.train.gradients import average, norm_and_clip
+from zoo_core.train.gradients import average, average_statistics, norm_and_clip
 from zoo_core.train.guard import FiniteGuard, require_finite
 from zoo_core.train.seeds import generator_for, seed_all
 
@@ -120,6 +120,7 @@ class Trainer:
                 self._move(mover, self._bind(number, draw, [mover]))
             elif step is not None:
                 self._move(mover, step)
+        average_statistics(self.method.nets, self.fabric)
         if self.ema is not None:
             self.ema.update(number)
         self.done = number + 1
@@ -230,7 +231,7 @@ class Trainer:
     def _move(self, mover: Mover, step: Step) -> None:
         """One player's turn: its weighted losses, backward, average, clip, optimise."""
         player, number = mover.player, step.progress.step
-        with step.turn(player.nets):
+        with step.turn(player.nets, player.others):
             parameters = [p for p in mover.parameters if p.requires_grad]
             mover.optimiser.zero_grad(set_to_none=True)
             with self.fabric.autocast():
