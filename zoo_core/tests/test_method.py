@@ -50,7 +50,7 @@ class Companion(Loss):
     def forward(self, step):
         return step.legs[0].translated.mean()
 
-    def companions(self):
+    def companions(self, method):
         return [({"guess": nn.Linear(2, 2)}, self.player)]
 
 

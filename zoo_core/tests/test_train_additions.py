@@ -1,6 +1,7 @@
 """``--add``: losses that join a method's own, with their options, nets and players."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from zoo_core.errors import UsageError
 from zoo_core.interfaces import Loss
-from zoo_core.method import Player, Term
+from zoo_core.method import Method, Player, Term
 from zoo_core.signals import Domains, TensorSpec
 from zoo_core.spec import LossSpec
 from zoo_core.step import Step
@@ -38,7 +39,7 @@ class NeedsCode(Loss):
 
 
 class WithCompany(Bright):
-    def companions(self) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
+    def companions(self, method: Method[Any]) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
         player = Player("guesser", ("guess",), (Term("guess", CriticLoss()),))
         return (({"guess": nn.Conv2d(3, 1, 1)}, player),)
 

@@ -36,7 +36,24 @@ def zoo_losses() -> Iterable[LossSpec]:
         LossSpec("semantic", f"{consistency}:SemanticConsistency", "A translation keeps its code"),
         LossSpec("kl", f"{regularisers}:KullbackLeibler", "Codes stay near a standard normal"),
         LossSpec("tv", f"{regularisers}:TotalVariation", "Translations are smooth"),
+        LossSpec(
+            "guess",
+            "zoo_core.losses.guess:Guess",
+            "Input and what came back of it cannot be told apart",
+            weight=2.0,
+        ),
         LossSpec("r1", "zoo_core.losses.gradient:R1", "Critics are flat at reals", "discriminator"),
+    ]
+
+
+@hookimpl
+def zoo_defences() -> Iterable[Component]:
+    """What a translation may go through before it is translated back."""
+    here = "zoo_core.defences"
+    return [
+        Component("noise", f"{here}:Noise", "White noise; std=0.1 as published"),
+        Component("quantise", f"{here}:Quantise", "8 bits, gradients straight through"),
+        Component("lowpass", f"{here}:LowPass", "A Gaussian filter"),
     ]
 
 

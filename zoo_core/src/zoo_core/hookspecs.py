@@ -36,6 +36,14 @@ def zoo_losses() -> Iterable[LossSpec]:  # type: ignore[empty-body]
 
 
 @hookspec
+def zoo_defences() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Defences for ``zoo train ... --defence``; targets are `zoo_core.defences.Defence`s.
+
+    The constructor's keyword arguments are the options. Called when a run names one.
+    """
+
+
+@hookspec
 def zoo_metrics() -> Iterable[Component]:  # type: ignore[empty-body]
     """Metrics for ``zoo evaluate --metrics``; targets are `zoo_core.evaluate.metrics.Metric`."""
 

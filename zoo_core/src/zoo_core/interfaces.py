@@ -9,14 +9,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
 from zoo_core.signals import Condition
 
 if TYPE_CHECKING:
-    from zoo_core.method import Player
+    from zoo_core.method import Method, Player
     from zoo_core.step import Step
 
 
@@ -102,6 +102,10 @@ class Loss(nn.Module, ABC):
     def forward(self, step: Step) -> Tensor:
         """The unweighted loss: a float32 scalar ()."""
 
-    def companions(self) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
-        """Nets that this loss brings along and the players that train them (none by default)."""
+    def companions(self, method: Method[Any]) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
+        """Nets that this loss brings along and the players that train them (none by default).
+
+        Args:
+            method: The method that it is added to: its signal, domains and nets.
+        """
         return ()

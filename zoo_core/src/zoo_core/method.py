@@ -110,8 +110,8 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
 
     Attributes:
         nets: The nets by name.
-        defence: What a translation (N, *S) goes through before it is translated back: noise or
-            quantisation against hidden information. None: nothing.
+        defence: What a translation (N, *S) goes through before it is translated back, against
+            hidden information (`zoo_core.defences`); a run's ``--defence`` sets it. None: nothing.
     """
 
     Options: ClassVar[type[Any]]
@@ -202,7 +202,7 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
                 asked=f"loss {type(loss).__name__}",
             )
         players = []
-        for nets, player in loss.companions():
+        for nets, player in loss.companions(self):
             for name, net in nets.items():
                 self.nets[name] = net
             players.append(player)

@@ -280,6 +280,7 @@ class PluginHost:
 _KINDS: dict[str, type[Any]] = {
     "zoo_methods": MethodSpec,
     "zoo_losses": LossSpec,
+    "zoo_defences": Component,
     "zoo_metrics": Component,
     "zoo_datasets": Component,
     "zoo_importers": Component,

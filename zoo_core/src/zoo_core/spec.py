@@ -44,12 +44,14 @@ class LossSpec:
             arguments are the options.
         summary: One line.
         player: Name of the player whose objective it joins.
+        weight: Its weight unless ``weight=`` says otherwise.
     """
 
     name: str
     target: str
     summary: str
     player: str = "generator"
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)

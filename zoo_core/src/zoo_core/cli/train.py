@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--steps", type=click.IntRange(1), help="Length of the run.")
 @click.option("--batch", type=click.IntRange(1), help="Signals per domain and step.")
 @click.option("--add", multiple=True, metavar="LOSS[:KEY=VALUE,…]", help="A further loss.")
+@click.option("--defence", multiple=True, metavar="NAME[:KEY=VALUE,…]", help="Against hiding.")
 @click.option("--ema", type=click.FloatRange(0, 1, max_open=True), help="Decay of the average.")
 @click.option("--precision", help="auto (default), float32 or bfloat16.")
 @click.option("--device", help="auto (default), cpu, cuda, cuda:1 or mps.")
@@ -86,6 +87,7 @@ def _config(method: str, flags: dict[str, Any]) -> RunConfig:
             name.strip() for name in (flags["attributes"] or "").split(",") if name.strip()
         ],
         add=flags["add"],
+        defence=flags["defence"],
         device=flags["device"],
         processes=flags["processes"],
     )

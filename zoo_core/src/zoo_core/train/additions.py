@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, get_type_hints
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any
 
 from zoo_core.errors import UsageError, unknown
 from zoo_core.interfaces import Loss
 from zoo_core.method import Method, Player, Term
 from zoo_core.plugins import host
-from zoo_core.train.config import parse_value
+from zoo_core.train.named import make_named, parse_named
 
 
 def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player, ...]:
@@ -34,12 +31,13 @@ def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player,
         spec = host().losses().get(name)
         if spec is None:
             raise unknown("loss", name, host().losses())
-        weight = _number(values.pop("weight", 1.0), text)
+        weight = _number(values.pop("weight", spec.weight), text)
         target = str(values.pop("player", spec.player))
         names = [player.name for player in players]
         if target not in names:
             raise unknown("player", target, names)
-        loss = _make(host().resolve(spec.target), values, text)
+        cls: type[Loss] = host().resolve(spec.target)
+        loss = make_named(cls, values, asked=f"--add {text}", beside=("weight", "player"))
         companions = method.adopt(loss)
         index = names.index(target)
         players[index] = _joined(players[index], name, loss, weight)
@@ -49,18 +47,7 @@ def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player,
 
 def parse_addition(text: str) -> tuple[str, dict[str, Any]]:
     """Name and values of ``NAME:key=value,...``; raises `UsageError` where it is malformed."""
-    name, _, rest = text.partition(":")
-    values: dict[str, Any] = {}
-    for part in filter(None, rest.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals or not key:
-            raise UsageError(
-                f'"{part}" is not of the form key=value',
-                asked=f"--add {text}",
-                hint="Write --add NAME:weight=1,key=value.",
-            )
-        values[key.strip()] = parse_value(value)
-    return name, values
+    return parse_named(text, "--add")
 
 
 def _joined(player: Player, name: str, loss: Loss, weight: float) -> Player:
@@ -69,38 +56,6 @@ def _joined(player: Player, name: str, loss: Loss, weight: float) -> Player:
     while unique in taken:
         unique, number = f"{name}_{number}", number + 1
     return replace(player, terms=(*player.terms, Term(unique, loss, weight)))
-
-
-def _make(cls: type[Loss], values: Mapping[str, Any], text: str) -> Loss:
-    parameters = inspect.signature(cls.__init__).parameters
-    known = [
-        name
-        for name, parameter in parameters.items()
-        if name != "self"
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    ]
-    try:
-        hints = get_type_hints(cls.__init__)
-    except NameError:  # types that are imported for the type checker alone
-        hints = {}
-    arguments = {}
-    for key, value in values.items():
-        if key not in known:
-            raise unknown(f"option of --add {text}", key, ["weight", "player", *known])
-        try:
-            arguments[key] = TypeAdapter(hints.get(key, Any)).validate_python(value)
-        except ValidationError as fault:
-            raise UsageError(
-                f"{fault.errors()[0]['msg'].lower()}, got {value!r}", asked=f"{key} of --add {text}"
-            ) from fault
-    missing = [
-        name
-        for name in known
-        if parameters[name].default is inspect.Parameter.empty and name not in arguments
-    ]
-    if missing:
-        raise UsageError(f"it needs {', '.join(missing)}", asked=f"--add {text}")
-    return cls(**arguments)
 
 
 def _number(value: Any, text: str) -> float:

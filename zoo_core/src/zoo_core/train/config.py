@@ -39,6 +39,7 @@ class RunConfig:
         signal: Form of the signals.
         train: The loop's settings.
         add: Losses added to the method's, each as ``NAME:key=value,...``.
+        defence: What translations go through on their way back, in order, each in the same form.
         device: Device as the user named it.
         processes: Processes that share each batch.
     """
@@ -52,6 +53,7 @@ class RunConfig:
     signal: TensorSpec = field(default_factory=TensorSpec)
     train: TrainConfig = field(default_factory=TrainConfig)
     add: tuple[str, ...] = ()
+    defence: tuple[str, ...] = ()
     device: str = "auto"
     processes: int = 1
 
@@ -100,6 +102,7 @@ class Request:
         data: Root of all domains.
         attributes: Attributes to learn.
         add: Losses to add.
+        defence: Defences of the way back.
         device: Device.
         processes: Processes.
     """
@@ -114,6 +117,7 @@ class Request:
     data: str | None = None
     attributes: Sequence[str] = ()
     add: Sequence[str] = ()
+    defence: Sequence[str] = ()
     device: str | None = None
     processes: int | None = None
 
@@ -147,6 +151,7 @@ def resolve(request: Request) -> RunConfig:
         signal=signal,
         train=train,
         add=tuple(request.add or given.get("add", ())),
+        defence=tuple(request.defence or given.get("defence", ())),
         device=request.device or given.get("device", "auto"),
         processes=request.processes or given.get("processes", 1),
     )

@@ -72,6 +72,8 @@ def export(
     }
     if config.add:
         training["added_losses"] = list(config.add)
+    if config.defence:
+        training["defences"] = list(config.defence)
     target = run / "model"
     write_model(
         target,

@@ -20,6 +20,7 @@ from zoo_core.train import events
 from zoo_core.train.additions import players_with
 from zoo_core.train.checkpoint import Checkpoints
 from zoo_core.train.config import RunConfig
+from zoo_core.train.defending import defend
 from zoo_core.train.disk import writing
 from zoo_core.train.export import export, model_config
 from zoo_core.train.guard import StopFlag, StoppedError
@@ -60,6 +61,7 @@ class Session:
         seed_all(config.train.seed, -1, 0)  # the same initial nets in all processes
         method = build_method(model_config(config, self.data.domains))
         players = players_with(method, config.add)
+        defend(method, players, config.defence)
         sampler = self.data.sampler(config.train.batch, cls.sampling, config.train.seed)
         self.trainer = Trainer(method, sampler, config.train, players=players, fabric=fabric)
         self.samples = Samples.of(self.data.stores, self.data.domains, method.targets)

@@ -1,0 +1,75 @@
+"""Things that a run names together with their options: ``NAME:key=value,...``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from zoo_core.errors import UsageError, unknown
+from zoo_core.train.config import parse_value
+
+T = TypeVar("T")
+
+
+def parse_named(text: str, flag: str) -> tuple[str, dict[str, Any]]:
+    """Name and values of ``NAME:key=value,...``; raises `UsageError` where it is malformed."""
+    name, _, rest = text.partition(":")
+    values: dict[str, Any] = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise UsageError(
+                f'"{part}" is not of the form key=value',
+                asked=f"{flag} {text}",
+                hint=f"Write {flag} NAME:key=value,key=value.",
+            )
+        values[key.strip()] = parse_value(value)
+    return name, values
+
+
+def make_named(
+    cls: type[T], values: Mapping[str, Any], *, asked: str, beside: Sequence[str] = ()
+) -> T:
+    """An object whose constructor's keyword arguments are the options, strictly typed.
+
+    Args:
+        cls: Its class.
+        values: Options as text or plain values.
+        asked: What the user wrote, for errors.
+        beside: Keys that somebody else reads, for the list of what is known.
+
+    Raises:
+        UsageError: For an unknown or missing option (with the near match), or a wrong type.
+    """
+    parameters = inspect.signature(cls.__init__).parameters
+    known = [
+        name
+        for name, parameter in parameters.items()
+        if name != "self"
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    try:
+        hints = get_type_hints(cls.__init__)
+    except NameError:  # types that are imported for the type checker alone
+        hints = {}
+    arguments = {}
+    for key, value in values.items():
+        if key not in known:
+            raise unknown(f"option of {asked}", key, [*beside, *known])
+        try:
+            arguments[key] = TypeAdapter(hints.get(key, Any)).validate_python(value)
+        except ValidationError as fault:
+            raise UsageError(
+                f"{fault.errors()[0]['msg'].lower()}, got {value!r}", asked=f"{key} of {asked}"
+            ) from fault
+    missing = [
+        name
+        for name in known
+        if parameters[name].default is inspect.Parameter.empty and name not in arguments
+    ]
+    if missing:
+        raise UsageError(f"it needs {', '.join(missing)}", asked=asked)
+    return cls(**arguments)
