@@ -38,12 +38,12 @@ def _along(x: Tensor, kernel: Tensor, axis: int) -> Tensor:
     rows = moved.reshape(-1, 1, moved.shape[-1])  # (M, 1, L)
     reach = len(kernel) // 2
     padded = F.pad(rows, (reach, reach), mode="replicate")  # (M, 1, L + 2R)
-    smooth = F.conv1d(padded, kernel[None, None])  # (M, 1, L)
+    smooth: Tensor = F.conv1d(padded, kernel[None, None])  # (M, 1, L)
     return smooth.reshape(moved.shape).movedim(-1, axis)  # (N, *S)
 
 
 def rounded(x: Tensor, low: float, high: float, bits: int = 8) -> Tensor:
     """(N, *S) ``x`` clamped to [low, high] and rounded to ``2**bits`` levels, ends included."""
-    steps = 2**bits - 1
+    steps = float(2**bits - 1)
     unit = (x.clamp(low, high) - low) / (high - low)  # (N, *S) in [0, 1]
     return (unit * steps).round() / steps * (high - low) + low  # (N, *S)
