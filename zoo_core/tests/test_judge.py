@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo_core.errors import DataError, UsageError, WeightsError
-from zoo_core.evaluate.augment import augment
+from zoo_core.evaluate.augment import augment, widely
 from zoo_core.evaluate.examples import Part, class_labels, content_parts, domain_parts
 from zoo_core.evaluate.extractors import JudgeExtractor, TimmExtractor, open_extractor
 from zoo_core.evaluate.judge import Judge, JudgeNet
@@ -68,6 +68,52 @@ def test_the_same_seed_trains_the_same_judge(judge: Judge) -> None:
     again = train_judge(parts(60, 0), parts(40, 10), CONFIG)
     for one, other in zip(judge.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_judge_may_be_a_net_of_timm(tmp_path) -> None:
+    given = {"channels": [8, 8, 8, 8], "stem_width": 8}
+    config = JudgeConfig(
+        "content",
+        ("flat", "upright"),
+        size=16,
+        steps=2,
+        batch=8,
+        architecture="timm:resnet10t",
+        arguments=given,
+        augmentation="wide",
+    )
+    judge = train_judge(parts(8, 0), parts(4, 10), config).save(tmp_path)
+    loaded = Judge.load(tmp_path)
+    assert loaded.card.arguments == given
+    assert loaded.card.parameters == sum(p.numel() for p in loaded.net.parameters())
+    x = stripes(3, 3, upright=True)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(x).logits, judge(x).logits)
+        assert loaded(x).features.shape == (3, loaded.card.widths[-1])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"architecture": "timm:no_such_net"},
+        {"architecture": "resnet10t"},
+        {"architecture": "timm:resnet10t", "arguments": {"chanels": [8]}},
+        {"task": "domain", "augmentation": "wide"},
+    ],
+)
+def test_a_net_or_an_augmentation_that_does_not_fit_is_refused(fields) -> None:
+    config = JudgeConfig(**{"task": "content", "classes": ("flat", "upright"), "steps": 1} | fields)
+    with pytest.raises(UsageError):
+        train_judge(parts(4, 0), (), config)
+
+
+def test_wide_augmentation_keeps_form_and_range_and_follows_the_seed() -> None:
+    x = stripes(6, 0, upright=True)
+    one, two, other = (widely(x, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert one.shape == x.shape
+    assert one.abs().max() <= 1
+    assert torch.equal(one, two)
+    assert not torch.equal(one, other)
 
 
 def test_training_leaves_the_global_random_state_alone() -> None:

@@ -25,6 +25,13 @@ def zoo_datasets() -> Iterable[Component]:
 
 
 @hookimpl
+def zoo_networks() -> Iterable[Component]:
+    """The backbone that the zoo ships."""
+    target = "zoo_core.nets.backbones:digits"
+    return [Component("digits", target, "A small timm ResNet that has learnt MNIST's digits")]
+
+
+@hookimpl
 def zoo_losses() -> Iterable[LossSpec]:
     """Constraints that join any method whose steps provide what they ask for."""
     consistency, regularisers = "zoo_core.losses.consistency", "zoo_core.losses.regularisers"
@@ -41,6 +48,11 @@ def zoo_losses() -> Iterable[LossSpec]:
             "zoo_core.losses.guess:Guess",
             "Input and what came back of it cannot be told apart",
             weight=2.0,
+        ),
+        LossSpec(
+            "embedding",
+            "zoo_core.losses.embedding:EmbeddingDistance",
+            "A frozen net sees the same in the translation as in the input",
         ),
         LossSpec("r1", "zoo_core.losses.gradient:R1", "Critics are flat at reals", "discriminator"),
     ]

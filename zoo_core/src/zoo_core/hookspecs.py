@@ -60,7 +60,7 @@ def zoo_importers() -> Iterable[Component]:  # type: ignore[empty-body]
 
 @hookspec
 def zoo_networks() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Nets and backbones that options may name."""
+    """Backbones that options may name; targets make a `zoo_core.nets.backbones.Backbone`."""
 
 
 @hookspec

@@ -36,6 +36,23 @@ def judge() -> None:
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR")
 @click.option("--size", type=click.IntRange(8), default=32, show_default=True, help="Side, pixels.")
+@click.option(
+    "--architecture",
+    default="judge",
+    show_default=True,
+    metavar="NAME",
+    help="judge, the zoo's own net, or timm:NAME, one of timm (trained from scratch).",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Argument of the net of timm."
+)
+@click.option(
+    "--augment",
+    type=click.Choice(["plain", "wide"]),
+    default="plain",
+    show_default=True,
+    help="wide: so far that other domains than those learnt from can be read (content only).",
+)
 @click.option("--steps", type=click.IntRange(1), default=1500, show_default=True)
 @click.option("--batch", type=click.IntRange(2), default=128, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
@@ -43,6 +60,8 @@ def judge() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
 def train(out: Path, as_json: bool, device: str, **options: Any) -> None:
     """Trains a judge on real pictures and writes the judge directory DIR.
+
+    A judge also serves as the frozen backbone judge:DIR of an embedding loss.
 
     A tenth of the training split is held out for validation. The accuracy on the test split is
     measured once, at the end, with the weights as they are saved.
@@ -53,7 +72,8 @@ def train(out: Path, as_json: bool, device: str, **options: Any) -> None:
     refuse_other(out)
     sources = _sources(options["domains"], options["data"])
     learnt = _open(sources, options["size"], "train")
-    tested = _open_test(sources, options["tests"], options["size"], learnt)
+    others = options["task"] == "content"
+    tested = _open_test(sources, options["tests"], options["size"], learnt, others=others)
     classes, parts, test_parts = _examples(options["task"], learnt, tested)
     config = JudgeConfig(
         options["task"],
@@ -63,6 +83,9 @@ def train(out: Path, as_json: bool, device: str, **options: Any) -> None:
         batch=options["batch"],
         seed=options["seed"],
         device=str(resolve_device(device)),
+        architecture=options["architecture"],
+        arguments=_arguments(options["settings"]),
+        augmentation=options["augment"],
     )
     data = {name: _words(learnt, name) for name in learnt.stores}
     for line in learnt.describe():
@@ -97,6 +120,23 @@ def refuse_other(out: Path) -> None:
         )
 
 
+def _arguments(settings: Sequence[str]) -> dict[str, Any]:
+    """The values of ``--set key=value``, as YAML reads them."""
+    import yaml
+
+    values = {}
+    for text in settings:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(
+                "it is not of the form KEY=VALUE",
+                asked=f"--set {text}",
+                hint="Write --set channels=[24,32,64,96].",
+            )
+        values[key.strip()] = yaml.safe_load(value)
+    return values
+
+
 def _sources(domains: Sequence[str], data: str | None) -> dict[str, Any]:
     from zoo_core.data.sources import parse_domains
 
@@ -118,16 +158,19 @@ def _open(sources: dict[str, Any], size: int, split: str) -> DataSet:
 
 
 def _open_test(
-    sources: dict[str, Any], tests: Sequence[str], size: int, learnt: DataSet
+    sources: dict[str, Any], tests: Sequence[str], size: int, learnt: DataSet, *, others: bool
 ) -> DataSet | None:
-    """The test data: as named, else the test split of what was learnt from; None without one."""
+    """The test data: as named, else the test split of what was learnt from; None without one.
+
+    ``others``: whether domains may be named that nothing was learnt from.
+    """
     from zoo_core.data.sources import parse_domains
     from zoo_core.errors import DataError, unknown
 
     if tests:
         named = parse_domains(tests)
         for name in named:
-            if name not in learnt.stores:
+            if name not in learnt.stores and not others:
                 raise unknown("domain", name, learnt.stores)
         return _open({"domains": named, "data": None}, size, "test")
     try:
@@ -214,8 +257,16 @@ def _show(card: JudgeCard, as_json: bool) -> None:
             ("task", card.task),
             ("classes", ", ".join(card.classes)),
             ("pictures", f"{card.size}x{card.size}"),
-            ("net", f"{card.parameters:,} parameters, {output.size_text(card.bytes)}"),
-            ("training", f"{card.steps:,} steps of {card.batch}, seed {card.seed}"),
+            (
+                "net",
+                f"{card.architecture}, {card.parameters:,} parameters, "
+                f"{output.size_text(card.bytes)}",
+            ),
+            (
+                "training",
+                f"{card.steps:,} steps of {card.batch}, seed {card.seed}, "
+                f"{card.augmentation} augmentation",
+            ),
             *((f"data of {name}", words) for name, words in card.data.items()),
             ("sha256", card.sha256),
         ]

@@ -31,6 +31,16 @@ def augment(x: Tensor, task: Task, rng: torch.Generator) -> Tensor:
     return noise(blur(x, rng, most=0.5), rng, most=0.03)
 
 
+def widely(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Changes drawings so far that what is learnt from them holds in other domains too.
+
+    They are stretched, turned and moved, some are made coarse; most lie on a made-up background,
+    plain or cloudy, whose colours the strokes invert or replace; then as `augment` for content.
+    """
+    x = coarse(stretch(x, rng), rng, most=2.5)
+    return noise(recolour(on_background(x, rng), rng), rng, most=0.15)
+
+
 def affine(x: Tensor, rng: torch.Generator, *, degrees: float = 10, shift: float = 0.06) -> Tensor:
     """Rotates by up to ``degrees``, scales by up to 10 %, shifts by up to ``shift`` of the side."""
     count = x.shape[0]
@@ -42,6 +52,57 @@ def affine(x: Tensor, rng: torch.Generator, *, degrees: float = 10, shift: float
     theta = torch.stack(rows, 1).to(x)  # (N, 2, 3)
     grid = F.affine_grid(theta, list(x.shape), align_corners=False)  # (N, H, W, 2)
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)  # (N, 3, H, W)
+
+
+def stretch(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Scales each side by 0.85 to 1.6, shears and rotates up to 12 degrees, shifts up to 8 %."""
+    count = x.shape[0]
+    scale = torch.exp(_uniform(rng, count, 0.3) - 0.15)  # (N,): of the grid, small is large
+    ratio = torch.exp(_uniform(rng, count, 0.12))  # (N,)
+    angle, shear = _uniform(rng, count, math.radians(12)), _uniform(rng, count, 0.2)  # (N,)
+    dx, dy = _uniform(rng, count, 0.16), _uniform(rng, count, 0.16)  # (N,)
+    cos, sin = angle.cos(), angle.sin()  # (N,)
+    wide, high = scale * ratio, scale / ratio  # (N,)
+    rows = [
+        torch.stack([cos * wide, (shear * cos - sin) * high, dx], 1),
+        torch.stack([sin * wide, (shear * sin + cos) * high, dy], 1),
+    ]  # (N, 3) each
+    grid = F.affine_grid(torch.stack(rows, 1).to(x), list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)  # (N, 3, H, W)
+
+
+def coarse(x: Tensor, rng: torch.Generator, *, most: float) -> Tensor:
+    """Shrinks every third picture by one factor up to ``most``, and enlarges it again."""
+    height, width = x.shape[-2:]
+    factor = 1 + (most - 1) * float(torch.rand((), generator=rng))
+    small = F.interpolate(
+        x, (round(height / factor), round(width / factor)), mode="bilinear", antialias=True
+    )
+    back = F.interpolate(small, (height, width), mode="bilinear")  # (N, 3, H, W)
+    return torch.where(_column(torch.rand(x.shape[0], generator=rng) < 1 / 3, x), back, x)
+
+
+def on_background(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Lays drawings, light on dark, over plain or cloudy colours; every third stays as it is.
+
+    The strokes invert the background or have a colour of their own.
+    """
+    count, _, height, width = x.shape
+    ink = (x + 1) / 2  # (N, 3, H, W) in [0, 1]
+    ground = torch.rand(count, 3, 1, 1, generator=rng).to(x)  # (N, 3, 1, 1)
+    for cells, colours in ((3, 3), (6, 1), (12, 3), (24, 1)):
+        cloud = torch.randn(count, colours, cells, cells, generator=rng).to(x)
+        strength = 0.25 * torch.rand(count, generator=rng)  # (N,)
+        cloud = F.interpolate(cloud, (height, width), mode="bilinear")  # (N, 1 or 3, H, W)
+        ground = ground + _column(strength, x) * cloud  # (N, 3, H, W)
+    ground = ground.clamp(0, 1)  # (N, 3, H, W)
+    own = torch.rand(count, 3, 1, 1, generator=rng).to(x)  # (N, 3, 1, 1)
+    far = torch.where((own - ground.mean((2, 3), True)).abs() > 0.4, own, (own + 0.5) % 1)
+    inverted = (ground - ink).abs()  # (N, 3, H, W)
+    painted = torch.lerp(ground, far.expand_as(x), ink)  # (N, 3, H, W)
+    kind = torch.rand(count, generator=rng)  # (N,)
+    laid = torch.where(_column(kind < 0.45, x), inverted, painted) * 2 - 1  # (N, 3, H, W)
+    return torch.where(_column(kind > 0.67, x), x, laid)  # (N, 3, H, W)
 
 
 def mirror(x: Tensor, rng: torch.Generator) -> Tensor:

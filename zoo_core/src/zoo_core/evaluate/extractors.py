@@ -6,11 +6,9 @@ Shapes: N batch, F features.
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +16,8 @@ from torch import Tensor, nn
 
 from zoo_core.errors import UsageError, WeightsError
 from zoo_core.evaluate.judge import Judge
+from zoo_core.nets.timm_nets import trained_net
+from zoo_core.weights import file_sha256
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 
@@ -76,28 +76,10 @@ class TimmExtractor(Extractor):
 
     def __init__(self, architecture: str, weights: Path | None = None) -> None:
         super().__init__()
-        import timm
-        from timm.models import load_checkpoint
-
-        if not timm.is_model(architecture.split(".", maxsplit=1)[0]):
-            raise UsageError(
-                "timm has no model of this name",
-                asked=f"extractor timm:{architecture}",
-                hint="See timm.list_models().",
-            )
-        net: Any = timm.create_model(architecture, pretrained=False)
-        path = weights or _cached(architecture, net.pretrained_cfg)
-        if not path.is_file():
-            raise WeightsError("there is no such file", asked=f"weights {path}")
-        try:
-            load_checkpoint(net, str(path), use_ema=False, weights_only=True)
-        except Exception as error:  # timm lets errors of every reader through
-            raise WeightsError(
-                f"they do not fit {architecture}: {' '.join(str(error).split())}",
-                asked=f"weights {path}",
-            ) from error
+        name = f"timm:{architecture}"
+        net, path = trained_net(architecture, weights, asked=f"extractor {name}")
         self.net = net
-        self.name, self.sha256 = f"timm:{architecture}", _sha256(path)
+        self.name, self.sha256 = name, file_sha256(path)
         self.size, self.width = int(net.pretrained_cfg["input_size"][-1]), int(net.num_features)
         mean, std = (torch.tensor(net.pretrained_cfg[key]) for key in ("mean", "std"))  # (3,)
         self.mean = nn.Buffer(mean[:, None, None], persistent=False)  # (3, 1, 1)
@@ -136,7 +118,7 @@ class InceptionExtractor(Extractor):
         self.net = FeatureExtractorInceptionV3(
             "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(path)
         )
-        self.name, self.sha256, self.size, self.width = "inception", _sha256(path), 299, 2048
+        self.name, self.sha256, self.size, self.width = "inception", file_sha256(path), 299, 2048
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (N, F)."""
@@ -166,31 +148,9 @@ def open_extractor(name: str) -> Extractor:
     )
 
 
-def _cached(architecture: str, cfg: dict[str, Any]) -> Path:
-    """The published weights in the local cache of the Hub."""
-    from huggingface_hub import try_to_load_from_cache
-
-    repo = cfg.get("hf_hub_id")
-    for file in ("model.safetensors", "pytorch_model.bin"):
-        found = try_to_load_from_cache(repo, file) if repo else None
-        if isinstance(found, str):
-            return Path(found)
-    fetch = f"Fetch them with hf download {repo} model.safetensors, or" if repo else "Please"
-    raise WeightsError(
-        "its weights are not in the local cache, and features of random weights mean nothing",
-        asked=f"extractor timm:{architecture}",
-        hint=f"{fetch} name a file: timm:{architecture}@FILE.",
-    )
-
-
 def _resized(x: Tensor, size: int) -> Tensor:
     if x.shape[1] == 1:
         x = x.expand(-1, 3, -1, -1)  # (N, 3, H, W)
     if x.shape[-2:] == (size, size):
         return x
     return F.interpolate(x, (size, size), mode="bicubic", antialias=True).clamp(-1, 1)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,10 +8,7 @@ Shapes: N batch, K classes, F features.
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch.nn.functional as F
 from safetensors import SafetensorError
@@ -20,66 +17,9 @@ from torch import Tensor, nn
 
 from zoo_core.errors import WeightsError
 from zoo_core.evaluate.judge_card import CARD, WEIGHTS, JudgeCard
+from zoo_core.evaluate.judge_nets import JudgeNet, Opinion, make_net
 
-WIDTHS = (24, 48, 96, 128)
-"""Channels of the stages: 0.42 M parameters, 0.84 MB in float16."""
-
-
-class Opinion(NamedTuple):
-    """What a judge says of N pictures.
-
-    Attributes:
-        logits: (N, K) raw class scores.
-        features: (N, F) activations before the classifier, for FID and KID.
-    """
-
-    logits: Tensor
-    features: Tensor
-
-
-class Stage(nn.Module):
-    """Two 3x3 convolutions with a residual path; halves the size."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.down = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
-        self.down_norm = nn.BatchNorm2d(outputs)
-        self.mix = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.mix_norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps (N, C, H, W) to (N, C', H/2, W/2)."""
-        x = F.relu(self.down_norm(self.down(x)))  # (N, C', H/2, W/2)
-        return F.relu(x + self.mix_norm(self.mix(x)))  # (N, C', H/2, W/2)
-
-
-class JudgeNet(nn.Module):
-    """A residual classifier small enough to travel inside a package.
-
-    Args:
-        classes: Number of classes K.
-        widths: Channels of the stem and of each stage; the last one is the feature width F.
-        stride: Stride of the stem; 2 lets pictures of 64 pixels cost what those of 32 cost.
-        drop: Dropout before the classifier, in training.
-    """
-
-    def __init__(
-        self, classes: int, widths: Sequence[int] = WIDTHS, *, stride: int = 1, drop: float = 0.2
-    ) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(3, widths[0], 5, stride=stride, padding=2, bias=False)
-        self.stem_norm = nn.BatchNorm2d(widths[0])
-        pairs = itertools.pairwise(widths)
-        self.stages = nn.Sequential(*(Stage(inputs, outputs) for inputs, outputs in pairs))
-        self.drop = nn.Dropout(drop)
-        self.classifier = nn.Linear(widths[-1], classes)
-
-    def forward(self, x: Tensor) -> Opinion:
-        """Judges ``x`` (N, 3, H, W) in [-1, 1]."""
-        x = F.relu(self.stem_norm(self.stem(x)))  # (N, W0, H, W), or half of it with stride 2
-        x = self.stages(x)  # (N, F, h, w)
-        features = x.mean(dim=(2, 3))  # (N, F)
-        return Opinion(self.classifier(self.drop(features)), features)  # (N, K), (N, F)
+__all__ = ["Judge", "JudgeNet", "Opinion", "fit", "rounded"]
 
 
 class Judge(nn.Module):
@@ -90,7 +30,7 @@ class Judge(nn.Module):
         card: What is known of it.
     """
 
-    def __init__(self, net: JudgeNet, card: JudgeCard) -> None:
+    def __init__(self, net: nn.Module, card: JudgeCard) -> None:
         super().__init__()
         self.net, self.card = net, card
         self.eval()
@@ -131,7 +71,7 @@ class Judge(nn.Module):
                 asked=asked,
                 hint="The file was changed or damaged: restore it or train the judge again.",
             )
-        net = JudgeNet(len(card.classes), card.widths, stride=stride_for(card.size))
+        net = make_net(card)
         try:
             state = {k: v.float() if v.is_floating_point() else v for k, v in load(data).items()}
             net.load_state_dict(state)
@@ -143,11 +83,6 @@ class Judge(nn.Module):
                 hint="Restore the directory or train the judge again.",
             ) from error
         return cls(net, card)
-
-
-def stride_for(size: int) -> int:
-    """The stem's stride for pictures of a size: the stages see at most 32 to 63 pixels a side."""
-    return max(1, size // 32)
 
 
 def fit(x: Tensor, size: int) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,8 +12,11 @@ from zoo_core.errors import DataError
 
 WEIGHTS = "judge.safetensors"
 CARD = "judge.yaml"
+OWN = "judge"
+"""Name of the zoo's own architecture."""
 
 Task = Literal["domain", "content"]
+Augmentation = Literal["plain", "wide"]
 
 
 class JudgeCard(BaseModel):
@@ -25,7 +28,10 @@ class JudgeCard(BaseModel):
         classes: Names of the classes, in the order of the logits.
         domains: Domains whose real training pictures it learned from.
         size: Side of the square pictures that it reads, in pixels; others are resized to it.
-        widths: Channels of the net's stages.
+        architecture: ``judge`` for the zoo's own net, ``timm:NAME`` for one of timm.
+        arguments: What `timm.create_model` is given besides, for a net of timm.
+        augmentation: Random changes of the training pictures; see `zoo_core.evaluate.augment`.
+        widths: Channels of the net's stages; the last is the number of its features.
         steps: Steps of training.
         batch: Pictures per step.
         seed: Seed of the split, the net and the augmentation.
@@ -43,7 +49,10 @@ class JudgeCard(BaseModel):
     classes: tuple[str, ...]
     domains: tuple[str, ...]
     size: int
-    widths: tuple[int, ...]
+    architecture: str = OWN
+    arguments: dict[str, Any] = {}
+    augmentation: Augmentation = "plain"
+    widths: tuple[int, ...] = ()
     steps: int = 0
     batch: int = 0
     seed: int = 0

@@ -7,17 +7,19 @@ measured on, once, at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from zoo_core.errors import DataError, TrainingError
-from zoo_core.evaluate.augment import augment
+from zoo_core.errors import DataError, TrainingError, UsageError
+from zoo_core.evaluate.augment import augment, widely
 from zoo_core.evaluate.examples import Part
-from zoo_core.evaluate.judge import WIDTHS, Judge, JudgeNet, fit, rounded, stride_for
-from zoo_core.evaluate.judge_card import JudgeCard, Task
+from zoo_core.evaluate.judge import Judge, fit, rounded
+from zoo_core.evaluate.judge_card import OWN, Augmentation, JudgeCard, Task
+from zoo_core.evaluate.judge_nets import WIDTHS, TimmJudgeNet, make_net
 
 Told = Callable[[int, float, float], None]
 
@@ -37,6 +39,9 @@ class JudgeConfig:
         measure: Most training pictures per domain on which the training accuracy is measured.
         seed: Seed of the split, the net and the augmentation.
         device: Where to train.
+        architecture: ``judge`` for the zoo's own net, ``timm:NAME`` for one of timm.
+        arguments: What `timm.create_model` is given besides.
+        augmentation: ``plain``; or ``wide``, for judges that shall read other domains as well.
     """
 
     task: Task
@@ -49,6 +54,9 @@ class JudgeConfig:
     measure: int = 2000
     seed: int = 0
     device: str = "cpu"
+    architecture: str = OWN
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    augmentation: Augmentation = "plain"
 
 
 def train_judge(
@@ -71,29 +79,39 @@ def train_judge(
     Raises:
         DataError: If a domain has too few pictures, or there are fewer than two classes.
         TrainingError: If the loss becomes non-finite.
+        UsageError: If there is no such architecture, or the augmentation does not fit the task.
     """
     if len(config.classes) < 2:
         raise DataError("there are fewer than two classes", asked=f"{config.task} judge")
+    if config.augmentation == "wide" and config.task == "domain":
+        raise UsageError(
+            "it changes the colours and textures by which domains differ",
+            asked="wide augmentation of a domain judge",
+            hint="Use plain augmentation.",
+        )
     rng = torch.Generator().manual_seed(config.seed)
     seen, held = _split(train, config, rng)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        net = JudgeNet(len(config.classes), WIDTHS, stride=stride_for(config.size))
-        net = net.to(config.device).to(memory_format=torch.channels_last)
-        _fit(net, seen, config, rng, told)
-    rounded(net)
     card = JudgeCard(
         task=config.task,
         classes=config.classes,
         domains=tuple(part.domain for part in train),
         size=config.size,
-        widths=WIDTHS,
+        architecture=config.architecture,
+        arguments=dict(config.arguments),
+        augmentation=config.augmentation,
         steps=config.steps,
         batch=config.batch,
         seed=config.seed,
         data=dict(data or {}),
-        parameters=sum(p.numel() for p in net.parameters()),
     )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        net = make_net(card).to(config.device).to(memory_format=torch.channels_last)
+        _fit(net, seen, config, rng, told)
+    rounded(net)
+    widths = (int(net.net.num_features),) if isinstance(net, TimmJudgeNet) else WIDTHS
+    parameters = sum(p.numel() for p in net.parameters())
+    card = card.model_copy(update={"widths": widths, "parameters": parameters})
     judge = Judge(net, card)
     splits = {"train": seen, "val": held, "test": test}
     limits = {"train": config.measure, "val": None, "test": None}
@@ -139,7 +157,7 @@ def _split(
 
 
 def _fit(
-    net: JudgeNet,
+    net: nn.Module,
     parts: Sequence[Part],
     config: JudgeConfig,
     rng: torch.Generator,
@@ -178,7 +196,10 @@ def _draw(
     drawn = [part.draw(share, rng) for part in parts]
     pictures = torch.cat([pictures for pictures, _ in drawn]).to(config.device)  # (N, C, H, W)
     labels = torch.cat([labels for _, labels in drawn]).to(config.device)  # (N,)
-    return augment(fit(pictures, config.size), config.task, rng), labels
+    pictures = fit(pictures, config.size)  # (N, 3, S, S)
+    if config.augmentation == "wide":
+        return widely(pictures, rng), labels
+    return augment(pictures, config.task, rng), labels
 
 
 def _table(by_split: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:

@@ -12,16 +12,24 @@ from zoo_core.errors import unknown
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
+
+def cosine(a: Tensor, b: Tensor) -> Tensor:
+    """Mean () over batch and places of 1 - the cosine between the channels (axis 1), 0 to 2."""
+    return (1 - F.cosine_similarity(a, b, dim=1)).mean()
+
+
 DISTANCES: dict[str, Distance] = {
     "l1": F.l1_loss,
     "l2": F.mse_loss,
     "smooth_l1": F.smooth_l1_loss,
+    "cosine": cosine,
 }
-"""Mean over all elements of: the absolute difference, its square, Huber's function of it."""
+"""Mean over all elements of: the absolute difference, its square, Huber's function of it; and the
+cosine distance along the channels."""
 
 
 def distance_of(name: str | Distance) -> Distance:
-    """The float32 distance of a name (``l1``, ``l2`` or ``smooth_l1``), or of the function given.
+    """The float32 distance of a name (``l1``, ``l2``, ``smooth_l1``, ``cosine``), or of a function.
 
     Raises:
         UsageError: If there is none of this name.

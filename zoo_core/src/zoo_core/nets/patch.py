@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
+from zoo_core.errors import UsageError
 from zoo_core.interfaces import Discriminator, Verdict
 from zoo_core.nets.init import init_normal
 
@@ -51,3 +54,21 @@ def smallest_side(layers: int) -> int:
     The last normalised layer needs more than one value per channel, the output at least one.
     """
     return 3 << layers
+
+
+def require_side(sides: Sequence[int], layers: int) -> None:
+    """Refuses pictures that `PatchDiscriminator` cannot judge.
+
+    Args:
+        sides: Height and width in pixels.
+        layers: The discriminator's layers, the option ``critic_layers``.
+
+    Raises:
+        UsageError: If a side is too short.
+    """
+    if min(sides) < smallest_side(layers):
+        raise UsageError(
+            f"the discriminator needs pictures of at least {smallest_side(layers)} pixels",
+            asked=f"critic_layers={layers} at {'x'.join(str(side) for side in sides)}",
+            hint="Ask for fewer critic_layers or larger pictures.",
+        )

@@ -74,10 +74,10 @@ class ResnetGenerator(Generator):
             nn.ReLU(inplace=True),
         ]
         for level in range(halvings):
-            layers += _down(width << level)
+            layers += halving(width << level)
         layers += [ResidualBlock(width << halvings) for _ in range(blocks)]
         for level in reversed(range(halvings)):
-            layers += _up(width << level, upsample)
+            layers += doubling(width << level, upsample)
         layers += [nn.ReflectionPad2d(head // 2), nn.Conv2d(width, channels, head), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         init_normal(self)
@@ -88,7 +88,7 @@ class ResnetGenerator(Generator):
         return y  # (N, C, H, W)
 
 
-def _down(width: int) -> list[nn.Module]:
+def halving(width: int) -> list[nn.Module]:
     """Halves height and width, doubles ``width``."""
     return [
         nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
@@ -97,7 +97,7 @@ def _down(width: int) -> list[nn.Module]:
     ]
 
 
-def _up(width: int, upsample: Upsample) -> list[nn.Module]:
+def doubling(width: int, upsample: Upsample) -> list[nn.Module]:
     """Doubles height and width, halves ``2 * width``."""
     grow: list[nn.Module]
     if upsample == "transpose":

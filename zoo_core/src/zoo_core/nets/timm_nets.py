@@ -1,0 +1,93 @@
+"""Classifiers of timm with weights that somebody trained: found, fetched, loaded strictly.
+
+A net without its weights is refused: features of random weights mean nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo_core.errors import UsageError, WeightsError
+
+FILES = ("model.safetensors", "pytorch_model.bin")
+"""Names of the published weights in timm's Hub repositories, the preferred one first."""
+
+
+def create_net(architecture: str, arguments: Mapping[str, Any], *, asked: str) -> Any:
+    """An untrained net of timm.
+
+    Args:
+        architecture: Name of the timm model, with or without a tag.
+        arguments: What `timm.create_model` takes besides, such as ``num_classes``.
+        asked: Who asks, for the error.
+
+    Raises:
+        UsageError: If timm knows no such model, or it does not take these arguments.
+    """
+    import timm
+
+    if not timm.is_model(architecture.split(".", maxsplit=1)[0]):
+        raise UsageError(
+            "timm has no model of this name", asked=asked, hint="See timm.list_models()."
+        )
+    try:
+        return timm.create_model(architecture, pretrained=False, **arguments)
+    except (TypeError, RuntimeError, ValueError) as error:
+        raise UsageError(
+            f"timm cannot build it with {dict(arguments)}: {' '.join(str(error).split())}",
+            asked=asked,
+        ) from error
+
+
+def trained_net(
+    architecture: str, weights: Path | None = None, *, asked: str, fetch: bool = False
+) -> tuple[Any, Path]:
+    """A net of timm with its weights, and the file that they come from.
+
+    Args:
+        architecture: Name of the timm model, with or without a tag.
+        weights: File of its weights (safetensors, or a plain state dict); None: the published
+            file in the local cache of the Hub.
+        asked: Who asks, for the error, ending in the name as given.
+        fetch: Whether to fetch the published file from the Hub where the cache lacks it.
+
+    Raises:
+        UsageError: If timm knows no such model.
+        WeightsError: If the weights are not at hand or do not fit.
+    """
+    from timm.models import load_checkpoint
+
+    net = create_net(architecture, {}, asked=asked)
+    path = weights or _published(net.pretrained_cfg.get("hf_hub_id"), asked, fetch)
+    if not path.is_file():
+        raise WeightsError("there is no such file", asked=f"weights {path}")
+    try:
+        load_checkpoint(net, str(path), use_ema=False, weights_only=True)
+    except Exception as error:  # timm lets errors of every reader through
+        raise WeightsError(
+            f"they do not fit {architecture}: {' '.join(str(error).split())}",
+            asked=f"weights {path}",
+        ) from error
+    return net, path
+
+
+def _published(repo: str | None, asked: str, fetch: bool) -> Path:
+    """The published weights in the local cache of the Hub, fetched where wanted."""
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+
+    for file in FILES:
+        found = try_to_load_from_cache(repo, file) if repo else None
+        if isinstance(found, str):
+            return Path(found)
+    problem = "its weights are not in the local cache, and features of random weights mean nothing"
+    if repo and fetch:
+        try:
+            return Path(hf_hub_download(repo, FILES[0]))
+        except Exception as error:  # whatever network, Hub and disk raise
+            reason = (str(error).splitlines() or [""])[0][:200]
+            problem += f"; fetching them failed: {type(error).__name__}: {reason}"
+    how = f"Fetch them with hf download {repo} {FILES[0]}, or" if repo else "Please"
+    name = asked.rpartition(" ")[2]
+    raise WeightsError(problem, asked=asked, hint=f"{how} name a file: {name}@FILE.")
