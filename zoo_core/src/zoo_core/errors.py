@@ -37,6 +37,14 @@ class WeightsError(ZooError):
     """Weights are missing, damaged, or do not fit the nets."""
 
 
+class HubError(WeightsError):
+    """The Hub has not what is asked for, refuses it, or sends something else."""
+
+
+class HubUnreachable(HubError):
+    """The Hub gave no usable answer; what is on this machine works all the same."""
+
+
 class PluginError(ZooError):
     """A plugin is broken, misspelt or in conflict with another."""
 

@@ -1,4 +1,4 @@
-"""Finds the weights of a catalogue model: embedded in its plugin, else in the Hub's cache."""
+"""Finds the weights of a catalogue model: embedded in its plugin, in the cache, on the Hub."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo_core.errors import WeightsError
-from zoo_core.importing import converted
+from zoo_core.errors import HubUnreachable, WeightsError
+from zoo_core.hub.reference import Reference
 from zoo_core.weights import verify
 
 if TYPE_CHECKING:
@@ -15,36 +15,54 @@ if TYPE_CHECKING:
     from zoo_core.registry import Model
 
 Finder = Callable[["Model"], Path | None]
-"""Looks in one place; None where the weights are not there."""
+"""Looks in one place and verifies what it finds; None where the weights are not there."""
+_SHOWN = 6
+"""Models that an error names as working offline."""
 
 
 def embedded(model: Model) -> Path | None:
     """The file that the plugin brings, relative to its registry file."""
-    path = model.entry.weights.path
-    return None if path is None else model.path(path)
-
-
-def cached(model: Model) -> Path | None:
-    """The file in the Hub's local cache, at the very revision of the entry."""
     weights = model.entry.weights
-    if weights.repo is None or weights.file is None or weights.revision is None:
+    if weights.path is None:
         return None
-    from huggingface_hub import try_to_load_from_cache
+    path = model.path(weights.path)
+    if weights.repo is not None and not path.exists():
+        return None  # this release of the plugin leaves it to the Hub
+    if weights.sha256 is None:
+        raise WeightsError(
+            "the registry does not state the hash of its weights, so they are not opened",
+            asked=f'model "{model.id}"',
+        )
+    verify(path, sha256=weights.sha256, size=weights.bytes)
+    return path
 
-    found = try_to_load_from_cache(
-        weights.repo, weights.file, revision=weights.revision, repo_type=weights.repo_type
-    )
-    return Path(found) if isinstance(found, str) else None
+
+def fetched(model: Model) -> Path | None:
+    """The file of the Hub: from the zoo's cache, else fetched into it."""
+    weights = model.entry.weights
+    reference = reference_of(weights)
+    if reference is None:
+        return None
+    from zoo_core.hub.fetch import Expected, fetch
+
+    return fetch(reference, Expected(weights.sha256, weights.bytes), asked=f'model "{model.id}"')
 
 
-FINDERS: Sequence[Finder] = (embedded, cached)
+FINDERS: Sequence[Finder] = (embedded, fetched)
 """The places in the order in which they are tried."""
+
+
+def reference_of(weights: Weights) -> Reference | None:
+    """What an entry names on the Hub; None where it names nothing there."""
+    if weights.repo is None or weights.file is None:
+        return None
+    return Reference(weights.repo, weights.repo_type, weights.revision, weights.file)
 
 
 def resolve(
     model: Model, *, offline: Sequence[str] = (), finders: Sequence[Finder] = FINDERS
 ) -> Path:
-    """The weights file of a model, verified.
+    """The safetensors file of a model, verified, and converted where its format is foreign.
 
     Args:
         model: From the catalogue.
@@ -54,24 +72,26 @@ def resolve(
     Raises:
         WeightsError: If the file is nowhere, or it is not the one that the registry means.
     """
-    weights = model.entry.weights
-    for find in finders:
-        path = find(model)
-        if path is not None:
-            _check(model, path, weights)
-            return path if weights.format == "safetensors" else converted(path, model)
-    works = f"These work offline: {', '.join(offline)}." if offline else None
-    raise WeightsError(
-        f"its weights are on the Hub ({weights.repo}, {weights.file}) and not in the local cache",
-        asked=f'model "{model.id}"',
-        hint=works,
-    )
-
-
-def _check(model: Model, path: Path, weights: Weights) -> None:
-    if weights.sha256 is None:
+    try:
+        path = next((path for find in finders if (path := find(model)) is not None), None)
+    except HubUnreachable as error:
+        raise naming_offline(error, offline) from error.__cause__
+    if path is None:
         raise WeightsError(
-            "the registry does not state the hash of its weights, so they are not opened",
+            "its weights are nowhere: neither in its plugin nor on the Hub",
             asked=f'model "{model.id}"',
         )
-    verify(path, sha256=weights.sha256, size=weights.bytes)
+    if model.entry.weights.format == "safetensors":
+        return path
+    from zoo_core.importing import converted
+
+    return converted(path, model)
+
+
+def naming_offline(error: HubUnreachable, names: Sequence[str]) -> HubUnreachable:
+    """The error with the models that work without the Hub."""
+    if not names:
+        return error
+    more = " and others" if len(names) > _SHOWN else ""
+    hint = f"{error.hint} These work offline: {', '.join(names[:_SHOWN])}{more}."
+    return HubUnreachable(error.problem, asked=error.asked, hint=hint)

@@ -1,0 +1,56 @@
+"""A model directory in a repository of the Hub."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from zoo_core.errors import HubError, UsageError
+from zoo_core.hub.fetch import fetch, fetch_optional
+from zoo_core.hub.reference import Reference
+from zoo_core.hub.store import Store
+from zoo_core.modeldir import CARD, CONFIG, MODEL
+
+
+def fetch_model(reference: Reference) -> Path:
+    """The cached model directory of a repository: its configuration, weights and card, verified.
+
+    Args:
+        reference: The repository. Its file, where one is named, is the weights file of a model
+            directory inside the repository, or that directory.
+
+    Raises:
+        UsageError: If the file is no safetensors file.
+        HubError: If there is no model directory, or the Hub cannot be asked.
+    """
+    asked = f'model "{reference}"'
+    folder = _folder(reference, asked)
+    try:
+        config = fetch(replace(reference, file=str(folder / CONFIG)), asked=asked)
+    except HubError as error:
+        if type(error.__cause__).__name__ != "RemoteEntryNotFoundError":
+            raise
+        raise HubError(
+            f'the {reference.kind} repository {reference.repo} has no "{folder / CONFIG}", so it '
+            "holds no model of the zoo",
+            asked=asked,
+            hint="Weights in another layout are converted by zoo import.",
+        ) from error.__cause__
+    commit = Store(reference).record().commit(reference)
+    fetch(replace(reference, revision=commit, file=str(folder / MODEL)), asked=asked)
+    fetch_optional(replace(reference, revision=commit, file=str(folder / CARD)), asked=asked)
+    return config.parent
+
+
+def _folder(reference: Reference, asked: str) -> PurePosixPath:
+    path = PurePosixPath(reference.file or "")
+    if path.name == MODEL:
+        return path.parent
+    if path.suffix:
+        raise UsageError(
+            f'the file "{path}" is no {MODEL}',
+            asked=asked,
+            hint=f"Name a {MODEL} of the repository, or the folder that holds it; weights in "
+            "another layout are converted by zoo import.",
+        )
+    return path
