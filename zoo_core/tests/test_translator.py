@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import zoo
-from zoo_core.errors import DataError, UsageError, WeightsError
+from zoo_core.errors import DataError, HubError, UsageError, WeightsError
 from zoo_core.precision import resolve_device, resolve_precision, supports_bfloat16
 
 
@@ -295,10 +295,19 @@ def test_missing_weights_are_an_error(tiny_model):
         zoo.load(tiny_model)
 
 
-@pytest.mark.parametrize("name", ["nothing", "some/where", "./nothing", "", "a\0b", "x" * 5000])
+@pytest.mark.parametrize("name", ["nothing", "so/me/where", "./nothing", "", "a\0b", "x" * 5000])
 def test_unknown_model_is_an_error(tiny_host, name):
     with pytest.raises(UsageError, match=r"no model of this name|no such directory|no model"):
         zoo.load(name)
+
+
+def test_a_path_that_is_not_there_may_also_be_a_repository_and_both_are_named(
+    tiny_host, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(HubError, match=r"not in the cache.*no directory some/where"):
+        zoo.load("some/where")
 
 
 def test_loading_moves_no_random_numbers(tiny_model):

@@ -185,7 +185,8 @@ def test_embedded_weights_that_are_not_those_meant_are_refused(tmp_path, sha, si
 
 
 def test_hub_weights_that_are_not_cached_name_what_works_offline(tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     weights = {
         "source": "hub",
         "repo": "someone/something",
@@ -193,7 +194,7 @@ def test_hub_weights_that_are_not_cached_name_what_works_offline(tmp_path, monke
         "file": "m.safetensors",
         "sha256": "0" * 64,
     }
-    with pytest.raises(WeightsError, match=r"not in the local cache.*offline: stargan-emoji"):
+    with pytest.raises(WeightsError, match=r"not in the cache.*offline: stargan-emoji"):
         resolve(entry(weights, tmp_path), offline=["stargan-emoji"])
 
 

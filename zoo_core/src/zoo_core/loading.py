@@ -13,12 +13,20 @@ import torch
 
 from zoo_core import modeldir
 from zoo_core.card import Card, CardMetric
-from zoo_core.errors import UsageError, WeightsError, unknown
+from zoo_core.errors import (
+    HubError,
+    HubMissingError,
+    HubUnreachableError,
+    UsageError,
+    WeightsError,
+    unknown,
+)
+from zoo_core.hub.reference import Reference, looks_like, parse
 from zoo_core.modeldir import CARD, CONFIG, MODEL, ModelConfig, build_method
 from zoo_core.plugins import PluginHost
 from zoo_core.plugins import host as shared_host
 from zoo_core.registry import Model, Registry
-from zoo_core.resolve import resolve
+from zoo_core.resolve import naming_offline, resolve
 from zoo_core.translator import Translator
 from zoo_core.weights import load_weights
 
@@ -37,8 +45,10 @@ def load(
     """Loads a model, ready to translate.
 
     Args:
-        name: A name from ``zoo list``, a model directory, or the directory of a training run. A
-            bare name means the catalogue first; write ``./NAME`` for a directory of that name.
+        name: A name from ``zoo list``, a model directory, the directory of a training run, or a
+            repository of the Hub as ``org/repo[@revision][:folder]``. A bare name means the
+            catalogue first, and a path that exists goes before the Hub; write ``./NAME`` for a
+            directory.
         device: ``auto`` (CUDA, Apple's MPS, else the CPU), or a device as torch names it.
         precision: ``auto`` (bfloat16 where it is fast), ``float32`` (exact) or ``bfloat16``.
         compile: Whether to compile the nets: slow at first, faster afterwards.
@@ -46,6 +56,7 @@ def load(
 
     Raises:
         UsageError: If there is no such model, device or precision.
+        HubError: If the Hub cannot be reached, or has no such model.
         WeightsError: If weights are missing, damaged, not those that are meant, or do not fit.
     """
     host = host or shared_host()
@@ -59,10 +70,12 @@ def load(
         return _from_directory(Path(text), loader)
     if isinstance(name, str) and re.fullmatch(r"[\w.-]+", text):
         registry.get(text)
+    if isinstance(name, str) and looks_like(text):
+        return _from_hub(parse(text), registry, loader)
     raise UsageError(
         "there is no such directory",
         asked=f'model "{text[:200]}"',
-        hint="Give a name from zoo list, or a directory that zoo train wrote.",
+        hint="Give a name from zoo list, a directory that zoo train wrote, or ORG/REPO of the Hub.",
     )
 
 
@@ -104,23 +117,18 @@ def model_directory(path: Path) -> Path:
     return path
 
 
-def _from_directory(path: Path, loader: _Loader) -> Translator:
+def _from_directory(path: Path, loader: _Loader, name: str | None = None) -> Translator:
     directory = model_directory(path)
     config = modeldir.read_config(directory)
     weights = directory / MODEL
     card = directory / CARD
     text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
-    return loader.assemble(str(path), config, weights, text)
+    return loader.assemble(name or str(path), config, weights, text)
 
 
 def _from_registry(model: Model, registry: Registry, loader: _Loader) -> Translator:
     model.require()
-    offline = [
-        other.id
-        for other in registry.models.values()
-        if other.installed and other.data["weights"].get("path")
-    ]
-    weights = resolve(model, offline=offline)
+    weights = resolve(model, offline=_embedded(registry))
     config = entry_config(model.entry)
     readme = weights.parent / CARD
     if readme.is_file() and (weights.parent / CONFIG).is_file():
@@ -128,6 +136,39 @@ def _from_registry(model: Model, registry: Registry, loader: _Loader) -> Transla
     else:
         text = entry_card(model.entry).render(config, model.entry.nets)
     return loader.assemble(model.id, config, weights, text)
+
+
+def _from_hub(reference: Reference, registry: Registry, loader: _Loader) -> Translator:
+    from zoo_core.hub.models import fetch_model
+
+    try:
+        directory = fetch_model(reference)
+    except HubUnreachableError as error:
+        named = naming_offline(error, _embedded(registry))
+        raise _or_directory(named, reference) from error
+    except HubMissingError as error:
+        if error.missing != "repository":
+            raise
+        raise _or_directory(error, reference) from error
+    return _from_directory(directory, loader, str(reference))
+
+
+def _or_directory(error: HubError, reference: Reference) -> HubError:
+    """The error that also says that the name is no directory, which it may have meant."""
+    if reference.revision or reference.file:
+        return error
+    hint = f"There is no directory {reference} here either. {error.hint}"
+    return HubError(error.problem, asked=error.asked, hint=hint)
+
+
+def _embedded(registry: Registry) -> list[str]:
+    """Names of the models that work without the Hub."""
+    return [
+        model.id
+        for model in registry.models.values()
+        if model.installed and (path := model.data["weights"].get("path"))
+        if model.path(path).is_file()
+    ]
 
 
 def entry_config(entry: ModelEntry) -> ModelConfig:

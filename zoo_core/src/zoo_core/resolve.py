@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo_core.errors import HubUnreachable, WeightsError
+from zoo_core.checksum import verify
+from zoo_core.errors import HubUnreachableError, WeightsError
 from zoo_core.hub.reference import Reference
-from zoo_core.weights import verify
 
 if TYPE_CHECKING:
     from zoo_core.manifest import Weights
@@ -74,7 +74,7 @@ def resolve(
     """
     try:
         path = next((path for find in finders if (path := find(model)) is not None), None)
-    except HubUnreachable as error:
+    except HubUnreachableError as error:
         raise naming_offline(error, offline) from error.__cause__
     if path is None:
         raise WeightsError(
@@ -88,10 +88,10 @@ def resolve(
     return converted(path, model)
 
 
-def naming_offline(error: HubUnreachable, names: Sequence[str]) -> HubUnreachable:
+def naming_offline(error: HubUnreachableError, names: Sequence[str]) -> HubUnreachableError:
     """The error with the models that work without the Hub."""
     if not names:
         return error
     more = " and others" if len(names) > _SHOWN else ""
     hint = f"{error.hint} These work offline: {', '.join(names[:_SHOWN])}{more}."
-    return HubUnreachable(error.problem, asked=error.asked, hint=hint)
+    return HubUnreachableError(error.problem, asked=error.asked, hint=hint)

@@ -13,6 +13,7 @@ from hashlib import sha1
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo_core.checksum import file_sha256
 from zoo_core.errors import HubError, ZooError
 from zoo_core.hub import transport
 from zoo_core.hub.failures import Request, explained, is_local
@@ -20,7 +21,6 @@ from zoo_core.hub.progress import progress_bar
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.settings import silence
 from zoo_core.hub.store import Seen, Store, today
-from zoo_core.weights import file_sha256
 
 if TYPE_CHECKING:
     from zoo_core.hub.fetch import Expected

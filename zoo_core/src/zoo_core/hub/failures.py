@@ -21,7 +21,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from zoo_core.errors import HubError, HubUnreachable
+from zoo_core.errors import HubError, HubMissingError, HubUnreachableError
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.settings import PUBLIC, endpoint
 
@@ -33,7 +33,7 @@ _CONNECTION = frozenset(
 _LOGIN = "give a token by HF_TOKEN or `hf auth login`"
 
 
-class CutShort(OSError):
+class CutShortError(OSError):
     """A body ended before its time."""
 
 
@@ -71,7 +71,7 @@ def is_passing(error: BaseException) -> bool:
     kinds = _kinds(error)
     if kinds & {"ProxyError", "UnsupportedProtocol", "InvalidURL", "TooManyRedirects"}:
         return False
-    return bool(kinds & _CONNECTION) or isinstance(error, CutShort)
+    return bool(kinds & _CONNECTION) or isinstance(error, CutShortError)
 
 
 def is_local(error: BaseException) -> bool:
@@ -107,7 +107,7 @@ def explained(error: BaseException, request: Request) -> HubError:
         if found is not None:
             return found
     text = f"{type(error).__name__}: {str(error)[:200]}"
-    return HubUnreachable(
+    return HubUnreachableError(
         f"the Hub at {endpoint()} could not be asked ({text})",
         asked=request.asked,
         hint="Check the connection and HF_ENDPOINT, and try again.",
@@ -132,26 +132,29 @@ def _of_repository(error: BaseException, request: Request) -> HubError | None:
     if isinstance(error, RepositoryNotFoundError):
         hidden = "your token does not open it" if token else "it is private"
         step = "use a token that opens it" if token else _LOGIN
-        return HubError(
+        return HubMissingError(
+            "repository",
             f"there is no {what} at {endpoint()}, or {hidden}",
             asked=asked,
             hint=f"Check the name; if it is private, {step}.",
         )
     if isinstance(error, RevisionNotFoundError):
-        return HubError(
+        return HubMissingError(
+            "revision",
             f'the {what} has no revision "{reference.revision or "main"}"',
             asked=asked,
             hint=f"Its revisions: {request.page}/commits/main.",
         )
     if isinstance(error, RemoteEntryNotFoundError):
         revision = reference.revision or "main"
-        return HubError(
+        return HubMissingError(
+            "file",
             f'the {what} has no file "{reference.file}" at revision {revision}',
             asked=asked,
             hint=f"Its files: {request.page}/tree/{revision}.",
         )
     if isinstance(error, FileMetadataError):
-        return HubUnreachable(
+        return HubUnreachableError(
             f"what answers at {endpoint()} is no Hub (its answer names no commit)",
             asked=asked,
             hint="Check HF_ENDPOINT; a proxy or the login page of a network may answer instead.",
@@ -183,7 +186,7 @@ def _of_status(error: BaseException, request: Request) -> HubError | None:
     else:
         problem = f"the Hub at {endpoint()} answers {status}{quoted}"
         hint = "Check the name and HF_ENDPOINT."
-    kind = HubUnreachable if status in RETRIED or status >= 500 else HubError
+    kind = HubUnreachableError if status in RETRIED or status >= 500 else HubError
     return kind(problem, asked=request.asked, hint=hint)
 
 
@@ -193,7 +196,7 @@ def _of_connection(error: BaseException, request: Request) -> HubError | None:
     unset = "" if place == PUBLIC else f", check HF_ENDPOINT (now {place})"
     hint = f"Check the connection{unset} and try again."
     if isinstance(error, OfflineModeIsEnabled):
-        return HubUnreachable(
+        return HubUnreachableError(
             "it is not in the cache, and HF_HUB_OFFLINE forbids asking the Hub",
             asked=request.asked,
             hint="Unset HF_HUB_OFFLINE once; afterwards it works offline.",
@@ -211,7 +214,7 @@ def _of_connection(error: BaseException, request: Request) -> HubError | None:
     elif "TooManyRedirects" in kinds:
         problem = f"{place} redirects in a circle"
         hint = "Check HF_ENDPOINT."
-    elif isinstance(error, CutShort):
+    elif isinstance(error, CutShortError):
         problem = f"{place} ends the file before its time ({error})"
         hint = "Try again later."
     elif "TimeoutException" in kinds or isinstance(error, TimeoutError):
@@ -221,7 +224,7 @@ def _of_connection(error: BaseException, request: Request) -> HubError | None:
         problem = f"the connection to {place} broke ({str(error)[:200]})"
     else:
         return None
-    return HubUnreachable(problem, asked=request.asked, hint=hint)
+    return HubUnreachableError(problem, asked=request.asked, hint=hint)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -232,5 +235,5 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _kinds(error: BaseException) -> set[str]:
-    """Names of an error's classes: the HTTP client is httpx or httpx2, as huggingface_hub has it."""
+    """Names of an error's classes: huggingface_hub's HTTP client is httpx or httpx2."""
     return {cls.__name__ for cls in type(error).__mro__}

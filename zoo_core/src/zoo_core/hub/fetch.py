@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zoo_core.errors import HubError, HubUnreachable, WeightsError
+from zoo_core.checksum import verify
+from zoo_core.errors import HubMissingError, HubUnreachableError, WeightsError
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.settings import cache_root, offline
 from zoo_core.hub.store import Record, Seen, Store, today
-from zoo_core.weights import verify
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def fetch(reference: Reference, expected: Expected | None = None, *, asked: str 
         asked: How the user named it, for errors.
 
     Raises:
-        HubUnreachable: If it is not in the cache and the Hub gives no usable answer.
+        HubUnreachableError: If it is not in the cache and the Hub gives no usable answer.
         HubError: If the Hub has it not, refuses it, or sends something else.
         WeightsError: If the cache cannot be used.
     """
@@ -61,8 +61,8 @@ def fetch_optional(reference: Reference, *, asked: str = "") -> Path | None:
         return None
     try:
         return fetch(reference, asked=asked)
-    except HubError as error:
-        if type(error.__cause__).__name__ != "RemoteEntryNotFoundError":
+    except HubMissingError as error:
+        if error.missing != "file":
             raise
     with cache_errors(asked), locked(store):
         store.remember(commit, commit, {file: Seen("", 0, today())})
@@ -90,7 +90,7 @@ class _Fetch:
         try:
             with locked(self.store):
                 return self._from_hub()
-        except HubUnreachable:
+        except HubUnreachableError:
             if path is None:
                 raise
             return path
@@ -136,7 +136,7 @@ class _Fetch:
             return None
         return path
 
-    def _without_requests(self, commit: str | None) -> HubUnreachable:
+    def _without_requests(self, commit: str | None) -> HubUnreachableError:
         path = None if commit is None else self.store.path(commit, self.file)
         if path is not None and path.is_file():
             problem = f"the cached file {path} is damaged, and HF_HUB_OFFLINE forbids fetching it"
@@ -146,7 +146,7 @@ class _Fetch:
                 f"{replace(self.reference, revision=commit or self.reference.revision)}"
             )
         hint = "Unset HF_HUB_OFFLINE once; afterwards it works offline."
-        return HubUnreachable(problem, asked=self.asked, hint=hint)
+        return HubUnreachableError(problem, asked=self.asked, hint=hint)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from zoo_core.errors import HubError, UsageError
+from zoo_core.errors import HubError, HubMissingError, UsageError
 from zoo_core.hub.fetch import fetch, fetch_optional
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.store import Store
@@ -27,8 +27,8 @@ def fetch_model(reference: Reference) -> Path:
     folder = _folder(reference, asked)
     try:
         config = fetch(replace(reference, file=str(folder / CONFIG)), asked=asked)
-    except HubError as error:
-        if type(error.__cause__).__name__ != "RemoteEntryNotFoundError":
+    except HubMissingError as error:
+        if error.missing != "file":
             raise
         raise HubError(
             f'the {reference.kind} repository {reference.repo} has no "{folder / CONFIG}", so it '

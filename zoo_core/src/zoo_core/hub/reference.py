@@ -1,4 +1,7 @@
-"""How a model on the Hub is named: ``[spaces/]org/repo[@revision][:file]``. Imports nothing heavy."""
+"""How a model on the Hub is named: ``[spaces/]org/repo[@revision][:file]``.
+
+Importing this module imports nothing heavy.
+"""
 
 from __future__ import annotations
 

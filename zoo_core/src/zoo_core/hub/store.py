@@ -129,9 +129,9 @@ class Store:
         elif revision != commit:
             commits[revision] = commit
         fresh = {f"{commit}/{file}": seen for file, seen in (files or {}).items()}
-        values = {"commits": commits, "files": {**old.files, **fresh}}
-        if Record(**values) != old:
-            _replace(self.trust, values)
+        new = Record(commits, {**old.files, **fresh})
+        if new != old:
+            _replace(self.trust, vars(new))
 
 
 def today() -> str:
@@ -162,6 +162,7 @@ def _replace(path: Path, values: Mapping[str, Any]) -> None:
             json.dump(values, file, indent=1, sort_keys=True, default=vars)
             file.flush()
             os.fsync(file.fileno())
+        Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -17,11 +17,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from huggingface_hub import get_hf_file_metadata, hf_hub_url
+from huggingface_hub import (
+    get_hf_file_metadata,
+    get_session,
+    hf_hub_url,
+    hf_raise_for_status,
+)
 from huggingface_hub.errors import FileMetadataError
-from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # it is public
 
-from zoo_core.hub.failures import CutShort, is_passing, nobody_there, pause_asked
+from zoo_core.hub.failures import CutShortError, is_passing, nobody_there, pause_asked
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.settings import endpoint
 
@@ -72,7 +77,9 @@ def describe(reference: Reference, seconds: float) -> Remote:
     return _persistently(ask, lambda: deadline)
 
 
-def download(reference: Reference, size: int | None, part: Path, seconds: float, tick: Tick) -> None:
+def download(
+    reference: Reference, size: int | None, part: Path, seconds: float, tick: Tick
+) -> None:
     """Fetches the content of a file, going on where ``part`` ends.
 
     Args:
@@ -104,7 +111,7 @@ def download(reference: Reference, size: int | None, part: Path, seconds: float,
                         break
                     tick(there)
         if size is not None and there < size:
-            raise CutShort(f"{there:,} of {size:,} bytes")
+            raise CutShortError(f"{there:,} of {size:,} bytes")
 
     _persistently(go_on, lambda: deadline)
 
@@ -158,14 +165,16 @@ def _persistently(call: Callable[[], T], deadline: Callable[[], float]) -> T:
 @contextmanager
 def _opened(reference: Reference, start: int, seconds: float) -> Iterator[Any]:
     """The answer to the request for a file from byte ``start`` on, its body not yet read."""
-    client = get_session()
-    headers = build_hf_headers(**_ourselves()) | {"Accept-Encoding": "identity"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    request = client.build_request("GET", _address(reference), headers=headers, timeout=seconds)
-    response = within(
-        seconds, lambda: client.send(request, stream=True, follow_redirects=True)
-    )
+
+    def send() -> Any:
+        client = get_session()
+        headers = build_hf_headers(**_ourselves()) | {"Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        request = client.build_request("GET", _address(reference), headers=headers, timeout=seconds)
+        return client.send(request, stream=True, follow_redirects=True)
+
+    response = within(seconds, send)
     try:
         if response.status_code >= 400:
             response.read()

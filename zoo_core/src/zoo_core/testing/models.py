@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from zoo_core.checksum import verify
 from zoo_core.errors import ZooError
 from zoo_core.golden import check_golden
 from zoo_core.method import Method
@@ -12,7 +13,6 @@ from zoo_core.modeldir import ModelConfig, build_method, load_weights
 from zoo_core.plugins import PluginHost
 from zoo_core.registry import Model, Registry
 from zoo_core.testing.error import ConformanceError
-from zoo_core.weights import verify
 
 _REBUILD = "Export the model again and paste the registry entry of the new files."
 
