@@ -39,6 +39,15 @@ class Seen:
     store: bool
 
 
+class _Server(ThreadingHTTPServer):
+    """Says nothing of clients that went away."""
+
+    request_queue_size = 32
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Prints nothing."""
+
+
 class HubServer:
     """A Hub on a free port of loopback; a context manager.
 
@@ -150,7 +159,7 @@ class HubServer:
 
     def _serve(self, *, store: bool) -> ThreadingHTTPServer:
         handler = type("BoundHandler", (Handler,), {"hub": self, "store": store})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server = _Server(("127.0.0.1", 0), handler)
         server.daemon_threads = True
         server.block_on_close = False
         run = {"poll_interval": 0.02}

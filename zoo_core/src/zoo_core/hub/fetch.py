@@ -56,7 +56,8 @@ def fetch_optional(reference: Reference, *, asked: str = "") -> Path | None:
     """As `fetch` for a full commit; None where it has no such file, which is remembered."""
     store, commit, file = Store(reference), reference.revision or "", reference.file or ""
     asked = asked or f'model "{reference}"'
-    seen = store.record().seen(commit, file)
+    with cache_errors(asked):
+        seen = store.record().seen(commit, file)
     if seen is not None and seen.absent:
         return None
     try:
@@ -175,5 +176,5 @@ def cache_errors(asked: str) -> Iterator[None]:
             asked=asked,
             hint="Free space, or set ZOO_CACHE to another place."
             if full
-            else "Mend its permissions, or set ZOO_CACHE to a place that can be written.",
+            else "Make it writable, or set ZOO_CACHE to another place.",
         ) from fault

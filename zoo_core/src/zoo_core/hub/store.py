@@ -98,6 +98,7 @@ class Store:
 
         Raises:
             WeightsError: If the file is damaged.
+            OSError: If it cannot be opened.
         """
         try:
             values = json.loads(self.trust.read_text(encoding="utf-8"))
@@ -105,7 +106,7 @@ class Store:
             return Record(dict(values["commits"]), files)
         except FileNotFoundError:
             return Record()
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as fault:
+        except (ValueError, TypeError, KeyError, AttributeError) as fault:
             raise WeightsError(
                 f"it cannot be read ({type(fault).__name__}), and without it no hash is known",
                 asked=f"record {self.trust}",
