@@ -91,6 +91,7 @@ def zoo_commands() -> Iterable[Component]:
             "zoo_core.cli.judge:judge",
             "Train and inspect judges (classifiers of real data).",
         ),
+        Component("bench", "zoo_core.cli.bench:bench", "Compare methods by one protocol."),
         Component(
             "plugins",
             "zoo_core.cli.plugins:plugins",
@@ -103,6 +104,16 @@ def zoo_commands() -> Iterable[Component]:
         Component(
             "registry", "zoo_core.cli.registry:registry", "Build or check the index of all models."
         ),
+    ]
+
+
+@hookimpl
+def zoo_benchmarks() -> Iterable[Component]:
+    """What ``zoo bench`` compares methods on."""
+    here = "zoo_core.evaluate.bench"
+    return [
+        Component("digits", f"{here}.digits:DIGITS", "MNIST, USPS and MNIST-M at 32 px."),
+        Component("emoji", f"{here}.emoji:EMOJI", "Three vendors' emoji, with ground truth."),
     ]
 
 

@@ -74,6 +74,11 @@ def zoo_commands() -> Iterable[Component]:  # type: ignore[empty-body]
 
 
 @hookspec
+def zoo_benchmarks() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Commands of ``zoo bench``; targets are `zoo_core.evaluate.bench.protocol.Benchmark`s."""
+
+
+@hookspec
 def zoo_run_started(directory: Path, config: Mapping[str, object]) -> None:
     """A training run starts or resumes. ``config`` is what its ``config.yaml`` holds."""
 

@@ -287,6 +287,7 @@ _KINDS: dict[str, type[Any]] = {
     "zoo_networks": Component,
     "zoo_signals": Component,
     "zoo_commands": Component,
+    "zoo_benchmarks": Component,
 }
 HOOKS = tuple(_KINDS)
 """Hooks that bring named things."""

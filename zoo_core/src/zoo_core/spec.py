@@ -89,6 +89,7 @@ class TrainConfig:
         precision: ``auto``, ``float32`` or ``bfloat16``.
         sample_every: Steps between sample grids.
         checkpoint_every: Steps between checkpoints.
+        snapshot_every: Steps between models that are kept in ``snapshots/``; None for none.
         log_every: Steps between log lines.
         seed: Seed of everything random.
     """
@@ -106,6 +107,7 @@ class TrainConfig:
     precision: str = "auto"
     sample_every: int = 500
     checkpoint_every: int = 500
+    snapshot_every: int | None = None
     log_every: int = 50
     seed: int = 0
 

@@ -42,6 +42,7 @@ class JudgeConfig:
         architecture: ``judge`` for the zoo's own net, ``timm:NAME`` for one of timm.
         arguments: What `timm.create_model` is given besides.
         augmentation: ``plain``; or ``wide``, for judges that shall read other domains as well.
+        widths: Channels of the own net's stages.
     """
 
     task: Task
@@ -57,6 +58,7 @@ class JudgeConfig:
     architecture: str = OWN
     arguments: Mapping[str, Any] = field(default_factory=dict)
     augmentation: Augmentation = "plain"
+    widths: tuple[int, ...] = WIDTHS
 
 
 def train_judge(
@@ -90,7 +92,7 @@ def train_judge(
             hint="Use plain augmentation.",
         )
     rng = torch.Generator().manual_seed(config.seed)
-    seen, held = _split(train, config, rng)
+    seen, held = divide(train, config, rng)
     card = JudgeCard(
         task=config.task,
         classes=config.classes,
@@ -99,6 +101,7 @@ def train_judge(
         architecture=config.architecture,
         arguments=dict(config.arguments),
         augmentation=config.augmentation,
+        widths=config.widths,
         steps=config.steps,
         batch=config.batch,
         seed=config.seed,
@@ -109,7 +112,7 @@ def train_judge(
         net = make_net(card).to(config.device).to(memory_format=torch.channels_last)
         _fit(net, seen, config, rng, told)
     rounded(net)
-    widths = (int(net.net.num_features),) if isinstance(net, TimmJudgeNet) else WIDTHS
+    widths = (int(net.net.num_features),) if isinstance(net, TimmJudgeNet) else config.widths
     parameters = sum(p.numel() for p in net.parameters())
     card = card.model_copy(update={"widths": widths, "parameters": parameters})
     judge = Judge(net, card)
@@ -140,9 +143,20 @@ def accuracy(judge: Judge, part: Part, *, limit: int | None = None, batch: int =
     return right / max(1, total)
 
 
-def _split(
-    train: Sequence[Part], config: JudgeConfig, rng: torch.Generator
+def divide(
+    train: Sequence[Part], config: JudgeConfig, rng: torch.Generator | None = None
 ) -> tuple[list[Part], list[Part]]:
+    """The pictures that a judge learns from, and those that are held out for validation.
+
+    Args:
+        train: Real training pictures, a part per domain.
+        config: How the judge is trained.
+        rng: Generator of the split; None: as a training by ``config`` starts.
+
+    Raises:
+        DataError: If a domain has fewer than two pictures.
+    """
+    rng = rng or torch.Generator().manual_seed(config.seed)
     seen, held = [], []
     for part in train:
         if len(part) < 2:

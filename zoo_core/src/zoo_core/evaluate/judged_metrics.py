@@ -37,11 +37,11 @@ class JudgedMetric(Metric):
     def update(self, sample: Sample) -> None:
         """Asks the judge about translations and inputs."""
         wanted = self.wanted(sample)
-        for pictures, average in (
-            (sample.translated, self.translated),
-            (sample.source, self.untranslated),
+        for opinion, average in (
+            (sample.opinion(self.judge), self.translated),
+            (self.judge(sample.source), self.untranslated),
         ):
-            said = self.judge(pictures).logits.argmax(1).cpu()  # (N,)
+            said = opinion.logits.argmax(1).cpu()  # (N,)
             average.add((said == wanted).float().tolist())
 
     def compute(self) -> dict[str, float]:

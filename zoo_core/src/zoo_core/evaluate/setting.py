@@ -15,8 +15,8 @@ from torch import Tensor
 
 from zoo_core.codec import Store
 from zoo_core.evaluate.examples import Part, class_labels
-from zoo_core.evaluate.extractors import Extractor
-from zoo_core.evaluate.judge import Judge
+from zoo_core.evaluate.extractors import Extractor, JudgeExtractor
+from zoo_core.evaluate.judge import Judge, Opinion
 from zoo_core.evaluate.judge_train import accuracy
 from zoo_core.evaluate.pairing import Partners
 
@@ -201,6 +201,13 @@ class Sample:
     source: Tensor
     translated: Tensor
     restore: Callable[[], Tensor]
+    _opinions: dict[int, Opinion] = field(default_factory=dict, repr=False)
+
+    def opinion(self, judge: Judge) -> Opinion:
+        """What a judge says of the translations, asked once however many metrics want to know."""
+        if id(judge) not in self._opinions:
+            self._opinions[id(judge)] = judge(self.translated)
+        return self._opinions[id(judge)]
 
     @cached_property
     def restored(self) -> Tensor:
@@ -233,4 +240,6 @@ class Sample:
         extractor = self.setting.tools.extractor
         if extractor is None:
             raise RuntimeError("there is no extractor")
+        if isinstance(extractor, JudgeExtractor):
+            return self.opinion(extractor.judge).features.cpu()  # (N, F)
         return extractor(self.translated).cpu()  # type: ignore[no-any-return]

@@ -21,7 +21,15 @@ from zoo_core.spec import Preset, TrainConfig
 
 FORMAT = 1
 """Version of a run's ``config.yaml``."""
-FREE = ("device", "processes", "steps", "log_every", "sample_every", "checkpoint_every")
+FREE = (
+    "device",
+    "processes",
+    "steps",
+    "log_every",
+    "sample_every",
+    "checkpoint_every",
+    "snapshot_every",
+)
 """Settings that a resumed run may change."""
 
 
@@ -258,7 +266,11 @@ def _train(
     if "steps" not in {**file, **flags} and {**file, **flags}.get("epochs") is not None:
         values["steps"] = None  # epochs that are asked for outweigh the preset's steps
     config: TrainConfig = typed(TrainConfig, values, asked="train")
-    for name in ("batch", "steps", "epochs", "sample_every", "checkpoint_every", "log_every"):
+    counts = ("batch", "steps", "epochs")
+    for name in (
+        *counts,
+        *(f"{what}_every" for what in ("sample", "checkpoint", "snapshot", "log")),
+    ):
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UsageError("it must be at least 1", asked=f"{name} {value}")

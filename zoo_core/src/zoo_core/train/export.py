@@ -43,8 +43,9 @@ def export(
     samples: Samples,
     sheet: Path,
     facts: Mapping[str, Any],
+    target: Path | None = None,
 ) -> Path:
-    """Writes ``RUN/model``.
+    """Writes ``RUN/model``, or a snapshot.
 
     Args:
         run: Directory of the run.
@@ -55,6 +56,7 @@ def export(
         samples: Inputs for the golden file.
         sheet: The last grid of samples.
         facts: What else the card and ``config.yaml`` record: steps, losses, device, precision.
+        target: Another directory than ``RUN/model``.
 
     Returns:
         The model directory.
@@ -74,7 +76,7 @@ def export(
         training["added_losses"] = list(config.add)
     if config.defence:
         training["defences"] = list(config.defence)
-    target = run / "model"
+    target = target or run / "model"
     write_model(
         target,
         method,

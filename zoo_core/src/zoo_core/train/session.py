@@ -118,6 +118,8 @@ class Session:
             self.display.tick(done, values)
             if done % settings.sample_every == 0 or last:
                 self._sample()
+            if settings.snapshot_every and done % settings.snapshot_every == 0 and not last:
+                self._export(self.snapshot(done))
             stopping = self._stopping(stop)
             if done % settings.checkpoint_every == 0 or last or stopping:
                 self.checkpoint()
@@ -132,6 +134,10 @@ class Session:
         if self.first:
             self.checkpoints.save(self.trainer.done, state)
         self.fabric.barrier()
+
+    def snapshot(self, done: int) -> Path:
+        """Where the model as it was after so many steps is."""
+        return self.run / "snapshots" / f"{done:06d}"
 
     def sheet(self, done: int) -> Path:
         """Where the grid after so many steps is."""
@@ -150,35 +156,44 @@ class Session:
                 self.display.warn(f"step {self.trainer.done}: {text}")
 
     def _finish(self) -> Path:
-        trainer, model = self.trainer, self.run / "model"
+        model = self.run / "model"
         if self.first:
-            if not self.sheet(trainer.steps).is_file():
+            if not self.sheet(self.trainer.steps).is_file():
                 self._sample()
-            losses = {
-                name.removeprefix("loss/"): round(value, 6)
-                for name, value in last_values(self.run / "log" / "stats.jsonl").items()
-                if name.startswith("loss/")
-            }
-            with trainer.exported() as method, writing("model", self.run):
-                export(
-                    self.run,
-                    method,
-                    self.config,
-                    self.data.domains,
-                    data=self.data.provenance(),
-                    samples=self.samples,
-                    sheet=self.sheet(trainer.steps),
-                    facts={
-                        "steps": trainer.steps,
-                        "losses": losses,
-                        "device": self.fabric.device.type,
-                        "precision": str(self.dtype).removeprefix("torch."),
-                        "processes": self.fabric.world_size,
-                    },
-                )
+            self._export(model)
             self._fire("zoo_run_finished", model=model)
         self.fabric.barrier()
         return model
+
+    def _export(self, target: Path) -> None:
+        """Writes the model as it is now; only the first process does."""
+        trainer = self.trainer
+        if not self.first:
+            return
+        losses = {
+            name.removeprefix("loss/"): round(value, 6)
+            for name, value in last_values(self.run / "log" / "stats.jsonl").items()
+            if name.startswith("loss/")
+        }
+        trainer.check()
+        with trainer.exported() as method, writing("model", self.run):
+            export(
+                self.run,
+                method,
+                self.config,
+                self.data.domains,
+                data=self.data.provenance(),
+                samples=self.samples,
+                sheet=self.sheet(trainer.done),
+                facts={
+                    "steps": trainer.done,
+                    "losses": losses,
+                    "device": self.fabric.device.type,
+                    "precision": str(self.dtype).removeprefix("torch."),
+                    "processes": self.fabric.world_size,
+                },
+                target=target,
+            )
 
     def _stopping(self, stop: StopFlag) -> int:
         """Number of the signal that any process has got, the same answer in all; 0 for none."""

@@ -1,0 +1,138 @@
+"""The page of a benchmark, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from zoo_core.evaluate.bench.protocol import MARKS, Column
+from zoo_core.evaluate.bench.selection import in_words
+
+if TYPE_CHECKING:
+    from zoo_core.evaluate.bench.table import Table
+
+
+def render(table: Table, pictures: Mapping[str, str]) -> str:
+    """The page.
+
+    Args:
+        table: The table.
+        pictures: Paths of pictures by what they show, relative to the page.
+    """
+    benchmark = table.benchmark
+    parts = [
+        f"# Benchmark: {benchmark.title}",
+        f"Written by `zoo bench {benchmark.name}`; the same figures with all their settings are in "
+        f"[{benchmark.name}.json]({benchmark.name}.json), the protocol is explained in "
+        "[benchmarks.md](../benchmarks.md).",
+        _protocol(table),
+        *(_direction(table, task, direction) for task, direction in table.directions()),
+    ]
+    if "bars" in pictures:
+        parts += ["## Bars", f"![bars per method]({pictures['bars']})"]
+    methods = [name for name in pictures if name != "bars"]
+    if methods:
+        parts.append("## Translations")
+        parts.append(
+            "Test pictures: inputs, translations, and true partners where there are any. Last "
+            "state, not chosen by hand."
+        )
+        parts += [f"### {name}\n\n![{name}]({pictures[name]})" for name in methods]
+    return "\n\n".join(parts) + "\n"
+
+
+def _protocol(table: Table) -> str:
+    benchmark = table.benchmark
+    lines = ["## Protocol", ""]
+    lines += [f"- {line}" for line in benchmark.protocol]
+    lines.append(
+        f"- Each figure is of the last state. {in_words(benchmark.factors, benchmark.held)} Its "
+        "figures stand in brackets, where it is not the last."
+    )
+    lines += ["", "| judge | steps | real test accuracy |", "|---|---:|---:|"]
+    lines += [
+        f"| {name} | {card.steps:,} | {card.accuracy['mean']['test']:.4f} |"
+        for name, card in table.judges().items()
+    ]
+    return "\n".join(lines)
+
+
+def _direction(table: Table, task: str, direction: str) -> str:
+    from zoo_core.evaluate.bench.table import grouped
+
+    columns = [c for c in table.benchmark.columns if _held(table, task, direction, c)]
+    heads = [f"{c.name.replace('_', ' ')} {'↑' if c.better == 'more' else '↓'}" for c in columns]
+    lines = [
+        f"## {direction}",
+        "",
+        "| method | steps | seeds | " + " | ".join(heads) + " | s/step | parameters | device |",
+        "|---|---:|---:|" + "---:|" * (len(columns) + 2) + "---|",
+    ]
+    frame = grouped(table.at(table.frame, task, direction))
+    above = [group for group in frame if group[0]["method"] != "target only"]
+    below = [group for group in frame if group[0]["method"] == "target only"]
+    for group in (*above, *grouped(table.at(table.cells, task, direction)), *below):
+        lines.append(_row(group, columns))
+    published = [row for row in table.benchmark.published if row.direction == direction]
+    if published:
+        lines += [
+            "",
+            "Published accuracies of this direction, in per cent. They were found by other "
+            "protocols; none of them is a figure of this page.",
+            "",
+            "| paper's row | adaptation accuracy | mark | printed in | differs |",
+            "|---|---:|---|---|---|",
+        ]
+        lines += [
+            f"| {row.name} | {row.value} | [{row.mark}] | {row.source} | {row.note} |"
+            for row in published
+        ]
+        marks = "; ".join(
+            f"[{mark}] {words}"
+            for mark, words in MARKS.items()
+            if any(row.mark == mark for row in published)
+        )
+        lines += ["", f"{marks[0].upper()}{marks[1:]}."]
+    return "\n".join(lines)
+
+
+def _held(table: Table, task: str, direction: str, column: Column) -> bool:
+    """Whether any row of a direction has a figure in the column."""
+    cells = table.at(table.frame + table.cells, task, direction)
+    return any(cell["metrics"].get(column.name) is not None for cell in cells)
+
+
+def _row(group: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> str:
+    first = group[0]
+    framed = bool(first.get("frame"))
+    chosen = any(cell["best"].get("step", cell["steps"]) != cell["steps"] for cell in group)
+    cells = [f"*{first['method']}*" if framed else first["method"]]
+    cells += ["", ""] if framed else [f"{first['steps']:,}", str(len(group))]
+    cells += [_figure(group, column, chosen) for column in columns]
+    if framed:
+        cells += ["", "", ""]
+    else:
+        speeds = sorted({f"{cell['seconds_per_step']:.3f}" for cell in group})
+        machines = dict.fromkeys(f"{c['device']}, {c['machine']}" for c in group)
+        cells += [" to ".join(speeds[:: max(1, len(speeds) - 1)]), f"{first['parameters']:,}"]
+        cells.append("; ".join(machines))
+    return "| " + " | ".join(cells) + " |"
+
+
+def _figure(group: Sequence[Mapping[str, Any]], column: Column, chosen: bool) -> str:
+    """Mean, deviation over seeds, and in brackets the same of the best snapshot."""
+    last, best = (_text(group, part, column) for part in ("metrics", "best"))
+    if not last:
+        return "–"
+    return f"{last} ({best})" if chosen and best and best != last else last
+
+
+def _text(group: Sequence[Mapping[str, Any]], part: str, column: Column) -> str:
+    from zoo_core.evaluate.bench.table import averaged
+
+    value, deviation = averaged(group, part, column.name)
+    if value is None:
+        return ""
+    digits = 2 if column.name == "fid" else 3
+    spread = "" if deviation is None else f" ± {deviation:.{digits}f}"
+    return f"{value:.{digits}f}{spread}"

@@ -1,0 +1,221 @@
+"""What a benchmark is made of: data, tasks, judges, columns, overrides, published figures.
+
+All of it is data; `zoo_core.evaluate.bench.runner` runs it. Importing this module imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from zoo_core.errors import UsageError, unknown
+
+MARKS = {
+    "V": "read in the source",
+    "V2": "read in a third-party copy",
+    "R": "recalled from the paper, not read again",
+}
+"""How sure a published figure is; a figure of which none of these can be said is not printed."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Domains between which is translated, in every direction.
+
+    Attributes:
+        name: Name for ``--tasks``.
+        domains: Names of the domains, keys of `Benchmark.sources`.
+    """
+
+    name: str
+    domains: tuple[str, ...]
+
+    @property
+    def directions(self) -> tuple[tuple[str, str], ...]:
+        """(source, target) of every direction."""
+        return tuple((a, b) for a in self.domains for b in self.domains if a != b)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A classifier of real pictures, trained once per working folder.
+
+    Attributes:
+        name: Name of its directory.
+        task: ``domain`` or ``content``, as of ``zoo judge train``.
+        domains: Domains whose training pictures it learns from.
+        steps: Steps of training.
+        batch: Pictures per step.
+        floor: Real accuracy on the test split below which it cannot serve as an instrument.
+    """
+
+    name: str
+    task: Literal["domain", "content"]
+    domains: tuple[str, ...]
+    steps: int = 600
+    batch: int = 128
+    floor: float = 0.0
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure of each cell. It has either a metric, or a measure of its own.
+
+    Attributes:
+        name: Key in the cells and heading in the tables.
+        metric: Name of a metric that plugins bring (``zoo evaluate --metrics``).
+        value: Which of the metric's values.
+        measure: Lazy target of a callable that takes a `zoo_core.evaluate.bench.measure.Case` and
+            returns a number, or None where there is none.
+        better: Which way is better, for the reader.
+        percent: Whether it is a share, drawn as bars.
+    """
+
+    name: str
+    metric: str = ""
+    value: str = ""
+    measure: str = ""
+    better: Literal["more", "less"] = "more"
+    percent: bool = False
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """How the classifier of the adaptation accuracy is trained.
+
+    Attributes:
+        pictures: Most source training pictures that are translated for it.
+        steps: Steps of training.
+        batch: Pictures per step.
+        widths: Channels of its stages.
+    """
+
+    pictures: int = 6000
+    steps: int = 400
+    batch: int = 64
+    widths: tuple[int, ...] = (16, 32, 64, 64)
+
+
+@dataclass(frozen=True)
+class Override:
+    """What a method is given beyond its preset in this benchmark.
+
+    Attributes:
+        options: Options of the method; ``{source_judge}`` stands for the directory of the content
+            judge of the source domain. A training that knows its source so serves one direction.
+        inputs: Most test pictures per direction, for methods that translate slowly.
+        pictures: Most pictures translated for the adaptation accuracy, likewise.
+        preset: Another preset than the benchmark's.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    inputs: int | None = None
+    pictures: int | None = None
+    preset: str | None = None
+
+    @property
+    def one_way(self) -> bool:
+        """Whether a training knows which domain is the source."""
+        return any("{source_judge}" in str(value) for value in self.options.values())
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure that a paper prints.
+
+    Attributes:
+        name: Method or row as the paper calls it.
+        direction: Direction, such as ``mnist->usps``.
+        value: The figure as printed, in per cent.
+        mark: How sure it is; a key of `MARKS`.
+        source: Where it is printed.
+        note: What differs from this protocol.
+        column: The column that it is to be compared with.
+
+    Raises:
+        UsageError: If the mark is unknown: uncertain figures are not printed.
+    """
+
+    name: str
+    direction: str
+    value: str
+    mark: str
+    source: str
+    note: str = ""
+    column: str = "adaptation_accuracy"
+
+    def __post_init__(self) -> None:
+        if self.mark not in MARKS:
+            raise UsageError(
+                f"only figures marked {', '.join(MARKS)} are printed",
+                asked=f'published figure of {self.name} marked "{self.mark}"',
+                hint="Read the figure in its source first.",
+            )
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A protocol and what it is applied to.
+
+    Attributes:
+        name: Name of the command and of the files.
+        title: Heading of the page.
+        sources: Source of each domain as ``zoo train`` takes it; ``{root}`` is the data's folder.
+        tasks: The tasks.
+        preset: Preset of every method.
+        size: Side of the pictures.
+        judges: Recipes of the judges.
+        columns: The figures.
+        factors: What the score that chooses the best snapshot is the product of; keys of
+            `zoo_core.evaluate.bench.selection.FACTORS`.
+        protocol: The protocol in words, a sentence or two per line.
+        methods: Methods by default; empty for all that translate pictures between domains.
+        adaptation: Recipe of the adaptation accuracy; None where there are no labels.
+        extractor: Which judge's features FID compares: the target's content judge, or the
+            domain judge.
+        inputs: Most test pictures per direction.
+        held: Most pictures of the validation that chooses the best snapshot.
+        snapshots: Models that each training keeps for that choice, the last one included.
+        overrides: By method.
+        published: Figures of papers.
+    """
+
+    name: str
+    title: str
+    sources: Mapping[str, str]
+    tasks: tuple[Task, ...]
+    preset: str
+    size: int
+    judges: tuple[Recipe, ...]
+    columns: tuple[Column, ...]
+    factors: tuple[str, ...]
+    protocol: tuple[str, ...]
+    methods: tuple[str, ...] = ()
+    adaptation: Adaptation | None = None
+    extractor: Literal["content", "domain"] = "domain"
+    inputs: int = 2000
+    held: int = 500
+    snapshots: int = 4
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+    published: tuple[Published, ...] = ()
+
+    def task(self, name: str) -> Task:
+        """A task; an unknown name is an error with the near match."""
+        found = {task.name: task for task in self.tasks}
+        if name not in found:
+            raise unknown(f"task of {self.name}", name, found)
+        return found[name]
+
+    def override(self, method: str) -> Override:
+        """What a method is given beyond its preset."""
+        return self.overrides.get(method, Override())
+
+    def recipes(self, task: Task) -> tuple[Recipe, ...]:
+        """The judges that a task needs."""
+        return tuple(r for r in self.judges if set(r.domains) <= set(task.domains))
+
+    def content_recipe(self, domain: str) -> Recipe | None:
+        """The content judge of one domain alone, if there is one."""
+        wanted = ("content", (domain,))
+        return next((r for r in self.judges if (r.task, r.domains) == wanted), None)
