@@ -217,7 +217,7 @@ class Planner:
             train,
             snapshot_every=math.ceil(train.steps / self.benchmark.snapshots),
             sample_every=train.steps,
-            checkpoint_every=max(1, min(train.checkpoint_every, 250)),
+            checkpoint_every=max(1, min(250, train.steps // 10)),
         )
 
 
