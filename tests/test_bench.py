@@ -165,7 +165,9 @@ def test_source_only_and_target_only_frame_the_table(finished: Path) -> None:
     }
     judge = Judge.load(finished / "work" / "judges" / "content-light")
     upper = frame["target only", "dark->light"]
-    assert upper["content_accuracy"] == pytest.approx(judge.card.accuracy["light"]["test"], abs=1e-3)
+    assert upper["content_accuracy"] == pytest.approx(
+        judge.card.accuracy["light"]["test"], abs=1e-3
+    )
     assert upper["adaptation_accuracy"] is not None
     assert frame["source only", "dark->light"]["domain_accuracy"] < upper["domain_accuracy"]
 
@@ -309,7 +311,9 @@ def test_a_training_that_knows_its_source_serves_one_direction(root: Path, tmp_p
         trainings, ("dark", "light"), ("light", "dark"), strict=True
     ):
         assert list(training.config.domains) == [source, target]
-        assert training.config.options["objective"] == str(tmp_path / "judges" / f"content-{source}")
+        assert training.config.options["objective"] == str(
+            tmp_path / "judges" / f"content-{source}"
+        )
 
 
 def test_a_method_of_two_domains_is_trained_for_each_pair(tmp_path: Path) -> None:
@@ -349,8 +353,6 @@ def test_the_choice_of_the_best_snapshot_opens_no_test_picture(
         return whole(pictures, domain, split)
 
     monkeypatch.setattr(type(runner.pictures), "store", store)
-    case = Case(
-        runner.instruments, TINY.tasks[0], "dark", "light", Untranslated(TINY.tasks[0], 16)
-    )
+    case = Case(runner.instruments, TINY.tasks[0], "dark", "light", Untranslated(TINY.tasks[0], 16))
     assert 0 <= selection.score(case) <= 1
     assert set(opened) == {("dark", "train")}
