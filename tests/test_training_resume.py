@@ -251,3 +251,17 @@ def test_a_loss_that_diverges_keeps_the_last_good_checkpoint(
             Checkpoints(tmp_path / "run" / "checkpoint").path(step), weights_only=True
         )["nets"]
         assert all(torch.isfinite(value).all() for value in nets.values())
+
+
+def test_snapshots_are_models_and_leave_the_run_as_it_would_be(
+    pictures: Path, tmp_path: Path
+) -> None:
+    plain, kept = tmp_path / "plain", tmp_path / "kept"
+    train_run(config("cyclegan", pictures, 6), plain, quiet=True)
+    train_run(config("cyclegan", pictures, 6, snapshot_every=2), kept, quiet=True)
+    assert weights(kept) == weights(plain)
+    assert sorted(path.name for path in (kept / "snapshots").iterdir()) == ["000002", "000004"]
+    for step in (2, 4):
+        model = kept / "snapshots" / f"{step:06d}"
+        assert f"steps: {step}" in (model / "config.yaml").read_text()
+        assert (model / "model.safetensors").read_bytes() != weights(kept)

@@ -29,7 +29,9 @@ def render(table: Table, pictures: Mapping[str, str]) -> str:
         *(_direction(table, task, direction) for task, direction in table.directions()),
     ]
     if "bars" in pictures:
-        parts += ["## Bars", f"![bars per method]({pictures['bars']})"]
+        lines = "The red lines are the adaptation accuracy of the rows that frame each table."
+        caption = f"Figures of the last state. {lines if benchmark.adaptation else ''}".strip()
+        parts += ["## Bars", caption, f"![bars per method]({pictures['bars']})"]
     methods = [name for name in pictures if name != "bars"]
     if methods:
         parts.append("## Translations")

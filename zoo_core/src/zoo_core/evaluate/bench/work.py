@@ -22,7 +22,7 @@ class Folder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path = path.absolute()  # options of a run may name a judge in it
         self.judges, self.data = path / "judges", path / "data"
         self.runs, self.cells, self.faults = path / "runs", path / "cells", path / "faults"
 
