@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from zoo_core.nets.blur import BlurDown, BlurUp
 from zoo_core.nets.init import init_kaiming, init_normal, init_xavier
 from zoo_core.nets.patch import PatchDiscriminator, smallest_side
-from zoo_core.nets.resnet import ResnetGenerator
+from zoo_core.nets.resnet import Downsample, ResnetGenerator, Upsample
 from zoo_core.signals import Condition
 
 TO = Condition(torch.ones(1, 1))
@@ -27,13 +28,25 @@ def test_patch_discriminator_has_the_published_parameter_count() -> None:
     assert count(PatchDiscriminator()) == 2_764_737
 
 
-@pytest.mark.parametrize("upsample", ["transpose", "nearest"])
+@pytest.mark.parametrize("upsample", ["transpose", "nearest", "nearest-zero", "blur"])
+@pytest.mark.parametrize("downsample", ["stride", "blur"])
 @pytest.mark.parametrize("size", [(8, 8), (16, 24)])
-def test_resnet_generator_keeps_form_and_range(upsample: str, size: tuple[int, int]) -> None:
-    net = ResnetGenerator(1, width=4, blocks=1, upsample=upsample)  # type: ignore[arg-type]
+def test_resnet_generator_keeps_form_and_range(
+    upsample: Upsample, downsample: Downsample, size: tuple[int, int]
+) -> None:
+    net = ResnetGenerator(1, width=4, blocks=1, upsample=upsample, downsample=downsample)
     y = net(torch.randn(1, 1, *size), TO)
     assert y.shape == (1, 1, *size)
     assert y.abs().max() <= 1
+
+
+def test_blurred_sampling_keeps_what_is_constant_and_moves_nothing() -> None:
+    up, down, flat = BlurUp(2), BlurDown(2), torch.full((1, 2, 6, 6), 0.7)
+    torch.testing.assert_close(up(flat), torch.full((1, 2, 12, 12), 0.7))
+    torch.testing.assert_close(down(flat), torch.full((1, 2, 3, 3), 0.7))
+    ramp = torch.arange(8.0).expand(1, 2, 8, 8)
+    assert down(ramp)[0, 0, 2, 1:].tolist() == [2, 4, 6]
+    assert up(ramp)[0, 0, 4, 2:6].tolist() == [0.75, 1.25, 1.75, 2.25]
 
 
 def test_resnet_generator_is_the_same_in_training_and_at_inference() -> None:

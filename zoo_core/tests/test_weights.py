@@ -13,7 +13,7 @@ from zoo_core.manifest import parse_entry
 from zoo_core.modeldir import build_method
 from zoo_core.registry import Model
 from zoo_core.resolve import resolve
-from zoo_core.weights import file_sha256, load_weights, verify
+from zoo_core.weights import file_sha256, load_weights, unfilled, verify
 
 
 @pytest.fixture
@@ -210,3 +210,14 @@ def test_foreign_formats_are_refused(tmp_path):
     }
     with pytest.raises(WeightsError, match='foreign format "pickle"'):
         resolve(entry(weights, tmp_path))
+
+
+def test_a_method_that_weights_will_fill_draws_nothing(tiny_host, config, tiny_model):
+    before = torch.random.get_rng_state()
+    made = unfilled(lambda: build_method(config, tiny_host))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert any(isinstance(net, torch.nn.Conv2d) for net in made.modules())
+    load_weights(made, tiny_model)
+    expected = load_file(tiny_model / "model.safetensors")
+    assert torch.equal(made.nets["generator"].first.weight, expected["generator.first.weight"])
+    assert torch.nn.Linear(4, 4).weight.std() > 0, "initialisation works again"

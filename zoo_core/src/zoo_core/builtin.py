@@ -102,6 +102,11 @@ def zoo_commands() -> Iterable[Component]:
         ),
         Component("check", "zoo_core.cli.check:check", "Run the conformance kit on a method."),
         Component(
+            "import",
+            "zoo_core.cli.importing:import_command",
+            "Make a model of a checkpoint that others trained.",
+        ),
+        Component(
             "registry", "zoo_core.cli.registry:registry", "Build or check the index of all models."
         ),
     ]

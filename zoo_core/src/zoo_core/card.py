@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from zoo_core.modeldir import ModelConfig
 
 
+_HUB_LICENCES = {"not stated": "unknown"}
+"""What the Hub calls a licence of ours."""
+
+
 @dataclass(frozen=True)
 class CardMetric:
     """One measured figure.
@@ -73,7 +77,7 @@ class Card:
     def _front(self, config: ModelConfig) -> dict[str, Any]:
         tags = ["unpaired-translation", config.signal.kind, config.method, *self.tags]
         front: dict[str, Any] = {
-            "license": self.licence.lower(),
+            "license": _HUB_LICENCES.get(self.licence.lower(), self.licence.lower()),
             "library_name": "zoo",
             "pipeline_tag": "image-to-image" if config.signal.kind == "image" else "audio-to-audio",
             "tags": list(dict.fromkeys(tags)),

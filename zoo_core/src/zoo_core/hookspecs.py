@@ -55,7 +55,7 @@ def zoo_datasets() -> Iterable[Component]:  # type: ignore[empty-body]
 
 @hookspec
 def zoo_importers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Readers of foreign checkpoint layouts."""
+    """Foreign layouts of checkpoints; targets are `zoo_core.importing.Importer` classes."""
 
 
 @hookspec

@@ -28,7 +28,7 @@ from zoo_core.plugins import host as shared_host
 from zoo_core.registry import Model, Registry
 from zoo_core.resolve import naming_offline, resolve
 from zoo_core.translator import Translator
-from zoo_core.weights import load_weights
+from zoo_core.weights import load_weights, unfilled
 
 if TYPE_CHECKING:
     from zoo_core.manifest import ModelEntry
@@ -208,7 +208,6 @@ class _Loader:
         if config.signal.kind not in kinds:
             raise unknown("kind of signal", config.signal.kind, kinds)
         codec = self.host.codec_class(config.signal.kind)(config.signal, config.preprocessing)
-        with torch.random.fork_rng(devices=[]):  # making nets must not move the user's numbers
-            method = build_method(config, self.host)
+        method = unfilled(lambda: build_method(config, self.host))
         load_weights(method, weights)
         return Translator(method, config, codec, card=card, name=name, **self.options)

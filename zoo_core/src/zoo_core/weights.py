@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from zoo_core.checksum import file_sha256, verify
 from zoo_core.errors import WeightsError, ZooError
@@ -88,10 +89,10 @@ def load_state(target: Mapping[str, Tensor], source: Mapping[str, Tensor], *, as
             finite.
     """
     lines = [
-        *_listed("missing", [key for key in target if key not in source]),
-        *_listed("unexpected", [key for key in source if key not in target]),
-        *_listed("misshapen", _misshapen(target, source)),
-        *_listed("of a wrong type", _mistyped(target, source)),
+        *listed("missing", [key for key in target if key not in source]),
+        *listed("unexpected", [key for key in source if key not in target]),
+        *listed("misshapen", _misshapen(target, source)),
+        *listed("of a wrong type", _mistyped(target, source)),
     ]
     if lines:
         raise WeightsError(
@@ -103,7 +104,7 @@ def load_state(target: Mapping[str, Tensor], source: Mapping[str, Tensor], *, as
     if bad:
         raise WeightsError(
             "they hold values that are not finite (NaN or infinite):\n"
-            + "\n".join(_listed("not finite", bad)),
+            + "\n".join(listed("not finite", bad)),
             asked=asked,
             hint="The training that wrote them had diverged; use an earlier checkpoint.",
         )
@@ -163,10 +164,45 @@ def rebuilt(make: Callable[[], Method[Any]], path: Path) -> Method[Any]:
 
     The random state of the caller is left as it was.
     """
-    with torch.random.fork_rng(devices=[]):
-        method = make()
+    method = unfilled(make)
     load_weights(method, path)
     return method.eval()
+
+
+def unfilled(make: Callable[[], Method[Any]]) -> Method[Any]:
+    """A method whose parameters have memory and no values yet: strict loading must follow.
+
+    Drawing values that weights replace costs a large model a second, and the memory of nets that
+    are then dropped. The random state of the caller is left as it was.
+
+    Args:
+        make: Builds the method.
+    """
+    with torch.random.fork_rng(devices=[]), _Undrawn():
+        return make()
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves out whatever fills a parameter with random values."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        given = kwargs or {}
+        tensor = args[0] if args else given.get("tensor")
+        if function in _DRAWS and isinstance(tensor, nn.Parameter):
+            return tensor
+        return function(*args, **given)
+
+
+_DRAWS = (
+    Tensor.normal_,
+    Tensor.uniform_,
+    nn.init.normal_,
+    nn.init.uniform_,
+    nn.init.kaiming_uniform_,
+)
+"""What a function mode sees of torch's initialisations; all others are made of these."""
 
 
 def keep_translating(method: Method[Any]) -> None:
@@ -194,7 +230,8 @@ def _mistyped(target: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> lis
     return lines
 
 
-def _listed(what: str, entries: Sequence[str]) -> list[str]:
+def listed(what: str, entries: Sequence[str]) -> list[str]:
+    """Lines of a diff: the first few entries under their kind, and how many more there are."""
     shown = [f"  {what}: {entry}" for entry in entries[:_SHOWN]]
     rest = len(entries) - _SHOWN
     return [*shown, f"  … and {rest} more {what}"] if rest > 0 else shown

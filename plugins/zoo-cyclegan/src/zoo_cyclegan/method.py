@@ -14,7 +14,7 @@ from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_core.losses.consistency import Cycle, Identity
 from zoo_core.method import Method, Optimiser, Player, Term
 from zoo_core.nets.patch import PatchDiscriminator, smallest_side
-from zoo_core.nets.resnet import ResnetGenerator
+from zoo_core.nets.resnet import Downsample, ResnetGenerator, Upsample
 from zoo_core.signals import Batch, Condition, TensorSpec
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.step import Leg
@@ -28,10 +28,14 @@ class Options:
     Attributes:
         direction: ``both``; or ``forward``: only the first domain is translated, to the second.
             The way back then learns from the cycle alone.
+        generators: The domains that have a generator, where one is missing: a published
+            checkpoint often holds one direction. Such a model translates and cannot be trained.
         width: Channels of the generators at full size.
         blocks: Residual blocks of the generators (9 at 256 pixels, 6 at 128 in the paper).
         halvings: Stride-2 convolutions ahead of the residual blocks.
-        upsample: ``transpose`` as published, or ``nearest`` (no checkerboards).
+        upsample: ``transpose`` as published, ``nearest`` (no checkerboards), ``nearest-zero``
+            (PyTorch-GAN, huggan) or ``blur`` (CUT).
+        downsample: ``stride`` as published, or ``blur`` (CUT).
         critic_width: Channels of the discriminators' first layer.
         critic_layers: Stride-2 convolutions of the discriminators; 3 judge patches of 70 pixels.
         objective: ``lsgan`` as published, ``nonsaturating``, ``wgan`` or ``hinge``.
@@ -45,10 +49,12 @@ class Options:
     """
 
     direction: Literal["both", "forward"] = "both"
+    generators: tuple[str, ...] | None = None
     width: int = 64
     blocks: int = 9
     halvings: int = 2
-    upsample: Literal["transpose", "nearest"] = "transpose"
+    upsample: Upsample = "transpose"
+    downsample: Downsample = "stride"
     critic_width: int = 64
     critic_layers: int = 3
     objective: str = "lsgan"
@@ -96,13 +102,28 @@ class CycleGAN(Method[Options]):
 
     @property
     def directions(self) -> tuple[tuple[str, str], ...]:
-        """(origin, target) of every translation that is trained."""
+        """(origin, target) of every translation that is trained, or was."""
         a, b = self.domains.names
-        return ((a, b), (b, a)) if self.options.direction == "both" else ((a, b),)
+        pairs = ((a, b), (b, a)) if self.options.direction == "both" else ((a, b),)
+        return tuple(pair for pair in pairs if pair[1] in self.targets)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The domains that have a generator."""
+        held = self.options.generators
+        return tuple(name for name in self.domains.names if held is None or name in held)
 
     def build(self) -> Mapping[str, nn.Module]:
         """A generator named after the domain that it makes, a discriminator of each target."""
         o, (channels, *sides) = self.options, self.signal.shape
+        for name in o.generators or ():
+            self.domains.index(name)
+        if not self.targets:
+            raise UsageError(
+                "there is no generator at all",
+                asked="generators",
+                hint=f"Name one of {', '.join(self.domains.names)}, or leave it out.",
+            )
         if min(sides) < smallest_side(o.critic_layers):
             raise UsageError(
                 f"the discriminator needs pictures of at least {smallest_side(o.critic_layers)} "
@@ -111,9 +132,14 @@ class CycleGAN(Method[Options]):
                 hint="Ask for fewer critic_layers or larger pictures.",
             )
         nets: dict[str, nn.Module] = {}
-        for name in self.domains.names:
+        for name in self.targets:
             nets[f"generator_{name}"] = ResnetGenerator(
-                channels, o.width, o.blocks, halvings=o.halvings, upsample=o.upsample
+                channels,
+                o.width,
+                o.blocks,
+                halvings=o.halvings,
+                upsample=o.upsample,
+                downsample=o.downsample,
             )
         for _, name in self.directions:
             nets[f"discriminator_{name}"] = PatchDiscriminator(
@@ -143,6 +169,12 @@ class CycleGAN(Method[Options]):
     def players(self) -> Sequence[Player]:
         """The generators move first, then the discriminators, which see the same translations."""
         o = self.options
+        if len(self.targets) < len(self.domains):
+            raise UsageError(
+                "the cycle needs a generator into each domain",
+                asked=f"training with generators={', '.join(self.targets)}",
+                hint="Leave the option generators out.",
+            )
         adam = Optimiser(
             o.lr, (0.5, 0.999), schedule=LinearDecay(o.constant_epochs, o.decay_epochs)
         )

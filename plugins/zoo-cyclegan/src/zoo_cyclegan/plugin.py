@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from zoo_core.hookspecs import hookimpl
-from zoo_core.spec import MethodSpec
+from zoo_core.spec import Component, MethodSpec
 
 
 @hookimpl
@@ -26,3 +26,15 @@ def zoo_methods() -> Iterable[MethodSpec]:
 def zoo_models() -> Iterable[Path]:
     """The trained models that come with the plugin."""
     return [Path(__file__).with_name("registry.yaml")]
+
+
+@hookimpl
+def zoo_importers() -> Iterable[Component]:
+    """Layouts of checkpoints that hold the same nets."""
+    here = "zoo_cyclegan.importers"
+    return [
+        Component("cyclegan-official", f"{here}:Official", "junyanz's generator or PatchGAN"),
+        Component("cyclegan-huggan", f"{here}:Huggan", "generator of huggan and PyTorch-GAN"),
+        Component("cyclegan-upit", f"{here}:Upit", "all four nets of UPIT, or one generator"),
+        Component("cut-official", f"{here}:Cut", "anti-aliased generator of CUT"),
+    ]

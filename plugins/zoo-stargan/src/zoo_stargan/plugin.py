@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from zoo_core.hookspecs import hookimpl
-from zoo_core.spec import MethodSpec
+from zoo_core.spec import Component, MethodSpec
 
 
 @hookimpl
@@ -28,3 +28,13 @@ def zoo_methods() -> Iterable[MethodSpec]:
 def zoo_models() -> Iterable[Path]:
     """The trained models that come with the plugin."""
     return [Path(__file__).with_name("registry.yaml")]
+
+
+@hookimpl
+def zoo_importers() -> Iterable[Component]:
+    """Layouts of checkpoints that hold the same nets."""
+    here = "zoo_stargan.importers"
+    return [
+        Component("stargan-official", f"{here}:Official", "yunjey's generator or discriminator"),
+        Component("stargan-lornatang", f"{here}:Lornatang", "those of StarGAN-PyTorch"),
+    ]

@@ -7,10 +7,12 @@ from typing import Literal
 from torch import Tensor, nn
 
 from zoo_core.interfaces import Generator
+from zoo_core.nets.blur import BlurDown, BlurUp
 from zoo_core.nets.init import init_normal
 from zoo_core.signals import Condition
 
-Upsample = Literal["transpose", "nearest"]
+Upsample = Literal["transpose", "nearest", "nearest-zero", "blur"]
+Downsample = Literal["stride", "blur"]
 
 
 class ResidualBlock(nn.Module):
@@ -52,7 +54,10 @@ class ResnetGenerator(Generator):
         halvings: Number of stride-2 convolutions; height and width must be multiples of
             ``2**halvings``.
         upsample: ``transpose`` is published; ``nearest`` (resize, then a 3x3 convolution) makes
-            no checkerboards.
+            no checkerboards; ``nearest-zero`` is the same with zero padding, as PyTorch-GAN and
+            huggan have it; ``blur`` (anti-aliased, then a 3x3 convolution) is CUT's.
+        downsample: ``stride`` (of the convolution) is published; ``blur`` (a convolution, then
+            anti-aliased) is CUT's.
         head: Size of the first and last kernel, odd.
     """
 
@@ -64,6 +69,7 @@ class ResnetGenerator(Generator):
         *,
         halvings: int = 2,
         upsample: Upsample = "transpose",
+        downsample: Downsample = "stride",
         head: int = 7,
     ) -> None:
         super().__init__()
@@ -74,7 +80,7 @@ class ResnetGenerator(Generator):
             nn.ReLU(inplace=True),
         ]
         for level in range(halvings):
-            layers += halving(width << level)
+            layers += halving(width << level, downsample)
         layers += [ResidualBlock(width << halvings) for _ in range(blocks)]
         for level in reversed(range(halvings)):
             layers += doubling(width << level, upsample)
@@ -88,24 +94,28 @@ class ResnetGenerator(Generator):
         return y  # (N, C, H, W)
 
 
-def halving(width: int) -> list[nn.Module]:
+def halving(width: int, downsample: Downsample = "stride") -> list[nn.Module]:
     """Halves height and width, doubles ``width``."""
+    blur = downsample == "blur"
     return [
-        nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
+        nn.Conv2d(width, 2 * width, 3, stride=1 if blur else 2, padding=1),
         nn.InstanceNorm2d(2 * width),
         nn.ReLU(inplace=True),
+        *([BlurDown(2 * width)] if blur else []),
     ]
 
 
 def doubling(width: int, upsample: Upsample) -> list[nn.Module]:
     """Doubles height and width, halves ``2 * width``."""
-    grow: list[nn.Module]
+    return [*_growing(width, upsample), nn.InstanceNorm2d(width), nn.ReLU(inplace=True)]
+
+
+def _growing(width: int, upsample: Upsample) -> list[nn.Module]:
     if upsample == "transpose":
-        grow = [nn.ConvTranspose2d(2 * width, width, 3, stride=2, padding=1, output_padding=1)]
-    else:
-        grow = [
-            nn.Upsample(scale_factor=2, mode="nearest"),
-            nn.ReflectionPad2d(1),
-            nn.Conv2d(2 * width, width, 3),
-        ]
-    return [*grow, nn.InstanceNorm2d(width), nn.ReLU(inplace=True)]
+        return [nn.ConvTranspose2d(2 * width, width, 3, stride=2, padding=1, output_padding=1)]
+    if upsample == "blur":
+        return [BlurUp(2 * width), nn.Conv2d(2 * width, width, 3, padding=1)]
+    resize = nn.Upsample(scale_factor=2, mode="nearest")
+    if upsample == "nearest-zero":
+        return [resize, nn.Conv2d(2 * width, width, 3, padding=1)]
+    return [resize, nn.ReflectionPad2d(1), nn.Conv2d(2 * width, width, 3)]
