@@ -1,0 +1,1 @@
+"""Common spaces that tell nothing of the domain, for zoo."""

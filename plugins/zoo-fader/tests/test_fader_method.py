@@ -1,0 +1,248 @@
+"""Fader Networks against a restatement of their published training in plain torch."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo_core.errors import UsageError
+from zoo_core.method import Method
+from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
+from zoo_core.spec import TrainConfig
+from zoo_core.step import Progress
+from zoo_core.train.loop import Trainer, generator_for
+from zoo_fader.fader import Fader, Options
+
+VENDORS = Domains(("apple", "google", "twitter"))
+FACES = Domains(("Blond_Hair", "Male"), "attributes")
+SPEC = TensorSpec(shape=(3, 16, 16), stride=4)
+TINY = {"width": 4, "widest": 8, "layers": 2, "hidden": 6, "latent": 0.5, "ramp": 2, "dropout": 0.0}
+# Adam turns a gradient that is only rounding noise into a full step; a large eps damps it, so
+# that parameters can be compared.
+EPS = 1e-3
+SEED = 11
+BATCH = 4
+
+Record = dict[str, float]
+
+
+def make(domains: Domains = VENDORS, **options: object) -> Fader:
+    torch.manual_seed(0)
+    return Fader(Options(**TINY | options), domains, SPEC)  # type: ignore[arg-type]
+
+
+def batch_of(domains: Domains, seed: int, count: int = BATCH) -> Batch:
+    draw = torch.Generator().manual_seed(seed)
+    x = torch.rand(count, 3, 16, 16, generator=draw) * 2 - 1
+    if domains.kind == "domains":
+        label = F.one_hot(torch.randint(3, (count,), generator=draw), 3).float()
+    else:
+        label = torch.randint(2, (count, 2), generator=draw).float()
+    return Batch({MIXED: x}, {MIXED: Condition(label)})
+
+
+class Sampler:
+    """Gives the batch of each step's and draw's own number."""
+
+    steps_per_epoch = 100
+
+    def __init__(self, domains: Domains) -> None:
+        self.domains = domains
+
+    def batch(self, step: int, draw: int = 0) -> Batch:
+        return batch_of(self.domains, 10 * step + draw)
+
+
+def trainer_of(method: Method[Options]) -> Trainer:
+    config = TrainConfig(batch=BATCH, steps=1000, seed=SEED)
+    trainer = Trainer(method, Sampler(method.domains), config)
+    for mover in trainer.movers:
+        mover.optimiser.param_groups[0]["eps"] = EPS
+    return trainer
+
+
+def train(method: Method[Options], steps: int) -> list[Record]:
+    """The unweighted losses of each step, as the real loop trains."""
+    trainer, records = trainer_of(method), []
+    for _ in range(steps):
+        trainer.step()
+        records.append({name.split("/")[1]: v for name, v in trainer.take_losses().items()})
+    return records
+
+
+class Reference:
+    """Fader Networks as their paper and official code state them."""
+
+    def __init__(self, method: Fader) -> None:
+        self.nets = {name: copy.deepcopy(net).train() for name, net in method.nets.items()}
+        self.sizes = [3] if method.domains.kind == "domains" else [2] * len(method.domains)
+        coder = [*self.nets["encoder"].parameters(), *self.nets["decoder"].parameters()]
+        critic = [*self.nets["code_discriminator"].parameters()]
+        self.groups = coder, critic
+        self.adam_ae = torch.optim.Adam(coder, lr=2e-4, betas=(0.5, 0.999), eps=EPS)
+        self.adam_d = torch.optim.Adam(critic, lr=2e-4, betas=(0.5, 0.999), eps=EPS)
+        self.number = 0
+
+    def attributes(self, label: Tensor) -> Tensor:
+        """(N, A) one-hot classes, one block after the other."""
+        if self.sizes == [3]:
+            return label
+        return torch.cat([F.one_hot(column.long(), 2) for column in label.T], 1).float()
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.nets["encoder"].layers(x)  # type: ignore[operator]
+
+    def decode(self, z: Tensor, attributes: Tensor) -> Tensor:
+        for stage in self.nets["decoder"].stages:  # type: ignore[union-attr]
+            planes = attributes.view(*attributes.shape, 1, 1)
+            z = stage(torch.cat([z, planes.repeat(1, 1, z.size(2), z.size(3))], 1))
+        return z
+
+    def judge(self, z: Tensor) -> Tensor:
+        net = self.nets["code_discriminator"]
+        return net.head(net.body(z).view(len(z), -1))  # type: ignore[operator]
+
+    def entropy(self, logits: Tensor, classes: list[Tensor]) -> Tensor:
+        blocks = logits.split(self.sizes, 1)
+        parts = [-F.log_softmax(b, 1).gather(1, c[:, None]) for b, c in zip(blocks, classes)]  # noqa: B905
+        return sum(part.mean() for part in parts)  # type: ignore[return-value]
+
+    def classes(self, attributes: Tensor) -> list[Tensor]:
+        return [block.argmax(1) for block in attributes.split(self.sizes, 1)]
+
+    def mode(self, coder: bool) -> None:
+        self.nets["encoder"].train(coder)
+        self.nets["decoder"].train(coder)
+        self.nets["code_discriminator"].train(not coder)
+
+    def step(self, first: Batch, second: Batch, rng: torch.Generator) -> Record:
+        coder, critic = self.groups
+        self.mode(coder=False)
+        x, y = first.signals[MIXED], self.attributes(first.conditions[MIXED].label)
+        with torch.no_grad():
+            z = self.encode(x)
+        classify = self.entropy(self.judge(z), self.classes(y))
+        self.adam_d.zero_grad()
+        classify.backward()
+        nn.utils.clip_grad_norm_(critic, 5.0)
+        self.adam_d.step()
+
+        self.mode(coder=True)
+        x, y = second.signals[MIXED], self.attributes(second.conditions[MIXED].label)
+        torch.randperm(len(x), generator=rng)  # the plan's targets
+        shift = torch.rand(len(x), len(self.sizes), generator=rng)
+        z = self.encode(x)
+        reconstruction = ((self.decode(z, y) - x) ** 2).mean()
+        record = {"classify": classify.item(), "reconstruction": reconstruction.item()}
+        weight = 0.5 * min(self.number, 2) / 2
+        objective = reconstruction
+        if weight:
+            wrong = [
+                (own + 1 + (shift[:, i] * (size - 1)).long()) % size
+                for i, (own, size) in enumerate(zip(self.classes(y), self.sizes, strict=True))
+            ]
+            confusion = self.entropy(self.judge(z), wrong)
+            objective = objective + weight * confusion
+            record["confusion"] = confusion.item()
+        self.adam_ae.zero_grad()
+        objective.backward()
+        nn.utils.clip_grad_norm_(coder, 5.0)
+        self.adam_ae.step()
+        self.number += 1
+        return record
+
+
+@pytest.mark.parametrize("domains", [VENDORS, FACES], ids=["domains", "attributes"])
+def test_training_steps_equal_the_published_losses(domains: Domains) -> None:
+    method = make(domains)
+    reference = Reference(method)
+    wanted = [
+        reference.step(
+            batch_of(domains, 10 * number + 1),
+            batch_of(domains, 10 * number + 2),
+            generator_for(SEED, number, 2),
+        )
+        for number in range(4)
+    ]
+
+    records = train(method, 4)
+
+    assert [sorted(r) for r in records] == [sorted(w) for w in wanted]
+    for record, want in zip(records, wanted, strict=True):
+        assert record == pytest.approx(want, rel=1e-5, abs=1e-5)
+    for name, net in method.nets.items():
+        others = reference.nets[name].state_dict()
+        for key, value in net.state_dict().items():
+            torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
+
+
+def test_who_does_not_move_is_in_eval_mode() -> None:
+    method, seen = make(), []
+    for name, net in method.nets.items():
+        net.register_forward_hook(lambda net, *_, name=name: seen.append((name, net.training)))
+    train(method, 2)
+    # The second step's weight is not 0 any more: the code discriminator is asked by both.
+    assert seen == [
+        ("encoder", False),
+        ("code_discriminator", True),
+        ("encoder", True),
+        ("decoder", True),
+        ("encoder", False),
+        ("code_discriminator", True),
+        ("encoder", True),
+        ("decoder", True),
+        ("code_discriminator", False),
+    ]
+    assert all(net.training for net in method.nets.values())
+
+
+def count(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())
+
+
+@pytest.mark.parametrize(
+    "domains", [Domains(("Male",), "attributes"), Domains(("a", "b"))], ids=["attribute", "domains"]
+)
+def test_paper_preset_has_the_published_parameter_counts(domains: Domains) -> None:
+    preset = Fader.presets["paper"]
+    with torch.device("meta"):  # shapes alone
+        method = Fader(Options(**preset.options), domains, preset.signal)
+    assert count(method.nets["encoder"]) + count(method.nets["decoder"]) == 14_000_512
+    assert count(method.nets["code_discriminator"]) == 8_655_362
+
+
+@pytest.mark.parametrize("name", list(Fader.presets))
+def test_every_preset_builds_and_keeps_the_signals_form(name: str) -> None:
+    preset = Fader.presets[name]
+    with torch.inference_mode(), torch.device("meta"):  # shapes alone
+        method = Fader(Options(**preset.options), VENDORS, preset.signal).eval()
+        x, condition = torch.zeros(2, *preset.signal.shape), Condition(torch.eye(3)[:2])
+        assert method.translate(x, condition, condition).shape == x.shape
+        code = method.encode(x, condition)
+        assert method.nets["code_discriminator"](code.content).logits.shape == (2, 3)
+
+
+def test_the_default_preset_is_the_paper() -> None:
+    name, preset = next(iter(Fader.presets.items()))
+    assert name == "paper"
+    assert not preset.options
+    weight = Fader(Options(layers=2), FACES, SPEC).players()[1].terms[1].weight_at
+    at = [weight(Progress(step, 10**6)) for step in (0, 250_000, 500_000, 900_000)]
+    assert at == pytest.approx([0.0, 0.5e-4, 1e-4, 1e-4])
+
+
+def test_an_attribute_is_a_slider() -> None:
+    method = make(FACES).eval()
+    x, own = torch.rand(1, 3, 16, 16), Condition(torch.zeros(1, 2))
+    with torch.no_grad():
+        outputs = [method.translate(x, own, Condition(torch.tensor([[v, 0.0]]))) for v in (0, 0.5)]
+    assert not torch.allclose(*outputs)
+
+
+def test_pictures_that_do_not_halve_evenly_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"layers=5 at 16x16: .*multiples of 32"):
+        make(layers=5)
