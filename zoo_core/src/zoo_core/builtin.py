@@ -87,6 +87,11 @@ def zoo_commands() -> Iterable[Component]:
             "evaluate", "zoo_core.cli.evaluate:evaluate", "Measure a model by a named protocol."
         ),
         Component(
+            "audit",
+            "zoo_core.cli.audit:audit",
+            "Look for the input hidden inside the output.",
+        ),
+        Component(
             "judge",
             "zoo_core.cli.judge:judge",
             "Train and inspect judges (classifiers of real data).",

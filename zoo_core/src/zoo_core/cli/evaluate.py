@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo_core.errors import UsageError, unknown
+from zoo_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoo_core.data.sources import DataSet
     from zoo_core.evaluate.extractors import Extractor
     from zoo_core.evaluate.judge import Judge
     from zoo_core.evaluate.report import Report
-    from zoo_core.translator import Translator
 
 
 @click.command(epilog="zoo evaluate runs/emoji --data emoji --judge judges/emoji --page page.html")
@@ -54,6 +52,7 @@ def evaluate(model: str, json_to: str | None, page: Path | None, **options: Any)
     domains hold pictures of the same name, these are true partners: L1, PSNR, SSIM and retrieval
     compare with them, beside the untranslated input.
     """
+    from zoo_core.cli.measuring import open_test_data, with_progress
     from zoo_core.evaluate.direction import EvalConfig
     from zoo_core.evaluate.judge import Judge
     from zoo_core.evaluate.run import evaluate_model, metric_classes
@@ -64,7 +63,7 @@ def evaluate(model: str, json_to: str | None, page: Path | None, **options: Any)
     judges = [Judge.load(directory) for directory in options["judges"]]
     extractor = _extractor(options["extractor"], judges, options["judges"])
     translator = load(model, device=options["device"], precision=options["precision"])
-    dataset = _open(translator, options["domains"], options["data"], options["split"])
+    dataset = open_test_data(translator, options["domains"], options["data"], options["split"])
     config = EvalConfig(
         split=options["split"],
         count=options["count"],
@@ -73,7 +72,7 @@ def evaluate(model: str, json_to: str | None, page: Path | None, **options: Any)
         partners=not options["no_partners"],
         samples=options["samples"],
     )
-    report = _with_progress(
+    report = with_progress(
         lambda told: evaluate_model(
             translator,
             dataset,
@@ -109,65 +108,6 @@ def _extractor(
         if judge.card.task == "domain":
             return JudgeExtractor(judge, f"judge:{directory}")
     return None
-
-
-def _open(translator: Translator, domains: Sequence[str], data: str | None, split: str) -> DataSet:
-    """The real signals of the model's domains, prepared as the model was trained."""
-    from zoo_core.data.sources import open_sources, parse_domains
-    from zoo_core.signals import MIXED
-    from zoo_core.spec import TrainConfig
-
-    known, named = translator.domains, parse_domains(domains)
-    if not named and data is None:
-        raise UsageError(
-            "no test data is given",
-            asked=f"evaluation of {translator.name}",
-            hint=f"Add --domain NAME=SOURCE for each of {', '.join(known.names)}, or --data ROOT.",
-        )
-    attributes = known.names if known.kind == "attributes" else None
-    if attributes and named:
-        raise UsageError(
-            "the model edits attributes, which are read from a list",
-            asked="--domain",
-            hint="Give --data ROOT, a folder in CelebA's layout.",
-        )
-    for name in named:
-        if name not in known.names:
-            raise unknown("domain of the model", name, known.names)
-    config = TrainConfig(crop_first=translator.codec.preprocessing.get("crop_first"))
-    dataset = open_sources(
-        named,
-        codec=translator.codec,
-        config=config,
-        split=split,
-        attributes=attributes,
-        data=data,
-    )
-    if data is not None and not attributes:
-        # A folder may hold more domains than the model knows.
-        dataset.stores = {n: s for n, s in dataset.stores.items() if n in (*known.names, MIXED)}
-    return dataset
-
-
-def _with_progress(work: Any) -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(),
-    )
-    tasks: dict[str, Any] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-
-        def told(direction: str, done: int, total: int) -> None:
-            if direction not in tasks:
-                tasks[direction] = progress.add_task(direction, total=total)
-            progress.update(tasks[direction], completed=done)
-
-        return work(told)
 
 
 def _give(report: Report, json_to: str | None, page: Path | None) -> None:

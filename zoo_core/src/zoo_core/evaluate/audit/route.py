@@ -1,0 +1,208 @@
+"""One direction, there and back, with everything that is measured on the way.
+
+Shapes: N batch, ``*S`` any signal (an image is C H W).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from zoo_core.errors import UsageError
+from zoo_core.evaluate.audit.perturb import Noises, Perturbation, perturbations
+from zoo_core.evaluate.audit.probe import Readings
+from zoo_core.evaluate.audit.result import AuditConfig, Exhibit
+from zoo_core.evaluate.picture_metrics import l1
+from zoo_core.evaluate.setting import Setting
+from zoo_core.evaluate.sides import own_condition, target_condition
+from zoo_core.evaluate.translates import Translates
+from zoo_core.filters import lowpass, rounded
+
+DETAIL = 1.0
+"""Standard deviation in samples of the Gaussian that parts fine detail from the rest."""
+LOUDER = 20.0
+"""Factor by which a picture of hidden detail is amplified."""
+Told = Callable[[str, int, int], None]
+
+
+class Route:
+    """One direction of an audit.
+
+    Args:
+        setting: The direction.
+        translator: The model.
+        config: Settings.
+
+    Attributes:
+        measured: (N,) per input and name, after `walk`.
+        readings: Fine detail of translations and the inputs, for the probe.
+        exhibits: Sample signals.
+        mild: Names of the perturbations that nobody sees.
+    """
+
+    def __init__(self, setting: Setting, translator: Translates, config: AuditConfig) -> None:
+        self.setting, self.translator, self.config = setting, translator, config
+        self.signal = translator.signal
+        self._noises = Noises(self.signal, torch.Generator().manual_seed(config.seed))
+        every = perturbations(self.signal, config.mild, self._noises)
+        self._changes = [p for p in every if p.mild or "gaps" in config.measures]
+        self.mild = [p.name for p in every if p.mild]
+        self._found: dict[str, list[Tensor]] = defaultdict(list)
+        self.readings = Readings()
+        self.exhibits: list[Exhibit] = []
+
+    @property
+    def measured(self) -> dict[str, Tensor]:
+        """(N,) what was found of each input, by name."""
+        return {name: torch.cat(parts) for name, parts in self._found.items()}
+
+    def walk(self, told: Told | None = None) -> None:
+        """Measures all chosen inputs.
+
+        Raises:
+            UsageError: If the model does not translate there, or not back.
+        """
+        done, at = 0, self.chosen()
+        if len(at) < 2:
+            raise UsageError("an audit needs at least two inputs", asked=self.setting.name)
+        batches = -(-len(at) // max(2, self.setting.tools.batch))
+        for positions in at.chunk(batches):  # even parts: none of one input alone
+            with torch.inference_mode():
+                self._measure(positions)
+            done += len(positions)
+            if told is not None:
+                told(self.setting.name, done, len(at))
+
+    def chosen(self) -> Tensor:
+        """(N,) positions of the inputs in random order: neighbours are strangers."""
+        partners = self.setting.partners
+        every = partners.sources if partners else torch.arange(len(self.setting.source))
+        rng = torch.Generator().manual_seed(self.config.seed)
+        return every[torch.randperm(len(every), generator=rng)[: self.config.count]]
+
+    def _measure(self, at: Tensor) -> None:
+        """One batch of inputs at the given positions."""
+        self._noises.renew()
+        measures = self.config.measures
+        self._at = at
+        x = self.setting.source.signals(at).to(self.translator.device)  # (N, *S)
+        y = self._there(x)  # (N, *S)
+        back = self._back(y)  # (N, *S)
+        self._keep("exact", l1(back, x))
+        self._keep("any", _strangers(x, back))
+        for change in self._changes:
+            self._disturb(change, x, y)
+        if "curves" in measures:
+            self._curves(y)
+        if "swap" in measures and self.signal.flexible:
+            self._swap(y, back)
+        true = self._partners() if self.setting.partners else None  # (N, *S)
+        if "honesty" in measures and true is not None:
+            self._keep("honest", l1(self._back(true), x))
+        if "probe" in measures and self.signal.flexible:
+            self.readings.add(self._detail(y), x, None if true is None else self._detail(true))
+        if len(self.exhibits) < self.config.samples:
+            self._exhibit(x, y, back, true)
+
+    def _disturb(self, change: Perturbation, x: Tensor, y: Tensor) -> None:
+        disturbed = change.apply(y)  # (N, *S)
+        self._keep(f"back:{change.name}", l1(self._back(disturbed), x))
+        self._keep(f"own:{change.name}", l1(disturbed, y))
+
+    def _curves(self, y: Tensor) -> None:
+        """Response of the way back to noise on what a file would hold (Bashkirova et al.: SN)."""
+        low, high = self.signal.low, self.signal.high
+        held = y if low is None or high is None else rounded(y, low, high)  # (N, *S)
+        calm = self._back(held)  # (N, *S)
+        kinds = {"white": self._noises.white}
+        if self.signal.flexible:
+            kinds["smooth"] = self._noises.smooth
+        for kind, noise in kinds.items():
+            for sigma in self.config.sigmas:
+                moved = self._back(held + noise(y, sigma)) if sigma else calm  # (N, *S)
+                self._keep(f"{kind}:{sigma:g}", l1(moved, calm))
+
+    def _swap(self, y: Tensor, back: Tensor) -> None:
+        """Coarse of one translation, fine of another: whose reconstruction appears?"""
+        detail = self._detail(y)  # (N, *S)
+        mixed = self._back(y - detail + detail.roll(1, 0))  # (N, *S)
+        fine_wins = l1(mixed, back.roll(1, 0)) < l1(mixed, back)  # (N,)
+        self._keep("swap", fine_wins.float())
+
+    def _exhibit(self, x: Tensor, y: Tensor, back: Tensor, true: Tensor | None) -> None:
+        """Sample rows: what comes back, what comes back of a disturbed translation, and why."""
+        worst = max(
+            (change for change in self._changes if change.mild),
+            key=lambda change: float(self._found[f"back:{change.name}"][-1].mean()),
+        )
+        disturbed = worst.apply(y)  # (N, *S)
+        again = self._back(disturbed)  # (N, *S)
+        real = self._reals(len(x)) if true is None else true  # (N, *S)
+        names = self.setting.source.names()
+        room = self.config.samples - len(self.exhibits)
+        low = -1.0 if self.signal.low is None else self.signal.low
+        high = 1.0 if self.signal.high is None else self.signal.high
+
+        def louder(y: Tensor) -> Tensor:
+            if not self.signal.flexible:
+                return y
+            middle, half = (low + high) / 2, (high - low) / 2
+            return middle + half * torch.tanh(self._detail(y) / half * LOUDER)
+
+        columns = {
+            "input": x,
+            "translation": y,
+            "sent back": back,
+            f"with {worst.name}": disturbed,
+            "that sent back": again,
+            f"fine detail x{LOUDER:g}": louder(y),
+            f"real {self.setting.target.name}": real,
+            f"its detail x{LOUDER:g}": louder(real),
+        }
+        for row in range(min(room, len(x))):
+            signals = {title: value[row].float().cpu() for title, value in columns.items()}
+            self.exhibits.append(Exhibit(names[int(self._at[row])], signals))
+
+    def _detail(self, y: Tensor) -> Tensor:
+        """(N, *S) fine detail: what a Gaussian of `DETAIL` takes away."""
+        return y - lowpass(y, DETAIL, self.signal.flexible)
+
+    def _partners(self) -> Tensor:
+        """(N, *S) the true partners of the batch's inputs."""
+        partners = self.setting.partners
+        if partners is None:
+            raise RuntimeError("the inputs have no partners")
+        return self.setting.target.signals(partners.of(self._at)).to(self.translator.device)
+
+    def _reals(self, count: int) -> Tensor:
+        """(N, *S) some real signals of the target."""
+        at = torch.arange(count) % len(self.setting.target)
+        return self.setting.target.signals(at).to(self.translator.device)
+
+    def _there(self, x: Tensor) -> Tensor:
+        return self._translated(x, back=False)
+
+    def _back(self, y: Tensor) -> Tensor:
+        return self._translated(y, back=True)
+
+    def _translated(self, x: Tensor, *, back: bool) -> Tensor:
+        """(N, *S) one way, with the same random draws in every call."""
+        domains = self.translator.domains
+        own = own_condition(self.setting.source, self._at, domains)
+        wanted = target_condition(self.setting, self._at, domains)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.seed)
+            ends = (wanted, own) if back else (own, wanted)
+            return self.translator.signals(x, *ends)
+
+    def _keep(self, name: str, values: Tensor) -> None:
+        self._found[name].append(values.detach().float().cpu())
+
+
+def _strangers(x: Tensor, back: Tensor) -> Tensor:
+    """(N,) mean distance of each input to what came back of others, up to four."""
+    shifts = range(1, min(5, len(x)))
+    return torch.stack([l1(back.roll(shift, 0), x) for shift in shifts]).mean(0)
