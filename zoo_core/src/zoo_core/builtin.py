@@ -98,6 +98,11 @@ def zoo_commands() -> Iterable[Component]:
         ),
         Component("bench", "zoo_core.cli.bench:bench", "Compare methods by one protocol."),
         Component(
+            "verify",
+            "zoo_core.cli.verify:verify",
+            "Compare weights with their size and hash.",
+        ),
+        Component(
             "plugins",
             "zoo_core.cli.plugins:plugins",
             "List plugins, and what is wrong with broken ones.",

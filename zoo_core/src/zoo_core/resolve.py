@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from zoo_core.checksum import verify
 from zoo_core.errors import HubUnreachableError, WeightsError
-from zoo_core.hub.reference import Reference
+from zoo_core.hub.reference import of_weights
 
 if TYPE_CHECKING:
-    from zoo_core.manifest import Weights
     from zoo_core.registry import Model
 
 Finder = Callable[["Model"], Path | None]
@@ -40,7 +39,7 @@ def embedded(model: Model) -> Path | None:
 def fetched(model: Model) -> Path | None:
     """The file of the Hub: from the zoo's cache, else fetched into it."""
     weights = model.entry.weights
-    reference = reference_of(weights)
+    reference = of_weights(model.data["weights"])
     if reference is None:
         return None
     from zoo_core.hub.fetch import Expected, fetch
@@ -50,13 +49,6 @@ def fetched(model: Model) -> Path | None:
 
 FINDERS: Sequence[Finder] = (embedded, fetched)
 """The places in the order in which they are tried."""
-
-
-def reference_of(weights: Weights) -> Reference | None:
-    """What an entry names on the Hub; None where it names nothing there."""
-    if weights.repo is None or weights.file is None:
-        return None
-    return Reference(weights.repo, weights.repo_type, weights.revision, weights.file)
 
 
 def resolve(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from zoo_core.cli.output import as_json, facts, report_broken, size_text, table
-from zoo_core.errors import unknown
+from zoo_core.errors import WeightsError, unknown
 from zoo_core.plugins import PluginHost, host
 from zoo_core.registry import Model, Registry
 from zoo_core.spec import MethodSpec
+
+if TYPE_CHECKING:
+    from zoo_core.hub.status import Cached
 
 
 @click.command("list")
@@ -110,7 +113,7 @@ def _print_models(models: list[Model]) -> None:
 
 
 def _model_row(model: Model) -> dict[str, Any]:
-    weights = model.data["weights"]
+    weights, known = model.data["weights"], _cached(model)
     return {
         "id": model.id,
         "method": model.method,
@@ -122,6 +125,8 @@ def _model_row(model: Model) -> dict[str, Any]:
         "bytes": model.bytes,
         "source": weights.get("source"),
         "trust": weights.get("trust", "pinned"),
+        "cached": known.path is not None,
+        "first_seen": None if known.seen is None else vars(known.seen),
         "licence": model.data.get("licence", {}).get("weights"),
         "plugin": model.distribution,
         "installed": model.installed,
@@ -265,8 +270,27 @@ def _names(names: tuple[str, ...], most: int = 4) -> str:
 def _where(weights: Mapping[str, Any], model: Model) -> str:
     if not model.installed:
         return "not installed" if model.file is None else "no method"
-    source = "embedded" if weights.get("source") == "embedded" else "Hub"
-    return f"{source}, hash on first use" if weights.get("trust") == "first-use" else source
+    if weights.get("source") == "embedded":
+        return "embedded"
+    known = _cached(model)
+    source = "Hub" if known.path is None else "Hub, cached"
+    if weights.get("trust") != "first-use":
+        return source
+    return (
+        f"{source}, {known.seen.sha256[:8]} seen" if known.seen else f"{source}, hash on first use"
+    )
+
+
+def _cached(model: Model) -> Cached:
+    """What the cache knows of the weights; nothing where its record is damaged."""
+    from zoo_core.hub.reference import of_weights
+    from zoo_core.hub.status import Cached, cached
+
+    reference = of_weights(model.data["weights"])
+    try:
+        return Cached() if reference is None else cached(reference)
+    except (WeightsError, OSError):  # zoo verify says what is wrong
+        return Cached()
 
 
 def _source_text(model: Model) -> str:
@@ -279,8 +303,13 @@ def _source_text(model: Model) -> str:
         lines.append(f"Hub {weights.repo_type} {weights.repo}{revision}:{weights.file}")
     if weights.format != "safetensors":
         lines.append(f"format {weights.format}")
+    known = _cached(model)
+    if known.path is not None:
+        lines.append(f"cached {known.path}")
     if weights.sha256 is not None:
         lines.append(f"sha256 {weights.sha256}")
+    elif known.seen is not None:
+        lines.append(f"sha256 {known.seen.sha256}, seen first on {known.seen.date} and enforced")
     else:
         lines.append("no known hash: the one seen first is recorded and checked ever after")
     return "\n".join(lines)

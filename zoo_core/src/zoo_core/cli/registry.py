@@ -70,3 +70,25 @@ def add(model: Path, plugin: Path, name: str, about_file: Path, root: Path) -> N
     click.echo(f"Added {entry.id}: {size_text(entry.weights.bytes)}")
     for path, text in indexed_files(root).items():
         path.write_text(text, encoding="utf-8")
+
+
+@registry.command("pin")
+@click.argument("name")
+@click.option("--revision", help="Commit or branch to take; by default the entry's, else main.")
+@_ROOT
+def pin(name: str, revision: str | None, root: Path) -> None:
+    """Fetch the weights of model NAME; write commit, bytes and hash into its plugin's registry."""
+    from zoo_core.cli.output import size_text
+    from zoo_core.hub.pin import pin as pin_model
+    from zoo_core.plugins import host
+    from zoo_core.registry import Registry
+    from zoo_core.workspace import indexed_files
+
+    model = Registry.load(host()).get(name)
+    weights = pin_model(model, revision).weights
+    click.echo(f"Pinned {name} at {weights.repo}@{weights.revision}: {size_text(weights.bytes)}")
+    click.echo(f"sha256 {weights.sha256}, in {model.file}")
+    if not (root / "zoo_core").is_dir():
+        return  # a plugin of its own, which has no index
+    for path, text in indexed_files(root).items():
+        path.write_text(text, encoding="utf-8")

@@ -6,9 +6,10 @@ Importing this module imports nothing heavy.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 from zoo_core.errors import UsageError
 
@@ -53,6 +54,14 @@ class Reference:
             + (f"@{self.revision}" if self.revision else "")
             + (f":{self.file}" if self.file else "")
         )
+
+
+def of_weights(weights: Mapping[str, Any]) -> Reference | None:
+    """What the ``weights`` of a registry entry name on the Hub; None where nothing."""
+    repo, file = weights.get("repo"), weights.get("file")
+    if repo is None or file is None:
+        return None
+    return Reference(repo, weights.get("repo_type") or "model", weights.get("revision"), file)
 
 
 def looks_like(text: str) -> bool:
