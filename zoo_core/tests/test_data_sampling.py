@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from zoo_core.data.sampling import Sampler
 from zoo_core.errors import UsageError
-from zoo_core.signals import MIXED, Domains
+from zoo_core.signals import MIXED, Domains, class_key
 
 
 class Numbers:
@@ -134,3 +134,11 @@ def test_attributes_cannot_be_drawn_per_domain():
 def test_an_empty_batch_is_refused():
     with pytest.raises(UsageError, match="at least one"):
         sampler([3], 0)
+
+
+def test_class_numbers_come_along_with_their_signals():
+    stores = {"a": Numbers(0, 9, torch.arange(9) * 10), "b": Numbers(0, 4)}
+    drawn = Sampler(stores, Domains(("a", "b")), 5, "per-domain", 0)
+    part = drawn.batch(1)
+    assert set(part.extras) == {class_key("a")}
+    assert part.extras[class_key("a")].tolist() == [10 * n for n in numbers(part, "a")]

@@ -12,14 +12,15 @@ from torch import Tensor, nn
 from zoo_core.errors import UsageError
 from zoo_core.interfaces import Code, Discriminator, Verdict
 from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
-from zoo_core.losses.classification import DomainClassification, condition_loss
+from zoo_core.losses.classification import ClassLabels, DomainClassification, condition_loss
 from zoo_core.losses.consistency import Cycle, Identity, SemanticConsistency
 from zoo_core.losses.distances import distance_of
 from zoo_core.losses.gradient import R1, GradientPenalty
 from zoo_core.losses.objectives import deeper, objective_of
 from zoo_core.losses.regularisers import KullbackLeibler, TotalVariation, total_variation
+from zoo_core.losses.sampled import SampledCode, SampledFeatures
 from zoo_core.method import Method, Player
-from zoo_core.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.signals import Batch, Condition, Domains, TensorSpec, class_key
 from zoo_core.spec import Preset
 from zoo_core.step import Leg, Step
 
@@ -38,7 +39,15 @@ class Scale(Discriminator):
 
     def forward(self, x: Tensor) -> Verdict:
         mean = x.flatten(1).mean(1, keepdim=True)
-        return Verdict((self.factor * x, self.factor * x[..., ::2]), torch.cat([mean, -mean], 1))
+        scales = (self.factor * x, self.factor * x[..., ::2])
+        return Verdict(scales, torch.cat([mean, -mean], 1), (self.factor * x,))
+
+
+class Halve(nn.Module):
+    """An encoder that takes half of what it sees for the code."""
+
+    def forward(self, x: Tensor, condition: Condition) -> Code:
+        return Code(x / 2)
 
 
 class Shift(Method[NoOptions]):
@@ -53,6 +62,7 @@ class Shift(Method[NoOptions]):
         for name, shift in (("generator_b", 1.0), ("generator_a", 2.0)):
             nets[name] = nn.Module()
             nets[name].shift = nn.Parameter(torch.tensor(shift))
+        nets |= {"encoder_a": Halve(), "encoder_b": Halve()}
         return nets | {"discriminator_a": Scale(2.0), "discriminator_b": Scale(3.0)}
 
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
@@ -69,6 +79,12 @@ class Shift(Method[NoOptions]):
 
     def encode(self, x: Tensor, source: Condition) -> Code:
         return Code(2 * x)
+
+    def prior(self, step: Step, count: int) -> Code:
+        return Code(torch.ones(count, 1, 4, 4))
+
+    def decode(self, code: Code, target: Condition) -> Tensor:
+        return self.translate(code.content, target, target)
 
 
 def step_of(kind: str = "domains", seed: int = 0) -> Step:
@@ -302,3 +318,53 @@ def test_a_verdict_is_asked_once_within_a_turn_and_anew_in_the_next() -> None:
         assert not step.judge("discriminator_b", x).realness[0].requires_grad
     assert step.counts["judge"] == 2
     assert step.net("discriminator_a").factor.requires_grad
+
+
+def test_adversaries_judge_the_samples_of_every_domain() -> None:
+    step = step_of()
+    # Samples: 1 + 2 = 3 of a, 1 + 1 = 2 of b; the critics double and triple them; two scales.
+    generator = AdversarialGenerator(made="sampled")
+    assert generator.requires == ("sampled",)
+    assert generator(step).item() == pytest.approx(2 * (5**2 + 5**2))
+    assert AdversarialGenerator(made="sampled", legs=["a"])(step).item() == pytest.approx(50)
+    real = sum(
+        (factor * step.batch.signals[name][..., ::cut] - 1).square().mean()
+        for name, factor in (("a", 2), ("b", 3))
+        for cut in (1, 2)
+    )
+    critic = AdversarialCritic(made="sampled", scale=0.5)(step)
+    assert critic.item() == pytest.approx(0.5 * (float(real) + 2 * (6**2 + 6**2)))
+
+
+def test_features_of_corresponding_samples_are_compared_per_sample() -> None:
+    step = step_of()
+    # 16 features: 2 * 3 of a against 3 * 2 of b.
+    assert SampledFeatures()(step).item() == pytest.approx(0)
+    step.method.nets["discriminator_b"].factor.data.fill_(2.0)  # 6 against 4
+    assert SampledFeatures()(step).item() == pytest.approx(16 * 2**2)
+
+
+def test_samples_are_judged_once_for_both_losses_of_a_critic() -> None:
+    step = step_of()
+    with step.turn(["discriminator_a", "discriminator_b"]):
+        loss = AdversarialCritic(made="sampled")(step) + SampledFeatures()(step)
+        assert step.counts["judge"] == 4
+    loss.backward()
+    assert step.method.nets["generator_a"].shift.grad is None
+
+
+def test_an_encoder_shall_find_the_prior_code() -> None:
+    # Halves of 3 and of 2, against 1.
+    assert SampledCode()(step_of()).item() == pytest.approx(0.5**2)
+    assert SampledCode(distance="l1")(step_of()).item() == pytest.approx(0.5)
+
+
+def test_class_labels_of_one_domain_teach_its_critic() -> None:
+    step = step_of()
+    step.batch.extras[class_key("a")] = torch.tensor([0, 1])  # type: ignore[index]
+    mean = step.batch.signals["a"].flatten(1).mean(1)
+    logits = torch.stack([mean, -mean], 1)
+    wanted = torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1]))
+    assert ClassLabels("a", "discriminator_a")(step).item() == pytest.approx(float(wanted))
+    with pytest.raises(UsageError, match='classes of domain "b"'):
+        ClassLabels("b", "discriminator_b")(step)

@@ -12,7 +12,7 @@ from zoo_core.errors import UsageError
 from zoo_core.interfaces import Code
 from zoo_core.method import freeze
 from zoo_core.signals import MIXED, Condition
-from zoo_core.step import Leg, Progress, Step
+from zoo_core.step import Leg, Progress, Step, legs_between
 from zoo_core.testing import Subject
 from zoo_core.testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
 from zoo_core.turns import in_eval, only_training
@@ -37,9 +37,28 @@ class SamplingMethod(TinyCodeMethod):
         return Code(step.randn(count, self.options.width, 4, 4))
 
 
+class NoisyMethod(TinyCodeMethod):
+    """Adds noise to the codes that decoders read, as UNIT does."""
+
+    def sample(self, step, code):
+        return replace(code, sample=code.content + step.randn(*code.content.shape))
+
+
+class CoupledMethod(TinyCodeMethod):
+    """Both encoders share their one convolution."""
+
+    def build(self):
+        nets = dict(super().build())
+        first, second = (nets[f"encoder_{name}"] for name in self.domains.names)
+        second.body = first.body
+        return nets
+
+
 MIXED_SUBJECT = Subject(SPEC, "domains", None, TinyMethod)
 DIRECT = Subject(replace(SPEC, domains=(2, 2)), "domains", None, DirectMethod)
 CODE = Subject(CODE_SPEC, "domains", None, SamplingMethod)
+NOISY = Subject(CODE_SPEC, "domains", None, NoisyMethod)
+COUPLED = Subject(CODE_SPEC, "domains", None, CoupledMethod)
 
 
 def make_step(subject, *, moving=None, method=None, **given):
@@ -273,3 +292,50 @@ def test_shared_layers_stay_in_the_mode_of_the_net_that_moves():
         assert not nets["other"].training
     assert nets["other"].training
     assert not nets["other"][1].training
+
+
+def test_flags_of_shared_layers_are_restored():
+    nets = COUPLED.build().nets
+    with only_training(nets, []):
+        with only_training(nets, list(nets)):
+            assert all(p.requires_grad for p in nets.parameters())
+        assert not any(p.requires_grad for p in nets.parameters())
+    assert all(p.requires_grad for p in nets.parameters())
+
+
+def test_decoders_read_the_sampled_code_in_a_step_and_the_mean_outside():
+    step = make_step(NOISY)
+    leg = step.legs[0]
+    assert leg.code is leg.code
+    assert not torch.equal(leg.code.read, leg.code.content)
+    assert torch.equal(leg.translated, step.method.decode(leg.code, leg.target))
+    clean = step.method.translate(leg.signal, leg.source, leg.target)
+    assert torch.equal(clean, step.method.translate(leg.signal, leg.source, leg.target))
+    assert not torch.equal(clean, leg.translated)
+
+
+def test_samples_of_all_domains_are_made_from_one_prior_code():
+    step = make_step(CODE)
+    first, second = step.method.domains.names
+    assert step.prior is step.prior
+    for name in (first, second):
+        expected = step.method.decode(step.prior, step.condition(name, 3))
+        assert torch.equal(step.sampled(name), expected)
+
+
+def test_what_is_detached_is_one_tensor_for_all_who_ask():
+    step = make_step(CODE)
+    made = step.sampled("domain1")
+    assert made.requires_grad
+    assert step.detached(made) is step.detached(made)
+    assert not step.detached(made).requires_grad
+
+
+def test_legs_between_lead_from_every_part_to_every_other_domain():
+    batch = CODE.batch()
+    assert [leg.name for leg in legs_between(CODE.domains, CODE.domains.names, batch)] == [
+        "domain1->domain2",
+        "domain2->domain1",
+    ]
+    mixed, names = MIXED_SUBJECT.batch(), MIXED_SUBJECT.domains.names
+    assert len(legs_between(MIXED_SUBJECT.domains, names, mixed)) == 3

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from zoo_core.errors import WeightsError
 from zoo_core.signals import Batch, Condition
+from zoo_core.step import legs_between
 
 if TYPE_CHECKING:
     from zoo_core.method import Method
@@ -54,8 +55,8 @@ def write_golden(path: Path, method: Method[Any], batch: Batch) -> None:
 
     rows: dict[str, list[Tensor]] = {}
     names: list[list[str | None]] = []
-    legs = method.plan(batch.to("cpu"), torch.Generator().manual_seed(0))[:LEGS]
-    for leg in legs:
+    legs = method.plan(batch.to("cpu"), torch.Generator().manual_seed(0))
+    for leg in (legs or legs_between(method.domains, method.targets, batch))[:LEGS]:
         signal = batch.signals[leg.origin][:PER_LEG].detach().cpu().float()  # (N, *S)
         source = batch.conditions[leg.origin][: len(signal)].to("cpu")
         target = leg.target[: len(signal)].to("cpu")

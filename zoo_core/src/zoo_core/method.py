@@ -174,6 +174,13 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
         """(N, *S) a code decoded into ``target``."""
         raise UsageError("this method has no code", asked=f"{type(self).__name__}.decode")
 
+    def sample(self, step: Step, code: Code) -> Code:
+        """A code as decoders read it in training, where that differs: with noise (UNIT).
+
+        A translation outside of training does not pass here: it decodes what `encode` gives.
+        """
+        return code
+
     def prior(self, step: Step, count: int) -> Code:
         """A code drawn from the prior, for methods that sample (CoGAN)."""
         raise UsageError("this method has no prior", asked=f"{type(self).__name__}.prior")

@@ -20,6 +20,11 @@ MIXED = "mixed"
 """Key of a batch in which the signals of all domains are mixed, as StarGAN trains."""
 
 
+def class_key(domain: str) -> str:
+    """Key of `Batch.extras` under which the class numbers (N,) of a domain's signals are."""
+    return f"class:{domain}"
+
+
 @dataclass(frozen=True)
 class TensorSpec:
     """The form of one signal as the nets see it, without the batch axis.
@@ -171,6 +176,17 @@ class Condition:
         return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     @property
+    def one_domain(self) -> str:
+        """`domain`, for nets that belong to one; `UsageError` where it differs in the batch."""
+        if self.domain is None:
+            raise UsageError(
+                "each domain has nets of its own, so that a batch has one source and one target",
+                asked="a condition that differs within the batch",
+                hint="Give one domain for all signals of the batch.",
+            )
+        return self.domain
+
+    @property
     def key(self) -> object:
         """Equal for conditions that ask for the same thing of the same batch, within one step."""
         if self.domain is not None and self.style is None and self.reference is None:
@@ -191,6 +207,7 @@ class Batch:
     Attributes:
         signals: (N, *S) per key, within the signal's range.
         conditions: The signals' own conditions, (N, K) per key.
+        extras: Further tensors (N, ...), such as the class numbers of signals under `class_key`.
     """
 
     signals: Mapping[str, Tensor]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zoo_core.errors import UsageError, unknown
 from zoo_core.interfaces import Code, Verdict
-from zoo_core.signals import Batch, Condition
+from zoo_core.signals import Batch, Condition, Domains
 from zoo_core.turns import in_eval, only_training
 
 if TYPE_CHECKING:
@@ -200,18 +200,31 @@ class Step:
     def encode(self, x: Tensor, source: Condition) -> Code:
         """The code of ``x``, computed once per step."""
         key = ("encode", id(x), source.key)
-        return self._once(key, "encode", (x, source), lambda: self.method.encode(x, source))
+        return self._once(
+            key,
+            "encode",
+            (x, source),
+            lambda: self.method.sample(self, self.method.encode(x, source)),
+        )
 
     def decode(self, code: Code, target: Condition) -> Tensor:
         """(N, *S) ``code`` decoded to ``target``, computed once per step."""
         key = ("decode", id(code), target.key)
         return self._once(key, "decode", (code, target), lambda: self.method.decode(code, target))
 
-    def sampled(self, domain: str) -> Tensor:
-        """(N, *S) signals of a domain made from one prior code that all domains share (CoGAN)."""
+    @property
+    def prior(self) -> Code:
+        """The code of N signals drawn from the method's prior, which all domains share (CoGAN)."""
         size = len(next(iter(self.batch.conditions.values())))
-        code = self._once("prior", "", (), lambda: self.method.prior(self, size))
-        return self.decode(code, self.condition(domain, size))
+        return self._once("prior", "", (), lambda: self.method.prior(self, size))
+
+    def sampled(self, domain: str) -> Tensor:
+        """(N, *S) signals of a domain made from `prior`: corresponding ones in every domain."""
+        return self.decode(self.prior, self.condition(domain, len(self.prior.content)))
+
+    def detached(self, x: Tensor) -> Tensor:
+        """``x`` without its graph: the same tensor for all who ask, so that `judge` sees one."""
+        return self._once(("detached", id(x)), "", (x,), x.detach)
 
     def condition(self, domain: str, count: int) -> Condition:
         """The condition of ``count`` signals that are all of one domain, made once per step."""
@@ -294,3 +307,16 @@ class Step:
             return
         with only_training(self.method.nets, self._moving):
             yield
+
+
+def legs_between(domains: Domains, targets: Sequence[str], batch: Batch) -> list[Leg]:
+    """A leg from every part of a batch to every other of some domains.
+
+    What is translated with a method that plans no leg, since it learns from samples (CoGAN).
+    """
+    return [
+        Leg(origin, Condition.of(domains, name, len(x), x.device), f"{origin}->{name}")
+        for origin, x in batch.signals.items()
+        for name in targets
+        if name != origin
+    ]

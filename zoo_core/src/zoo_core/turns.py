@@ -17,18 +17,17 @@ def only_training(
     Parameters that a method froze for good (``requires_grad=False`` outside any block, marked by
     `zoo_core.method.freeze`) stay frozen.
     """
-    before: list[tuple[nn.Parameter, bool]] = []
     wanted = {id(p) for name in names for p in nets[name].parameters()}
-    for net in nets.values():
-        for parameter in net.parameters():
-            before.append((parameter, parameter.requires_grad))
-            parameter.requires_grad_(
-                id(parameter) in wanted and not getattr(parameter, "frozen", False)
-            )
+    # A dict: nets may share layers, whose flags must be noted once, before they change.
+    before = {p: p.requires_grad for net in nets.values() for p in net.parameters()}
+    for parameter in before:
+        parameter.requires_grad_(
+            id(parameter) in wanted and not getattr(parameter, "frozen", False)
+        )
     try:
         yield
     finally:
-        for parameter, flag in before:
+        for parameter, flag in before.items():
             parameter.requires_grad_(flag)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from zoo_core.codec import Store
 from zoo_core.errors import UsageError
-from zoo_core.signals import MIXED, Batch, Condition, Domains
+from zoo_core.signals import MIXED, Batch, Condition, Domains, class_key
 
 Sampling = Literal["per-domain", "mixed"]
 
@@ -22,8 +22,9 @@ class Sampler:
     """Draws batches from the stores of a data set.
 
     Per domain: an epoch is one pass over the largest domain, in a new order each time; the other
-    domains are drawn at random. Mixed: an epoch is one pass over all signals. The last batch of an
-    epoch is filled up from a further order of the same signals.
+    domains are drawn at random; class numbers come along where a source has them. Mixed: an epoch
+    is one pass over all signals. The last batch of an epoch is filled up from a further order of
+    the same signals.
 
     Args:
         stores: By domain, or one under `MIXED` with labels (M, K).
@@ -70,7 +71,7 @@ class Sampler:
         """
         if self._sampling == "mixed":
             return self._mixed(step, draw)
-        signals, conditions = {}, {}
+        signals, conditions, extras = {}, {}, {}
         for name in self._domains.names:
             store = self._stores[name]
             if len(store) == self._pass:
@@ -80,7 +81,9 @@ class Sampler:
                 indices = torch.randint(len(store), (self._size,), generator=rng).tolist()
             signals[name] = store.batch(indices, self._augmentation(name, step, draw))
             conditions[name] = Condition.of(self._domains, name, self._size)
-        return Batch(signals, conditions)
+            if store.labels is not None and store.labels.ndim == 1:
+                extras[class_key(name)] = store.labels[torch.tensor(indices)].long()  # (N,)
+        return Batch(signals, conditions, extras)
 
     def _mixed(self, step: int, draw: int) -> Batch:
         indices = torch.tensor(self._covering(MIXED, step, draw))  # (N,) in the joined stores

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from torch import Tensor
@@ -13,7 +13,7 @@ from zoo_core.losses.objectives import Objective, Share, each, objective_of
 from zoo_core.losses.pool import ImagePool, ImagePools
 from zoo_core.step import Leg, Step
 
-Made = Literal["translated", "restored", "identity"]
+Made = Literal["translated", "restored", "identity", "sampled"]
 
 
 class AdversarialGenerator(Loss):
@@ -23,9 +23,10 @@ class AdversarialGenerator(Loss):
         critic: Name of the discriminator; ``{target}`` and ``{origin}`` stand for the leg's
             domains, as in ``discriminator_{target}``.
         objective: ``lsgan``, ``wgan``, ``nonsaturating`` (``bce``), ``hinge``, or an object.
-        legs: Names of the legs that it applies to; None for all.
-        made: What is judged: ``translated``, ``restored`` (CycleGAN-VC2's second critic) or
-            ``identity`` (UNIT's reconstructions).
+        legs: Names of the legs that it applies to; None for all. With ``sampled``: of the domains.
+        made: What is judged: ``translated``, ``restored`` (CycleGAN-VC2's second critic),
+            ``identity`` (reconstructions), or ``sampled`` (CoGAN: every domain's signals made from
+            one prior code; there are no legs then, and ``{target}`` is the domain).
         share: Weights of a critic's scales, given their number; 1 each unless told otherwise.
     """
 
@@ -45,12 +46,11 @@ class AdversarialGenerator(Loss):
 
     def forward(self, step: Step) -> Tensor:
         """Sum over legs, and over the critic's scales, of the generator's objective: ()."""
-        return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
+        pairs = _pairs(step, self.critic, self.made, self.legs)
+        return total(self._fooled(step, critic, made) for critic, _, made in pairs)  # ()
 
-    def _leg(self, step: Step, leg: Leg) -> Tensor:
-        made: Tensor = getattr(leg, self.made)  # (N, *S)
-        verdict = step.judge(critic_of(self.critic, leg), made)
-        return over_scales(self.objective.fooled, verdict, self.share)  # ()
+    def _fooled(self, step: Step, critic: str, made: Tensor) -> Tensor:
+        return over_scales(self.objective.fooled, step.judge(critic, made), self.share)  # ()
 
 
 class AdversarialCritic(Loss):
@@ -61,9 +61,9 @@ class AdversarialCritic(Loss):
         objective: As for `AdversarialGenerator`.
         scale: Factor of the sum of both halves; CycleGAN and ComboGAN use 0.5.
         pool: Size of the `ImagePool` between generator and critic, one per critic; 0 for none.
-        legs: Names of the legs that it applies to; None for all.
-        made: What is judged; ``restored`` is held against the leg's own input, all else against
-            real signals of the target domain (the input's own, in a mixed batch).
+        legs: As for `AdversarialGenerator`.
+        made: As for `AdversarialGenerator`; ``restored`` is held against the leg's own input, all
+            else against real signals of the target domain (the input's own, in a mixed batch).
         share: As for `AdversarialGenerator`.
     """
 
@@ -86,18 +86,37 @@ class AdversarialCritic(Loss):
 
     def forward(self, step: Step) -> Tensor:
         """Sum over legs, and over the critic's scales, of both halves, times ``scale``: ()."""
-        return total(self._leg(step, leg) for leg in step.select(self.legs)) * self.scale  # ()
+        pairs = _pairs(step, self.critic, self.made, self.legs)
+        return total(self._told(step, *pair) for pair in pairs) * self.scale  # ()
 
-    def _leg(self, step: Step, leg: Leg) -> Tensor:
-        critic = critic_of(self.critic, leg)
-        real = leg.signal if self.made == "restored" else leg.native  # (N, *S)
-        made: Tensor = getattr(leg, self.made)  # (N, *S)
+    def _told(self, step: Step, critic: str, real: Tensor, made: Tensor) -> Tensor:
         on_real: Verdict = step.judge(critic, real)
-        pool = self.pool[critic] if isinstance(self.pool, ImagePools) else self.pool
-        on_made: Verdict = step.judge(critic, pool(made, step))
+        on_made: Verdict = step.judge(critic, self._shown(step, critic, made))
         reals = over_scales(self.objective.real, on_real, self.share)  # ()
         fakes = over_scales(self.objective.fake, on_made, self.share)  # ()
         return reals + fakes  # ()
+
+    def _shown(self, step: Step, critic: str, made: Tensor) -> Tensor:
+        """(N, *S) what the critic sees of what was made: through the pool, without its graph."""
+        if not self.pool.size:
+            return step.detached(made)
+        pool = self.pool[critic] if isinstance(self.pool, ImagePools) else self.pool
+        shown: Tensor = pool(made, step)
+        return shown
+
+
+def _pairs(
+    step: Step, template: str, made: Made, names: Sequence[str] | None
+) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """The critic, the real (N, *S) and the made signals (N, *S) of each leg, or each domain."""
+    if made == "sampled":
+        for domain in names or step.method.domains.names:
+            critic = template.format(target=domain, origin=domain)
+            yield critic, step.real(domain), step.sampled(domain)
+        return
+    for leg in step.select(names):
+        real = leg.signal if made == "restored" else leg.native  # (N, *S)
+        yield critic_of(template, leg), real, getattr(leg, made)
 
 
 def over_scales(part: Callable[[Tensor], Tensor], verdict: Verdict, share: Share) -> Tensor:

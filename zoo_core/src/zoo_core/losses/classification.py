@@ -8,9 +8,11 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo_core.errors import UsageError
 from zoo_core.interfaces import Loss
 from zoo_core.losses.adversarial import critic_of
 from zoo_core.losses.distances import total
+from zoo_core.signals import class_key
 from zoo_core.step import Leg, Step
 
 
@@ -49,6 +51,41 @@ class DomainClassification(Loss):
         if logits is None:
             raise RuntimeError(f"discriminator {self.critic} gives no condition logits")
         return condition_loss(logits, wanted.label, step.method.domains.kind)  # ()
+
+
+class ClassLabels(Loss):
+    """The critic's logits name the class of a domain's real signals, where its source tells it.
+
+    Supervision of one domain, from which a shared critic learns what classes look like (CoGAN's
+    adaptation, arXiv:1606.07536, §4; UNIT's, arXiv:1703.00848, §4).
+
+    Args:
+        domain: The domain whose classes are known.
+        critic: Name of the classifying discriminator.
+    """
+
+    def __init__(self, domain: str, critic: str) -> None:
+        super().__init__()
+        self.domain, self.critic = domain, critic
+
+    def forward(self, step: Step) -> Tensor:
+        """Mean cross-entropy: ().
+
+        Raises:
+            UsageError: If the source of the domain has no classes, or more than the critic knows.
+        """
+        wanted = step.batch.extras.get(class_key(self.domain))  # (N,)
+        logits = step.judge(self.critic, step.real(self.domain)).logits  # (N, K)
+        if logits is None:
+            raise RuntimeError(f"discriminator {self.critic} gives no class logits")
+        if wanted is None:
+            raise UsageError(
+                "its source has no class numbers",
+                asked=f'classes of domain "{self.domain}"',
+                hint="Give a data set with classes, or a folder with one subfolder per class, or "
+                "turn the classification off.",
+            )
+        return F.cross_entropy(logits.float(), wanted)  # ()
 
 
 def condition_loss(logits: Tensor, label: Tensor, kind: str) -> Tensor:

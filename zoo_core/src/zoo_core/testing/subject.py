@@ -17,6 +17,7 @@ from zoo_core.method import Method, make_options
 from zoo_core.plugins import GROUP, PluginHost
 from zoo_core.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.spec import MethodSpec, Preset
+from zoo_core.step import legs_between
 from zoo_core.testing.signals import random_batch
 
 Kind = Literal["domains", "attributes"]
@@ -134,11 +135,9 @@ class Subject:
         return list(found.values())
 
     def _named(self, batch: Batch, targets: Sequence[str]) -> Iterator[Route]:
-        for origin, x in batch.signals.items():
-            for name in targets:
-                if name != origin:
-                    target = Condition.of(self.domains, name, len(x))
-                    yield Route(f"{origin}->{name}", x, batch.conditions[origin], target)
+        for leg in legs_between(self.domains, targets, batch):
+            source = batch.conditions[leg.origin]
+            yield Route(leg.name, batch.signals[leg.origin], source, leg.target)
 
 
 def subjects(name: str, host: PluginHost) -> list[Subject]:

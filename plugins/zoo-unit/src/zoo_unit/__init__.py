@@ -1,0 +1,1 @@
+"""UNIT and CoGAN for zoo."""

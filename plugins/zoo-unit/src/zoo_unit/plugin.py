@@ -1,0 +1,27 @@
+"""Entry module of the plugin: light, imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo_core.hookspecs import hookimpl
+from zoo_core.spec import MethodSpec
+
+
+@hookimpl
+def zoo_methods() -> Iterable[MethodSpec]:
+    """UNIT and its forerunner CoGAN: a common space by shared layers."""
+    return [
+        MethodSpec(
+            name="unit",
+            target="zoo_unit.method:UNIT",
+            summary="Variational auto-encoders whose innermost layers both domains share",
+            paper="Liu, Breuel, Kautz 2017, arXiv:1703.00848",
+        ),
+        MethodSpec(
+            name="cogan",
+            target="zoo_unit.cogan:CoGAN",
+            summary="One code makes a picture of both domains; translates by inverting that",
+            paper="Liu, Tuzel 2016, arXiv:1606.07536",
+        ),
+    ]
