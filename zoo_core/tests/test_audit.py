@@ -14,7 +14,7 @@ from torch import Tensor
 
 from zoo_core import cli, loading
 from zoo_core.errors import UsageError, ZooError
-from zoo_core.evaluate.audit import AuditConfig, AuditResult, audit
+from zoo_core.evaluate.audit import AuditConfig, AuditResult, audit, hidden_score
 from zoo_core.evaluate.audit.perturb import Noises, perturbations
 from zoo_core.evaluate.audit.picture import render_page, write_sheet
 from zoo_core.evaluate.audit.probe import r_squared
@@ -129,6 +129,12 @@ def test_quick_gives_the_same_verdict_and_nothing_else() -> None:
     assert set(result.directions["a->b"].values) >= {"cycle_l1", "stranger_l1"}
     assert not result.directions["a->b"].curves
     assert "probe_r2" not in result.directions["a->b"].values
+
+
+def test_the_score_of_one_direction_is_that_of_the_audit() -> None:
+    assert hidden_score(PLANTED, blobs(), "a", "b") > 0.8
+    assert hidden_score(IDENTITY, blobs(), "a", "b") < 0.01
+    assert hidden_score(PLANTED, covers(), "b", "a") < 0.1
 
 
 def test_the_noise_curve_of_the_identity_is_that_of_the_noise() -> None:
