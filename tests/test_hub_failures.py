@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import resource
 import shutil
 import time
@@ -27,6 +28,7 @@ from zoo_core.hub.fetch import fetch
 from zoo_core.hub.reference import Reference, parse
 from zoo_core.hub.store import Store
 
+HUB = Path(__file__).parents[1] / "zoo_core" / "src" / "zoo_core" / "hub"
 SECONDS = 1.0
 """What the Hub is given in these tests."""
 LIMIT = 6.0
@@ -476,6 +478,18 @@ def test_one_clear_message(
     assert not (tmp_path / "out").exists()
 
 
+def test_every_message_of_the_page_is_one_that_is_given() -> None:
+    root = Path(__file__).parents[1]
+    table = (root / "docs" / "weights.md").read_text(encoding="utf-8").split("the message says")[1]
+    rows = [line.split("|")[1] for line in table.splitlines()[2:] if line.startswith("| `")]
+    quoted = [text for row in rows for text in re.findall("`([^`]+)`", row)]
+    assert len(quoted) > 20
+    sources = [path.read_text(encoding="utf-8") for path in HUB.glob("*.py")]
+    given = re.sub(r"\s+", " ", " ".join(re.sub(r'"\s*\n\s*f?"', "", text) for text in sources))
+    for text in quoted:
+        assert text in given, text
+
+
 @contextmanager
 def _ending(stage: Stage) -> Iterator[None]:
     """Undoes what a case has set outside the reach of monkeypatch."""
@@ -487,8 +501,6 @@ def _ending(stage: Stage) -> Iterator[None]:
 
 
 def assert_message(error: str, message: str) -> None:
-    import re
-
     assert "Traceback" not in error
     lines = [line for line in error.splitlines() if line.strip()]
     assert len(lines) == 1, error

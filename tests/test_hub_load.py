@@ -16,7 +16,7 @@ import torch
 
 import zoo
 from hub_server import TOKEN, Close, HubServer, Status, Truncate
-from zoo_core.errors import UsageError
+from zoo_core.errors import HubError, UsageError
 from zoo_core.hub import settings
 from zoo_core.hub.fetch import fetch
 from zoo_core.hub.reference import Reference, parse
@@ -346,6 +346,19 @@ def test_a_killed_process_harms_nobody_and_two_others_go_on_with_one_download(
     assert digest(whole) == digest(EMOJI / "model.safetensors")
     assert not part.exists()
     assert zoo.load("org/emoji").domains.names == ("noto", "openmoji", "twemoji")
+
+
+def test_a_terminal_shows_the_size_before_the_download_and_a_pipe_nothing(
+    hub: HubServer, monkeypatch, capfd
+) -> None:
+    hub.add("org/name", {"x.bin": BIG, "y.bin": BIG})
+    fetch(parse("org/name:x.bin"))
+    assert capfd.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    hub.misbehave(Status(403), method="GET")
+    with pytest.raises(HubError):
+        fetch(parse("org/name:y.bin"))
+    assert "Fetching y.bin of org/name, 0.6 MB" in capfd.readouterr().err
 
 
 def test_settings_are_read_when_they_are_needed(monkeypatch, tmp_path: Path) -> None:

@@ -98,7 +98,8 @@ def download(
         start = _length(part)
         if start == size:
             return
-        with _opened(reference, start, max(deadline - time.monotonic(), 0.05)) as response:
+        left = max(deadline - time.monotonic(), 0.05)
+        with _opened(reference, start, left, pause=seconds) as response:
             resumed = response.status_code == 206
             with part.open("ab" if resumed else "wb") as file:
                 there = start if resumed else 0
@@ -163,15 +164,18 @@ def _persistently(call: Callable[[], T], deadline: Callable[[], float]) -> T:
 
 
 @contextmanager
-def _opened(reference: Reference, start: int, seconds: float) -> Iterator[Any]:
-    """The answer to the request for a file from byte ``start`` on, its body not yet read."""
+def _opened(reference: Reference, start: int, seconds: float, *, pause: float) -> Iterator[Any]:
+    """The answer to the request for a file from byte ``start`` on, its body not yet read.
+
+    It comes within ``seconds``; its body may then pause for as long as ``pause``.
+    """
 
     def send() -> Any:
         client = get_session()
         headers = build_hf_headers(**_ourselves()) | {"Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
-        request = client.build_request("GET", _address(reference), headers=headers, timeout=seconds)
+        request = client.build_request("GET", _address(reference), headers=headers, timeout=pause)
         return client.send(request, stream=True, follow_redirects=True)
 
     response = within(seconds, send)
