@@ -46,9 +46,9 @@ def load(
 
     Args:
         name: A name from ``zoo list``, a model directory, the directory of a training run, or a
-            repository of the Hub as ``org/repo[@revision][:folder]``. A bare name means the
-            catalogue first, and a path that exists goes before the Hub; write ``./NAME`` for a
-            directory.
+            repository of the Hub as ``org/repo[@revision][:folder]``, or a checkpoint there that
+            others trained as ``org/repo[@revision]:file.pth``. A bare name means the catalogue
+            first, and a path that exists goes before the Hub; write ``./NAME`` for a directory.
         device: ``auto`` (CUDA, Apple's MPS, else the CPU), or a device as torch names it.
         precision: ``auto`` (bfloat16 where it is fast), ``float32`` (exact) or ``bfloat16``.
         compile: Whether to compile the nets: slow at first, faster afterwards.
@@ -103,7 +103,8 @@ def model_directory(path: Path) -> Path:
         raise UsageError(
             "is a file, not a directory",
             asked=f"model {path}",
-            hint=f"Give the directory that holds {MODEL} and {CONFIG}.",
+            hint=f"Give the directory that holds {MODEL} and {CONFIG}; zoo import makes one of a "
+            "checkpoint that others trained.",
         )
     inner = path / "model"
     if (inner / CONFIG).is_file() or (inner / MODEL).is_file():
@@ -140,9 +141,10 @@ def _from_registry(model: Model, registry: Registry, loader: _Loader) -> Transla
 
 def _from_hub(reference: Reference, registry: Registry, loader: _Loader) -> Translator:
     from zoo_core.hub.models import fetch_model
+    from zoo_core.importing.foreign import fetch_foreign
 
     try:
-        directory = fetch_model(reference)
+        directory = fetch_foreign(reference, registry, loader.host) or fetch_model(reference)
     except HubUnreachableError as error:
         named = naming_offline(error, _embedded(registry))
         raise _or_directory(named, reference) from error

@@ -52,7 +52,7 @@ class Request:
 @click.command()
 @click.argument("model")
 @click.argument("inputs", nargs=-1, required=True)
-@click.option("--to", help="Target domain; 'all'; for attributes also A=1,B=0.")
+@click.option("--to", help="Target domain; 'all'; for attributes also A,B=0.")
 @click.option("--from", "source", help="Domain (or attributes) of the inputs, where it matters.")
 @click.option(
     "--out",
@@ -125,19 +125,25 @@ def translate(
 def parse_target(text: str, translator: Translator) -> Any:
     """A domain, ``all``, or attributes with their values as a mapping.
 
+    ``Blond_Hair,Male=0`` asks for the first and rules out the second.
+
     Raises:
-        UsageError: If a value is not a number.
+        UsageError: If a value is not a number, or an attribute is named twice.
     """
-    if "=" not in text or text in translator.domains:
+    several = "," in text and translator.domains.kind == "attributes"
+    if text in translator.domains or ("=" not in text and not several):
         return text
     values: dict[str, float] = {}
     for part in text.split(","):
-        name, _, value = part.partition("=")
+        name, mark, value = part.partition("=")
+        name = name.strip()
+        if name in values:
+            raise UsageError(f"{name} is there twice", asked=f"--to {text}")
         try:
-            values[name.strip()] = float(value)
+            values[name] = float(value) if mark else 1.0
         except ValueError:
             raise UsageError(
-                f'"{value}" is not a number', asked=f"--to {text}", hint="Write A=1,B=0."
+                f'"{value}" is not a number', asked=f"--to {text}", hint="Write A,B=0."
             ) from None
     return values
 

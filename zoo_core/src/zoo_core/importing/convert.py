@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,16 @@ from torch import Tensor
 
 from zoo_core import plugins
 from zoo_core.card import Card
+from zoo_core.checksum import file_sha256, verify
 from zoo_core.errors import WeightsError, ZooError
+from zoo_core.hub.fetch import cache_errors
+from zoo_core.hub.settings import cache_root
 from zoo_core.importing.checkpoint import read_state
 from zoo_core.importing.mapping import (
+    AUTO,
     Source,
     blueprint,
+    configure,
     contradictions,
     importer_of,
     recognise,
@@ -27,13 +32,14 @@ from zoo_core.method import Method
 from zoo_core.modeldir import MODEL, ModelConfig, build_method, write_model
 from zoo_core.plain_yaml import read_yaml_file, write_yaml
 from zoo_core.plugins import PluginHost
-from zoo_core.signals import TensorSpec
-from zoo_core.weights import file_sha256, load_state, net_state, unfilled, verify
+from zoo_core.signals import Domains, TensorSpec
+from zoo_core.spec import TrainConfig
+from zoo_core.weights import load_state, net_state, unfilled
 
 if TYPE_CHECKING:
     from zoo_core.registry import Model
 
-GOLDEN_EXTENT = 64
+GOLDEN_EXTENT = 32
 """Largest extent of the golden signals of an import, where the nets take any."""
 _STAMP = "converted.yaml"
 
@@ -52,45 +58,89 @@ def converted(path: Path, model: Model, *, host: PluginHost | None = None) -> Pa
         that a file is converted once; a directory that was damaged since is made anew.
 
     Raises:
-        WeightsError: If the file is not of this format or does not fit the entry.
-        ZooError: If there is no such importer, or the cache cannot be written.
+        WeightsError: If there is no such importer, the file is not of this format or does not fit
+            the entry, or the cache cannot be written.
     """
-    from filelock import FileLock
-
-    from zoo_core.hub.settings import cache_root
     from zoo_core.loading import entry_card, entry_config
 
     host = host or plugins.host()
     layout, config = model.entry.weights.format, entry_config(model.entry)
+
+    def make(directory: Path) -> None:
+        found = recognise(path, read_state(path), layout, host)
+        _require_agreement(found, config, host, model.id)
+        tensors = tensors_for(config, [found], host)
+        write_import(directory, config, tensors, card=entry_card(model.entry), host=host)
+
     source = {
         "sha256": file_sha256(path),
         "format": layout,
         "version": importer_of(layout, host).version,
     }
-    text = json.dumps([source, config.to_yaml()], sort_keys=True)
+    return _kept(model.id, source, config.to_yaml(), make) / MODEL
+
+
+def adopted(path: Path, name: str, *, host: PluginHost) -> Path:
+    """The model directory of a foreign file of which no registry entry tells anything.
+
+    Its domains are called ``a`` and ``b``, its attributes ``attribute_1`` and so on; the file
+    itself tells the rest.
+
+    Args:
+        path: The foreign file.
+        name: What the user calls it.
+        host: The plugins.
+
+    Returns:
+        A model directory in the zoo's cache.
+
+    Raises:
+        WeightsError: If the file is of no known layout, or the cache cannot be written.
+    """
+    found = recognise(path, read_state(path), AUTO, host)
+    count = next((p.conditions for p in found.parts if p.conditions is not None), 2)
+    kind = found.importer.kind
+    names = [chr(ord("a") + i) if kind == "domains" else f"attribute_{i + 1}" for i in range(count)]
+    config = configure([found], Domains(tuple(names), kind))
+    codec = host.codec_class(config.signal.kind)
+    trained = codec.preprocessing_for(config.signal, TrainConfig())
+    config = replace(config, preprocessing=trained)
+    card = Card(
+        title=name,
+        summary=f"Weights in the layout {found.layout}, used as {config.method}.",
+        licence="not stated",
+        paper=host.method(config.method).paper,
+        provenance=f"{name}; nobody has said what it was trained on.",
+    )
+    source = {
+        "sha256": file_sha256(path),
+        "format": found.layout,
+        "version": found.importer.version,
+    }
+
+    def make(directory: Path) -> None:
+        tensors = tensors_for(config, [found], host)
+        write_import(directory, config, tensors, card=card, host=host)
+
+    return _kept("adopted", source, config.to_yaml() + name, make)
+
+
+def _kept(name: str, source: Mapping[str, Any], config: str, make: Callable[[Path], None]) -> Path:
+    """A directory of the cache that holds one conversion; made where it is not there intact."""
+    from filelock import FileLock
+
+    text = json.dumps([source, config], sort_keys=True)
     mark = hashlib.sha256(text.encode()).hexdigest()[:20]
-    directory = cache_root() / "converted" / f"{model.id}-{mark}"
-    try:
+    directory = cache_root() / "converted" / f"{name}-{mark}"
+    with cache_errors(f'model "{name}"'):
+        if _intact(directory):
+            return directory
         directory.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(directory.with_suffix(".lock")):
             if not _intact(directory):
-                found = recognise(path, read_state(path), layout, host)
-                _require_agreement(found, config, host, model.id)
-                write_import(
-                    directory,
-                    config,
-                    tensors_for(config, [found], host),
-                    card=entry_card(model.entry),
-                    host=host,
-                )
+                make(directory)
                 _stamp(directory, source)
-    except OSError as fault:
-        raise ZooError(
-            f"cannot be written: {fault.strerror or fault}",
-            asked=f"cache {directory.parent}",
-            hint="Free space, or name another place with ZOO_CACHE.",
-        ) from fault
-    return directory / MODEL
+    return directory
 
 
 def write_import(
