@@ -18,7 +18,7 @@ from zoo_core.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.spec import TrainConfig
 from zoo_core.step import Progress
 from zoo_core.train.loop import Trainer, generator_for
-from zoo_core.weights import load_weights, read_tensors, save_nets
+from zoo_core.weights import load_weights, parameter_counts, read_tensors, save_nets
 from zoo_unit.method import UNIT, Options
 
 DOMAINS = Domains(("cat", "dog"))
@@ -246,6 +246,15 @@ def test_saved_weights_hold_shared_layers_once_and_fit_again(tmp_path: Path) -> 
             expected = method.eval().translate(x, *ways)
             assert torch.equal(other.eval().translate(x, *ways), expected)
     assert other.nets["encoder_cat"].shared is other.nets["encoder_dog"].shared
+
+
+def test_shared_layers_count_once_with_the_first_net_that_has_them() -> None:
+    method = make()
+    counts = parameter_counts(method)
+    assert sum(counts.values()) == count(*method.nets.values())
+    assert counts["encoder_cat"] == count(method.nets["encoder_cat"])
+    assert counts["encoder_dog"] == count(method.nets["encoder_dog"].own)
+    assert parameter_counts(method, ["encoder_dog"]) == {"encoder_dog": counts["encoder_cat"]}
 
 
 def test_a_trained_run_goes_on_from_its_checkpoint_with_layers_shared() -> None:

@@ -117,7 +117,8 @@ def _copy(model: Path, fresh: Path, config: ModelConfig, about: About) -> Method
     weights.load_weights(method, model)
     weights.save_nets(method, fresh / MODEL, method.translating, half=True)
     (fresh / CONFIG).write_text(config.to_yaml(), encoding="utf-8")
-    (fresh / CARD).write_text(about.card.render(config, _counts(method)), encoding="utf-8")
+    counts = weights.parameter_counts(method, method.translating)
+    (fresh / CARD).write_text(about.card.render(config, counts), encoding="utf-8")
     samples = model / "samples.png"
     if samples.is_file():
         shutil.copyfile(samples, fresh / samples.name)
@@ -148,7 +149,7 @@ def _values(config: ModelConfig, method: Method[Any], about: About) -> dict[str,
         "options": plain(config.options),
         "signal": plain(config.signal),
         "preprocessing": plain(config.preprocessing),
-        "nets": _counts(method),
+        "nets": weights.parameter_counts(method, method.translating),
         "licence": {"code": "Apache-2.0", "weights": card.licence},
         "paper": card.paper,
         "provenance": card.provenance,
@@ -164,13 +165,6 @@ def _values(config: ModelConfig, method: Method[Any], about: About) -> dict[str,
 def _changed(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     """The values that differ from their defaults."""
     return {k: v for k, v in values.items() if k not in defaults or v != defaults[k]}
-
-
-def _counts(method: Method[Any]) -> dict[str, int]:
-    return {
-        name: sum(parameter.numel() for parameter in method.nets[name].parameters())
-        for name in method.translating
-    }
 
 
 def _file(path: Path, place: Path) -> dict[str, Any]:

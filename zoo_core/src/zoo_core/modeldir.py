@@ -201,7 +201,7 @@ def write_model(
         if others:
             weights.save_nets(method, fresh / TRAINING, others, half=half)
         (fresh / CONFIG).write_text(config.to_yaml(), encoding="utf-8")
-        counts = {name: _parameters(method.nets[name]) for name in method.nets}
+        counts = weights.parameter_counts(method)
         (fresh / CARD).write_text(card.render(config, counts), encoding="utf-8")
         for name, source in (files or {}).items():
             shutil.copyfile(source, fresh / Path(name).name)
@@ -295,7 +295,3 @@ def _typed(cls: type[ModelConfig], given: Mapping[str, Any], asked: str) -> Mode
         raise WeightsError(f"{str(fault)[:200]}", asked=asked, hint=_HINT) from fault
     except UsageError as fault:
         raise WeightsError(fault.problem, asked=asked, hint=_HINT) from fault
-
-
-def _parameters(net: Any) -> int:
-    return sum(parameter.numel() for parameter in net.parameters())

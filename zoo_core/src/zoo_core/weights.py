@@ -23,6 +23,7 @@ __all__ = [
     "load_state",
     "load_weights",
     "net_state",
+    "parameter_counts",
     "read_tensors",
     "rebuilt",
     "save_nets",
@@ -125,6 +126,22 @@ def net_state(method: Method[Any], names: Sequence[str]) -> dict[str, Tensor]:
             seen.add(mark)
             state[f"{name}.{key}"] = tensor
     return state
+
+
+def parameter_counts(method: Method[Any], names: Sequence[str] | None = None) -> dict[str, int]:
+    """How many parameters each net has; those that nets share count with the first of them.
+
+    Args:
+        method: The method, on any device.
+        names: Names of the nets; None for all.
+    """
+    counts: dict[str, int] = {}
+    seen: set[nn.Parameter] = set()
+    for name in method.nets if names is None else names:
+        fresh = set(method.nets[name].parameters()) - seen
+        counts[name] = sum(parameter.numel() for parameter in fresh)
+        seen |= fresh
+    return counts
 
 
 def save_nets(method: Method[Any], path: Path, names: Sequence[str], *, half: bool = False) -> None:

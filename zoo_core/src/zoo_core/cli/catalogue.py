@@ -168,6 +168,7 @@ def _method_details(plugins: PluginHost, name: str) -> dict[str, Any]:
     from zoo_core.method import make_options
     from zoo_core.plain_yaml import plain
     from zoo_core.signals import Domains
+    from zoo_core.weights import parameter_counts
 
     spec, cls = plugins.method(name), plugins.method_class(name)
     preset = cls.presets[spec.presets[0]]
@@ -175,7 +176,7 @@ def _method_details(plugins: PluginHost, name: str) -> dict[str, Any]:
     names = tuple("abcdefghijklmnopqrstuvwxyz"[: spec.domains[0]])
     with torch.device("meta"):
         method = cls(options, Domains(names, cast(Any, spec.conditions[0])), preset.signal)
-    counts = {net: sum(p.numel() for p in m.parameters()) for net, m in method.nets.items()}
+    counts = parameter_counts(method)
     return {
         "preset": spec.presets[0],
         "options": plain(options),

@@ -13,6 +13,7 @@ from zoo_core.modeldir import ModelConfig, build_method, load_weights
 from zoo_core.plugins import PluginHost
 from zoo_core.registry import Model, Registry
 from zoo_core.testing.error import ConformanceError
+from zoo_core.weights import parameter_counts
 
 _REBUILD = "Export the model again and paste the registry entry of the new files."
 
@@ -73,10 +74,7 @@ def registry_bytes(subject: ModelSubject) -> None:
 def registry_nets(subject: ModelSubject) -> None:
     """The stated nets are those that translate, each with its number of parameters."""
     method = subject.build()
-    found = {
-        name: sum(parameter.numel() for parameter in method.nets[name].parameters())
-        for name in method.translating
-    }
+    found = parameter_counts(method, method.translating)
     stated = dict(subject.model.entry.nets)
     for name in sorted({*found, *stated}):
         if found.get(name) != stated.get(name):
