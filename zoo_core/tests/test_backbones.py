@@ -15,7 +15,7 @@ from zoo_core.evaluate.judge import Judge
 from zoo_core.evaluate.judge_card import JudgeCard
 from zoo_core.evaluate.judge_nets import make_net
 from zoo_core.nets import backbones
-from zoo_core.nets.backbones import Backbone, open_backbone, without_state
+from zoo_core.nets.backbones import Backbone, bare_backbone, open_backbone, without_state
 from zoo_core.spec import Component
 
 ARCHITECTURE = "test_byobnet"
@@ -210,3 +210,21 @@ def test_a_net_without_state_gives_the_same_features_and_has_nothing_to_save(
         assert torch.equal(bare.double()(x.double())["embedding"], wanted)
     assert not bare.state_dict()
     assert not list(bare.parameters())
+
+
+def test_a_form_rebuilds_the_net_around_its_weights(backbone: Backbone) -> None:
+    bare = bare_backbone(backbone.form)
+    bare.load_state_dict(backbone.state_dict())
+    x = pictures()
+    for layer in (backbone.layers[0], "embedding"):
+        assert torch.equal(bare(x, [layer])[layer], backbone(x, [layer])[layer])
+    assert bare.form == backbone.form
+    assert all(parameter.frozen for parameter in bare.parameters())
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"classes": ["0", "1"]}, {"classes": 3, "size": 16}, {"x": 1}]
+)
+def test_what_is_no_form_is_refused(form: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="of the form"):
+        bare_backbone(form)

@@ -157,6 +157,14 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
         """(N, *S) ``x`` (N, *S) translated from ``source`` to ``target``."""
         return self.decode(self.encode(x, source), target)
 
+    def recorded(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The options (all of them, plain) as a model directory records them.
+
+        They rebuild the nets wherever the directory is copied: a method whose option names a file
+        of the user's puts what stands for its content instead.
+        """
+        return options
+
     def require_target(self, name: str) -> None:
         """Raises `UsageError` where a domain or attribute is not one of `targets`."""
         if name in self.domains and name not in self.targets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, cast
@@ -174,7 +175,8 @@ def _method_details(plugins: PluginHost, name: str) -> dict[str, Any]:
     preset = cls.presets[spec.presets[0]]
     options = make_options(cls.Options, preset.options, asked=name)
     names = tuple("abcdefghijklmnopqrstuvwxyz"[: spec.domains[0]])
-    with torch.device("meta"):
+    with warnings.catch_warnings(), torch.device("meta"):
+        warnings.filterwarnings("ignore", ".*to a meta parameter")  # trained nets that it names
         method = cls(options, Domains(names, cast(Any, spec.conditions[0])), preset.signal)
     counts = parameter_counts(method)
     return {

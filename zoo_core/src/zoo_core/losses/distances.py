@@ -18,18 +18,31 @@ def cosine(a: Tensor, b: Tensor) -> Tensor:
     return (1 - F.cosine_similarity(a, b, dim=1)).mean()
 
 
+def l1_norm(a: Tensor, b: Tensor) -> Tensor:
+    """Mean () over the batch of the sum of absolute differences."""
+    return (a - b).flatten(1).abs().sum(1).mean()
+
+
+def l2_norm(a: Tensor, b: Tensor) -> Tensor:
+    """Mean () over the batch of the Euclidean length of the difference."""
+    lengths: Tensor = torch.linalg.vector_norm((a - b).flatten(1), dim=1)  # (N,)
+    return lengths.mean()
+
+
 DISTANCES: dict[str, Distance] = {
     "l1": F.l1_loss,
     "l2": F.mse_loss,
     "smooth_l1": F.smooth_l1_loss,
     "cosine": cosine,
+    "l1_norm": l1_norm,
+    "l2_norm": l2_norm,
 }
-"""Mean over all elements of: the absolute difference, its square, Huber's function of it; and the
-cosine distance along the channels."""
+"""Mean over all elements of: the absolute difference, its square, Huber's function of it; the
+cosine distance along the channels; and norms of the difference, which grow with its size."""
 
 
 def distance_of(name: str | Distance) -> Distance:
-    """The float32 distance of a name (``l1``, ``l2``, ``smooth_l1``, ``cosine``), or of a function.
+    """The float32 distance of a name, one of `DISTANCES`, or of a function.
 
     Raises:
         UsageError: If there is none of this name.

@@ -14,13 +14,15 @@ from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from zoo_core.errors import UsageError, unknown
 from zoo_core.evaluate.judge import Judge, JudgeNet
-from zoo_core.evaluate.judge_nets import TimmJudgeNet
+from zoo_core.evaluate.judge_card import JudgeCard
+from zoo_core.evaluate.judge_nets import TimmJudgeNet, make_net
 from zoo_core.method import freeze
-from zoo_core.nets.timm_nets import trained_net
+from zoo_core.nets.timm_nets import create_net, trained_net
 from zoo_core.plugins import host
 from zoo_core.weights import file_sha256
 
@@ -41,10 +43,13 @@ class Backbone(nn.Module, ABC):
     Attributes:
         layers: Names of its layers from shallow to deep, `EMBEDDING` last.
         width: Number of features F of the embedding.
+        form: What `bare_backbone` rebuilds it from, without its weights; empty where only its name
+            can be opened again.
     """
 
     layers: tuple[str, ...]
     width: int
+    form: Mapping[str, Any]
 
     def __init__(
         self,
@@ -56,7 +61,7 @@ class Backbone(nn.Module, ABC):
         sha256: str,
     ) -> None:
         super().__init__()
-        self.net, self.size, self.sha256 = freeze(net), size, sha256
+        self.net, self.size, self.sha256, self.form = freeze(net), size, sha256, {}
         self.mean = nn.Buffer(torch.tensor(mean)[:, None, None], persistent=False)  # (C, 1, 1)
         self.std = nn.Buffer(torch.tensor(std)[:, None, None], persistent=False)  # (C, 1, 1)
         self.train(False)
@@ -212,11 +217,25 @@ def from_judge(directory: Path) -> Backbone:
         DataError: If it is no judge directory.
         WeightsError: If its weights are missing, damaged or not those of its card.
     """
-    judge = Judge.load(directory)
-    if isinstance(judge.net, TimmJudgeNet):
-        half, card = [0.5] * 3, judge.card  # judges read [-1, 1]
-        return TimmBackbone(judge.net.net, half, half, size=card.size, sha256=card.sha256)
-    return JudgeBackbone(judge)
+    return _of_judge(Judge.load(directory))
+
+
+def bare_backbone(form: Mapping[str, Any]) -> Backbone:
+    """The backbone of a `Backbone.form`, with random weights: for a model that holds its weights.
+
+    Raises:
+        UsageError: If it is no such form.
+    """
+    asked = f"backbone of the form {dict(form)}"
+    if set(form) == {"timm"}:
+        return _of_timm(str(form["timm"]), create_net(str(form["timm"]), {}, asked=asked), "")
+    try:
+        card = JudgeCard.model_validate({"task": "content", "domains": (), **form})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{where}: {first['msg'].lower()}", asked=asked) from error
+    return _of_judge(Judge(make_net(card), card))
 
 
 def without_state(module: nn.Module) -> nn.Module:
@@ -236,6 +255,25 @@ def without_state(module: nn.Module) -> nn.Module:
 def _from_timm(rest: str, asked: str) -> TimmBackbone:
     architecture, _, file = rest.partition("@")
     net, path = trained_net(architecture, Path(file) if file else None, asked=asked, fetch=True)
+    return _of_timm(architecture, net, file_sha256(path))
+
+
+def _of_timm(architecture: str, net: Any, sha256: str) -> TimmBackbone:
     config: Mapping[str, Any] = net.pretrained_cfg
     fixed = int(config["input_size"][-1]) if config.get("fixed_input_size") else None
-    return TimmBackbone(net, config["mean"], config["std"], size=fixed, sha256=file_sha256(path))
+    backbone = TimmBackbone(net, config["mean"], config["std"], size=fixed, sha256=sha256)
+    backbone.form = {"timm": architecture}
+    return backbone
+
+
+def _of_judge(judge: Judge) -> Backbone:
+    card = judge.card
+    backbone: Backbone
+    if isinstance(judge.net, TimmJudgeNet):
+        half = [0.5] * 3  # judges read [-1, 1]
+        backbone = TimmBackbone(judge.net.net, half, half, size=card.size, sha256=card.sha256)
+    else:
+        backbone = JudgeBackbone(judge)
+    kept = {"architecture", "arguments", "classes", "size", "widths"}
+    backbone.form = card.model_dump(mode="json", include=kept)
+    return backbone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,9 @@ def export(
     write_model(
         target,
         method,
-        model_config(config, domains, training),
+        replace(
+            model_config(config, domains, training), options=dict(method.recorded(config.options))
+        ),
         card=Card(
             title=run.resolve().name,
             summary=_summary(config, domains, method.targets),

@@ -1,0 +1,1 @@
+"""DTN and XGAN for zoo: translation through a common semantic space."""

@@ -1,0 +1,247 @@
+"""DTN against a restatement of its published losses in plain torch."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import zoo
+from zoo_core.card import Card
+from zoo_core.errors import UsageError
+from zoo_core.evaluate.judge import Judge, JudgeNet
+from zoo_core.evaluate.judge_card import JudgeCard
+from zoo_core.modeldir import ModelConfig, write_model
+from zoo_core.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.spec import TrainConfig
+from zoo_core.train.loop import Trainer
+from zoo_xgan.dtn import DTN, Options
+
+DOMAINS = Domains(("svhn", "mnist"))
+SPEC = TensorSpec(shape=(3, 16, 16), flexible=0)
+TINY = {"width": 4, "critic_width": 4, "variation": 0.05}
+EPS = 1e-3  # damps Adam where a gradient is only rounding noise
+BATCH = 3
+Record = dict[str, float]
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A judge directory: what f is made of. Its weights are random, which no test here minds."""
+    directory = tmp_path_factory.mktemp("judge") / "digits"
+    torch.manual_seed(3)
+    net = JudgeNet(10, (4, 8))
+    with torch.no_grad():  # uneven statistics, so that evaluation mode matters
+        net.stem_norm.running_mean += 0.1
+        net.stem_norm.running_var *= 0.5
+    card = JudgeCard(
+        task="content", classes=tuple("0123456789"), domains=("svhn",), size=16, widths=(4, 8)
+    )
+    Judge(net, card).save(directory)
+    return directory
+
+
+def make(judge: Path, **options: object) -> DTN:
+    torch.manual_seed(0)
+    values = {"f": f"judge:{judge}", **TINY, **options}
+    return DTN(Options(**values), DOMAINS, SPEC)  # type: ignore[arg-type]
+
+
+def batch_of(seed: int) -> Batch:
+    draw = torch.Generator().manual_seed(seed)
+    signals = {n: torch.rand(BATCH, 3, 16, 16, generator=draw) * 2 - 1 for n in DOMAINS.names}
+    return Batch(signals, {n: Condition.of(DOMAINS, n, BATCH) for n in DOMAINS.names})
+
+
+class Sampler:
+    """Gives the batch of each step's own number."""
+
+    steps_per_epoch = 100
+
+    def batch(self, step: int, draw: int = 0) -> Batch:
+        return batch_of(step)
+
+
+def trainer_of(method: DTN) -> Trainer:
+    trainer = Trainer(method, Sampler(), TrainConfig(batch=BATCH, steps=100))
+    for mover in trainer.movers:
+        mover.optimiser.param_groups[0]["eps"] = EPS
+    return trainer
+
+
+def train(method: DTN, steps: int) -> list[Record]:
+    trainer, records = trainer_of(method), []
+    for _ in range(steps):
+        trainer.step()
+        records.append(trainer.take_losses())
+    return records
+
+
+class Reference:
+    """DTN as its paper states it: eqs. 3 to 7; and the public port's binary game."""
+
+    def __init__(self, method: DTN, judge: Path, *, ternary: bool) -> None:
+        self.f_net, self.ternary = Judge.load(judge), ternary
+        self.g = copy.deepcopy(method.nets["decoder"].layers)
+        self.d = copy.deepcopy(method.nets["discriminator"].layers)
+        self.adam_g = torch.optim.Adam(self.g.parameters(), 2e-4, (0.5, 0.999), eps=EPS)
+        self.adam_d = torch.optim.Adam(self.d.parameters(), 2e-4, (0.5, 0.999), eps=EPS)
+
+    def f(self, x: Tensor) -> Tensor:
+        return self.f_net(x).features
+
+    def log_p(self, x: Tensor) -> Tensor:
+        return self.d(x).flatten(1).log_softmax(1)
+
+    def step(self, s: Tensor, t: Tensor) -> Record:
+        made_s = torch.tanh(self.g(self.f(s)[:, :, None, None]))
+        made_t = torch.tanh(self.g(self.f(t)[:, :, None, None]))
+        second = 1 if self.ternary else 0
+        critic = -self.log_p(made_s.detach())[:, 0].mean()
+        critic = critic - self.log_p(made_t.detach())[:, second].mean()
+        critic = critic - self.log_p(t)[:, second + 1].mean()
+        self.adam_d.zero_grad()
+        critic.backward()
+        self.adam_d.step()
+        parts = {
+            "adversarial": -self.log_p(made_s)[:, -1].mean() - self.log_p(made_t)[:, -1].mean(),
+            "constancy": ((self.f(s) - self.f(made_s)) ** 2).mean(),
+            "identity": ((made_t - t) ** 2).mean(),
+            "variation": self.variation(made_s) + self.variation(made_t),
+        }
+        weights = {"adversarial": 1, "constancy": 15, "identity": 15, "variation": 0.05}
+        self.adam_g.zero_grad()
+        sum(weights[name] * part for name, part in parts.items()).backward()
+        self.adam_g.step()
+        record = {f"generator/{name}": part.item() for name, part in parts.items()}
+        return record | {"discriminator/critic": critic.item()}
+
+    @staticmethod
+    def variation(z: Tensor) -> Tensor:
+        down = z[:, :, 1:, :-1] - z[:, :, :-1, :-1]
+        right = z[:, :, :-1, 1:] - z[:, :, :-1, :-1]
+        return (down**2 + right**2 + 1e-8).sqrt().mean()
+
+
+@pytest.mark.parametrize("critic", ["ternary", "binary"])
+def test_training_steps_equal_the_published_losses(judge: Path, critic: str) -> None:
+    method = make(judge, critic=critic)
+    reference = Reference(method, judge, ternary=critic == "ternary")
+    wanted = []
+    for number in range(3):
+        signals = batch_of(number).signals
+        wanted.append(reference.step(signals["svhn"], signals["mnist"]))
+
+    records = train(method, 3)
+
+    for record, want in zip(records, wanted, strict=True):
+        assert record == pytest.approx(want, rel=1e-5, abs=1e-6)
+    for name, net in (("decoder", reference.g), ("discriminator", reference.d)):
+        pairs = zip(method.nets[name].layers.parameters(), net.parameters(), strict=True)
+        for ours, theirs in pairs:
+            torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_f_never_changes(judge: Path) -> None:
+    method = make(judge)
+    before = copy.deepcopy(method.nets["encoder"].state_dict())
+    train(method, 2)
+    after = method.nets["encoder"].state_dict()
+    assert before
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_f_is_tuned_on_every_fifteenth_step_where_that_is_asked(judge: Path) -> None:
+    method = make(judge, tune=True)
+    weight = method.nets["encoder"].backbone.net.stem.weight
+    before = weight.detach().clone()
+    trainer = trainer_of(method)
+    for _ in range(14):
+        trainer.step()
+    assert torch.equal(weight, before)
+    trainer.step()
+    assert not torch.equal(weight, before)
+
+
+def test_a_step_makes_each_translation_once(judge: Path) -> None:
+    method, calls = make(judge), []
+    for name in ("encoder", "decoder"):
+        method.nets[name].register_forward_hook(lambda *_, name=name: calls.append(name))
+    train(method, 1)
+    # f reads both domains and the source's translation; g makes both
+    assert sorted(calls) == ["decoder"] * 2 + ["encoder"] * 3
+
+
+def test_the_second_domain_is_the_only_target(judge: Path) -> None:
+    assert make(judge).targets == ("mnist",)
+
+
+@pytest.mark.parametrize("layer", ["embedding", "stem", "stage1"])
+def test_any_layer_of_the_backbone_can_be_the_code(judge: Path, layer: str) -> None:
+    method = make(judge, layer=layer) if layer != "stem" else None
+    if method is None:  # the stem keeps the size, and nothing is left to be doubled
+        with pytest.raises(UsageError, match="another layer"):
+            make(judge, layer=layer)
+        return
+    x = torch.rand(2, 3, 16, 16) * 2 - 1
+    source, target = (Condition.of(DOMAINS, name, 2) for name in DOMAINS.names)
+    assert method.encode(x, source).content.ndim == (2 if layer == "embedding" else 4)
+    assert method.translate(x, source, target).shape == x.shape
+
+
+def test_a_size_that_doubling_cannot_reach_is_refused(judge: Path) -> None:
+    with pytest.raises(UsageError, match="never gives 24"):
+        DTN(Options(f=f"judge:{judge}"), DOMAINS, TensorSpec(shape=(3, 24, 24)))
+
+
+def test_an_unknown_layer_is_refused_with_the_near_match(judge: Path) -> None:
+    with pytest.raises(UsageError, match="stage1"):
+        make(judge, layer="stage")
+
+
+@pytest.mark.parametrize("name", list(DTN.presets))
+def test_every_preset_keeps_the_signals_form(judge: Path, name: str) -> None:
+    preset = DTN.presets[name]
+    options = Options(**preset.options | {"f": f"judge:{judge}"})
+    method = DTN(options, DOMAINS, preset.signal).eval()
+    x = torch.zeros(1, *preset.signal.shape)
+    source, target = (Condition.of(DOMAINS, n, 1) for n in DOMAINS.names)
+    with torch.inference_mode():
+        assert method.translate(x, source, target).shape == x.shape
+
+
+@pytest.fixture
+def saved(judge: Path, tmp_path: Path) -> tuple[DTN, Path]:
+    """A method and its model directory, whose f was trained in a folder that is gone by now."""
+    folder = tmp_path / "f"
+    shutil.copytree(judge, folder)
+    method = make(folder).eval()
+    options = method.recorded(dataclasses.asdict(method.options))
+    config = ModelConfig("dtn", options, DOMAINS, SPEC)
+    write_model(tmp_path / "model", method, config, card=Card("m"), sample_batch=batch_of(0))
+    shutil.rmtree(folder)
+    return method, tmp_path / "model"
+
+
+def test_a_model_holds_its_f_and_loads_where_the_judge_is_not(saved: tuple[DTN, Path]) -> None:
+    method, directory = saved
+    assert "/f" not in (directory / "config.yaml").read_text()
+    translator = zoo.load(directory, device="cpu", precision="float32")
+    x = batch_of(5).signals["svhn"]
+    source, target = (Condition.of(DOMAINS, n, BATCH) for n in DOMAINS.names)
+    with torch.inference_mode():
+        wanted = method.translate(x, source, target)
+    torch.testing.assert_close(translator(x, to="mnist"), wanted)
+    with pytest.raises(UsageError, match="mnist only"):
+        translator(x, to="svhn")
+
+
+def test_the_form_of_f_trains_nothing(saved: tuple[DTN, Path]) -> None:
+    translator = zoo.load(saved[1], device="cpu", precision="float32")
+    with pytest.raises(UsageError, match="must be trained"):
+        translator.method.players()
