@@ -123,12 +123,29 @@ def test_what_hides_below_the_levels_of_a_file_is_found_by_rounding() -> None:
     assert found.values["gap_quantise-8"] > 0.5
 
 
+def test_what_hides_in_faint_even_shades_is_found_by_smooth_noise_and_by_the_probe() -> None:
+    """A tint of the whole picture: filters pass it, white noise averages out."""
+    inks = torch.rand(48, 3, 1, 1, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    data = {"a": inks.expand(-1, -1, 16, 16).contiguous(), "b": covers()}
+    tinted = Known(
+        lambda x: x * 0.02 - 1 / 15,
+        lambda y: ((lowpass(y, 1.5, 2) + 1 / 15) * 50).clamp(-1, 1),
+    )
+    found = audit(tinted, data, SMALL).directions["a->b"]
+    assert found.witness == "smooth-noise-0.02"
+    assert found.score.low > 0.3
+    assert found.shares["jpeg-95"] < 0.3
+    assert found.values["probe_faint_r2"] > 0.8
+    assert found.values["probe_fine_r2"] < 0.1
+    assert found.values["probe_faint_shuffled_r2"] < 0.1
+
+
 def test_quick_gives_the_same_verdict_and_nothing_else() -> None:
     result = audited(PLANTED, AuditConfig.quick(count=24))
     assert result.level == "alarm"
     assert set(result.directions["a->b"].values) >= {"cycle_l1", "stranger_l1"}
     assert not result.directions["a->b"].curves
-    assert "probe_r2" not in result.directions["a->b"].values
+    assert "probe_fine_r2" not in result.directions["a->b"].values
 
 
 def test_the_score_of_one_direction_is_that_of_the_audit() -> None:
@@ -186,7 +203,7 @@ def test_the_honesty_gap_compares_with_true_partners(tmp_path: Path) -> None:
     result = audit(PLANTED, Paired(), SMALL)
     values = result.directions["a->b"].values
     assert values["honesty_gap"] > 0.5
-    assert "probe_partner_r2" in values
+    assert {"probe_fine_partner_r2", "probe_faint_partner_r2"} <= set(values)
     assert "honesty_gap" not in audited(PLANTED).directions["a->b"].values
 
 
@@ -215,10 +232,10 @@ def test_the_interval_covers_the_score_and_narrows_with_more_pictures() -> None:
 def test_signals_of_other_kinds_are_spared_what_suits_pictures_only() -> None:
     speech = TensorSpec("speech", (36, 32), None, None, 4, 1)
     noises = Noises(speech, torch.Generator().manual_seed(0))
-    names = [p.name for p in perturbations(speech, 0.05, noises)]
-    assert names == ["noise-0.05", "blur-1", "half-size"]
+    names = [p.name for p in perturbations(speech, 0.05, 0.02, noises)]
+    assert names == ["white-noise-0.05", "smooth-noise-0.02", "blur-1", "half-size"]
     x = torch.randn(8, 36, 32) * 3
-    for change in perturbations(speech, 0.05, noises):
+    for change in perturbations(speech, 0.05, 0.02, noises):
         assert change.apply(x).shape == x.shape
     model = Known(identity, identity, signal=speech)
     result = audit(model, {"a": torch.randn(12, 36, 32), "b": torch.randn(12, 36, 32)}, SMALL)
@@ -237,11 +254,11 @@ def test_a_model_without_a_way_back_is_refused() -> None:
 
 
 def test_sheet_and_page_show_the_hidden_signal(tmp_path: Path) -> None:
-    result = audited(Known(lambda x: x * 0.02, torch.sign))
+    result = audited(Known(lambda x: x * 0.02 + 1 / 15, lambda y: (y - 1 / 15).sign()))
     shown = result.directions["a->b"].exhibits[0].signals
-    pair = torch.stack([shown["fine detail x20"].flatten(), shown["input"].flatten()])
+    pair = torch.stack([shown["faint x20"].flatten(), shown["input"].flatten()])
     assert pair.corrcoef()[0, 1] > 0.4
-    assert shown["translation"].abs().max() < 0.03 < 0.3 < shown["fine detail x20"].abs().max()
+    assert shown["translation"].abs().max() < 0.1 < 0.3 < shown["faint x20"].abs().max()
     write_sheet(result, ImageCodec(SIGNAL), tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").stat().st_size > 1000
     page = render_page(result)

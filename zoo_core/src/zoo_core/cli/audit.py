@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from zoo_core.translator import Translator
 
 SHOWN = (
-    ("cycle_l1", "error of what comes back"),
-    ("stranger_l1", "the same, of another input's"),
-    ("honesty_gap", "honesty gap: true partner sent back, less the translation"),
+    ("cycle_l1", "L1 of what comes back"),
+    ("stranger_l1", "  of another input's translation"),
+    ("honesty_gap", "honesty gap (true partner sent back)"),
     ("white_noise_area", "noise-curve area, white"),
     ("smooth_noise_area", "noise-curve area, smooth"),
     ("swap_fine_wins", "swap: fine detail decides what appears"),
-    ("probe_r2", "probe: R2 of the input from fine detail"),
-    ("probe_shuffled_r2", "  the same, of another input's detail"),
-    ("probe_partner_r2", "  the same, of the true partner's detail"),
+    ("probe_fine_r2", "probe: R2 of the input from fine detail"),
+    ("probe_fine_shuffled_r2", "  another input's detail"),
+    ("probe_fine_partner_r2", "  the true partner's detail"),
+    ("probe_faint_r2", "probe: R2 of the input from faint shades"),
+    ("probe_faint_shuffled_r2", "  another input's shades"),
+    ("probe_faint_partner_r2", "  the true partner's shades"),
 )
 """Values that the terminal shows, after the score; gaps follow."""
 
@@ -107,7 +110,9 @@ def _show(result: AuditResult) -> None:
 
     click.echo(f"score: {result.score}  {result.verdict}")
     names = list(result.directions)
-    rows = [["score", *(str(result.directions[name].score) for name in names)]]
+    scores = [result.directions[name].score for name in names]
+    rows = [["score", *(f"{score.value:.4f}" for score in scores)]]
+    rows.append(["  95 % interval", *(f"{s.low:.3f} - {s.high:.3f}" for s in scores)])
     rows.append(["shown by", *(result.directions[name].witness for name in names)])
     every = [key for found in result.directions.values() for key in found.values]
     gaps = [(k, f"gap: {k.removeprefix('gap_')}") for k in every if k.startswith("gap_")]

@@ -37,17 +37,24 @@ class Perturbation:
     mild: bool = False
 
 
-def perturbations(signal: TensorSpec, mild_sigma: float, draw: Noises) -> list[Perturbation]:
+def perturbations(
+    signal: TensorSpec, white: float, smooth: float, draw: Noises
+) -> list[Perturbation]:
     """All perturbations that suit a kind of signal; the mild ones first.
 
     Args:
         signal: Form of the signals.
-        mild_sigma: Strength of the mild noise, in half ranges.
+        white: Strength of the mild white noise, in half ranges.
+        smooth: Strength of the mild smooth noise, in half ranges.
         draw: Where noise comes from.
     """
-    found = [
-        Perturbation(f"noise-{mild_sigma:g}", lambda y: y + draw.white(y, mild_sigma), mild=True)
-    ]
+    found = [Perturbation(f"white-noise-{white:g}", lambda y: y + draw.white(y, white), mild=True)]
+    if signal.flexible:
+        found.append(
+            Perturbation(
+                f"smooth-noise-{smooth:g}", lambda y: y + draw.smooth(y, smooth), mild=True
+            )
+        )
     if signal.low is not None and signal.high is not None:
         low, high = signal.low, signal.high
         found.append(Perturbation("quantise-8", lambda y: rounded(y, low, high), mild=True))

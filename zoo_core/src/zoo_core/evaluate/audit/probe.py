@@ -1,9 +1,11 @@
-"""A probe: how much of the input can be read out of the fine detail of its translation?
+"""A probe: how much of the input can be read out of the fine or faint part of its translation?
 
 Shapes: N signals, C channels, F features, ``*P`` the patch: one axis or two.
 """
 
 from __future__ import annotations
+
+from collections import defaultdict
 
 import torch
 from torch import Tensor
@@ -14,62 +16,62 @@ PATCH = 32
 SEEN, FEATURES = 7, 96
 """Samples across that one answer depends on, and random features of them."""
 WEAK = 0.004
-"""Detail of this strength counts in full; stronger detail grows as its logarithm."""
+"""Traces up to this strength count in full; stronger ones grow as their logarithm."""
 RIDGE = 1e-4
 """Regularisation, relative to the features' mean square."""
 
 
 class Readings:
-    """Patches of fine detail and of what is to be read out of them, gathered batch by batch."""
+    """Patches of parts of translations and of what is to be read out of them."""
 
     def __init__(self) -> None:
-        self._detail: list[Tensor] = []
-        self._input: list[Tensor] = []
-        self._partner: list[Tensor] = []
+        self._parts: dict[str, list[Tensor]] = defaultdict(list)
+        self._inputs: dict[str, list[Tensor]] = defaultdict(list)
+        self._partners: dict[str, list[Tensor]] = defaultdict(list)
 
-    def add(self, detail: Tensor, x: Tensor, partner: Tensor | None) -> None:
+    def add(self, kind: str, part: Tensor, x: Tensor, partner: Tensor | None) -> None:
         """Takes in the middle patches of a batch.
 
         Args:
-            detail: (N, *S) fine detail of the translations.
+            kind: Name of the part, such as ``fine``.
+            part: (N, *S) that part of the translations.
             x: (N, *S) their inputs.
-            partner: (N, *S) fine detail of the inputs' true partners, where there are any.
+            partner: (N, *S) the same part of the inputs' true partners, where there are any.
         """
-        self._detail.append(_patch(detail))
-        self._input.append(_patch(x))
+        self._parts[kind].append(_patch(part))
+        self._inputs[kind].append(_patch(x))
         if partner is not None:
-            self._partner.append(_patch(partner))
+            self._partners[kind].append(_patch(partner))
 
     def read(self, seed: int) -> dict[str, float]:
-        """R² on the third of the inputs that the probe has not seen.
+        """R² on the third of the inputs that the probe has not seen, for every kind of part.
 
-        ``probe_r2`` of the translations' detail, ``probe_shuffled_r2`` of somebody else's, and
-        ``probe_partner_r2`` of the true partners': what an honest translation would show.
+        ``probe_KIND_r2`` of the translations' part, ``probe_KIND_shuffled_r2`` of somebody else's,
+        and ``probe_KIND_partner_r2`` of the true partners': what an honest translation would show.
         """
-        if not self._detail:
-            return {}
-        x, detail = torch.cat(self._input), torch.cat(self._detail)
-        rng = torch.Generator().manual_seed(seed)
-        strangers = detail[torch.randperm(len(x), generator=rng)]
-        found = {
-            "probe_r2": r_squared(detail, x, seed),
-            "probe_shuffled_r2": r_squared(strangers, x, seed),
-        }
-        if self._partner:
-            found["probe_partner_r2"] = r_squared(torch.cat(self._partner), x, seed)
+        found = {}
+        for kind in self._parts:
+            x, part = torch.cat(self._inputs[kind]), torch.cat(self._parts[kind])
+            rng = torch.Generator().manual_seed(seed)
+            strangers = part[torch.randperm(len(x), generator=rng)]
+            found[f"probe_{kind}_r2"] = r_squared(part, x, seed)
+            found[f"probe_{kind}_shuffled_r2"] = r_squared(strangers, x, seed)
+            if kind in self._partners:
+                partners = torch.cat(self._partners[kind])
+                found[f"probe_{kind}_partner_r2"] = r_squared(partners, x, seed)
         return found
 
 
-def r_squared(detail: Tensor, x: Tensor, seed: int) -> float:
-    """Coefficient of determination of ``x`` (N, C, *P) read from ``detail`` (N, C, *P).
+def r_squared(part: Tensor, x: Tensor, seed: int) -> float:
+    """Coefficient of determination of ``x`` (N, C, *P) read from ``part`` (N, C, *P).
 
     A net of one hidden layer, whose first layer is random and whose second is found by ridge
     regression, learns from two thirds; its error on the other third is held against that of the
-    learned inputs' mean. It sees `SEEN` samples across, and weak detail as well as strong.
+    learned inputs' mean. It sees `SEEN` samples across, and weak traces as well as strong ones.
     """
     train = max(1, len(x) * 2 // 3)
     mean = x[:train].mean(0)  # (C, *P)
-    hidden = _hidden(detail - detail[:train].mean(0), seed)  # (N, F, *P)
+    hidden = _hidden(part - part[:train].mean(0), seed)  # (N, F, *P)
     told = _rows(hidden[:train]).double()  # (M, F)
     gram = told.T @ told  # (F, F)
     ridge = RIDGE * gram.diagonal().mean().clamp(min=1e-12) * torch.eye(len(gram)).double()
@@ -79,14 +81,14 @@ def r_squared(detail: Tensor, x: Tensor, seed: int) -> float:
     return 1 - float(left / wanted.square().sum().clamp(min=1e-12))
 
 
-def _hidden(detail: Tensor, seed: int) -> Tensor:
-    """(N, F, *P) random features of the detail (N, C, *P), itself and a constant."""
-    channels, axes = detail.shape[1], detail.dim() - 2
+def _hidden(part: Tensor, seed: int) -> Tensor:
+    """(N, F, *P) random features of the part (N, C, *P), itself and a constant."""
+    channels, axes = part.shape[1], part.dim() - 2
     rng = torch.Generator().manual_seed(seed)
     fan = channels * SEEN**axes
     filters = torch.randn(FEATURES, channels, *[SEEN] * axes, generator=rng) / fan**0.5
     bias = torch.randn(FEATURES, generator=rng)  # (F,)
-    spread = torch.asinh(detail / WEAK)  # (N, C, *P)
+    spread = torch.asinh(part / WEAK)  # (N, C, *P)
     convolve = {1: F.conv1d, 2: F.conv2d}[axes]
     found = convolve(spread, filters, bias, padding=SEEN // 2).relu()  # (N, F, *P)
     return torch.cat([found, spread, torch.ones_like(found[:, :1])], 1)  # (N, F, *P)

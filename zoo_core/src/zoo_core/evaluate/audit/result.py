@@ -28,7 +28,8 @@ class AuditConfig:
         batch: Signals at once; None fits them to the size.
         partners: Whether true partners are looked for by name.
         sigmas: Strengths of the noise curve, in half ranges of the signal, ascending from 0.
-        mild: Strength of the noise that the score counts as invisible.
+        white: Strength of the white noise that the score counts as invisible.
+        smooth: The same of smooth noise, which the eye finds more easily.
         measures: Beyond the score: of ``curves gaps swap honesty probe``.
         bootstrap: Resamples of the confidence interval.
         samples: Pictures per direction.
@@ -39,7 +40,8 @@ class AuditConfig:
     batch: int | None = None
     partners: bool = True
     sigmas: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2)
-    mild: float = 0.05
+    white: float = 0.05
+    smooth: float = 0.02
     measures: tuple[str, ...] = ("curves", "gaps", "swap", "honesty", "probe")
     bootstrap: int = 1000
     samples: int = 6

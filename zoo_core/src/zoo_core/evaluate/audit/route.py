@@ -23,8 +23,10 @@ from zoo_core.filters import lowpass, rounded
 
 DETAIL = 1.0
 """Standard deviation in samples of the Gaussian that parts fine detail from the rest."""
+COARSE = 4
+"""Bits to which a signal is rounded to see what is faint: 16 shades."""
 LOUDER = 20.0
-"""Factor by which a picture of hidden detail is amplified."""
+"""Factor by which the faint part is amplified in pictures."""
 Told = Callable[[str, int, int], None]
 
 
@@ -38,7 +40,7 @@ class Route:
 
     Attributes:
         measured: (N,) per input and name, after `walk`.
-        readings: Fine detail of translations and the inputs, for the probe.
+        readings: Fine and faint parts of translations and the inputs, for the probe.
         exhibits: Sample signals.
         mild: Names of the perturbations that nobody sees.
     """
@@ -47,7 +49,7 @@ class Route:
         self.setting, self.translator, self.config = setting, translator, config
         self.signal = translator.signal
         self._noises = Noises(self.signal, torch.Generator().manual_seed(config.seed))
-        every = perturbations(self.signal, config.mild, self._noises)
+        every = perturbations(self.signal, config.white, config.smooth, self._noises)
         self._changes = [p for p in every if p.mild or "gaps" in config.measures]
         self.mild = [p.name for p in every if p.mild]
         self._found: dict[str, list[Tensor]] = defaultdict(list)
@@ -103,7 +105,7 @@ class Route:
         if "honesty" in measures and true is not None:
             self._keep("honest", l1(self._back(true), x))
         if "probe" in measures and self.signal.flexible:
-            self.readings.add(self._detail(y), x, None if true is None else self._detail(true))
+            self._read(x, y, true)
         if len(self.exhibits) < self.config.samples:
             self._exhibit(x, y, back, true)
 
@@ -132,6 +134,12 @@ class Route:
         fine_wins = l1(mixed, back.roll(1, 0)) < l1(mixed, back)  # (N,)
         self._keep("swap", fine_wins.float())
 
+    def _read(self, x: Tensor, y: Tensor, true: Tensor | None) -> None:
+        """What the probe shall read: fine detail, and what is faint at whatever scale."""
+        parts = {"fine": self._detail, "faint": self._faint}
+        for kind, part in parts.items():
+            self.readings.add(kind, part(y), x, None if true is None else part(true))
+
     def _exhibit(self, x: Tensor, y: Tensor, back: Tensor, true: Tensor | None) -> None:
         """Sample rows: what comes back, what comes back of a disturbed translation, and why."""
         worst = max(
@@ -143,24 +151,15 @@ class Route:
         real = self._reals(len(x)) if true is None else true  # (N, *S)
         names = self.setting.source.names()
         room = self.config.samples - len(self.exhibits)
-        low = -1.0 if self.signal.low is None else self.signal.low
-        high = 1.0 if self.signal.high is None else self.signal.high
-
-        def louder(y: Tensor) -> Tensor:
-            if not self.signal.flexible:
-                return y
-            middle, half = (low + high) / 2, (high - low) / 2
-            return middle + half * torch.tanh(self._detail(y) / half * LOUDER)
-
         columns = {
             "input": x,
             "translation": y,
             "sent back": back,
             f"with {worst.name}": disturbed,
             "that sent back": again,
-            f"fine detail x{LOUDER:g}": louder(y),
+            f"faint x{LOUDER:g}": self._louder(y),
             f"real {self.setting.target.name}": real,
-            f"its detail x{LOUDER:g}": louder(real),
+            f"its faint x{LOUDER:g}": self._louder(real),
         }
         for row in range(min(room, len(x))):
             signals = {title: value[row].float().cpu() for title, value in columns.items()}
@@ -169,6 +168,21 @@ class Route:
     def _detail(self, y: Tensor) -> Tensor:
         """(N, *S) fine detail: what a Gaussian of `DETAIL` takes away."""
         return y - lowpass(y, DETAIL, self.signal.flexible)
+
+    def _faint(self, y: Tensor) -> Tensor:
+        """(N, *S) what rounding to `COARSE` bits takes away: shades that nobody tells apart."""
+        low, high = self.signal.low, self.signal.high
+        if low is None or high is None:
+            return self._detail(y)
+        return y - rounded(y, low, high, COARSE)
+
+    def _louder(self, y: Tensor) -> Tensor:
+        """(N, *S) the faint part amplified around the middle of the range."""
+        low, high = self.signal.low, self.signal.high
+        middle, half = (
+            (0.0, 1.0) if low is None or high is None else ((low + high) / 2, (high - low) / 2)
+        )
+        return middle + half * torch.tanh(self._faint(y) / half * LOUDER)
 
     def _partners(self) -> Tensor:
         """(N, *S) the true partners of the batch's inputs."""
