@@ -1,0 +1,1 @@
+"""Two auto-encoders without a tie, the baseline: a plugin for zoo."""

@@ -1,0 +1,21 @@
+"""Entry module of the plugin: light, imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo_core.hookspecs import hookimpl
+from zoo_core.spec import MethodSpec
+
+
+@hookimpl
+def zoo_methods() -> Iterable[MethodSpec]:
+    """Two auto-encoders that nothing ties to each other."""
+    return [
+        MethodSpec(
+            name="autoencoders",
+            target="zoo_autoencoders.method:Autoencoders",
+            summary="An auto-encoder and a discriminator per domain, nothing that ties their codes",
+            presets=("256px", "64px", "32px"),
+        ),
+    ]

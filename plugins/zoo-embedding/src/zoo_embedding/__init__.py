@@ -1,0 +1,1 @@
+"""Translation tied by a frozen pretrained embedding: a plugin for zoo."""

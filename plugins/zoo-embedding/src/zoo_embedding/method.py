@@ -1,0 +1,147 @@
+"""Direct translation tied by a frozen pretrained embedding: GAN + w * d(phi(x), phi(G(x)))."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_core.losses.embedding import EmbeddingDistance
+from zoo_core.method import Method, Optimiser, Player, Term
+from zoo_core.nets.patch import PatchDiscriminator, require_side
+from zoo_core.nets.resnet import ResnetGenerator
+from zoo_core.plans import every_way, the_domain
+from zoo_core.signals import Batch, Condition, TensorSpec
+from zoo_core.spec import Preset, TrainConfig
+from zoo_core.step import Leg
+from zoo_core.train.schedules import LinearDecay
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options; nets and schedule are CycleGAN's by default.
+
+    Attributes:
+        embedding: Weight w of the embedding's distance.
+        backbone: The frozen net phi: ``digits`` (comes with zoo), ``timm:NAME`` (weights from
+            timm's Hub repository), ``timm:NAME@FILE``, or ``judge:DIR``.
+        layers: Layers of phi that are compared; ``embedding`` is what its classifier reads.
+        distance: ``cosine``, ``l2`` or ``l1``.
+        backbone_size: Side in pixels to which phi's input is resized; None: phi's own, if any.
+        width: Channels of the generators at full size.
+        blocks: Residual blocks of the generators.
+        halvings: Stride-2 convolutions ahead of the residual blocks.
+        upsample: ``transpose``, or ``nearest`` (no checkerboards).
+        critic_width: Channels of the discriminators' first layer.
+        critic_layers: Stride-2 convolutions of the discriminators; 3 judge patches of 70 pixels.
+        objective: ``lsgan``, ``nonsaturating``, ``wgan`` or ``hinge``.
+        pool: Earlier translations that each discriminator is shown in place of new ones.
+        lr: Learning rate of both players.
+        constant_epochs: Epochs at that rate; a run given in steps keeps the proportion.
+        decay_epochs: Epochs of linear decay.
+    """
+
+    embedding: float = 10.0
+    backbone: str = "timm:resnet18"
+    layers: tuple[str, ...] = ("layer3", "layer4")
+    distance: str = "cosine"
+    backbone_size: int | None = None
+    width: int = 64
+    blocks: int = 9
+    halvings: int = 2
+    upsample: Literal["transpose", "nearest"] = "transpose"
+    critic_width: int = 64
+    critic_layers: int = 3
+    objective: str = "lsgan"
+    pool: int = 50
+    lr: float = 2e-4
+    constant_epochs: int = 100
+    decay_epochs: int = 100
+
+
+class Embedding(Method[Options]):
+    """A generator into each domain, a patch discriminator of each, and phi, which never moves.
+
+    ``G = sum over directions of LSGAN + w d(phi(x), phi(G(x)))``, then each
+    ``D = 0.5 * (LSGAN(real) + LSGAN(pooled translation))``.
+    """
+
+    Options = Options
+    presets = {  # noqa: RUF012
+        "256px": Preset(
+            signal=TensorSpec(shape=(3, 256, 256)),
+            train=TrainConfig(batch=1, epochs=200, load_size=286, flip=True),
+        ),
+        "64px": Preset(
+            options={"width": 32, "blocks": 6, "upsample": "nearest", "critic_layers": 2},
+            signal=TensorSpec(shape=(3, 64, 64)),
+            train=TrainConfig(batch=4, steps=6000, load_size=72, flip=True, ema=0.999),
+        ),
+        "32px": Preset(
+            options={
+                "backbone": "digits",
+                "layers": ("embedding",),
+                "width": 32,
+                "blocks": 4,
+                "halvings": 1,
+                "upsample": "nearest",
+                "critic_width": 48,
+                "critic_layers": 2,
+            },
+            signal=TensorSpec(shape=(3, 32, 32), stride=2),
+            train=TrainConfig(batch=16, steps=4000, ema=0.995),
+        ),
+    }
+
+    def build(self) -> Mapping[str, nn.Module]:
+        """A generator named after the domain that it makes, a discriminator of each domain."""
+        o, (channels, *sides) = self.options, self.signal.shape
+        require_side(sides, o.critic_layers)
+        nets: dict[str, nn.Module] = {}
+        for name in self.domains.names:
+            nets[f"generator_{name}"] = ResnetGenerator(
+                channels, o.width, o.blocks, halvings=o.halvings, upsample=o.upsample
+            )
+        for name in self.domains.names:
+            nets[f"discriminator_{name}"] = PatchDiscriminator(
+                channels, o.critic_width, o.critic_layers
+            )
+        return nets
+
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+        """Both directions."""
+        return every_way(batch, self.domains)
+
+    def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        """(N, C, H, W) ``x`` as the generator of the target domain makes it."""
+        y: Tensor = self.nets[f"generator_{the_domain(target, self.domains)}"](x, target)
+        return y  # (N, C, H, W)
+
+    def players(self) -> Sequence[Player]:
+        """The generators move first, then the discriminators, which see the same translations."""
+        o, names = self.options, self.domains.names
+        adam = Optimiser(
+            o.lr, (0.5, 0.999), schedule=LinearDecay(o.constant_epochs, o.decay_epochs)
+        )
+        distance = EmbeddingDistance(o.backbone, o.layers, o.distance, size=o.backbone_size)
+        critics = tuple(
+            Term(
+                f"critic_{b}",
+                AdversarialCritic(
+                    f"discriminator_{b}", o.objective, scale=0.5, pool=o.pool, legs=[f"{a}->{b}"]
+                ),
+            )
+            for a, b in (names, names[::-1])
+        )
+        generator = (
+            Term("adversarial", AdversarialGenerator(objective=o.objective)),
+            Term("embedding", distance, o.embedding),
+        )
+        return (
+            Player("generator", tuple(f"generator_{n}" for n in names), generator, adam),
+            Player("discriminator", tuple(f"discriminator_{n}" for n in names), critics, adam),
+        )

@@ -1,0 +1,22 @@
+"""Entry module of the plugin: light, imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo_core.hookspecs import hookimpl
+from zoo_core.spec import MethodSpec
+
+
+@hookimpl
+def zoo_methods() -> Iterable[MethodSpec]:
+    """Generators tied by a frozen embedding."""
+    return [
+        MethodSpec(
+            name="embedding",
+            target="zoo_embedding.method:Embedding",
+            summary="Generators whose output a frozen pretrained net sees as it sees the input",
+            paper="Taigman et al. 2017, arXiv:1611.02200 (f-constancy)",
+            presets=("256px", "64px", "32px"),
+        ),
+    ]

@@ -1,0 +1,207 @@
+"""The embedding method against a restatement of its losses in plain torch and timm."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+import yaml
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import zoo_core.nets.backbones
+from zoo_core.errors import UsageError
+from zoo_core.losses.embedding import EmbeddingDistance
+from zoo_core.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.spec import TrainConfig
+from zoo_core.train.loop import Trainer
+from zoo_embedding.method import Embedding, Options
+
+DOMAINS = Domains(("photo", "drawing"))
+SPEC = TensorSpec(shape=(3, 16, 16))
+TINY = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1, "backbone": "digits"}
+LAYERS = ("layer2", "embedding")
+EPS = 1e-3
+"""Adam's eps: large, lest rounding noise become full steps and parameters cannot be compared."""
+
+Record = dict[str, float]
+
+
+def make(**options: object) -> Embedding:
+    torch.manual_seed(0)
+    given = TINY | {"layers": LAYERS} | options
+    method = Embedding(Options(**given), DOMAINS, SPEC)  # type: ignore[arg-type]
+    with torch.no_grad():  # with the initial weights as they are all outputs are near 0
+        for parameter in method.parameters():
+            parameter.mul_(5)
+    return method
+
+
+class Sampler:
+    """Gives the batch of each step's own number."""
+
+    steps_per_epoch = 100
+
+    def batch(self, step: int, draw: int = 0) -> Batch:
+        rng = torch.Generator().manual_seed(step)
+        signals = {n: torch.rand(2, 3, 16, 16, generator=rng) * 2 - 1 for n in DOMAINS.names}
+        return Batch(signals, {n: Condition.of(DOMAINS, n, 2) for n in DOMAINS.names})
+
+
+def trainer_of(method: Embedding) -> Trainer:
+    trainer = Trainer(method, Sampler(), TrainConfig(batch=2, steps=1000))
+    for mover in trainer.movers:
+        mover.optimiser.param_groups[0]["eps"] = EPS
+    return trainer
+
+
+def shipped() -> nn.Module:
+    """The shipped backbone, made by timm alone."""
+    place = Path(zoo_core.nets.backbones.__file__).with_name("weights") / "digits"
+    card = yaml.safe_load((place / "judge.yaml").read_text())
+    name = card["architecture"].removeprefix("timm:")
+    net = timm.create_model(name, num_classes=len(card["classes"]), **card["arguments"])
+    state = load_file(place / "judge.safetensors")
+    net.load_state_dict({k.removeprefix("net."): v for k, v in state.items()})
+    return net.float().eval().requires_grad_(False)
+
+
+class Reference:
+    """``GAN + w d(phi(x), phi(G(x)))`` and the discriminators, one batch at a time."""
+
+    def __init__(self, method: Embedding, apart: object) -> None:
+        self.nets = {name: copy.deepcopy(net) for name, net in method.nets.items()}
+        self.phi, self.apart, self.w = shipped(), apart, method.options.embedding
+        groups: dict[str, list[nn.Parameter]] = {"generator": [], "discriminator": []}
+        for name, net in self.nets.items():
+            groups[name.split("_")[0]] += net.parameters()
+        self.adam = {
+            kind: torch.optim.Adam(parameters, lr=2e-4, betas=(0.5, 0.999), eps=EPS)
+            for kind, parameters in groups.items()
+        }
+
+    def see(self, x: Tensor) -> list[Tensor]:
+        x = F.interpolate(x, (32, 32), mode="bilinear", antialias=True)
+        last, (second,) = self.phi.forward_intermediates(x, indices=[2])
+        return [second, last.mean((2, 3))]
+
+    def step(self, signals: dict[str, Tensor]) -> Record:
+        routes = (("photo", "drawing"), ("drawing", "photo"))
+        fakes = {b: self.nets[f"generator_{b}"].layers(signals[a]) for a, b in routes}
+        judge = {b: self.nets[f"discriminator_{b}"].layers for b in DOMAINS.names}
+        adversarial = sum((judge[b](fakes[b]) - 1).square().mean() for b in DOMAINS.names)
+        distance = torch.zeros(())
+        for a, b in routes:
+            pairs = zip(self.see(signals[a]), self.see(fakes[b]), strict=True)
+            distance = distance + sum(self.apart(one, other) for one, other in pairs) / 2
+        self.adam["generator"].zero_grad()
+        (adversarial + self.w * distance).backward()
+        self.adam["generator"].step()
+
+        critics = {}
+        for b in DOMAINS.names:
+            on_real, on_fake = judge[b](signals[b]), judge[b](fakes[b].detach())
+            critics[f"critic_{b}"] = 0.5 * ((on_real - 1).square().mean() + on_fake.square().mean())
+        self.adam["discriminator"].zero_grad()
+        sum(critics.values()).backward()
+        self.adam["discriminator"].step()
+        record = {"adversarial": adversarial, "embedding": distance} | critics
+        return {name: value.item() for name, value in record.items()}
+
+
+DISTANCES = {
+    "cosine": lambda a, b: 1 - (F.normalize(a, dim=1) * F.normalize(b, dim=1)).sum(1).mean(),
+    "l2": lambda a, b: (a - b).square().mean(),
+    "l1": lambda a, b: (a - b).abs().mean(),
+}
+
+
+@pytest.mark.parametrize("distance", list(DISTANCES))
+def test_training_steps_equal_the_stated_losses(distance: str) -> None:
+    method = make(distance=distance, pool=0)
+    reference = Reference(method, DISTANCES[distance])
+    wanted = [reference.step(dict(Sampler().batch(n).signals)) for n in range(3)]
+
+    trainer = trainer_of(method)
+    for want in wanted:
+        trainer.step()
+        found = {name.split("/")[1]: value for name, value in trainer.take_losses().items()}
+        assert found == pytest.approx(want, rel=1e-5, abs=1e-6)
+    for name, net in method.nets.items():
+        others = dict(reference.nets[name].named_parameters())
+        for key, value in net.named_parameters():
+            torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
+
+
+def test_the_backbone_is_as_before_after_training_and_in_no_checkpoint() -> None:
+    trainer = trainer_of(make())
+    loss = trainer.movers[0].player.terms[1].loss
+    assert isinstance(loss, EmbeddingDistance)
+    x = Sampler().batch(9).signals["photo"]
+    before = loss.phi(x)["embedding"]
+    for _ in range(3):
+        trainer.step()
+    assert torch.equal(loss.phi(x)["embedding"], before)
+    assert loss.phi.net.conv1[0].weight.grad is None
+
+    state = trainer.state()
+    own = sum(p.numel() for net in trainer.method.nets.values() for p in net.parameters())
+    assert sum(v.numel() for v in state["nets"].values()) == own
+    (memory,) = state["losses"]
+    assert not [v for v in memory["generator/embedding"].values() if isinstance(v, Tensor)]
+
+
+def test_the_embedding_moves_the_generators_and_not_the_discriminators() -> None:
+    method = make()
+    trainer = trainer_of(method)
+    step = trainer._bind(0, 0, trainer.movers)
+    player = trainer.movers[0].player
+    with step.turn(player.nets):
+        player.terms[1].loss(step).backward()
+    reached = {n for n, net in method.nets.items() for p in net.parameters() if p.grad is not None}
+    assert reached == {"generator_photo", "generator_drawing"}
+
+
+def test_a_step_translates_each_batch_once() -> None:
+    method = make()
+    calls: list[str] = []
+    for name in ("generator_photo", "generator_drawing"):
+        method.nets[name].register_forward_hook(lambda *_, name=name: calls.append(name))
+    trainer_of(method).step()
+    assert sorted(calls) == ["generator_drawing", "generator_photo"]
+
+
+@pytest.mark.parametrize("name", list(Embedding.presets))
+def test_every_preset_builds_and_keeps_the_signals_form(name: str) -> None:
+    preset = Embedding.presets[name]
+    with torch.device("meta"):
+        method = Embedding(Options(**preset.options), DOMAINS, preset.signal)
+        x = torch.zeros(1, *preset.signal.shape)
+        source, target = (Condition.of(DOMAINS, n, 1) for n in DOMAINS.names)
+        assert method.translate(x, source, target).shape == x.shape
+
+
+def test_the_default_preset_has_the_parameter_counts_of_cyclegan() -> None:
+    name, preset = next(iter(Embedding.presets.items()))
+    assert (name, dict(preset.options)) == ("256px", {})
+    with torch.device("meta"):
+        method = Embedding(Options(), DOMAINS, preset.signal)
+    counts = {n: sum(p.numel() for p in net.parameters()) for n, net in method.nets.items()}
+    assert counts == {f"generator_{n}": 11_378_179 for n in DOMAINS.names} | {
+        f"discriminator_{n}": 2_764_737 for n in DOMAINS.names
+    }
+
+
+def test_targets_that_differ_within_a_batch_are_refused() -> None:
+    method, x = make(), torch.zeros(2, 3, 16, 16)
+    with pytest.raises(UsageError, match="a net per domain"):
+        method.translate(x, Condition(torch.eye(2)), Condition(torch.eye(2)))
+
+
+def test_pictures_too_small_for_the_discriminator_are_refused() -> None:
+    with pytest.raises(UsageError, match="critic_layers=3 at 16x16"):
+        make(critic_layers=3)

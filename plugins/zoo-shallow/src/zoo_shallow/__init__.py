@@ -1,0 +1,1 @@
+"""Adversarial translation by shallow generators: a plugin for zoo."""

@@ -1,0 +1,22 @@
+"""Entry module of the plugin: light, imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo_core.hookspecs import hookimpl
+from zoo_core.spec import MethodSpec
+
+
+@hookimpl
+def zoo_methods() -> Iterable[MethodSpec]:
+    """Generators tied by nothing but their own depth."""
+    return [
+        MethodSpec(
+            name="shallow",
+            target="zoo_shallow.method:Shallow",
+            summary="Generators of few layers and discriminators, no other constraint",
+            paper="Galanti et al. 2018, arXiv:1709.00074",
+            presets=("256px", "64px", "32px"),
+        ),
+    ]
