@@ -40,6 +40,7 @@ def zoo_losses() -> Iterable[LossSpec]:
         LossSpec(
             "identity", f"{consistency}:Identity", "The target's own signals stay as they are"
         ),
+        LossSpec("likeness", f"{consistency}:Likeness", "A translation looks like its input"),
         LossSpec("semantic", f"{consistency}:SemanticConsistency", "A translation keeps its code"),
         LossSpec("kl", f"{regularisers}:KullbackLeibler", "Codes stay near a standard normal"),
         LossSpec("tv", f"{regularisers}:TotalVariation", "Translations are smooth"),

@@ -91,6 +91,10 @@ class LatentAdversarial(Method[Options]):
             signal=TensorSpec(shape=(3, 32, 32), stride=8),
             train=TrainConfig(batch=16, steps=6000, ema=0.999),
         ),
+        "tiny": Preset(
+            options={"width": 4, "widest": 8, "layers": 3, "hidden": 8},
+            signal=TensorSpec(shape=(3, 16, 16), stride=8),
+        ),
     }
 
     def build(self) -> Mapping[str, nn.Module]:

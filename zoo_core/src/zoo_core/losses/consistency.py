@@ -58,6 +58,28 @@ class Identity(Loss):
         return total(self.distance(leg.identity, leg.native) for leg in legs)  # ()
 
 
+class Likeness(Loss):
+    """A translation looks like its input (ComboGAN's forward loss).
+
+    Args:
+        distance: ``pooled_smooth_l1`` as in ComboGAN's code, or as for `Cycle`.
+        legs: Names of the legs that it applies to; None for all.
+    """
+
+    requires = ("translated",)
+
+    def __init__(
+        self, distance: str | Distance = "pooled_smooth_l1", *, legs: Sequence[str] | None = None
+    ) -> None:
+        super().__init__()
+        self.distance, self.legs = distance_of(distance), legs
+
+    def forward(self, step: Step) -> Tensor:
+        """Sum over legs of the mean distance between translation and input: ()."""
+        legs = step.select(self.legs)
+        return total(self.distance(leg.translated, leg.signal) for leg in legs)  # ()
+
+
 class SemanticConsistency(Loss):
     """A translation has its input's code (DTN, arXiv:1611.02200, eq. 4; XGAN, arXiv:1711.05139).
 

@@ -29,16 +29,23 @@ def l2_norm(a: Tensor, b: Tensor) -> Tensor:
     return lengths.mean()
 
 
+def pooled_smooth_l1(a: Tensor, b: Tensor) -> Tensor:
+    """Huber's function () of the difference of pictures (N, C, H, W), averaged over 3x3 pixels."""
+    return F.smooth_l1_loss(F.avg_pool2d(a, 3, stride=2), F.avg_pool2d(b, 3, stride=2))
+
+
 DISTANCES: dict[str, Distance] = {
     "l1": F.l1_loss,
     "l2": F.mse_loss,
     "smooth_l1": F.smooth_l1_loss,
+    "pooled_smooth_l1": pooled_smooth_l1,
     "cosine": cosine,
     "l1_norm": l1_norm,
     "l2_norm": l2_norm,
 }
-"""Mean over all elements of: the absolute difference, its square, Huber's function of it; the
-cosine distance along the channels; and norms of the difference, which grow with its size."""
+"""Mean over all elements of: the absolute difference, its square, Huber's function of it (of
+whole pictures, or of averages over 3x3 pixels); the cosine distance along the channels; and norms
+of the difference, which grow with its size."""
 
 
 def distance_of(name: str | Distance) -> Distance:

@@ -78,16 +78,18 @@ class StepDecay:
 class Ramp:
     """A weight that goes linearly from ``start`` to ``end`` within ``steps`` and stays there.
 
-    Fader's adversarial weight is ``Ramp(0, 1e-4, 500_000)``.
+    Fader's adversarial weight is ``Ramp(0, 1e-4, 500_000)``. Without ``steps`` it takes the whole
+    run, as ComboGAN's latent weight does.
     """
 
     start: float
     end: float
-    steps: int
+    steps: int | None = None
 
     def __call__(self, progress: Progress) -> float:
         """The weight."""
-        part = min(1.0, progress.step / max(1, self.steps))
+        steps = progress.steps if self.steps is None else self.steps
+        part = min(1.0, progress.step / max(1, steps))
         return self.start + (self.end - self.start) * part
 
 

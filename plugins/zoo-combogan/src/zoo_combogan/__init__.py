@@ -1,0 +1,1 @@
+"""ComboGAN for zoo."""

@@ -1,0 +1,186 @@
+"""The nets of ComboGAN (Anoosheh et al. 2017, arXiv:1712.06909, and its official code)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torchvision.transforms.functional import gaussian_blur
+
+from zoo_core.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
+from zoo_core.nets.init import init_normal
+from zoo_core.signals import Condition
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in the luminance (ITU-R BT.601)."""
+
+
+class Block(nn.Module):
+    """A residual block as CycleGAN's, with PReLU.
+
+    Args:
+        width: Channels in and out.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            *_stage(nn.Conv2d(width, width, 3)),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(width, width, 3),
+            nn.InstanceNorm2d(width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Refines ``x`` (N, C, H, W)."""
+        update: Tensor = self.body(x)  # (N, C, H, W)
+        return x + update  # (N, C, H, W)
+
+
+class ResnetEncoder(Encoder):
+    """The first half of CycleGAN's generator: 7x7, halvings, residual blocks; PReLU.
+
+    5,099,143 parameters with the default arguments.
+
+    Args:
+        channels: Channels of the signal.
+        width: Channels at full size; doubled by each halving.
+        blocks: Residual blocks.
+        halvings: Stride-2 convolutions.
+    """
+
+    def __init__(
+        self, channels: int = 3, width: int = 64, blocks: int = 4, halvings: int = 2
+    ) -> None:
+        super().__init__()
+        layers = [nn.ReflectionPad2d(3), *_stage(nn.Conv2d(channels, width, 7))]
+        for level in range(halvings):
+            inner = width << level
+            layers += _stage(nn.Conv2d(inner, 2 * inner, 3, stride=2, padding=1))
+        layers += [Block(width << halvings) for _ in range(blocks)]
+        self.layers = nn.Sequential(*layers)
+        init_normal(self)
+
+    def forward(self, x: Tensor, condition: Condition) -> Code:
+        """Encodes ``x`` (N, C, H, W), which is of this net's own domain."""
+        content = self.layers(x)  # (N, width * 2**h, H / 2**h, W / 2**h)
+        return Code(content)
+
+
+class ResnetDecoder(Decoder):
+    """The second half: residual blocks, doublings, 7x7, tanh; PReLU.
+
+    6,565,770 parameters with the default arguments.
+
+    Args:
+        channels: Channels of the signal.
+        width: Channels at full size.
+        blocks: Residual blocks.
+        doublings: Layers that double height and width.
+        upsample: ``transpose`` (4x4) as published, or ``nearest`` (resize, then a 3x3 convolution).
+    """
+
+    def __init__(
+        self,
+        channels: int = 3,
+        width: int = 64,
+        blocks: int = 5,
+        doublings: int = 2,
+        *,
+        upsample: Literal["transpose", "nearest"] = "transpose",
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [Block(width << doublings) for _ in range(blocks)]
+        for level in reversed(range(doublings)):
+            outer = width << level
+            if upsample == "transpose":
+                layers += _stage(nn.ConvTranspose2d(2 * outer, outer, 4, stride=2, padding=1))
+            else:
+                layers += [nn.Upsample(scale_factor=2), nn.ReflectionPad2d(1)]
+                layers += _stage(nn.Conv2d(2 * outer, outer, 3))
+        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, channels, 7), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+        init_normal(self)
+
+    def forward(self, code: Code, condition: Condition) -> Tensor:
+        """Decodes into this net's own domain: (N, C, H, W) in [-1, 1]."""
+        y: Tensor = self.layers(code.read)  # (N, C, H, W)
+        return y  # (N, C, H, W)
+
+
+class TwoViewDiscriminator(Discriminator):
+    """Judges the luminance, sharp, and the colours, blurred; after each layer but the first.
+
+    Two towers of 4x4 convolutions with PReLU, of stride 2 but for the last two. Each inner layer
+    has one channel more than it hands on: its opinion, which is normalised as the others are.
+    With four layers that makes four scales; each holds both towers' patches side by side.
+    13,931,410 parameters with the default arguments.
+
+    Args:
+        channels: Channels of the signal; the luminance of other than three is their mean.
+        width: Channels of the first layer, doubled by each further one up to 8 times.
+        layers: Stride-2 convolutions of each tower.
+        sigma: Standard deviation of the 5x5 blur of the colours, pixels.
+    """
+
+    luma: Tensor
+
+    def __init__(
+        self, channels: int = 3, width: int = 64, layers: int = 4, sigma: float = 3.0
+    ) -> None:
+        super().__init__()
+        self.sigma = sigma
+        luma = torch.tensor(LUMA) if channels == 3 else torch.full((channels,), 1 / channels)
+        self.register_buffer("luma", luma[:, None, None], persistent=False)
+        self.gray = Tower(1, width, layers)
+        self.colour = Tower(channels, width, layers)
+        init_normal(self)
+
+    def forward(self, x: Tensor) -> Verdict:
+        """Judges ``x`` (N, C, H, W): per scale (N, 2, h, w)."""
+        gray = (x * self.luma).sum(1, keepdim=True)  # (N, 1, H, W)
+        blurred = gaussian_blur(x, [5, 5], [self.sigma, self.sigma])  # (N, C, H, W)
+        views = zip(self.gray(gray), self.colour(blurred), strict=True)
+        return Verdict(tuple(torch.cat(pair, dim=1) for pair in views))  # L x (N, 2, h, w)
+
+
+class Tower(nn.Module):
+    """One view's convolutions; see `TwoViewDiscriminator`.
+
+    Args:
+        channels: Channels of the view.
+        width: Channels of the first layer.
+        layers: Stride-2 convolutions.
+    """
+
+    def __init__(self, channels: int, width: int, layers: int) -> None:
+        super().__init__()
+        first = nn.Conv2d(channels, width, 4, stride=2, padding=2)
+        self.first = nn.Sequential(first, nn.PReLU())
+        inner, stages = width, []
+        for level in range(1, layers):
+            outer = width * min(2**level, 8)
+            convolution = nn.Conv2d(inner, outer + 1, 4, stride=2, padding=2)
+            stages.append(nn.Sequential(*_stage(convolution)))
+            inner = outer
+        self.stages = nn.ModuleList(stages)
+        outer = width * min(2**layers, 8)
+        self.last = nn.Sequential(
+            *_stage(nn.Conv2d(inner, outer, 4, padding=2)), nn.Conv2d(outer, 1, 4, padding=2)
+        )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """(N, 1, h, w) opinions on a view ``x`` (N, C, H, W), layer by layer."""
+        y, opinions = self.first(x), []  # (N, W, H/2+1, W/2+1)
+        for stage in self.stages:
+            both = stage(y)  # (N, W' + 1, h, w)
+            y, opinion = both[:, :-1], both[:, -1:]  # (N, W', h, w), (N, 1, h, w)
+            opinions.append(opinion)
+        return [*opinions, self.last(y)]  # L x (N, 1, h, w)
+
+
+def _stage(convolution: nn.Module) -> list[nn.Module]:
+    """A convolution, then instance normalisation and PReLU of one slope."""
+    return [convolution, nn.InstanceNorm2d(int(convolution.out_channels)), nn.PReLU()]  # type: ignore[arg-type]

@@ -1,0 +1,22 @@
+"""Entry module of the plugin: light, imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo_core.hookspecs import hookimpl
+from zoo_core.spec import MethodSpec
+
+
+@hookimpl
+def zoo_methods() -> Iterable[MethodSpec]:
+    """ComboGAN: as many domains as there are encoders and decoders."""
+    return [
+        MethodSpec(
+            name="combogan",
+            target="zoo_combogan.method:ComboGAN",
+            summary="An encoder and a decoder per domain, any number, tied by the cycle",
+            paper="Anoosheh et al. 2017, arXiv:1712.06909",
+            domains=(2, None),
+        ),
+    ]
