@@ -13,7 +13,7 @@ from zoo_core.errors import UsageError
 from zoo_core.interfaces import Code, Discriminator, Verdict
 from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_core.losses.classification import ClassLabels, DomainClassification, condition_loss
-from zoo_core.losses.consistency import Cycle, Identity, SemanticConsistency
+from zoo_core.losses.consistency import Cycle, Identity, Likeness, SemanticConsistency
 from zoo_core.losses.distances import distance_of
 from zoo_core.losses.gradient import R1, GradientPenalty
 from zoo_core.losses.objectives import deeper, objective_of
@@ -368,3 +368,16 @@ def test_class_labels_of_one_domain_teach_its_critic() -> None:
     assert ClassLabels("a", "discriminator_a")(step).item() == pytest.approx(float(wanted))
     with pytest.raises(UsageError, match='classes of domain "b"'):
         ClassLabels("b", "discriminator_b")(step)
+
+
+def test_likeness_compares_translation_and_input_pooled() -> None:
+    # Every pixel of the translation is 1 more than the input's: Huber's function of 1 is 1/2.
+    assert Likeness(legs=["a->b"])(step_of()).item() == pytest.approx(0.5)
+
+
+def test_a_pooled_distance_overlooks_what_averages_out() -> None:
+    x = torch.zeros(1, 1, 3, 3)
+    y = x.clone()
+    y[..., 0, 0], y[..., 2, 2] = 1.0, -1.0
+    assert distance_of("pooled_smooth_l1")(x, y) == 0
+    assert distance_of("smooth_l1")(x, y) > 0

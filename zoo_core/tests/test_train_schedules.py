@@ -75,3 +75,8 @@ def test_until_without_a_moment_is_refused() -> None:
 def test_schedules_import_no_torch() -> None:
     code = "import sys, zoo_core.train.schedules; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_ramp_without_a_length_takes_the_whole_run() -> None:
+    weights = [Ramp(1.0, 3.0)(Progress(step, 200)) for step in (0, 50, 200)]
+    assert weights == [1.0, 1.5, 3.0]

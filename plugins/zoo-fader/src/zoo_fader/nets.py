@@ -72,12 +72,14 @@ class StridedDecoder(Decoder):
         super().__init__()
         self.domains = domains
         planes = 0 if domains is None else class_count(domains)
-        stages = []
+        stages: list[nn.Module] = []
         sizes = [channels, *widths(width, layers, widest)]
         for outer, inner in reversed(list(pairwise(sizes))):
             last = len(stages) == layers - 1
             rise = nn.ConvTranspose2d(inner + planes, outer, 4, stride=2, padding=1, bias=False)
-            tail = [nn.Tanh()] if last else [nn.BatchNorm2d(outer), nn.ReLU(inplace=True)]
+            tail: list[nn.Module] = (
+                [nn.Tanh()] if last else [nn.BatchNorm2d(outer), nn.ReLU(inplace=True)]
+            )
             stages.append(nn.Sequential(rise, *tail))
         self.stages = nn.ModuleList(stages)
 
