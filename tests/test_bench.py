@@ -46,6 +46,8 @@ TINY = Benchmark(
         Recipe("content-dark", "content", ("dark",), steps=15, batch=16),
         Recipe("content-light", "content", ("light",), steps=15, batch=16),
         Recipe("domain-dark-light", "domain", ("dark", "light"), steps=15, batch=16),
+        Recipe("source-dark", "content", ("dark",), 15, 16, widths=(4, 8), role="source"),
+        Recipe("source-light", "content", ("light",), 15, 16, widths=(4, 8), role="source"),
     ),
     columns=DIGITS.columns,
     factors=DIGITS.factors,

@@ -20,8 +20,15 @@ _DASPOT = "a results table of DASPOT"
 _ON_TEST = "best of many checkpoints, chosen on the target's test labels"
 _OTHER = "another classifier and protocol"
 
-JUDGED = Override(options={"f": "judge:{source_judge}"})
-"""DTN's fixed f is a classifier that knows the labels of the source alone."""
+_SMALL = (16, 32, 64, 96)
+
+
+def _source(domain: str, steps: int) -> Recipe:
+    """A classifier that knows the pictures and labels of one domain alone."""
+    return Recipe(
+        f"source-{domain}", "content", (domain,), steps, floor=0.9, widths=_SMALL, role="source"
+    )
+
 
 DIGITS = Benchmark(
     name="digits",
@@ -41,8 +48,13 @@ DIGITS = Benchmark(
         Recipe("content-mnist", "content", ("mnist",), steps=700, floor=0.99),
         Recipe("content-usps", "content", ("usps",), steps=600, floor=0.95),
         Recipe("content-mnistm", "content", ("mnistm",), steps=900, floor=0.93),
-        Recipe("domain-mnist-usps", "domain", ("mnist", "usps"), steps=250, floor=0.98),
-        Recipe("domain-mnist-mnistm", "domain", ("mnist", "mnistm"), steps=150, floor=0.98),
+        Recipe("domain-mnist-usps", "domain", ("mnist", "usps"), 250, floor=0.98),
+        Recipe(
+            "domain-mnist-mnistm", "domain", ("mnist", "mnistm"), 150, floor=0.98, widths=_SMALL
+        ),
+        _source("mnist", 800),
+        _source("usps", 600),
+        _source("mnistm", 600),
     ),
     columns=(
         Column("content_accuracy", "content", "content_accuracy", percent=True),
@@ -76,7 +88,7 @@ DIGITS = Benchmark(
     adaptation=Adaptation(),
     extractor="content",
     overrides={
-        "dtn": JUDGED,
+        "dtn": Override(options={"f": "judge:{source_judge}"}),
         "embedding": Override(options={"backbone": "judge:{source_judge}"}),
         "cogan": Override(inputs=300, pictures=1500),
     },

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
-from importlib.util import find_spec
-
 from zoo_core.errors import UsageError
+from zoo_core.evaluate.audit import hidden_score
 from zoo_core.evaluate.bench.measure import Case, chosen
 
-AUDIT = "zoo_core.evaluate.audit"
-"""Where the audit is."""
-PICTURES = 256
+PICTURES = 128
 """Test pictures that are audited."""
 
 
 def score(case: Case) -> float | None:
-    """The audit's score, 0 to 1; None where the model knows no way back."""
-    if find_spec(AUDIT) is None:
-        case.notes.append("no hidden: this version has no audit")
-        return None
-    at = chosen(
-        len(case.store(case.source, "test")), min(PICTURES, case.override.inputs or PICTURES)
-    )
+    """The score of the case's direction, 0 (clean) to 1; None where there is no way back."""
+    store = case.store(case.source, "test")
+    at = chosen(len(store), min(PICTURES, case.override.inputs or PICTURES))
     try:
-        x = case.store(case.source, "test").batch(at)  # (N, C, H, W)
-        value = importlib.import_module(AUDIT).hidden_score(
-            case.translator, x, case.source, case.target
-        )
+        return hidden_score(case.translator, store.batch(at), case.source, case.target)
     except UsageError as error:
-        case.notes.append(f"no hidden: {error.problem}")
+        case.notes.append(f"{case.source}->{case.target}: no hidden: {error.problem}")
         return None
-    return None if value is None else float(value)

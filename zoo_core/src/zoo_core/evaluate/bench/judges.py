@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from zoo_core.errors import DataError
 from zoo_core.evaluate.bench.data import Pictures
 from zoo_core.evaluate.bench.protocol import Benchmark, Recipe
 from zoo_core.evaluate.bench.work import Folder
 from zoo_core.evaluate.judge import Judge
-from zoo_core.evaluate.judge_card import CARD
+from zoo_core.evaluate.judge_card import CARD, Augmentation
 from zoo_core.evaluate.judge_train import JudgeConfig, train_judge
 
 Told = Callable[[str], None]
@@ -47,18 +47,24 @@ class Judges:
                 folder was made by another recipe.
         """
         if recipe.name not in self._judges:
-            directory = self.folder.judges / recipe.name
-            with self.folder.locked(f"judge-{recipe.name}", wait=True):
-                if not (directory / CARD).is_file():
-                    self._train(recipe).save(directory)
-            judge = Judge.load(directory)
+            self._make(recipe, wait=True)
+            judge = Judge.load(self.folder.judges / recipe.name)
             self._check(recipe, judge)
             self._judges[recipe.name] = judge
         return self._judges[recipe.name]
 
-    def all(self, recipes: Iterable[Recipe]) -> list[Judge]:
-        """The judges of several recipes."""
+    def all(self, recipes: Sequence[Recipe]) -> list[Judge]:
+        """The judges of several recipes; one that another process is training comes last."""
+        for recipe in recipes:
+            self._make(recipe, wait=False)
         return [self.judge(recipe) for recipe in recipes]
+
+    def _make(self, recipe: Recipe, *, wait: bool) -> None:
+        """Trains a judge that is not there, unless another process is at it and may go on."""
+        directory = self.folder.judges / recipe.name
+        with self.folder.locked(f"judge-{recipe.name}", wait=wait) as mine:
+            if mine and not (directory / CARD).is_file():
+                self._train(recipe).save(directory)
 
     def _train(self, recipe: Recipe) -> Judge:
         if self._told is not None:
@@ -87,13 +93,22 @@ class Judges:
             steps=recipe.steps,
             batch=recipe.batch,
             device=self.device,
+            widths=recipe.widths,
+            augmentation=_augmentation(recipe),
         )
 
     def _check(self, recipe: Recipe, judge: Judge) -> None:
         card, asked = judge.card, f"judge {self.folder.judges / recipe.name}"
-        found = (card.task, card.domains, card.steps, card.batch, card.size)
-        wanted = (recipe.task, recipe.domains, recipe.steps, recipe.batch, self.benchmark.size)
-        if found != wanted:
+        wanted = {
+            "task": recipe.task,
+            "domains": recipe.domains,
+            "steps": recipe.steps,
+            "batch": recipe.batch,
+            "size": self.benchmark.size,
+            "widths": recipe.widths,
+            "augmentation": _augmentation(recipe),
+        }
+        if any(getattr(card, key) != value for key, value in wanted.items()):
             raise DataError(
                 "it was made by another recipe than this version's",
                 asked=asked,
@@ -107,3 +122,7 @@ class Judges:
                 asked=asked,
                 hint="Check the data, remove the directory and run again.",
             )
+
+
+def _augmentation(recipe: Recipe) -> Augmentation:
+    return "wide" if recipe.role == "source" else "plain"

@@ -57,7 +57,8 @@ class Instruments:
         """Judges and extractor of a target domain, kept with what they said of its pictures."""
         key = (task.name, target)
         if key not in self._tools:
-            judges = self.judges.all(self.benchmark.recipes(task))
+            recipes = [r for r in self.benchmark.recipes(task) if r.role == "instrument"]
+            judges = self.judges.all(recipes)
             wanted = [j for j in judges if j.card.task == self.benchmark.extractor]
             known = [j for j in wanted if target in j.card.domains]
             extractor = JudgeExtractor(known[0], f"judge of {target}") if known else None

@@ -187,7 +187,7 @@ class Planner:
     def _config(
         self, method: str, task: Task, domains: tuple[str, ...], seed: int, override: Override
     ) -> RunConfig:
-        judge = self.benchmark.content_recipe(domains[0])
+        judge = self.benchmark.source_recipe(domains[0])
         directory = self.folder.judges / judge.name if judge else None
         options = filled(override.options, {"source_judge": str(directory)})
         sources = self.sources(task, "train")

@@ -47,7 +47,11 @@ class Recipe:
         domains: Domains whose training pictures it learns from.
         steps: Steps of training.
         batch: Pictures per step.
-        floor: Real accuracy on the test split below which it cannot serve as an instrument.
+        floor: Real accuracy on the test split below which it cannot serve.
+        widths: Channels of its stages.
+        role: ``instrument``: it measures. ``source``: it learns from one domain, by changes so wide
+            that it reads other domains too, is what ``{source_judge}`` stands for, and has a part
+            in the choice of the best snapshot; it never measures.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Recipe:
     steps: int = 600
     batch: int = 128
     floor: float = 0.0
+    widths: tuple[int, ...] = (24, 48, 96, 128)
+    role: Literal["instrument", "source"] = "instrument"
 
 
 @dataclass(frozen=True)
@@ -102,8 +108,8 @@ class Override:
     """What a method is given beyond its preset in this benchmark.
 
     Attributes:
-        options: Options of the method; ``{source_judge}`` stands for the directory of the content
-            judge of the source domain. A training that knows its source so serves one direction.
+        options: Options of the method; ``{source_judge}`` stands for the directory of the source
+            domain's classifier. A training that knows its source so serves one direction.
         inputs: Most test pictures per direction, for methods that translate slowly.
         pictures: Most pictures translated for the adaptation accuracy, likewise.
         preset: Another preset than the benchmark's.
@@ -215,7 +221,7 @@ class Benchmark:
         """The judges that a task needs."""
         return tuple(r for r in self.judges if set(r.domains) <= set(task.domains))
 
-    def content_recipe(self, domain: str) -> Recipe | None:
-        """The content judge of one domain alone, if there is one."""
-        wanted = ("content", (domain,))
-        return next((r for r in self.judges if (r.task, r.domains) == wanted), None)
+    def source_recipe(self, domain: str) -> Recipe | None:
+        """The classifier of a source domain, if there is one."""
+        wanted = ("source", (domain,))
+        return next((r for r in self.judges if (r.role, r.domains) == wanted), None)

@@ -35,14 +35,14 @@ from zoo_core.evaluate.bench.plan import Asked, Cell, Planner, Training
 from zoo_core.evaluate.bench.protocol import Benchmark, Override, Task
 from zoo_core.evaluate.bench.selection import score
 from zoo_core.evaluate.bench.work import Folder
-from zoo_core.evaluate.translates import as_translates
+from zoo_core.evaluate.translates import Translates, as_translates
 from zoo_core.loading import load
 from zoo_core.precision import resolve_device
 from zoo_core.train.guard import StoppedError
 from zoo_core.train.run import train_run
 
 Told = Callable[[str], None]
-SOURCE_ONLY, TARGET_ONLY = "source only", "target only"
+SOURCE_ONLY, TARGET_ONLY, UNTRANSLATED = "source only", "target only", "untranslated"
 
 
 @dataclass
@@ -80,6 +80,7 @@ class Runner:
         self.judges = Judges(benchmark, folder, self.pictures, device=self.device, told=told)
         self.instruments = Instruments(benchmark, self.pictures, self.judges, self.device)
         self.outcome = Outcome()
+        self._loaded: dict[Path, Translates] = {}
 
     def run(self) -> Outcome:
         """Fills what is missing; a method that fails is told of, and the others go on.
@@ -116,6 +117,7 @@ class Runner:
             except Exception as fault:
                 self._failed(training.name, fault)
                 return
+            self._loaded.clear()
             for cell in training.cells:
                 if not self.folder.done(cell.name):
                     try:
@@ -169,22 +171,24 @@ class Runner:
         self.told(f"{cell.name}: " + in_short(last))
 
     def _case(self, training: Training, cell: Cell, model: Path) -> Case:
-        translator = load(model, device=self.device, precision="float32")
+        if model not in self._loaded:
+            translator = load(model, device=self.device, precision="float32")
+            self._loaded[model] = as_translates(translator)
         return Case(
             self.instruments,
             training.task,
             cell.source,
             cell.target,
-            as_translates(translator),
+            self._loaded[model],
             training.override,
         )
 
     def _frame(self, task: Task) -> None:
         """Rows between which every method should lie."""
+        taught = {SOURCE_ONLY: self._lower, TARGET_ONLY: self._upper}
+        rows = taught if self.benchmark.adaptation else {UNTRANSLATED: self._lower}
         for source, target in task.directions:
-            for row, values_of in ((SOURCE_ONLY, self._source_only), (TARGET_ONLY, self._upper)):
-                if row == TARGET_ONLY and self.benchmark.adaptation is None:
-                    continue
+            for row, values_of in rows.items():
                 cell = Cell(row, task.name, source, target, 0, 0)
                 with self.folder.locked(cell.name, wait=True):
                     if self.folder.done(cell.name):
@@ -211,7 +215,7 @@ class Runner:
                     self.folder.write_cell(cell.name, values)
                     self.told(f"{row}, {cell.direction}: " + in_short(metrics))
 
-    def _source_only(self, case: Case) -> dict[str, float | None]:
+    def _lower(self, case: Case) -> dict[str, float | None]:
         return {**measure(case), "cycle_l1": None, "hidden": None}
 
     def _upper(self, case: Case) -> dict[str, float | None]:

@@ -1,7 +1,7 @@
 """The choice of the best snapshot, without a look at any target label or any test picture.
 
 The score is a product of factors, each from 0 to 1, of translations of *training* pictures of the
-source: those that the source's content judge was validated on, where there is one.
+source: those that the source's own classifier was validated on, where there is one.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from zoo_core.evaluate.judge import Judge
 from zoo_core.evaluate.judge_train import divide
 
 WORDS = {
-    "read": "the share of translations from which the source's own content judge, which knows no "
-    "label of the target, reads the source label",
+    "read": "the share of translations from which a classifier of the source, which has seen no "
+    "picture and no label of the target, reads the source label",
     "domain": "the share of translations that the domain judge takes for the target domain",
     "restored": "one minus the cycle error as a share of the range (1 where there is no way back)",
 }
@@ -74,7 +74,7 @@ def in_words(factors: tuple[str, ...], held: int) -> str:
 def _held(case: Case) -> tuple[list[int], Tensor | None]:
     """Positions and labels of the validation pictures among the source's training pictures."""
     benchmark, judges = case.benchmark, case.instruments.judges
-    recipe = benchmark.content_recipe(case.source)
+    recipe = benchmark.source_recipe(case.source)
     if recipe is None:
         store = case.store(case.source, "train")
         return chosen(len(store), benchmark.held), None
@@ -86,11 +86,11 @@ def _held(case: Case) -> tuple[list[int], Tensor | None]:
 
 @torch.no_grad()
 def _read(look: Look) -> Tensor:
-    """(N,) whether the source's judge reads the label."""
-    recipe = look.case.benchmark.content_recipe(look.case.source)
+    """(N,) whether the source's classifier reads the label."""
+    recipe = look.case.benchmark.source_recipe(look.case.source)
     if recipe is None or look.labels is None:
         raise UsageError(
-            "it needs a content judge of the source", asked='factor "read" of the selection'
+            "it needs a classifier of the source", asked='factor "read" of the selection'
         )
     judge = look.case.instruments.judges.judge(recipe)
     return (_said(look, judge) == look.labels).float()
