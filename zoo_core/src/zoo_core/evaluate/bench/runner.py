@@ -33,7 +33,7 @@ from zoo_core.evaluate.bench.measure import (
 from zoo_core.evaluate.bench.pictures import write_strip
 from zoo_core.evaluate.bench.plan import Asked, Cell, Planner, Training
 from zoo_core.evaluate.bench.protocol import Benchmark, Override, Task
-from zoo_core.evaluate.bench.selection import score
+from zoo_core.evaluate.bench.selection import best_of, score
 from zoo_core.evaluate.bench.work import Folder
 from zoo_core.evaluate.translates import Translates, as_translates
 from zoo_core.loading import load
@@ -145,7 +145,7 @@ class Runner:
             step: round(score(self._case(training, cell, path)), 6)
             for step, path in sorted(models.items())
         }
-        best = max(scores, key=lambda step: (scores[step], step))
+        best = best_of(scores)
         last_case = self._case(training, cell, models[cell.steps])
         last = measure(last_case)
         case = last_case if best == cell.steps else self._case(training, cell, models[best])
