@@ -151,6 +151,10 @@ def damaged_record(stage: Stage) -> None:
     Store(Reference("org/small")).trust.write_text('{"files": [')
 
 
+def endless_search_for_the_host(stage: Stage) -> None:
+    stage.patch.setattr("socket.getaddrinfo", lambda *_, **__: stage.hub.released.wait(30))
+
+
 def redirected_to_nowhere(stage: Stage) -> None:
     stage.hub.redirecting = True
     stage.hub.misbehave(Status(403), path="/store/")
@@ -179,6 +183,11 @@ CASES: dict[str, tuple[str, Arrange, str]] = {
         "org/small",
         environment(HF_ENDPOINT="http://no-such-host.invalid"),
         r"host of http://no-such-host.invalid is unknown.*Check the connection.*stargan-emoji",
+    ),
+    "a host that is searched without an end": (
+        "org/small",
+        endless_search_for_the_host,
+        r"was silent for 1 s.*Check the connection",
     ),
     "refused connection": (
         "org/small",

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from zoo_core.codec import Codec
 from zoo_core.engine import ALL, Engine, Target
-from zoo_core.errors import UsageError
+from zoo_core.errors import UsageError, WeightsError
 from zoo_core.inputs import Job, file_job, files_in, jobs_of
 from zoo_core.interfaces import Code
 from zoo_core.modeldir import ModelConfig
@@ -84,10 +84,22 @@ class Translator:
 
     @cached_property
     def card(self) -> ModelCard:
-        """The model card; ``str(card)`` is its text, ``card.data`` its front matter."""
+        """The model card; ``str(card)`` is its text, ``card.data`` its front matter.
+
+        Raises:
+            WeightsError: If its front matter is damaged.
+        """
         from huggingface_hub import ModelCard
 
-        return ModelCard(self._card, ignore_metadata_errors=True)
+        try:
+            return ModelCard(self._card, ignore_metadata_errors=True)
+        except Exception as fault:  # of YAML, or of what the library makes of odd values
+            text = str(fault).split("\n", 1)[0][:200]
+            raise WeightsError(
+                f"its card's front matter is damaged ({text})",
+                asked=f"model {self.name}",
+                hint="Translating needs no card; mend the head of its README.md.",
+            ) from fault
 
     def __repr__(self) -> str:
         names = ", ".join(self.domains)

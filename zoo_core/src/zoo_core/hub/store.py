@@ -11,6 +11,7 @@ import contextlib
 import datetime
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from zoo_core.errors import WeightsError
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.settings import cache_root
 
+_HASH, _COMMIT = re.compile(r"([0-9a-f]{64})?"), re.compile(r"[0-9a-f]{40}")
 UNNAMED = ""
 """Key of the commit that is used where no revision is named."""
 
@@ -38,6 +40,15 @@ class Seen:
     sha256: str
     bytes: int
     date: str = ""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Seen:
+        """Reads what `vars` of one gave; raises `ValueError` for anything else."""
+        seen = cls(**values)
+        kinds = (type(seen.sha256), type(seen.bytes), type(seen.date))
+        if kinds != (str, int, str) or not _HASH.fullmatch(seen.sha256):
+            raise ValueError("not what was seen of a file")
+        return seen
 
     @property
     def absent(self) -> bool:
@@ -102,8 +113,8 @@ class Store:
         """
         try:
             values = json.loads(self.trust.read_text(encoding="utf-8"))
-            files = {key: Seen(**value) for key, value in values["files"].items()}
-            return Record(dict(values["commits"]), files)
+            files = {key: Seen.of(value) for key, value in values["files"].items()}
+            return Record({key: _commit(value) for key, value in values["commits"].items()}, files)
         except FileNotFoundError:
             return Record()
         except (ValueError, TypeError, KeyError, AttributeError) as fault:
@@ -133,6 +144,12 @@ class Store:
         new = Record(commits, {**old.files, **fresh})
         if new != old:
             _replace(self.trust, vars(new))
+
+
+def _commit(value: str) -> str:
+    if not _COMMIT.fullmatch(value):
+        raise ValueError("not a commit")
+    return value
 
 
 def today() -> str:
