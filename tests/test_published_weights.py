@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping
-from importlib import metadata
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -21,11 +19,9 @@ from test_importing import CASES, LABEL, alone
 from zoo_core.cli.translate import parse_target
 from zoo_core.errors import HubError, UsageError, WeightsError
 from zoo_core.golden import check_golden
-from zoo_core.hookspecs import hookimpl
 from zoo_core.importing.mapping import blueprint
 from zoo_core.loading import entry_config, load
 from zoo_core.manifest import ModelEntry, parse_entry
-from zoo_core.plain_yaml import write_yaml
 from zoo_core.plugins import PluginHost, host
 from zoo_core.registry import Registry
 from zoo_core.workspace import values_of
@@ -49,27 +45,6 @@ def published(net: nn.Module) -> nn.Module:
     for module in net.modules():
         module.train(not isinstance(module, nn.Dropout))
     return net
-
-
-@pytest.fixture
-def with_entries(tmp_path: Path) -> Callable[..., PluginHost]:
-    """The installed plugins and one more, whose registry has the entries given."""
-
-    def make(*entries: Mapping[str, Any]) -> PluginHost:
-        file = tmp_path / "registry.yaml"
-        file.write_text(write_yaml({"models": list(entries)}), encoding="utf-8")
-        plugin = ModuleType("published_plugin")
-        plugin.zoo_models = hookimpl(lambda: [file], specname="zoo_models")
-
-        class Entry:
-            name, value, group, dist = "published", "published", "zoo", None
-
-            def load(self) -> ModuleType:
-                return plugin
-
-        return PluginHost([*metadata.entry_points(group="zoo"), Entry()], strict=True)
-
-    return make
 
 
 def entry_of(name: str) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def zoo_commands() -> Iterable[Component]:
             "new", "zoo_core.cli.plugins:new", "Write a new plugin package, ready to install."
         ),
         Component("check", "zoo_core.cli.check:check", "Run the conformance kit on a method."),
+        Component("publish", "zoo_core.cli.publish:publish_command", "Upload a model to the Hub."),
         Component(
             "import",
             "zoo_core.cli.importing:import_command",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,11 @@ class CardMetric:
     protocol: str
     published: float | None = None
     note: str = ""
+
+
+def metric_type(name: str) -> str:
+    """The Hub's name for a kind of metric: ``domain-accuracy-noto-openmoji``."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 @dataclass(frozen=True)
@@ -88,11 +94,12 @@ class Card:
         return front
 
     def _result(self, metric: CardMetric, task: str) -> dict[str, Any]:
-        kind = metric.name.lower().replace(" ", "-")
         return {
             "task": {"type": task},
             "dataset": {"type": "custom", "name": metric.protocol or "custom"},
-            "metrics": [{"type": kind, "name": metric.name, "value": metric.value}],
+            "metrics": [
+                {"type": metric_type(metric.name), "name": metric.name, "value": metric.value}
+            ],
         }
 
     def _body(self, config: ModelConfig, parameters: Mapping[str, int]) -> str:

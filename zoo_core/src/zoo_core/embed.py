@@ -99,7 +99,7 @@ def embed(model: Path, plugin: Path, name: str, about: About) -> ModelEntry:
         fresh = Path(temporary) / name
         fresh.mkdir(mode=0o755)
         method = _copy(model, fresh, config, about)
-        values = _values(config, method, about)
+        values = entry_values(config, method, about)
         place = folder.relative_to(package)
         values["weights"] = {"source": "embedded", **_file(fresh / MODEL, place)}
         if (fresh / GOLDEN).is_file():
@@ -138,8 +138,14 @@ def _renew_golden(old: Path, new: Path, method: Method[Any]) -> None:
     save_file(tensors, new, metadata=metadata)
 
 
-def _values(config: ModelConfig, method: Method[Any], about: About) -> dict[str, Any]:
-    """The entry, but for its id and files."""
+def entry_values(config: ModelConfig, method: Method[Any], about: About) -> dict[str, Any]:
+    """What a registry entry says of a model, but for its id and files.
+
+    Args:
+        config: The model's configuration.
+        method: Its nets, which are counted.
+        about: What people should know.
+    """
     card = about.card
     values: dict[str, Any] = {
         "method": config.method,

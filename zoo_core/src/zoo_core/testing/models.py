@@ -114,7 +114,11 @@ def embedded_models(host: PluginHost, method: str | None = None) -> list[ModelSu
 
 
 def _embedded(model: Model) -> bool:
-    return model.file is not None and model.entry.weights.path is not None
+    """Whether the plugin brings the weights; it may leave them to the Hub once they are there."""
+    path, repo = model.entry.weights.path, model.entry.weights.repo
+    if model.file is None or path is None:
+        return False
+    return repo is None or model.path(path).is_file()
 
 
 def _broken(check: str, subject: ModelSubject, error: ZooError) -> ConformanceError:
