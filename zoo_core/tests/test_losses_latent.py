@@ -10,19 +10,28 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from zoo_core.errors import UsageError
 from zoo_core.interfaces import Code, Discriminator, Encoder, Verdict
 from zoo_core.losses.latent import (
     CodeClassification,
     CodeConfusion,
     DomainAdversarial,
+    Indistinguishable,
     class_count,
+    code_shape,
     one_hot,
     reverse_gradient,
 )
 from zoo_core.method import Method, Player
 from zoo_core.nets.code import CodeDiscriminator
 from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
+from zoo_core.spec import TrainConfig
 from zoo_core.step import Leg, Step
+from zoo_core.testing.session import RandomBatches
+from zoo_core.testing.subject import COUNT, Subject
+from zoo_core.testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
+from zoo_core.train.additions import players_with
+from zoo_core.train.loop import Trainer
 
 VENDORS = Domains(("noto", "twemoji", "openmoji"))
 FACES = Domains(("Male", "Young"), "attributes")
@@ -199,3 +208,45 @@ def test_the_discriminator_of_codes_has_the_published_parameter_count() -> None:
 def test_codes_of_any_form_are_judged(shape: tuple[int, ...]) -> None:
     net = CodeDiscriminator(shape, 3, width=8, hidden=4)
     assert net(torch.zeros(2, *shape)).logits.shape == (2, 3)
+
+
+def test_any_method_with_a_code_can_be_given_the_loss_and_its_critic() -> None:
+    subject = Subject(CODE_SPEC, "domains", known=TinyCodeMethod)
+    method = subject.build()
+    players = players_with(method, ["latent:goal=wrong,width=8,hidden=4,weight=0.5"])
+    assert [player.name for player in players][-1] == "code_critic"
+    trainer = Trainer(
+        method, RandomBatches(subject, 0), TrainConfig(batch=COUNT, steps=9), players=players
+    )
+    before = {n: [p.clone() for p in net.parameters()] for n, net in method.nets.items()}
+    for _ in range(3):
+        trainer.step()
+    losses = trainer.take_losses()
+    assert losses["generator/latent"] > 0
+    assert losses["code_critic/classify"] > 0
+    critic = zip(before["code_critic"], method.nets["code_critic"].parameters(), strict=True)
+    assert any(not torch.equal(old, new) for old, new in critic)
+
+
+def test_the_added_loss_reaches_the_encoders_and_not_its_critic() -> None:
+    step = step_of(VENDORS)
+    loss = Indistinguishable(width=4, hidden=4)
+    step.method.adopt(loss)
+    with step.turn(["encoder"]):
+        loss(step).backward()
+    assert step.method.nets["encoder"].factor.grad != 0
+    assert all(p.grad is None for p in step.method.nets["code_critic"].parameters())
+
+
+def test_methods_without_a_code_refuse_the_added_loss() -> None:
+    method = Subject(SPEC, "domains", known=TinyMethod).build()
+    with pytest.raises(UsageError, match="it needs code"):
+        method.adopt(Indistinguishable())
+
+
+def test_the_form_of_a_code_is_found_and_modes_are_left_alone() -> None:
+    method = step_of(FACES).method.train()
+    method.nets["encoder"].eval()
+    assert code_shape(method) == (4,)
+    assert method.training
+    assert not method.nets["encoder"].training

@@ -42,6 +42,11 @@ def zoo_losses() -> Iterable[LossSpec]:
         ),
         LossSpec("likeness", f"{consistency}:Likeness", "A translation looks like its input"),
         LossSpec("semantic", f"{consistency}:SemanticConsistency", "A translation keeps its code"),
+        LossSpec(
+            "latent",
+            "zoo_core.losses.latent:Indistinguishable",
+            "Codes tell nothing of their domain",
+        ),
         LossSpec("kl", f"{regularisers}:KullbackLeibler", "Codes stay near a standard normal"),
         LossSpec("tv", f"{regularisers}:TotalVariation", "Translations are smooth"),
         LossSpec(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo_core.interfaces import Loss
 from zoo_core.losses.adversarial import critic_of
 from zoo_core.losses.distances import total
-from zoo_core.method import Weight
+from zoo_core.method import Method, Optimiser, Player, Term, Weight
+from zoo_core.nets.code import CodeDiscriminator
 from zoo_core.signals import Condition, Domains
 from zoo_core.step import Leg, Step
 
@@ -129,6 +130,52 @@ class DomainAdversarial(Loss):
         code = reverse_gradient(leg.code.content, strength)  # (N, *Z)
         logits = code_logits(step, critic_of(self.critic, leg), code)  # (N, G, n)
         return cross_entropy(logits, true_class(leg.source, step.method.domains))  # ()
+
+
+class Indistinguishable(CodeConfusion):
+    """`CodeConfusion` for any method with a code: it brings its critic of codes along.
+
+    Args:
+        goal: As for `CodeConfusion`.
+        width: Most channels of the critic's convolutions.
+        hidden: Width of the critic's hidden layer.
+        lr: Learning rate of the critic.
+        legs: Names of the legs that it applies to; None for all.
+    """
+
+    def __init__(
+        self,
+        goal: Goal = "uniform",
+        width: int = 256,
+        hidden: int = 256,
+        lr: float = 2e-4,
+        *,
+        legs: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__("code_critic", goal, legs=legs)
+        self.width, self.hidden, self.lr = width, hidden, lr
+
+    def companions(self, method: Method[Any]) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
+        """The critic of codes, and the player that trains it."""
+        net = CodeDiscriminator(
+            code_shape(method), class_count(method.domains), width=self.width, hidden=self.hidden
+        )
+        terms = (Term("classify", CodeClassification(self.critic, legs=self.legs)),)
+        optimiser = Optimiser(self.lr, (0.5, 0.999))
+        return (({self.critic: net}, Player(self.critic, (self.critic,), terms, optimiser)),)
+
+
+def code_shape(method: Method[Any]) -> tuple[int, ...]:
+    """Form (*Z) of the code of one signal, found by encoding one."""
+    modes = {module: module.training for module in method.modules()}
+    source = Condition.of(method.domains, method.domains.names[0], 1)
+    try:
+        with torch.no_grad():
+            code = method.eval().encode(torch.zeros(1, *method.signal.shape), source)
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    return tuple(code.content.shape[1:])
 
 
 def class_count(domains: Domains) -> int:
