@@ -175,6 +175,19 @@ def test_a_step_translates_each_batch_once() -> None:
     assert sorted(calls) == ["generator_drawing", "generator_photo"]
 
 
+def test_one_way_has_one_generator_and_one_discriminator_and_translates_no_other_way() -> None:
+    method = make(direction="forward")
+    assert set(method.nets) == {"generator_drawing", "discriminator_drawing"}
+    assert method.targets == ("drawing",)
+    trainer = trainer_of(method)
+    trainer.step()
+    found = {name.split("/")[1] for name in trainer.take_losses()}
+    assert found == {"adversarial", "embedding", "critic_drawing"}
+    source, target = (Condition.of(DOMAINS, n, 2) for n in DOMAINS.names)
+    with pytest.raises(UsageError, match="drawing only"):
+        method.translate(torch.zeros(2, 3, 16, 16), target, source)
+
+
 @pytest.mark.parametrize("name", list(Embedding.presets))
 def test_every_preset_builds_and_keeps_the_signals_form(name: str) -> None:
     preset = Embedding.presets[name]

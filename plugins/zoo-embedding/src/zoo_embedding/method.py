@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -32,6 +33,7 @@ class Options:
         layers: Layers of phi that are compared; ``embedding`` is what its classifier reads.
         distance: ``cosine``, ``l2`` or ``l1``.
         backbone_size: Side in pixels to which phi's input is resized; None: phi's own, if any.
+        direction: ``both``; or ``forward``: only the first domain is translated, to the second.
         width: Channels of the generators at full size.
         blocks: Residual blocks of the generators.
         halvings: Stride-2 convolutions ahead of the residual blocks.
@@ -50,6 +52,7 @@ class Options:
     layers: tuple[str, ...] = ("layer3", "layer4")
     distance: str = "cosine"
     backbone_size: int | None = None
+    direction: Literal["both", "forward"] = "both"
     width: int = 64
     blocks: int = 9
     halvings: int = 2
@@ -64,7 +67,7 @@ class Options:
 
 
 class Embedding(Method[Options]):
-    """A generator into each domain, a patch discriminator of each, and phi, which never moves.
+    """A generator into each target, a patch discriminator of each, and phi, which never moves.
 
     ``G = sum over directions of LSGAN + w d(phi(x), phi(G(x)))``, then each
     ``D = 0.5 * (LSGAN(real) + LSGAN(pooled translation))``.
@@ -97,33 +100,41 @@ class Embedding(Method[Options]):
         ),
     }
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Both domains, or the second one."""
+        names = self.domains.names
+        return names if self.options.direction == "both" else names[1:]
+
     def build(self) -> Mapping[str, nn.Module]:
-        """A generator named after the domain that it makes, a discriminator of each domain."""
+        """A generator named after the domain that it makes, a discriminator of each target."""
         o, (channels, *sides) = self.options, self.signal.shape
         require_side(sides, o.critic_layers)
         nets: dict[str, nn.Module] = {}
-        for name in self.domains.names:
+        for name in self.targets:
             nets[f"generator_{name}"] = ResnetGenerator(
                 channels, o.width, o.blocks, halvings=o.halvings, upsample=o.upsample
             )
-        for name in self.domains.names:
+        for name in self.targets:
             nets[f"discriminator_{name}"] = PatchDiscriminator(
                 channels, o.critic_width, o.critic_layers
             )
         return nets
 
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
-        """Both directions."""
-        return every_way(batch, self.domains)
+        """Both directions, or the one."""
+        return [leg for leg in every_way(batch, self.domains) if leg.target.domain in self.targets]
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, C, H, W) ``x`` as the generator of the target domain makes it."""
-        y: Tensor = self.nets[f"generator_{the_domain(target, self.domains)}"](x, target)
+        name = the_domain(target, self.domains)
+        self.require_target(name)
+        y: Tensor = self.nets[f"generator_{name}"](x, target)  # (N, C, H, W)
         return y  # (N, C, H, W)
 
     def players(self) -> Sequence[Player]:
         """The generators move first, then the discriminators, which see the same translations."""
-        o, names = self.options, self.domains.names
+        o, names = self.options, self.targets
         adam = Optimiser(
             o.lr, (0.5, 0.999), schedule=LinearDecay(o.constant_epochs, o.decay_epochs)
         )
@@ -135,7 +146,8 @@ class Embedding(Method[Options]):
                     f"discriminator_{b}", o.objective, scale=0.5, pool=o.pool, legs=[f"{a}->{b}"]
                 ),
             )
-            for a, b in (names, names[::-1])
+            for a, b in itertools.permutations(self.domains.names, 2)
+            if b in names
         )
         generator = (
             Term("adversarial", AdversarialGenerator(objective=o.objective)),

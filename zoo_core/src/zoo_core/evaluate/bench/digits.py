@@ -89,7 +89,7 @@ DIGITS = Benchmark(
     extractor="content",
     overrides={
         "dtn": Override(options={"f": "judge:{source_judge}"}),
-        "embedding": Override(options={"backbone": "judge:{source_judge}"}),
+        "embedding": Override(options={"backbone": "judge:{source_judge}", "direction": "forward"}),
         "cogan": Override(inputs=300, pictures=1500),
     },
     published=(
