@@ -56,7 +56,7 @@ TINY = Benchmark(
     methods=("cyclegan", "stargan"),
     adaptation=Adaptation(pictures=20, steps=6, batch=8, widths=(4, 8)),
     extractor="content",
-    inputs=12,
+    inputs=16,
     held=6,
     snapshots=2,
     overrides={"cyclegan": Override(CYCLEGAN), "stargan": Override(STARGAN)},
@@ -328,6 +328,49 @@ def test_a_method_of_two_domains_is_trained_for_each_pair(tmp_path: Path) -> Non
     pairs = [tuple(t.config.domains) for t in planner.trainings("cyclegan")]
     assert pairs == [("noto", "twemoji"), ("noto", "openmoji"), ("twemoji", "openmoji")]
     assert [len(t.cells) for t in planner.trainings("stargan")] == [6]
+
+
+def test_pictures_with_true_partners_and_no_labels(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    for split, count in (("train", 12), ("test", 5)):
+        shapes = rng.integers(0, 60, (count, 16, 16, 3))
+        for number, vendor in enumerate(("noto", "twemoji", "openmoji")):
+            place = tmp_path / "emoji" / split / vendor
+            place.mkdir(parents=True)
+            for at, shape in enumerate(shapes):
+                Image.fromarray((shape + 60 * number).astype(np.uint8)).save(place / f"{at}.png")
+    benchmark = replace(
+        EMOJI,
+        name="drawn",
+        preset="32px",
+        size=16,
+        judges=(Recipe("domain-emoji", "domain", ("noto", "twemoji", "openmoji"), 6, 9),),
+        overrides={"stargan": Override(STARGAN)},
+        held=4,
+        snapshots=2,
+    )
+    assert start(benchmark, tmp_path, tmp_path, methods="stargan", steps=4) == 0
+    found = table(tmp_path, "drawn")
+    ways = {f"{a}->{b}" for a, b in benchmark.tasks[0].directions}
+    assert len(ways) == 6
+    for part, method in (("cells", "stargan"), ("frame", "untranslated")):
+        assert {(cell["method"], cell["direction"]) for cell in found[part]} == {
+            (method, way) for way in ways
+        }
+        for cell in found[part]:
+            for name in ("partner_l1", "ssim", "retrieval", "domain_accuracy"):
+                assert cell["metrics"][name] is not None, name
+    for cell in found["cells"]:
+        assert cell["metrics"]["cycle_l1"] is not None
+        assert cell["metrics"]["hidden"] is not None
+    with Image.open(tmp_path / "work" / "cells" / f"{_file(found['cells'][0])}.png") as image:
+        assert image.size == (5 * 16, 3 * 16)  # inputs, translations, true partners
+
+
+def _file(cell: dict) -> str:
+    source, _, target = cell["direction"].partition("->")
+    way = f"{source}-to-{target}"
+    return f"{cell['method']}--{cell['task']}--{way}--seed{cell['seed']}--{cell['steps']}steps"
 
 
 def test_a_figure_of_which_nobody_is_sure_cannot_be_printed() -> None:

@@ -90,7 +90,7 @@ DIGITS = Benchmark(
     overrides={
         "dtn": Override(options={"f": "judge:{source_judge}"}),
         "embedding": Override(options={"backbone": "judge:{source_judge}", "direction": "forward"}),
-        "cogan": Override(inputs=300, pictures=1500),
+        "cogan": Override(inputs=200, pictures=1000, held=100),
     },
     published=(
         Published("CoGAN", "mnist->usps", "95.XX", "V", _COGAN, _ON_TEST),

@@ -112,12 +112,14 @@ class Override:
             domain's classifier. A training that knows its source so serves one direction.
         inputs: Most test pictures per direction, for methods that translate slowly.
         pictures: Most pictures translated for the adaptation accuracy, likewise.
+        held: Most pictures of the validation that chooses the best snapshot, likewise.
         preset: Another preset than the benchmark's.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
     inputs: int | None = None
     pictures: int | None = None
+    held: int | None = None
     preset: str | None = None
 
     @property

@@ -83,13 +83,14 @@ def in_words(factors: tuple[str, ...], held: int) -> str:
 def _held(case: Case) -> tuple[list[int], Tensor | None]:
     """Positions and labels of the validation pictures among the source's training pictures."""
     benchmark, judges = case.benchmark, case.instruments.judges
+    most = case.override.held or benchmark.held
     recipe = benchmark.source_recipe(case.source)
     if recipe is None:
         store = case.store(case.source, "train")
-        return chosen(len(store), benchmark.held), None
+        return chosen(len(store), most), None
     parts = case.instruments.pictures.parts("content", recipe.domains, "train")
     _, held = divide(parts, judges.config(recipe))
-    some = held[0].pick(torch.arange(min(benchmark.held, len(held[0]))))
+    some = held[0].pick(torch.arange(min(most, len(held[0]))))
     return some.indices.tolist(), some.labels
 
 
