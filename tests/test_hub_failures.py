@@ -189,6 +189,11 @@ CASES: dict[str, tuple[str, Arrange, str]] = {
         endless_search_for_the_host,
         r"was silent for 1 s.*Check the connection",
     ),
+    "offline since huggingface_hub was imported": (
+        "org/small",
+        lambda stage: stage.patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True),
+        r"not in the cache, and HF_HUB_OFFLINE .* Unset HF_HUB_OFFLINE",
+    ),
     "refused connection": (
         "org/small",
         environment(HF_ENDPOINT="http://127.0.0.1:9"),
@@ -292,10 +297,10 @@ CASES: dict[str, tuple[str, Arrange, str]] = {
         fault(Status(403), method="GET", **WEIGHTS),
         r"refuses access .*\(403\)",
     ),
-    "a file of another kind": (
+    "no such checkpoint": (
         "org/small:g.pth",
         loaded,
-        r'file "g.pth" is no model.safetensors.*zoo import',
+        r'has no file "g.pth" at revision .*Its files: http',
     ),
     "a file outside the repository": (
         "org/small:../../secret",

@@ -104,7 +104,7 @@ def _list_methods(plugins: PluginHost, pattern: str, json_: bool) -> None:
 
 def _print_models(models: list[Model]) -> None:
     rows = [
-        (m.id, m.method, _names(m.domains), size_text(m.bytes), _where(m.data["weights"], m))
+        (m.id, m.method, _names(m.domains), size_text(_size(m)), _where(m.data["weights"], m))
         for m in models
     ]
     table(("MODEL", "METHOD", "DOMAINS", "SIZE", "WEIGHTS"), rows, right=("SIZE",))
@@ -276,12 +276,16 @@ def _where(weights: Mapping[str, Any], model: Model) -> str:
     if weights.get("source") == "embedded":
         return "embedded"
     known = _cached(model)
-    source = "Hub" if known.path is None else "Hub, cached"
+    source = "Hub" if known.path is None else "cached"
     if weights.get("trust") != "first-use":
         return source
-    return (
-        f"{source}, {known.seen.sha256[:8]} seen" if known.seen else f"{source}, hash on first use"
-    )
+    return f"{source}, {known.seen.sha256[:8]}" if known.seen else f"{source}, first use"
+
+
+def _size(model: Model) -> int | None:
+    """Bytes of the weights: as the registry says, else as they came."""
+    seen = None if model.bytes is not None else _cached(model).seen
+    return model.bytes if seen is None else seen.bytes
 
 
 def _cached(model: Model) -> Cached:

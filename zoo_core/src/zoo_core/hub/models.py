@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from zoo_core.errors import HubError, HubMissingError, UsageError
+from zoo_core.errors import HubError, HubMissingError
 from zoo_core.hub.fetch import fetch, fetch_optional
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.store import Store
@@ -20,11 +20,10 @@ def fetch_model(reference: Reference) -> Path:
             directory inside the repository, or that directory.
 
     Raises:
-        UsageError: If the file is no safetensors file.
         HubError: If there is no model directory, or the Hub cannot be asked.
     """
     asked = f'model "{reference}"'
-    folder = _folder(reference, asked)
+    folder = _folder(reference)
     try:
         config = fetch(replace(reference, file=str(folder / CONFIG)), asked=asked)
     except HubMissingError as error:
@@ -42,15 +41,6 @@ def fetch_model(reference: Reference) -> Path:
     return config.parent
 
 
-def _folder(reference: Reference, asked: str) -> PurePosixPath:
+def _folder(reference: Reference) -> PurePosixPath:
     path = PurePosixPath(reference.file or "")
-    if path.name == MODEL:
-        return path.parent
-    if path.suffix:
-        raise UsageError(
-            f'the file "{path}" is no {MODEL}',
-            asked=asked,
-            hint=f"Name a {MODEL} of the repository, or the folder that holds it; weights in "
-            "another layout are converted by zoo import.",
-        )
-    return path
+    return path.parent if path.name in (MODEL, CONFIG) else path
