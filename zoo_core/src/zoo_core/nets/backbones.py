@@ -22,7 +22,7 @@ from zoo_core.evaluate.judge import Judge, JudgeNet
 from zoo_core.evaluate.judge_card import JudgeCard
 from zoo_core.evaluate.judge_nets import TimmJudgeNet, make_net
 from zoo_core.method import freeze
-from zoo_core.nets.timm_nets import create_net, trained_net
+from zoo_core.nets.timm_nets import create_net, is_timm, trained_net
 from zoo_core.plugins import host
 from zoo_core.weights import file_sha256
 
@@ -175,23 +175,25 @@ def open_backbone(name: str, *, size: int | None = None) -> Backbone:
     """The backbone of a name, with trained weights.
 
     Args:
-        name: One that a plugin or the core brings (``digits``); ``timm:NAME``, with the weights
-            that timm publishes on the Hub; ``timm:NAME@FILE``, with those of a file; or
-            ``judge:DIR``, what ``zoo judge train`` wrote.
+        name: One that a plugin or the core brings (``digits``); ``timm:NAME`` (or just ``NAME``),
+            with the weights that timm publishes on the Hub; ``timm:NAME@FILE``, with those of a
+            file; or ``judge:DIR``, what ``zoo judge train`` wrote.
         size: Side in pixels to which pictures are resized; None: the backbone's own.
 
     Raises:
         UsageError: If there is no backbone of this name.
         WeightsError: If its weights are missing, damaged, or do not fit.
     """
+    brought = host().components("zoo_networks")
     kind, colon, rest = name.partition(":")
+    if not colon and name not in brought and is_timm(name):
+        kind, rest = "timm", name
     if kind == "timm" and rest:
-        backbone: Any = _from_timm(rest, f"backbone {name}")
+        backbone: Any = _from_timm(rest, f"backbone timm:{rest}")
     elif kind == "judge" and rest:
         backbone = from_judge(Path(rest))
-    elif colon or name not in host().components("zoo_networks"):
-        known = host().components("zoo_networks")
-        raise unknown("backbone", name, [*known, "timm:NAME", "timm:NAME@FILE", "judge:DIR"])
+    elif name not in brought:
+        raise unknown("backbone", name, [*brought, "timm:NAME", "timm:NAME@FILE", "judge:DIR"])
     else:
         backbone = host().component("zoo_networks", name)()
     if not isinstance(backbone, Backbone):

@@ -15,6 +15,13 @@ FILES = ("model.safetensors", "pytorch_model.bin")
 """Names of the published weights in timm's Hub repositories, the preferred one first."""
 
 
+def is_timm(architecture: str) -> bool:
+    """Whether timm has a model of this name, with or without a tag."""
+    import timm
+
+    return bool(timm.is_model(architecture.split(".", maxsplit=1)[0]))
+
+
 def create_net(architecture: str, arguments: Mapping[str, Any], *, asked: str) -> Any:
     """An untrained net of timm.
 
@@ -28,7 +35,7 @@ def create_net(architecture: str, arguments: Mapping[str, Any], *, asked: str) -
     """
     import timm
 
-    if not timm.is_model(architecture.split(".", maxsplit=1)[0]):
+    if not is_timm(architecture):
         raise UsageError(
             "timm has no model of this name", asked=asked, hint="See timm.list_models()."
         )
