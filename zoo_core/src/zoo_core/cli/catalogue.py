@@ -279,7 +279,7 @@ def _where(weights: Mapping[str, Any], model: Model) -> str:
     source = "Hub" if known.path is None else "cached"
     if weights.get("trust") != "first-use":
         return source
-    return f"{source}, {known.seen.sha256[:8]}" if known.seen else f"{source}, first use"
+    return f"{source}, {known.seen.sha256[:8]}" if known.seen else "first use"
 
 
 def _size(model: Model) -> int | None:
