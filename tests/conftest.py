@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from importlib import metadata
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from hub_server import HubServer
-from zoo_core.hookspecs import hookimpl
 from zoo_core.plain_yaml import write_yaml
-from zoo_core.plugins import PluginHost
 
 Entries = Callable[..., None]
 
@@ -102,7 +98,6 @@ def small_entry(small_model: Path) -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def install_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Entries]:
     """Installs a plugin that brings registry entries, for this process and its children."""
-    from zoo_core.plain_yaml import write_yaml
     from zoo_core.plugins import host
 
     site = tmp_path / "site"
@@ -128,24 +123,3 @@ def install_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     yield install
     sys.modules.pop("zoo_shelf", None)
     host.cache_clear()
-
-
-@pytest.fixture
-def with_entries(tmp_path: Path) -> Callable[..., PluginHost]:
-    """The installed plugins and one more, whose registry has the entries given."""
-
-    def make(*entries: Mapping[str, Any]) -> PluginHost:
-        file = tmp_path / "registry.yaml"
-        file.write_text(write_yaml({"models": list(entries)}), encoding="utf-8")
-        plugin = ModuleType("published_plugin")
-        plugin.zoo_models = hookimpl(lambda: [file], specname="zoo_models")
-
-        class Entry:
-            name, value, group, dist = "published", "published", "zoo", None
-
-            def load(self) -> ModuleType:
-                return plugin
-
-        return PluginHost([*metadata.entry_points(group="zoo"), Entry()], strict=True)
-
-    return make

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -328,3 +330,25 @@ def test_the_command_says_what_it_found_and_asks_for_names(
     assert "G.pth" in card
     assert run([*arguments, *named, "--out", str(tmp_path)]) == 2
     assert "exists and is no model directory" in capsys.readouterr().err
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    cuts=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4), st.integers(0, 9)), max_size=4)
+)
+def test_a_damaged_checkpoint_is_read_or_refused(
+    cuts: list[tuple[float, bytes, int]], tmp_path_factory: pytest.TempPathFactory
+):
+    path = tmp_path_factory.getbasetemp() / "damaged.pth"
+    torch.save({"state_dict": {"a": torch.ones(3), "b": torch.zeros(2, 2)}}, path)
+    content = path.read_bytes()
+    for place, new, length in cuts:
+        start = int(place * len(content))
+        content = content[:start] + new + content[start + length :]
+    path.write_bytes(content)
+    try:
+        state = read_state(path)
+    except ZooError as error:
+        assert str(path) in str(error)  # noqa: PT017  (both outcomes are right)
+    else:
+        assert all(isinstance(value, Tensor) for value in state.values())

@@ -20,9 +20,9 @@ from zoo_core.cli.translate import parse_target
 from zoo_core.errors import HubError, UsageError, WeightsError
 from zoo_core.golden import check_golden
 from zoo_core.importing.mapping import blueprint
-from zoo_core.loading import entry_config, load
+from zoo_core.loading import entry_config
 from zoo_core.manifest import ModelEntry, parse_entry
-from zoo_core.plugins import PluginHost, host
+from zoo_core.plugins import host
 from zoo_core.registry import Registry
 from zoo_core.workspace import values_of
 
@@ -79,7 +79,7 @@ def entry_of(name: str) -> dict[str, Any]:
 def test_every_layout_loads_by_name_and_by_repository_and_computes_what_was_published(
     name: str,
     hub: HubServer,
-    with_entries: Callable[..., PluginHost],
+    install_models: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ):
     case, entry = CASES[name], entry_of(name)
@@ -87,13 +87,13 @@ def test_every_layout_loads_by_name_and_by_repository_and_computes_what_was_publ
     net = published(case.make())
     state = {"state_dict": {"module." + key: value for key, value in net.state_dict().items()}}
     commit = hub.add(f"someone/{name}", {"files/weights.pth": saved(state)})
-    plugins = with_entries(entry)
+    install_models(entry)
     x = torch.rand(1, 3, 32, 32) * 2 - 1
     with torch.no_grad():
         expected = case.run(net, x)
 
     def check(asked: str) -> None:
-        translator = load(asked, "cpu", "float32", host=plugins)
+        translator = zoo.load(asked, "cpu", "float32")
         torch.testing.assert_close(translator(x, to=case.to), expected, atol=1e-5, rtol=0)
 
     check(entry["id"])
@@ -132,20 +132,20 @@ def test_of_a_repository_with_several_models_one_is_named_by_its_file(hub: HubSe
 
 
 def test_conversions_are_kept_with_golden_outputs_and_made_anew_when_damaged(
-    hub: HubServer, with_entries: Callable[..., PluginHost], tmp_path: Path
+    hub: HubServer, install_models: Callable[..., None], tmp_path: Path
 ):
     entry = entry_of("huggan")
     hub.add("someone/huggan", {"files/weights.pth": saved(CASES["huggan"].make().state_dict())})
-    plugins = with_entries(entry)
-    first = load("case-huggan", "cpu", "float32", host=plugins)
+    install_models(entry)
+    first = zoo.load("case-huggan", "cpu", "float32")
     (directory,) = (tmp_path / "cache" / "converted").glob("case-huggan-*/")
     assert check_golden(first.method, directory) <= 1e-6
     weights = directory / "model.safetensors"
     good, written = weights.read_bytes(), weights.stat().st_mtime_ns
-    load("case-huggan", "cpu", "float32", host=plugins)
+    zoo.load("case-huggan", "cpu", "float32")
     assert weights.stat().st_mtime_ns == written
     weights.write_bytes(good[:-4] + b"\0\1\2\3")
-    load("case-huggan", "cpu", "float32", host=plugins)
+    zoo.load("case-huggan", "cpu", "float32")
     assert weights.read_bytes() == good
 
 
@@ -165,15 +165,16 @@ def test_an_entry_that_is_not_true_of_its_file_is_an_error(
     options: dict[str, Any],
     expected: str,
     hub: HubServer,
-    with_entries: Callable[..., PluginHost],
+    install_models: Callable[..., None],
 ):
     entry = entry_of("huggan")
     entry["options"] |= options
     if not options:
         del entry["options"]["generators"]
     hub.add("someone/huggan", {"files/weights.pth": saved(CASES["huggan"].make().state_dict())})
+    install_models(entry)
     with pytest.raises(WeightsError, match=expected):
-        load("case-huggan", host=with_entries(entry))
+        zoo.load("case-huggan")
 
 
 def test_stargan_celeba_is_fetched_verified_converted_and_translates(hub: HubServer):

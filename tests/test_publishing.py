@@ -72,7 +72,7 @@ def test_an_embedded_model_is_the_same_when_others_load_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    with_entries: Callable[..., PluginHost],
+    install_models: Callable[..., None],
 ):
     assert run(["publish", "stargan-emoji", "--repo", "org/emoji"]) == 0
     shown = capsys.readouterr().out
@@ -86,8 +86,8 @@ def test_an_embedded_model_is_the_same_when_others_load_it(
     assert weights["revision"] == writer.repository("org/emoji").refs["main"]
     assert weights["sha256"] == file_sha256(emoji() / "model.safetensors")
     assert f"/org/emoji/tree/{weights['revision']}" in shown
-    plugins = with_entries(entry | {"id": "emoji-of-others"})
-    assert torch.equal(load("emoji-of-others", "cpu", host=plugins)(x, to="twemoji"), expected)
+    install_models(entry | {"id": "emoji-of-others"})
+    assert torch.equal(zoo.load("emoji-of-others", device="cpu")(x, to="twemoji"), expected)
 
 
 def test_the_card_is_read_by_the_hub_and_shows_metrics_samples_and_how_to_load(writer: HubServer):

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from zoo_core.plain_yaml import write_yaml
+from zoo_core.errors import WeightsError
+from zoo_core.plain_yaml import read_yaml, write_yaml
 
 if TYPE_CHECKING:
+    from huggingface_hub import ModelCard
+
     from zoo_core.modeldir import ModelConfig
 
 
@@ -34,6 +37,35 @@ class CardMetric:
     protocol: str
     published: float | None = None
     note: str = ""
+
+
+def read_card(text: str, asked: str) -> ModelCard:
+    """The card of a model: ``card.data`` is its front matter, ``card.text`` the rest.
+
+    Args:
+        text: ``README.md``; it may be empty.
+        asked: Its path, or the model's name, for the error.
+
+    Raises:
+        WeightsError: If the front matter is damaged, or does not describe a model.
+    """
+    from huggingface_hub import ModelCard
+    from huggingface_hub.repocard import REGEX_YAML_BLOCK
+
+    front = REGEX_YAML_BLOCK.search(text)
+    if front and front[2].strip():
+        read_yaml(front[2], asked=asked, error=WeightsError)  # no aliases, nothing twice
+    try:
+        card = ModelCard(text, ignore_metadata_errors=True)
+        card.data.to_dict()  # type: ignore[no-untyped-call]
+    except Exception as fault:  # of YAML, or of what the library makes of odd values
+        reason = str(fault).split("\n", 1)[0][:200]
+        raise WeightsError(
+            f"its card's front matter is damaged ({reason})",
+            asked=asked,
+            hint="Translating needs no card; mend the head of its README.md.",
+        ) from fault
+    return card
 
 
 def metric_type(name: str) -> str:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from zoo_core.card import read_card
 from zoo_core.codec import Codec
 from zoo_core.engine import ALL, Engine, Target
-from zoo_core.errors import UsageError, WeightsError
+from zoo_core.errors import UsageError
 from zoo_core.inputs import Job, file_job, files_in, jobs_of
 from zoo_core.interfaces import Code
 from zoo_core.modeldir import ModelConfig
@@ -89,17 +90,7 @@ class Translator:
         Raises:
             WeightsError: If its front matter is damaged.
         """
-        from huggingface_hub import ModelCard
-
-        try:
-            return ModelCard(self._card, ignore_metadata_errors=True)
-        except Exception as fault:  # of YAML, or of what the library makes of odd values
-            text = str(fault).split("\n", 1)[0][:200]
-            raise WeightsError(
-                f"its card's front matter is damaged ({text})",
-                asked=f"model {self.name}",
-                hint="Translating needs no card; mend the head of its README.md.",
-            ) from fault
+        return read_card(self._card, f"model {self.name}")
 
     def __repr__(self) -> str:
         names = ", ".join(self.domains)

@@ -8,7 +8,7 @@ from typing import cast
 
 from huggingface_hub import ModelCard, ModelCardData
 
-from zoo_core.card import Card, metric_type
+from zoo_core.card import Card, metric_type, read_card
 from zoo_core.modeldir import CARD, ModelConfig
 
 SAMPLES = "samples.png"
@@ -26,7 +26,7 @@ def published_card(directory: Path, config: ModelConfig, repo: str, install: str
     name = repo.rpartition("/")[2]
     path = directory / CARD
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    card = ModelCard(text or Card(title=name).render(config), ignore_metadata_errors=True)
+    card = read_card(text or Card(title=name).render(config), str(path))
     data = cast(ModelCardData, card.data)
     data.library_name = "zoo"
     data.license = data.license or "unknown"

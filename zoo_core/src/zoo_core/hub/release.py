@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub import ModelCardData
 
-from zoo_core.card import Card, CardMetric
+from zoo_core.card import Card, CardMetric, read_card
 from zoo_core.embed import About, entry_values
 from zoo_core.errors import UsageError
 from zoo_core.hub.publish import Published, publish
@@ -92,7 +92,7 @@ def entry_of(directory: Path, done: Published, host: PluginHost) -> ModelEntry:
     """A registry entry made of a published model directory and its card."""
     config, path = read_config(directory), directory / CARD
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    data = cast(ModelCardData, ModelCard(text, ignore_metadata_errors=True).data)
+    data = cast(ModelCardData, read_card(text, str(path)).data)
     licence = data.license if data.license not in (None, "unknown") else "not stated"
     card = Card(
         title=done.repo,
