@@ -40,8 +40,7 @@ class Options:
         critic_stages: Stages of the discriminators: 5x5, pooled by 2.
         critic_top: Features of the discriminators' last layer.
         features: Weight of the distance between the features of corresponding samples.
-        classify: Weight of the classification of the first domain's real pictures; 0 omits it, and
-            with it the need for classes.
+        classify: Weight of the classification of the first domain's reals, which needs classes.
         classes: Number of classes.
         fresh_noise: Whether the generators draw codes of their own, as published, or move on the
             samples that the discriminators have just seen, which saves making them twice.
@@ -109,7 +108,8 @@ class CoGAN(Method[Options]):
                 "classify": 0.0,
                 "fresh_noise": False,
                 "encoder_width": 24,
-                "steps": 30,
+                "steps": 20,
+                "step_size": 0.2,
             },
             signal=TensorSpec(shape=(3, 32, 32), stride=1, flexible=0),
             train=TrainConfig(batch=16, steps=4000),
