@@ -13,6 +13,7 @@ from pathlib import Path
 
 from zoo_core.checksum import verify
 from zoo_core.errors import HubMissingError, HubUnreachableError, WeightsError
+from zoo_core.hub.progress import note
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.settings import cache_root, offline
 from zoo_core.hub.store import Record, Seen, Store, today
@@ -153,11 +154,19 @@ class _Fetch:
 @contextmanager
 def locked(store: Store) -> Iterator[None]:
     """Holds the lock of a repository against other processes and threads."""
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     store.lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(store.lock):
+    lock = FileLock(store.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        note(f"Another process is fetching from {store.folder.parent.name}/{store.folder.name}")
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+
+def note(text: str) -> None:
+    """Prints a line on the standard error; on a terminal only."""
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr)  # noqa: T201  (what a person at the terminal waits for)
 
 
 @contextmanager
