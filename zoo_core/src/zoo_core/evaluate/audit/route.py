@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from zoo_core.errors import UsageError
-from zoo_core.evaluate.audit.perturb import Noises, Perturbation, perturbations
+from zoo_core.evaluate.audit.perturb import Noises, perturbations
 from zoo_core.evaluate.audit.probe import Readings
 from zoo_core.evaluate.audit.result import AuditConfig, Exhibit
 from zoo_core.evaluate.picture_metrics import l1
@@ -20,12 +21,13 @@ from zoo_core.evaluate.setting import Setting
 from zoo_core.evaluate.sides import own_condition, target_condition
 from zoo_core.evaluate.translates import Translates
 from zoo_core.filters import lowpass, rounded
+from zoo_core.signals import Condition
 
 DETAIL = 1.0
 """Standard deviation in samples of the Gaussian that parts fine detail from the rest."""
 COARSE = 4
 """Bits to which a signal is rounded to see what is faint: 16 shades."""
-LOUDER = 20.0
+LOUDER = 100.0
 """Factor by which the faint part is amplified in pictures."""
 Told = Callable[[str, int, int], None]
 
@@ -88,82 +90,69 @@ class Route:
     def _measure(self, at: Tensor) -> None:
         """One batch of inputs at the given positions."""
         self._noises.renew()
-        measures = self.config.measures
-        self._at = at
+        trip, measures = self._trip(at), self.config.measures
         x = self.setting.source.signals(at).to(self.translator.device)  # (N, *S)
-        y = self._there(x)  # (N, *S)
-        back = self._back(y)  # (N, *S)
+        y = trip.there(x)  # (N, *S)
+        back = trip.back(y)  # (N, *S)
         self._keep("exact", l1(back, x))
         self._keep("any", _strangers(x, back))
         for change in self._changes:
-            self._disturb(change, x, y)
+            disturbed = change.apply(y)  # (N, *S)
+            self._keep(f"back:{change.name}", l1(trip.back(disturbed), x))
+            self._keep(f"own:{change.name}", l1(disturbed, y))
         if "curves" in measures:
-            self._curves(y)
+            self._curves(trip, y)
         if "swap" in measures and self.signal.flexible:
-            self._swap(y, back)
-        true = self._partners() if self.setting.partners else None  # (N, *S)
+            self._swap(trip, y, back)
+        true = self._partners(at)  # (N, *S) or None
         if "honesty" in measures and true is not None:
-            self._keep("honest", l1(self._back(true), x))
+            self._keep("honest", l1(trip.back(true), x))
         if "probe" in measures and self.signal.flexible:
-            self._read(x, y, true)
+            for kind, part in {"fine": self._detail, "faint": self._faint}.items():
+                self.readings.add(kind, part(y), x, None if true is None else part(true))
         if len(self.exhibits) < self.config.samples:
-            self._exhibit(x, y, back, true)
+            self._exhibit(trip, x, y, back, true)
 
-    def _disturb(self, change: Perturbation, x: Tensor, y: Tensor) -> None:
-        disturbed = change.apply(y)  # (N, *S)
-        self._keep(f"back:{change.name}", l1(self._back(disturbed), x))
-        self._keep(f"own:{change.name}", l1(disturbed, y))
-
-    def _curves(self, y: Tensor) -> None:
+    def _curves(self, trip: Trip, y: Tensor) -> None:
         """Response of the way back to noise on what a file would hold (Bashkirova et al.: SN)."""
         low, high = self.signal.low, self.signal.high
         held = y if low is None or high is None else rounded(y, low, high)  # (N, *S)
-        calm = self._back(held)  # (N, *S)
+        calm = trip.back(held)  # (N, *S)
         kinds = {"white": self._noises.white}
         if self.signal.flexible:
             kinds["smooth"] = self._noises.smooth
         for kind, noise in kinds.items():
             for sigma in self.config.sigmas:
-                moved = self._back(held + noise(y, sigma)) if sigma else calm  # (N, *S)
+                moved = trip.back(held + noise(y, sigma)) if sigma else calm  # (N, *S)
                 self._keep(f"{kind}:{sigma:g}", l1(moved, calm))
 
-    def _swap(self, y: Tensor, back: Tensor) -> None:
+    def _swap(self, trip: Trip, y: Tensor, back: Tensor) -> None:
         """Coarse of one translation, fine of another: whose reconstruction appears?"""
         detail = self._detail(y)  # (N, *S)
-        mixed = self._back(y - detail + detail.roll(1, 0))  # (N, *S)
+        mixed = trip.back(y - detail + detail.roll(1, 0))  # (N, *S)
         fine_wins = l1(mixed, back.roll(1, 0)) < l1(mixed, back)  # (N,)
         self._keep("swap", fine_wins.float())
 
-    def _read(self, x: Tensor, y: Tensor, true: Tensor | None) -> None:
-        """What the probe shall read: fine detail, and what is faint at whatever scale."""
-        parts = {"fine": self._detail, "faint": self._faint}
-        for kind, part in parts.items():
-            self.readings.add(kind, part(y), x, None if true is None else part(true))
-
-    def _exhibit(self, x: Tensor, y: Tensor, back: Tensor, true: Tensor | None) -> None:
+    def _exhibit(self, trip: Trip, x: Tensor, y: Tensor, back: Tensor, true: Tensor | None) -> None:
         """Sample rows: what comes back, what comes back of a disturbed translation, and why."""
-        worst = max(
-            (change for change in self._changes if change.mild),
-            key=lambda change: float(self._found[f"back:{change.name}"][-1].mean()),
-        )
+        mild = [change for change in self._changes if change.mild]
+        worst = max(mild, key=lambda change: float(self._found[f"back:{change.name}"][-1].mean()))
         disturbed = worst.apply(y)  # (N, *S)
-        again = self._back(disturbed)  # (N, *S)
         real = self._reals(len(x)) if true is None else true  # (N, *S)
-        names = self.setting.source.names()
-        room = self.config.samples - len(self.exhibits)
         columns = {
             "input": x,
             "translation": y,
             "sent back": back,
             f"with {worst.name}": disturbed,
-            "that sent back": again,
+            "that sent back": trip.back(disturbed),
             f"faint x{LOUDER:g}": self._louder(y),
             f"real {self.setting.target.name}": real,
             f"its faint x{LOUDER:g}": self._louder(real),
         }
-        for row in range(min(room, len(x))):
+        names = self.setting.source.names()
+        for row in range(min(self.config.samples - len(self.exhibits), len(x))):
             signals = {title: value[row].float().cpu() for title, value in columns.items()}
-            self.exhibits.append(Exhibit(names[int(self._at[row])], signals))
+            self.exhibits.append(Exhibit(names[int(trip.at[row])], signals))
 
     def _detail(self, y: Tensor) -> Tensor:
         """(N, *S) fine detail: what a Gaussian of `DETAIL` takes away."""
@@ -178,42 +167,64 @@ class Route:
 
     def _louder(self, y: Tensor) -> Tensor:
         """(N, *S) the faint part amplified around the middle of the range."""
-        low, high = self.signal.low, self.signal.high
-        middle, half = (
-            (0.0, 1.0) if low is None or high is None else ((low + high) / 2, (high - low) / 2)
-        )
+        low = -1.0 if self.signal.low is None else self.signal.low
+        high = 1.0 if self.signal.high is None else self.signal.high
+        middle, half = (low + high) / 2, (high - low) / 2
         return middle + half * torch.tanh(self._faint(y) / half * LOUDER)
 
-    def _partners(self) -> Tensor:
-        """(N, *S) the true partners of the batch's inputs."""
+    def _partners(self, at: Tensor) -> Tensor | None:
+        """(N, *S) the true partners of the inputs at the given positions, if there are any."""
         partners = self.setting.partners
         if partners is None:
-            raise RuntimeError("the inputs have no partners")
-        return self.setting.target.signals(partners.of(self._at)).to(self.translator.device)
+            return None
+        return self.setting.target.signals(partners.of(at)).to(self.translator.device)
 
     def _reals(self, count: int) -> Tensor:
         """(N, *S) some real signals of the target."""
         at = torch.arange(count) % len(self.setting.target)
         return self.setting.target.signals(at).to(self.translator.device)
 
-    def _there(self, x: Tensor) -> Tensor:
-        return self._translated(x, back=False)
-
-    def _back(self, y: Tensor) -> Tensor:
-        return self._translated(y, back=True)
-
-    def _translated(self, x: Tensor, *, back: bool) -> Tensor:
-        """(N, *S) one way, with the same random draws in every call."""
+    def _trip(self, at: Tensor) -> Trip:
+        """There and back of the inputs at the given positions."""
         domains = self.translator.domains
-        own = own_condition(self.setting.source, self._at, domains)
-        wanted = target_condition(self.setting, self._at, domains)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.seed)
-            ends = (wanted, own) if back else (own, wanted)
-            return self.translator.signals(x, *ends)
+        own = own_condition(self.setting.source, at, domains)
+        wanted = target_condition(self.setting, at, domains)
+        return Trip(self.translator, at, own, wanted, self.config.seed)
 
     def _keep(self, name: str, values: Tensor) -> None:
         self._found[name].append(values.detach().float().cpu())
+
+
+@dataclass(frozen=True)
+class Trip:
+    """The way of one batch there and back, with the same random draws in every call.
+
+    Attributes:
+        translator: The model.
+        at: (N,) positions of the inputs.
+        own: Their own conditions, (N, K).
+        wanted: The conditions that they are translated to, (N, K).
+        seed: Seed of what the model draws.
+    """
+
+    translator: Translates
+    at: Tensor
+    own: Condition
+    wanted: Condition
+    seed: int
+
+    def there(self, x: Tensor) -> Tensor:
+        """(N, *S) inputs translated."""
+        return self._translated(x, self.own, self.wanted)
+
+    def back(self, y: Tensor) -> Tensor:
+        """(N, *S) translations, or what became of them, translated back."""
+        return self._translated(y, self.wanted, self.own)
+
+    def _translated(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return self.translator.signals(x, source, target)
 
 
 def _strangers(x: Tensor, back: Tensor) -> Tensor:
