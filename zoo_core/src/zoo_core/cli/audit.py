@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 SHOWN = (
     ("cycle_l1", "L1 of what comes back"),
-    ("stranger_l1", "  of another input's translation"),
-    ("honesty_gap", "honesty gap (true partner sent back)"),
+    ("stranger_l1", "  of another input"),
+    ("honesty_gap", "honesty gap"),
     ("white_noise_area", "noise-curve area, white"),
     ("smooth_noise_area", "noise-curve area, smooth"),
-    ("swap_fine_wins", "swap: fine detail decides what appears"),
-    ("probe_fine_r2", "probe: R2 of the input from fine detail"),
-    ("probe_fine_shuffled_r2", "  another input's detail"),
-    ("probe_fine_partner_r2", "  the true partner's detail"),
-    ("probe_faint_r2", "probe: R2 of the input from faint shades"),
-    ("probe_faint_shuffled_r2", "  another input's shades"),
-    ("probe_faint_partner_r2", "  the true partner's shades"),
+    ("swap_fine_wins", "swap: fine detail wins"),
+    ("probe_fine_r2", "probe R2, fine detail"),
+    ("probe_fine_shuffled_r2", "  of another input"),
+    ("probe_fine_partner_r2", "  of the true partner"),
+    ("probe_faint_r2", "probe R2, faint shades"),
+    ("probe_faint_shuffled_r2", "  of another input"),
+    ("probe_faint_partner_r2", "  of the true partner"),
 )
 """Values that the terminal shows, after the score; gaps follow."""
 
