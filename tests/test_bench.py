@@ -255,6 +255,32 @@ def test_a_method_that_fails_is_told_of_and_the_others_go_on(
     assert {cell["method"] for cell in table(tmp_path)["cells"]} == {"stargan"}
 
 
+def test_a_measure_that_fails_costs_its_cells_alone(
+    root: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged(tmp_path, finished)
+    next((tmp_path / "work" / "cells").glob("source-only*dark-to*")).unlink()
+
+    def broken(*args: object) -> float:
+        raise RuntimeError("the audit is broken")
+
+    monkeypatch.setattr("zoo_core.evaluate.bench.hidden.hidden_score", broken)
+    assert start(TINY, root, tmp_path, methods="stargan") == 1
+    assert len(table(tmp_path)["frame"]) == 3
+    assert table(tmp_path)["cells"] == []
+    assert len(list((tmp_path / "work" / "faults").iterdir())) == 3
+    monkeypatch.undo()
+
+    def never(*args: object, **options: object) -> None:
+        raise AssertionError("it trains again")
+
+    monkeypatch.setattr("zoo_core.evaluate.bench.runner.train_run", never)
+    assert start(TINY, root, tmp_path, methods="stargan") == 0
+    assert len(table(tmp_path)["frame"]) == 4
+    assert len(table(tmp_path)["cells"]) == 2
+    assert not list((tmp_path / "work" / "faults").iterdir())
+
+
 def test_a_training_at_which_another_process_is_is_left_to_it(
     finished: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

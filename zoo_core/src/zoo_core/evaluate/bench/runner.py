@@ -32,7 +32,7 @@ from zoo_core.evaluate.bench.measure import (
 )
 from zoo_core.evaluate.bench.pictures import write_strip
 from zoo_core.evaluate.bench.plan import Asked, Cell, Planner, Training
-from zoo_core.evaluate.bench.protocol import Benchmark, Override, Task
+from zoo_core.evaluate.bench.protocol import Benchmark, Task
 from zoo_core.evaluate.bench.selection import best_of, score
 from zoo_core.evaluate.bench.work import Folder
 from zoo_core.evaluate.translates import Translates, as_translates
@@ -42,6 +42,7 @@ from zoo_core.train.guard import StoppedError
 from zoo_core.train.run import train_run
 
 Told = Callable[[str], None]
+Figures = dict[str, float | None]
 SOURCE_ONLY, TARGET_ONLY, UNTRANSLATED = "source only", "target only", "untranslated"
 
 
@@ -190,35 +191,36 @@ class Runner:
         for source, target in task.directions:
             for row, values_of in rows.items():
                 cell = Cell(row, task.name, source, target, 0, 0)
-                with self.folder.locked(cell.name, wait=True):
-                    if self.folder.done(cell.name):
+                with self.folder.locked(cell.name, wait=False) as mine:
+                    if not mine or self.folder.done(cell.name):
                         continue
-                    self.told(f"{row}, {cell.direction}: measuring")
-                    case = Case(
-                        self.instruments,
-                        task,
-                        source,
-                        target,
-                        Untranslated(task, self.benchmark.size),
-                        Override(),
-                    )
-                    metrics = values_of(case)
-                    values = {
-                        **described(cell),
-                        "frame": True,
-                        **self._machine(),
-                        "seconds": 0.0,
-                        "metrics": metrics,
-                        "best": metrics,
-                        **case.facts,
-                    }
-                    self.folder.write_cell(cell.name, values)
-                    self.told(f"{row}, {cell.direction}: " + in_short(metrics))
+                    try:
+                        self._framed(task, cell, values_of)
+                    except Exception as fault:
+                        self._failed(cell.name, fault)
 
-    def _lower(self, case: Case) -> dict[str, float | None]:
+    def _framed(self, task: Task, cell: Cell, values_of: Callable[[Case], Figures]) -> None:
+        self.told(f"{cell.name}: measuring")
+        same = Untranslated(task, self.benchmark.size)
+        case = Case(self.instruments, task, cell.source, cell.target, same)
+        metrics = values_of(case)
+        values = {
+            **described(cell),
+            "frame": True,
+            **self._machine(),
+            "seconds": 0.0,
+            "metrics": metrics,
+            "best": metrics,
+            **case.facts,
+        }
+        self.folder.write_cell(cell.name, values)
+        self.folder.fault(cell.name, None)
+        self.told(f"{cell.name}: " + in_short(metrics))
+
+    def _lower(self, case: Case) -> Figures:
         return {**measure(case), "cycle_l1": None, "hidden": None}
 
-    def _upper(self, case: Case) -> dict[str, float | None]:
+    def _upper(self, case: Case) -> Figures:
         return target_only(case, adaptation.of_target(case))
 
     def _failed(self, name: str, fault: Exception) -> None:
