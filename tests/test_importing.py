@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -30,10 +31,16 @@ from published_nets import (
 from zoo_core.cli import run
 from zoo_core.errors import UsageError, WeightsError, ZooError
 from zoo_core.golden import check_golden
+from zoo_core.hookspecs import hookimpl
+from zoo_core.importing import Importer, Part, Shapes
 from zoo_core.importing.checkpoint import read_state
 from zoo_core.importing.files import Import, Wishes, import_files
+from zoo_core.loading import load
 from zoo_core.modeldir import build_method, load_weights, read_config
-from zoo_core.plugins import host
+from zoo_core.plugins import PluginHost, host
+from zoo_core.signals import Condition
+from zoo_core.spec import Component
+from zoo_core.testing.tiny import SPEC, TinyGenerator
 from zoo_core.weights import read_tensors
 
 HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
@@ -352,3 +359,53 @@ def test_a_damaged_checkpoint_is_read_or_refused(
         assert str(path) in str(error)  # noqa: PT017  (both outcomes are right)
     else:
         assert all(isinstance(value, Tensor) for value in state.values())
+
+
+class OfATinyGenerator(Importer):
+    """What a third party writes for a layout of its own."""
+
+    method = "tiny"
+
+    def parts(self, shapes: Shapes) -> Sequence[Part]:
+        stem = shapes.get("net.in.weight", ())
+        names = {"first": "net.in", "last": "net.out"}
+
+        def theirs(ours: str) -> str:
+            layer, kind = ours.split(".")
+            return f"{names[layer]}.{kind}"
+
+        if len(stem) != 4:
+            return []
+        return [Part("generator", theirs, options={"width": stem[0]}, conditions=stem[1] - 3)]
+
+
+def test_a_third_party_brings_a_layout_by_the_public_hook(tmp_path: Path):
+    plugin = ModuleType("tiny_plugin")
+    plugin.zoo_methods = hookimpl(lambda: [SPEC], specname="zoo_methods")
+    target = f"{__name__}:OfATinyGenerator"
+    plugin.zoo_importers = hookimpl(
+        lambda: [Component("tiny-of-others", target)], specname="zoo_importers"
+    )
+
+    class Entry:
+        name, value, group, dist = "tiny", "tiny", "zoo", None
+
+        def load(self) -> ModuleType:
+            return plugin
+
+    net = TinyGenerator(3, width=5)
+    parts = {"first": "net.in", "last": "net.out"}
+    state = {
+        f"{parts[key.partition('.')[0]]}.{key.partition('.')[2]}": value
+        for key, value in net.state_dict().items()
+    }
+    torch.save(state, tmp_path / "w.pth")
+    plugins = PluginHost([Entry()], strict=True)
+    wishes = Wishes(("x", "y", "z"), size=8)
+    made = import_files([str(tmp_path / "w.pth")], tmp_path / "model", wishes, host=plugins)
+    assert made.layouts == ("tiny-of-others",)
+    assert made.config.options == {"width": 5}
+    x = torch.rand(1, 3, 32, 32)
+    expected = net(x, Condition(torch.tensor([[0.0, 1.0, 0.0]]))).detach()
+    translator = load(tmp_path / "model", "cpu", "float32", host=plugins)
+    torch.testing.assert_close(translator(x, to="y"), expected)

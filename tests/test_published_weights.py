@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 
 import zoo
@@ -22,6 +23,7 @@ from zoo_core.golden import check_golden
 from zoo_core.importing.mapping import blueprint
 from zoo_core.loading import entry_config
 from zoo_core.manifest import ModelEntry, parse_entry
+from zoo_core.plain_yaml import read_yaml
 from zoo_core.plugins import host
 from zoo_core.registry import Registry
 from zoo_core.workspace import values_of
@@ -267,17 +269,15 @@ def only_the_hash_differs(monkeypatch: pytest.MonkeyPatch, name: str, sha256: st
     monkeypatch.setattr(Registry, "load", changed)
 
 
-def test_a_space_gives_one_direction(hub: HubServer):
-    revision = FOREIGN["cyclegan-style-monet"].entry.weights.revision or ""
-    net = published(Upit(64, 9)).G_A  # any nine blocks
-    state = {"model." + key: value for key, value in net.state_dict().items()}
-    files = {"checkpoints/style_monet_pretrained/latest_net_G.pth": saved(state)}
-    hub.create("davidpiscasio/unpaired-img2img", "space").commits[revision] = files
-    translator = zoo.load("cyclegan-style-monet", device="cpu", precision="float32")
-    x = torch.rand(1, 3, 32, 32) * 2 - 1
-    torch.testing.assert_close(translator(x, to="monet"), net(x).detach(), atol=1e-5, rtol=0)
-    with pytest.raises(UsageError, match="this model translates to monet only"):
-        translator(x, to="photo")
+def test_a_space_gives_the_very_file_of_its_entry(hub: HubServer):
+    weights = FOREIGN["cyclegan-apple2orange"].entry.weights
+    files = {weights.file or "": b"another"}
+    space = hub.create("davidpiscasio/unpaired-img2img", "space")
+    space.commits[weights.revision or ""] = files
+    with pytest.raises(HubError, match=r"45575747|45,575,747"):
+        zoo.load("cyclegan-apple2orange")
+    path = f"/spaces/davidpiscasio/unpaired-img2img/resolve/{weights.revision}/{weights.file}"
+    assert {seen.path for seen in hub.requests} == {path}
 
 
 def test_the_registry_knows_what_was_published():
@@ -303,3 +303,20 @@ def test_an_entry_of_foreign_weights_is_true_of_the_nets_and_says_where_they_are
     assert entry.summary
     assert (entry.weights.trust == "first-use") == (entry.weights.sha256 is None)
     assert method.targets[-1:] == entry.domains.names[-1:], "zoo info suggests the last domain"
+
+
+def test_the_entry_in_the_documents_is_the_one_of_the_registry():
+    page = (Path(__file__).parents[1] / "docs" / "registry.md").read_text(encoding="utf-8")
+    shown = read_yaml(page.partition("```yaml\n")[2].partition("```")[0], asked="docs/registry.md")
+    stated = FOREIGN[shown["id"]].entry.model_dump(exclude={"provenance"})
+    assert parse_entry(shown, "docs").model_dump(exclude={"provenance"}) == stated
+
+
+def test_safetensors_in_a_foreign_layout_load_by_their_real_entry(hub: HubServer):
+    entry = FOREIGN["cyclegan-sim2real"].entry
+    net = published(alone(width=64, blocks=9, block="block", up="nearest"))
+    files = {"model.safetensors": save(net.state_dict()), "README.md": b"# x"}
+    hub.create(entry.weights.repo or "").commits[entry.weights.revision or ""] = files
+    translator = zoo.load("cyclegan-sim2real", device="cpu", precision="float32")
+    x = torch.rand(1, 3, 32, 32) * 2 - 1
+    torch.testing.assert_close(translator(x, to="real"), net(x).detach(), atol=1e-5, rtol=0)

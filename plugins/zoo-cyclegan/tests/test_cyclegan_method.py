@@ -255,3 +255,17 @@ def test_targets_that_differ_within_a_batch_are_refused() -> None:
     method, x = make(), torch.zeros(2, 3, 16, 16)
     with pytest.raises(UsageError, match="one domain at a time"):
         method.translate(x, Condition(torch.eye(2)), Condition(torch.eye(2)))
+
+
+def test_with_one_generator_it_translates_one_way_and_cannot_be_trained() -> None:
+    method = make(generators=("drawing",))
+    assert method.translating == ("generator_drawing",)
+    assert method.targets == ("drawing",)
+    legs = method.plan(batch_of(0), torch.Generator())
+    assert [leg.name for leg in legs] == ["photo->drawing"]
+    with pytest.raises(UsageError, match="the cycle needs a generator into each domain"):
+        method.players()
+    with pytest.raises(UsageError, match="there is no generator at all"):
+        make(generators=())
+    with pytest.raises(UsageError, match='Did you mean "drawing"'):
+        make(generators=("drawings",))
