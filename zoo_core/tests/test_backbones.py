@@ -137,28 +137,31 @@ def test_the_shipped_backbone_is_small_and_says_what_it_learnt_from() -> None:
     assert card.accuracy["mnist"]["test"] > 0.98
 
 
-def test_no_weights_no_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> str:
-        raise ConnectionError("no network")
-
+def test_no_weights_no_backbone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
-    with pytest.raises(
-        WeightsError, match=r"timm/resnet18.*model\.safetensors.*timm:resnet18@FILE"
-    ):
-        open_backbone("timm:resnet18")
+    for name in ("timm:resnet18", "resnet18"):
+        with pytest.raises(WeightsError) as caught:
+            open_backbone(name)
+        told = str(caught.value)
+        for part in ("random weights", "HF_HUB_OFFLINE", "timm/resnet18", "timm:resnet18@FILE"):
+            assert part in told
 
 
 def test_published_weights_are_fetched_where_the_cache_lacks_them(
     monkeypatch: pytest.MonkeyPatch, weights: Path
 ) -> None:
-    asked: list[tuple[str, ...]] = []
+    asked: list[str] = []
+
+    def fetch(reference: object, **_: object) -> Path:
+        asked.append(str(reference))
+        return weights
+
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
-    monkeypatch.setattr(
-        "huggingface_hub.hf_hub_download", lambda *a: asked.append(a) or str(weights)
-    )
+    monkeypatch.setattr("zoo_core.nets.timm_nets.fetch", fetch)
     open_backbone(f"timm:{ARCHITECTURE}.r160_in1k")
-    assert asked == [(f"timm/{ARCHITECTURE}.r160_in1k", "model.safetensors")]
+    assert asked == [f"timm/{ARCHITECTURE}.r160_in1k:model.safetensors"]
 
 
 @pytest.mark.parametrize("name", ["digit", "timm:", "timm:no_such_net", "judge:", "hub:x"])

@@ -256,7 +256,7 @@ def without_state(module: nn.Module) -> nn.Module:
 
 def _from_timm(rest: str, asked: str) -> TimmBackbone:
     architecture, _, file = rest.partition("@")
-    net, path = trained_net(architecture, Path(file) if file else None, asked=asked, fetch=True)
+    net, path = trained_net(architecture, Path(file) if file else None, asked=asked, fetched=True)
     return _of_timm(architecture, net, file_sha256(path))
 
 

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo_core.errors import UsageError, WeightsError
+from zoo_core.errors import HubError, UsageError, WeightsError
+from zoo_core.hub.fetch import fetch
+from zoo_core.hub.reference import Reference
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 """Names of the published weights in timm's Hub repositories, the preferred one first."""
@@ -49,7 +51,7 @@ def create_net(architecture: str, arguments: Mapping[str, Any], *, asked: str) -
 
 
 def trained_net(
-    architecture: str, weights: Path | None = None, *, asked: str, fetch: bool = False
+    architecture: str, weights: Path | None = None, *, asked: str, fetched: bool = False
 ) -> tuple[Any, Path]:
     """A net of timm with its weights, and the file that they come from.
 
@@ -58,7 +60,7 @@ def trained_net(
         weights: File of its weights (safetensors, or a plain state dict); None: the published
             file in the local cache of the Hub.
         asked: Who asks, for the error, ending in the name as given.
-        fetch: Whether to fetch the published file from the Hub where the cache lacks it.
+        fetched: Whether the published file is fetched from the Hub where the cache lacks it.
 
     Raises:
         UsageError: If timm knows no such model.
@@ -67,7 +69,7 @@ def trained_net(
     from timm.models import load_checkpoint
 
     net = create_net(architecture, {}, asked=asked)
-    path = weights or _published(net.pretrained_cfg.get("hf_hub_id"), asked, fetch)
+    path = weights or _published(net.pretrained_cfg.get("hf_hub_id"), asked, fetched)
     if not path.is_file():
         raise WeightsError("there is no such file", asked=f"weights {path}")
     try:
@@ -80,21 +82,20 @@ def trained_net(
     return net, path
 
 
-def _published(repo: str | None, asked: str, fetch: bool) -> Path:
-    """The published weights in the local cache of the Hub, fetched where wanted."""
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+def _published(repo: str | None, asked: str, fetched: bool) -> Path:
+    """The published weights: in the Hub's own cache, else in the zoo's, fetched where wanted."""
+    from huggingface_hub import try_to_load_from_cache
 
     for file in FILES:
         found = try_to_load_from_cache(repo, file) if repo else None
         if isinstance(found, str):
             return Path(found)
     problem = "its weights are not in the local cache, and features of random weights mean nothing"
-    if repo and fetch:
+    if repo and fetched:
         try:
-            return Path(hf_hub_download(repo, FILES[0]))
-        except Exception as error:  # whatever network, Hub and disk raise
-            reason = (str(error).splitlines() or [""])[0][:200]
-            problem += f"; fetching them failed: {type(error).__name__}: {reason}"
+            return fetch(Reference(repo, file=FILES[0]), asked=asked)
+        except HubError as error:
+            problem += f"; {error.problem}"
     how = f"Fetch them with hf download {repo} {FILES[0]}, or" if repo else "Please"
     name = asked.rpartition(" ")[2]
     raise WeightsError(problem, asked=asked, hint=f"{how} name a file: {name}@FILE.")
