@@ -16,6 +16,8 @@ from zoo_core.spec import TrainConfig
 from zoo_core.step import Step
 from zoo_core.testing.tiny import CriticLoss, CycleLoss, TinyMethod, TinyOptions
 from zoo_core.train.ahead import Ahead
+from zoo_core.train.ema import Ema
+from zoo_core.train.gradients import average_statistics
 from zoo_core.train.loop import Trainer
 from zoo_core.train.schedules import Ramp, StepDecay, Until
 from zoo_core.train.seeds import generator_for, mixed
@@ -280,3 +282,35 @@ def test_a_fault_of_a_batch_drawn_ahead_reaches_the_loop() -> None:
     ahead.batch(0)
     with pytest.raises(ValueError, match="no such picture"):
         ahead.batch(1)
+
+
+def test_the_average_holds_statistics_that_fit_its_weights_and_the_newest_counters() -> None:
+    net = torch.nn.BatchNorm1d(1)
+    ema = Ema({"net": net}, 0.9)
+    with torch.no_grad():
+        net.weight.fill_(3.0)
+        net.running_mean.fill_(2.0)
+        net.num_batches_tracked.fill_(7)
+    ema.update(10_000)
+    with ema.applied():
+        assert net.weight.item() == pytest.approx(0.9 * 1 + 0.1 * 3)
+        assert net.running_mean.item() == pytest.approx(0.1 * 2)
+        assert net.num_batches_tracked == 7
+    assert net.running_mean == 2
+
+
+def test_processes_agree_on_running_statistics() -> None:
+    class TwoProcesses:
+        """The other process holds twice of everything."""
+
+        world_size = 2
+
+        def all_reduce(self, flat: Tensor, reduce_op: str) -> Tensor:
+            return 3 * flat
+
+    net = torch.nn.BatchNorm1d(2)
+    net.running_mean.copy_(torch.tensor([2.0, 4.0]))
+    average_statistics(net, TwoProcesses())  # type: ignore[arg-type]
+    assert net.running_mean.tolist() == [3.0, 6.0]
+    assert net.running_var.tolist() == [1.5, 1.5]
+    assert net.num_batches_tracked == 0

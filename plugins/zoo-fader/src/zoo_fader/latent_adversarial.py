@@ -82,14 +82,23 @@ class LatentAdversarial(Method[Options]):
             train=TrainConfig(batch=16, steps=200_000, load_size=286, flip=True),
         ),
         "64px": Preset(
-            options={"layers": 4, "widest": 128, "hidden": 256},
-            signal=TensorSpec(shape=(3, 64, 64), stride=16),
+            options={"widest": 128, "layers": 5, "hidden": 256, "lr": 5e-4},
+            signal=TensorSpec(shape=(3, 64, 64), stride=32),
             train=TrainConfig(batch=16, steps=10_000, load_size=72, flip=True, ema=0.999),
         ),
         "32px": Preset(
-            options={"layers": 3, "widest": 128, "hidden": 256},
-            signal=TensorSpec(shape=(3, 32, 32), stride=8),
-            train=TrainConfig(batch=16, steps=6000, ema=0.999),
+            options={
+                "width": 24,
+                "widest": 96,
+                "layers": 4,
+                "hidden": 256,
+                "ramp": 300,
+                "critic_width": 32,
+                "critic_layers": 2,
+                "lr": 5e-4,
+            },
+            signal=TensorSpec(shape=(3, 32, 32), stride=16),
+            train=TrainConfig(batch=16, steps=6000, ema=0.99),
         ),
         "tiny": Preset(
             options={"width": 4, "widest": 8, "layers": 3, "hidden": 8},

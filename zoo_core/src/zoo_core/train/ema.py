@@ -12,7 +12,10 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class Ema:
-    """An exponential moving average of some nets' parameters; buffers are copied.
+    """An exponential moving average of some nets' parameters and statistics; counters are copied.
+
+    Running means and variances are averaged as the weights are: those of the newest weights do not
+    fit the averaged ones.
 
     Early in training the decay is ``(1 + step) / (10 + step)`` where that is smaller, so that the
     average does not remember the initialisation.
@@ -41,7 +44,7 @@ class Ema:
         average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         average([self._mean[key] for key in averaged], [self._live[key] for key in averaged], step)
         for key, value in self._live.items():
-            if not isinstance(value, nn.Parameter):
+            if not value.is_floating_point():
                 self._mean[key].copy_(value)
 
     @contextmanager
