@@ -83,7 +83,7 @@ class ClassLabels(Loss):
                 "its source has no class numbers",
                 asked=f'classes of domain "{self.domain}"',
                 hint="Give a data set with classes, or a folder with one subfolder per class, or "
-                "turn the classification off.",
+                "turn the classification off (--set classify=0).",
             )
         return F.cross_entropy(logits.float(), wanted)  # ()
 
