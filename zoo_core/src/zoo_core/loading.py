@@ -129,7 +129,7 @@ def _from_directory(path: Path, loader: _Loader, name: str | None = None) -> Tra
 
 def _from_registry(model: Model, registry: Registry, loader: _Loader) -> Translator:
     model.require()
-    weights = resolve(model, offline=_embedded(registry))
+    weights = resolve(model, offline=_embedded(registry), host=loader.host)
     config = entry_config(model.entry)
     readme = weights.parent / CARD
     if readme.is_file() and (weights.parent / CONFIG).is_file():

@@ -11,6 +11,7 @@ from zoo_core.errors import HubUnreachableError, WeightsError
 from zoo_core.hub.reference import of_weights
 
 if TYPE_CHECKING:
+    from zoo_core.plugins import PluginHost
     from zoo_core.registry import Model
 
 Finder = Callable[["Model"], Path | None]
@@ -52,7 +53,11 @@ FINDERS: Sequence[Finder] = (embedded, fetched)
 
 
 def resolve(
-    model: Model, *, offline: Sequence[str] = (), finders: Sequence[Finder] = FINDERS
+    model: Model,
+    *,
+    offline: Sequence[str] = (),
+    finders: Sequence[Finder] = FINDERS,
+    host: PluginHost | None = None,
 ) -> Path:
     """The safetensors file of a model, verified, and converted where its format is foreign.
 
@@ -60,6 +65,7 @@ def resolve(
         model: From the catalogue.
         offline: Names of models that work without the Hub, for the error.
         finders: The places to look in, in order.
+        host: The plugins, one of which may have to convert; None for the process's own.
 
     Raises:
         WeightsError: If the file is nowhere, or it is not the one that the registry means.
@@ -77,7 +83,7 @@ def resolve(
         return path
     from zoo_core.importing import converted
 
-    return converted(path, model)
+    return converted(path, model, host=host)
 
 
 def naming_offline(error: HubUnreachableError, names: Sequence[str]) -> HubUnreachableError:

@@ -48,7 +48,9 @@ def _is_safetensors(path: Path) -> bool:
     """Whether a file begins as safetensors do: a length, then the brace of the header."""
     with path.open("rb") as file:
         head = file.read(9)
-    return path.suffix == ".safetensors" or head[8:] == b"{"
+    length = int.from_bytes(head[:8], "little")
+    opens = head[8:] == b"{" and length < path.stat().st_size
+    return path.suffix == ".safetensors" or opens
 
 
 def _unpickle(path: Path) -> Any:
