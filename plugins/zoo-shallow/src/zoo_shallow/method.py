@@ -71,7 +71,7 @@ class Shallow(Method[Options]):
             train=TrainConfig(batch=8, steps=6000, load_size=72, flip=True, ema=0.999),
         ),
         "32px": Preset(
-            options={"critic_width": 48, "critic_layers": 2},
+            options={"depth": 3, "critic_width": 48, "critic_layers": 2},
             signal=TensorSpec(shape=(3, 32, 32), stride=2),
             train=TrainConfig(batch=16, steps=4000, ema=0.995),
         ),
