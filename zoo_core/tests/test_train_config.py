@@ -54,6 +54,11 @@ def test_settings_outweigh_the_file_which_outweighs_the_preset(tmp_path: Path) -
     assert (config.train.batch, config.train.flip, config.train.shift) == (6, True, 2)
 
 
+def test_nets_of_a_fixed_size_are_built_for_the_size_that_is_asked_for() -> None:
+    fixed = resolved(size=16, settings={"signal.flexible": "0"}).signal
+    assert (fixed.shape, fixed.flexible) == ((3, 16, 16), 0)
+
+
 def test_a_size_scales_the_size_before_cropping() -> None:
     config = resolved(size=16)
     assert config.signal.shape == (3, 16, 16)

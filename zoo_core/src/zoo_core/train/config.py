@@ -253,10 +253,12 @@ def _signal(
     result: TensorSpec = typed(TensorSpec, values, asked="signal")
     if size is None:
         return result
-    if not str(size).isdigit() or int(size) < 1 or result.flexible < 1:
+    if not str(size).isdigit() or int(size) < 1:
         raise UsageError("it must be a positive whole number", asked=f"size {size}")
-    fixed = result.shape[: -result.flexible]
-    return replace(result, shape=(*fixed, *[int(size)] * result.flexible))
+    # nets of a fixed size can still be built for another: every axis but the channels
+    axes = result.flexible or len(result.shape) - 1
+    fixed = result.shape[:-axes]
+    return replace(result, shape=(*fixed, *[int(size)] * axes))
 
 
 def _train(
