@@ -30,7 +30,7 @@ class Handler(BaseHTTPRequestHandler):
     hub: ClassVar[HubServer]
     store: ClassVar[bool]
     protocol_version = "HTTP/1.1"
-    status = 0
+    noted = False
 
     def do_HEAD(self) -> None:
         """Metadata of a file."""
@@ -48,9 +48,9 @@ class Handler(BaseHTTPRequestHandler):
         """Stays silent; requests are in ``hub.requests``."""
 
     def _answer(self) -> None:
-        from hub_server.server import TOKEN, Seen
+        from hub_server.server import TOKEN
 
-        self.status = 0
+        self.noted = False
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         authorisation = self.headers.get("Authorization", "")
         self.known = authorisation == f"Bearer {TOKEN}"
@@ -60,21 +60,31 @@ class Handler(BaseHTTPRequestHandler):
         except OSError:  # the client went away
             self.close_connection = True
         finally:
-            seen = Seen(
-                self.command,
-                self.path,
-                self.status,
-                self.headers.get("Range", ""),
-                bool(authorisation),
-                self.store,
-            )
-            with self.hub.lock:
-                self.hub.requests.append(seen)
+            self._note(0)
+
+    def _note(self, status: int) -> None:
+        """Counts the request, once; ahead of the answer, so that no client is faster than that."""
+        from hub_server.server import Seen
+
+        if self.noted:
+            return
+        self.noted = True
+        seen = Seen(
+            self.command,
+            self.path,
+            status,
+            self.headers.get("Range", ""),
+            bool(self.headers.get("Authorization", "")),
+            self.store,
+        )
+        with self.hub.lock:
+            self.hub.requests.append(seen)
 
     def _respond(self, body: bytes, fault: Fault | None) -> None:
         if isinstance(fault, Hang) and fault.after is None:
             self.hub.released.wait(fault.seconds)
         if isinstance(fault, Close):
+            self._note(0)
             self.close_connection = True
             return
         if isinstance(fault, Status):
@@ -236,8 +246,8 @@ class Handler(BaseHTTPRequestHandler):
         for key, value in headers.items():
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(body)))
+        self._note(status)
         self.end_headers()
-        self.status = status
         if self.command == "HEAD":
             return
         if isinstance(fault, Truncate):

@@ -54,5 +54,7 @@ def publish_command(
         return
     done, entry = publish_named(model or "", repo or "", host(), private=private)
     click.echo(f"Published {done.page}")
+    if entry.licence.weights == "not stated":
+        click.echo("Its card states no licence, so nobody knows who may use it.", err=True)
     click.echo("Its entry for a plugin's registry.yaml:\n")
     click.echo(write_yaml({"models": [values_of(entry)]}), nl=False)

@@ -73,7 +73,7 @@ def converted(path: Path, model: Model, *, host: PluginHost | None = None) -> Pa
         write_import(directory, config, tensors, card=entry_card(model.entry), host=host)
 
     source = {
-        "sha256": file_sha256(path),
+        "sha256": model.entry.weights.sha256 or file_sha256(path),
         "format": layout,
         "version": importer_of(layout, host).version,
     }
