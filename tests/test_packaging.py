@@ -89,6 +89,8 @@ def test_a_wheel_works_without_the_workspace(wheel: Path, tmp_path: Path) -> Non
 def test_a_registry_names_files_that_are_there(plugin: Path) -> None:
     for path in plugin.glob("src/*/registry.yaml"):
         for entry in parse_file(path):
+            if entry.weights.repo is not None:
+                continue  # a release may leave these weights to the Hub
             for file in (entry.weights.path, entry.golden.path if entry.golden else None):
                 assert file is None or (path.parent / file).is_file()
 
@@ -96,7 +98,8 @@ def test_a_registry_names_files_that_are_there(plugin: Path) -> None:
 def test_the_index_of_all_models_is_up_to_date() -> None:
     assert stale(ROOT) == []
     index = read_index(ROOT / "registry.yaml")
-    assert set(index.hashes) == {plugin.name for plugin in PLUGINS}
+    with_models = {plugin.name for plugin in PLUGINS if any(plugin.glob("src/*/registry.yaml"))}
+    assert set(index.hashes) == with_models
     listed = {entry["id"] for models in index.models.values() for entry in models}
     assert listed <= set(Registry.load(host()).models)
 
