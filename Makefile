@@ -6,8 +6,6 @@ STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml zoo_core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
 DEMO := $(foreach name,noto/1f337 noto/1f433 noto/1f601 openmoji/1f43c openmoji/1f68e openmoji/1f44d \
 	twemoji/1f33b twemoji/1f349 twemoji/1f62d,examples/emoji/$(name).png)
-DEMO := $(foreach name,noto/1f337 noto/1f433 noto/1f601 openmoji/1f43c openmoji/1f68e openmoji/1f44d \
-	twemoji/1f33b twemoji/1f349 twemoji/1f62d,examples/emoji/$(name).png)
 LINTED := zoo_core plugins tests benchmarks templates
 
 .PHONY: help setup demo test lint docs bench clean

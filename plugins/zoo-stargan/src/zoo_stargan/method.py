@@ -81,12 +81,13 @@ class StarGAN(Method[Options]):
                 "skip": 0.5,
                 "critic_width": 48,
                 "critic_layers": 5,
-                "n_critic": 1,
+                "classify": 2.0,
+                "n_critic": 2,
                 "lr": 3e-4,
                 "decay": "linear",
             },
             signal=TensorSpec(shape=(3, 64, 64)),
-            train=TrainConfig(batch=8, steps=6000, scale="trained", shift=3, ema=0.99),
+            train=TrainConfig(batch=8, steps=4000, scale="trained", shift=3, ema=0.99),
         ),
         "32px": Preset(
             options={
