@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from zoo_core import hookspecs
+from zoo_core.plugins import host
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -116,3 +117,21 @@ def test_links_inside_the_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", prose):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_method_has_a_page_and_a_row_with_its_plugin_and_paper() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    overview = (ROOT / "docs" / "methods" / "README.md").read_text(encoding="utf-8").splitlines()
+    ours = {
+        name: spec for name, spec in host().methods().items() if spec.target.startswith("zoo_")
+    }
+    assert len(ours) >= 12
+    for name, spec in ours.items():
+        assert (ROOT / "docs" / "methods" / f"{name}.md").is_file(), name
+        plugin = spec.target.partition(".")[0].replace("_", "-")
+        row = next((line for line in readme if line.startswith(f"| [`{name}`]")), "")
+        assert plugin in row, f"README.md lacks a row of {name} with {plugin}"
+        for number in re.findall(r"arXiv:([\d.]+)", spec.paper):
+            assert number in row, f"README.md, row of {name}: {spec.paper}"
+        row = next((line for line in overview if line.startswith(f"| [{name}]")), "")
+        assert plugin in row, f"docs/methods/README.md lacks a row of {name}"

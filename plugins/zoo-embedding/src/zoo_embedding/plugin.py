@@ -16,7 +16,7 @@ def zoo_methods() -> Iterable[MethodSpec]:
             name="embedding",
             target="zoo_embedding.method:Embedding",
             summary="Generators whose output a frozen pretrained net sees as it sees the input",
-            paper="Taigman et al. 2017, arXiv:1611.02200 (f-constancy)",
+            paper="Taigman et al. 2016, arXiv:1611.02200 (f-constancy)",
             presets=("256px", "64px", "32px"),
         ),
     ]

@@ -81,7 +81,7 @@ class Likeness(Loss):
 
 
 class SemanticConsistency(Loss):
-    """A translation has its input's code (DTN, arXiv:1611.02200, eq. 4; XGAN, arXiv:1711.05139).
+    """A translation has its input's code (DTN, arXiv:1611.02200, eq. 5; XGAN, arXiv:1711.05139).
 
     Args:
         distance: ``l1``, ``l2``, ``smooth_l1``, or a function.
