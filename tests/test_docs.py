@@ -122,9 +122,7 @@ def test_links_inside_the_documents_lead_somewhere() -> None:
 def test_every_method_has_a_page_and_a_row_with_its_plugin_and_paper() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     overview = (ROOT / "docs" / "methods" / "README.md").read_text(encoding="utf-8").splitlines()
-    ours = {
-        name: spec for name, spec in host().methods().items() if spec.target.startswith("zoo_")
-    }
+    ours = {name: spec for name, spec in host().methods().items() if spec.target.startswith("zoo_")}
     assert len(ours) >= 12
     for name, spec in ours.items():
         assert (ROOT / "docs" / "methods" / f"{name}.md").is_file(), name
