@@ -151,6 +151,20 @@ def test_conversions_are_kept_with_golden_outputs_and_made_anew_when_damaged(
     assert weights.read_bytes() == good
 
 
+def test_an_entry_may_take_one_direction_of_a_file_with_both(
+    hub: HubServer, install_models: Callable[..., None]
+):
+    entry, net = entry_of("upit"), Upit()
+    entry["options"] |= {"generators": ["horse"]}
+    hub.add("someone/upit", {"files/weights.pth": saved(net.state_dict())})
+    install_models(entry)
+    translator = zoo.load("case-upit", device="cpu", precision="float32")
+    x = torch.rand(1, 3, 32, 32)
+    torch.testing.assert_close(translator(x, to="horse"), net.G_A(x).detach(), atol=1e-5, rtol=0)
+    with pytest.raises(UsageError, match="this model translates to horse only"):
+        translator(x, to="zebra")
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

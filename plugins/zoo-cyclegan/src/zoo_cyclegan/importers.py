@@ -18,6 +18,8 @@ from zoo_core.importing.contract import STATISTICS
 FORWARD = "generator_{1}"
 """The net from the first domain to the second."""
 BACK = "generator_{0}"
+MOST_HALVINGS = 6
+"""Of a published generator there are two; with more than this a picture has no pixels left."""
 
 
 class _CycleGAN(Importer):
@@ -114,7 +116,7 @@ def generator(
         downsample: As the option.
 
     Raises:
-        WeightsError: If it normalises by batch.
+        WeightsError: If it normalises by batch, or its layers are numbered in no known way.
     """
     stem = shapes[f"{scope}1.weight"]
     if f"{scope}2.weight" in shapes:
@@ -127,7 +129,12 @@ def generator(
         upsample = "blur"
     # A layer is a convolution, a normalisation and a ReLU, with a filter a fourth; before the
     # first of them stand the four of the stem.
-    halvings = (blocks[0] - 4) // (4 if downsample == "blur" else 3)
+    halvings, rest = divmod(blocks[0] - 4, 4 if downsample == "blur" else 3)
+    if rest or not 0 <= halvings <= MOST_HALVINGS:
+        raise WeightsError(
+            f"its first residual block is layer {blocks[0]}, which no number of halvings explains",
+            asked=f"generator of a checkpoint, keys {scope}{blocks[0]}.{block}",
+        )
     second = 6 if f"{scope}{blocks[0]}.{block}.6.weight" in shapes else 5  # 6: behind a dropout
 
     def theirs(ours: str) -> str:

@@ -68,6 +68,8 @@ def recognise(path: Path, state: State, layout: str, host: PluginHost) -> Source
     Raises:
         WeightsError: If it is not of the layout, or of none that is known, or of several.
     """
+    if empty := [key for key, value in state.items() if not value.numel()]:
+        raise WeightsError(f"{empty[0]} has no values at all", asked=f"checkpoint {path}")
     shapes: Shapes = {key: tuple(value.shape) for key, value in state.items()}
     known = sorted(host.components("zoo_importers"))
     names = known if layout == AUTO else [layout]
@@ -178,9 +180,20 @@ def tensors_for(
 
 
 def blueprint(config: ModelConfig, host: PluginHost) -> Method[Any]:
-    """The method of a configuration with shapes alone: nothing is drawn, nothing is stored."""
-    with torch.device("meta"):
-        return build_method(config, host)
+    """The method of a configuration with shapes alone: nothing is drawn, nothing is stored.
+
+    Raises:
+        WeightsError: If the options that were read off a file make no nets.
+    """
+    try:
+        with torch.device("meta"):
+            return build_method(config, host)
+    except (ArithmeticError, MemoryError, RuntimeError, TypeError, ValueError) as fault:
+        reason = (str(fault).split("\n", 1)[0] or type(fault).__name__)[:200]
+        options = ", ".join(f"{key}={value}" for key, value in config.options.items())
+        raise WeightsError(
+            f"no nets of {config.method} have such shapes ({reason})", asked=f"options {options}"
+        ) from fault
 
 
 def net_names(source: Source, domains: Domains) -> list[str]:
