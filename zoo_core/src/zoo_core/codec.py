@@ -121,7 +121,12 @@ class Codec(ABC):
 
     @abstractmethod
     def windows(
-        self, item: Item, *, size: int | None = None, limit: int | None = None
+        self,
+        item: Item,
+        *,
+        size: int | None = None,
+        limit: int | None = None,
+        source: str | None = None,
     ) -> Iterator[Window]:
         """Cuts an item into windows for the nets.
 
@@ -130,13 +135,22 @@ class Codec(ABC):
             size: Working size asked for by the user, which the output then has too; None keeps
                 the input's own.
             limit: Bound of one window's extent (pixels, frames); None for the default bound.
+            source: The domain that the item is of, where that is known: signals may be prepared
+                by what is known of their domain (a speaker's statistics).
         """
 
     @abstractmethod
-    def join(self, item: Item, outputs: Iterable[tuple[Window, Tensor]]) -> Any:
+    def join(
+        self,
+        item: Item,
+        outputs: Iterable[tuple[Window, Tensor]],
+        *,
+        target: str | None = None,
+    ) -> Any:
         """Puts translated windows together, in the form and size in which the item came.
 
-        Where `windows` was asked for a size, the output has that size.
+        Where `windows` was asked for a size, the output has that size. ``target`` is the domain
+        that the outputs are of, where they are of one.
         """
 
     def unwrap(self, value: Any, outputs: Sequence[Any]) -> Any:
@@ -158,6 +172,7 @@ class Codec(ABC):
         files: Sequence[Path | Sample],
         config: TrainConfig,
         *,
+        domain: str | None = None,
         cache: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Store:
@@ -166,6 +181,8 @@ class Codec(ABC):
         Args:
             files: Files, or signals in memory.
             config: Its preprocessing and augmentation are applied.
+            domain: The domain that they are all of; None where the domains are mixed. What
+                `preprocessing` has of a domain (from `learnt`) applies to its signals.
             cache: Folder for what was decoded; None keeps it in memory.
             progress: Called with (files done, files in all).
 
@@ -182,4 +199,15 @@ class Codec(ABC):
     @classmethod
     def preprocessing_for(cls, spec: TensorSpec, config: TrainConfig) -> dict[str, Any]:
         """What ``config.yaml`` shall record of the preprocessing of a run."""
+        return {}
+
+    def learnt(self, stores: Mapping[str, Store]) -> dict[str, Any]:
+        """What a model has to know of the data that it was trained on, as plain values.
+
+        It joins `preprocessing` and is saved with the model, such as the statistics of each
+        speaker's voice. Nothing, where signals are prepared alike whatever their domain.
+
+        Args:
+            stores: What `open` made, by domain.
+        """
         return {}

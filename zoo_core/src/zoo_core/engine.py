@@ -132,12 +132,14 @@ class Engine:
             return [1.0 - value for value in target]
         return None
 
+    def domain(self, label: Label | None) -> str | None:
+        """The domain that a vector stands for; None for attributes, or where it is unknown."""
+        return None if label is None or self.domains.kind != "domains" else self._named(label)
+
     def condition(self, label: Label | None, count: int) -> Condition:
         """The condition of ``count`` signals that share a vector; unknown ones count as zeros."""
         row = torch.tensor(label or [0.0] * len(self.domains), device=self.device)  # (K,)
-        known = self.domains.kind == "domains" and label is not None
-        name = self._named(label) if known and label is not None else None
-        return Condition(row.expand(count, -1), domain=name)  # (N, K)
+        return Condition(row.expand(count, -1), domain=self.domain(label))  # (N, K)
 
     def translate(self, x: Tensor, source: Label | None, target: Label) -> Tensor:
         """(N, *S) float32 on the CPU: ``x`` (N, *S) translated."""

@@ -69,21 +69,23 @@ class Plan:
     Attributes:
         codec: Reads, windows and joins.
         compute: The nets.
-        names: Names of the outputs.
+        names: Names of the outputs, with the domain that each is of, where it is of one.
         size: Working size asked for; None for the input's own.
         batch: Most windows at once.
         limit: Bound of one window's extent; None for the codec's own.
         finish: Called with each result that has outputs, in a writer thread (to write files);
             what it returns is kept as the result's value, and the outputs are dropped.
+        source: The domain of the inputs, where it is known.
     """
 
     codec: Codec
     compute: Compute
-    names: Sequence[str]
+    names: Mapping[str, str | None]
     size: int | None = None
     batch: int = 8
     limit: int | None = None
     finish: Callable[[Result], Any] | None = None
+    source: str | None = None
 
     def __post_init__(self) -> None:
         for what in ("size", "batch", "limit"):
@@ -134,7 +136,8 @@ class _Stream:
         return item, windows[0] if len(windows) == 1 else None
 
     def _windows(self, item: Item) -> Iterator[Window]:
-        return self.plan.codec.windows(item, size=self.plan.size, limit=self.plan.limit)
+        plan = self.plan
+        return plan.codec.windows(item, size=plan.size, limit=plan.limit, source=plan.source)
 
     def _take(self, slot: _Slot, reading: Future[tuple[Item, Window | None]]) -> None:
         self.slots.append(slot)
@@ -163,7 +166,7 @@ class _Stream:
         if not waiting:
             return
         x = torch.stack([window.signal for _, _, window in waiting])  # (N, *S)
-        outputs = self.plan.compute(x, self.plan.names)
+        outputs = self.plan.compute(x, list(self.plan.names))
         for row, (slot, item, window) in enumerate(waiting):
             parts = {name: output[row] for name, output in outputs.items()}  # (*S,) each
             slot.finishing = self.writers.submit(self._join, slot.result, item, window, parts)
@@ -174,7 +177,9 @@ class _Stream:
         """Makes the outputs of an item of one window (in a writer thread)."""
         try:
             for name, part in parts.items():
-                result.outputs[name] = self.plan.codec.join(item, [(window, part)])
+                result.outputs[name] = self.plan.codec.join(
+                    item, [(window, part)], target=self.plan.names[name]
+                )
         except (ZooError, OSError, MemoryError) as fault:
             result.error = _explained(fault, result.name)
         self._finish(result)
@@ -182,9 +187,9 @@ class _Stream:
     def _large(self, slot: _Slot, item: Item) -> None:
         """An item of many windows: computed by itself, one output after the other."""
         try:
-            for name in self.plan.names:
+            for name, domain in self.plan.names.items():
                 pairs = self._translated(item, name)
-                slot.result.outputs[name] = self.plan.codec.join(item, pairs)
+                slot.result.outputs[name] = self.plan.codec.join(item, pairs, target=domain)
         except (OSError, MemoryError) as fault:
             slot.result.error = _explained(fault, slot.result.name)
         slot.finishing = self.writers.submit(self._finish, slot.result)

@@ -19,7 +19,7 @@ from zoo_core.inputs import Job, file_job, files_in, jobs_of
 from zoo_core.interfaces import Code
 from zoo_core.modeldir import ModelConfig
 from zoo_core.signals import Domains
-from zoo_core.streaming import Compute, Plan, Result, stream
+from zoo_core.streaming import Plan, Result, stream
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard
@@ -132,9 +132,9 @@ class Translator:
             UsageError: If ``to``, ``source`` or the type of ``x`` is wrong.
             DataError: If a file cannot be used.
         """
-        compute, names = self._translating(to, source)
-        outputs = self._collect(Plan(self.codec, compute, names, size, batch, limit), x)
-        return outputs if to == ALL and ALL not in self.domains else outputs[names[0]]
+        plan = self._plan(to, source, size=size, batch=batch, limit=limit)
+        outputs = self._collect(plan, x)
+        return outputs if to == ALL and ALL not in self.domains else next(iter(outputs.values()))
 
     def cycle(
         self,
@@ -178,8 +178,10 @@ class Translator:
                 made["restored"] = engine.translate(made["translated"], target, back)  # (N, *S)
             return made
 
-        names = ["translated", "restored"]
-        outputs = self._collect(Plan(self.codec, compute, names, size, batch, limit), x)
+        origin_domain = engine.domain(back)
+        names = {"translated": engine.domain(target), "restored": origin_domain}
+        plan = Plan(self.codec, compute, names, size, batch, limit, source=origin_domain)
+        outputs = self._collect(plan, x)
         return outputs["translated"], outputs["restored"]
 
     def encode(self, x: Any, source: Target | None = None, *, size: int | None = None) -> Code:
@@ -197,7 +199,9 @@ class Translator:
         windows = [
             window.signal
             for job in jobs_of(self.codec, x)
-            for window in self.codec.windows(job.open(), size=size)
+            for window in self.codec.windows(
+                job.open(), size=size, source=self.engine.domain(label)
+            )
         ]
         if len({window.shape for window in windows}) != 1:
             raise UsageError("the signals differ in shape", asked="encode", hint="Give size=.")
@@ -237,8 +241,7 @@ class Translator:
         Returns:
             One result per file, in order, with ``outputs`` by target or an ``error``.
         """
-        compute, names = self._translating(to, source)
-        plan = Plan(self.codec, compute, names, size, batch, limit, finish)
+        plan = self._plan(to, source, size=size, batch=batch, limit=limit, finish=finish)
         jobs = (p if isinstance(p, Job) else file_job(self.codec, Path(p)) for p in paths)
         return stream(plan, jobs)
 
@@ -246,8 +249,8 @@ class Translator:
         """Names of the outputs that a request gives, as results and file names carry them."""
         return list(self.engine.targets(to, source))
 
-    def _translating(self, to: Target, source: Target | None) -> tuple[Compute, list[str]]:
-        """What makes the outputs of a request, and their names."""
+    def _plan(self, to: Target, source: Target | None, **settings: Any) -> Plan:
+        """What happens to the inputs of a request."""
         engine = self.engine
         targets = engine.targets(to, source)
         origin = {name: engine.source(source, label) for name, label in targets.items()}
@@ -257,7 +260,15 @@ class Translator:
                 x, {name: origin[name] for name in names}, {name: targets[name] for name in names}
             )
 
-        return compute, list(targets)
+        names = {name: engine.domain(label) for name, label in targets.items()}
+        return Plan(self.codec, compute, names, source=self._source(source, targets), **settings)
+
+    def _source(self, source: Target | None, targets: Mapping[str, Sequence[float]]) -> str | None:
+        """The domain of the inputs: as given, or the other of two where one is the target."""
+        label = self.engine.label(source)
+        if label is None and len(targets) == 1:
+            label = self.engine.other(next(iter(targets.values())))
+        return self.engine.domain(label)
 
     def _collect(self, plan: Plan, x: Any) -> dict[str, Any]:
         if isinstance(x, str | os.PathLike) and Path(x).is_dir():

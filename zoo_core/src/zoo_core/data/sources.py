@@ -229,6 +229,7 @@ def _open(
         store = codec.open(
             found.files,
             config,
+            domain=None if name == MIXED else name,
             cache=cache,
             progress=None
             if progress is None

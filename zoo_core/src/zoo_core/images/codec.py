@@ -94,7 +94,12 @@ class ImageCodec(Codec):
         return _regroup(value, list(outputs))
 
     def windows(
-        self, item: Item, *, size: int | None = None, limit: int | None = None
+        self,
+        item: Item,
+        *,
+        size: int | None = None,
+        limit: int | None = None,
+        source: str | None = None,
     ) -> Iterator[Window]:
         """Cuts a picture into windows (C, h, w), reflected beyond its border.
 
@@ -105,6 +110,7 @@ class ImageCodec(Codec):
             item: From `read` or `wrap`.
             size: Shorter side of what the nets see and of the output; None: the picture's own.
             limit: Most pixels of a window; None: `WINDOW_PIXELS`.
+            source: Not looked at: pictures of all domains are prepared alike.
 
         Raises:
             UsageError: If ``size`` is out of range.
@@ -121,7 +127,13 @@ class ImageCodec(Codec):
                 signal = self._cut(value, row, column)
                 yield Window(signal, Place(plan, row, column, output))
 
-    def join(self, item: Item, outputs: Iterable[tuple[Window, Tensor]]) -> Any:
+    def join(
+        self,
+        item: Item,
+        outputs: Iterable[tuple[Window, Tensor]],
+        *,
+        target: str | None = None,
+    ) -> Any:
         """Blends translated windows and returns what `read` or `wrap` were given.
 
         Returns:
@@ -170,6 +182,7 @@ class ImageCodec(Codec):
         files: Sequence[Path | Sample],
         config: TrainConfig,
         *,
+        domain: str | None = None,
         cache: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Store:

@@ -20,16 +20,19 @@ from zoo_core.train.samples import Samples
 
 
 def model_config(
-    config: RunConfig, domains: Domains, training: Mapping[str, Any] | None = None
+    config: RunConfig,
+    domains: Domains,
+    training: Mapping[str, Any] | None = None,
+    learnt: Mapping[str, Any] | None = None,
 ) -> ModelConfig:
-    """What rebuilds the model of a run."""
+    """What rebuilds the model of a run; ``learnt`` is what its codec knows of the data."""
     codec = host().codec_class(config.signal.kind)
     return ModelConfig(
         method=config.method,
         options=dict(config.options),
         domains=domains,
         signal=config.signal,
-        preprocessing=codec.preprocessing_for(config.signal, config.train),
+        preprocessing=codec.preprocessing_for(config.signal, config.train) | dict(learnt or {}),
         training=dict(training or {}),
     )
 
@@ -44,6 +47,7 @@ def export(
     samples: Samples,
     sheet: Path,
     facts: Mapping[str, Any],
+    learnt: Mapping[str, Any] | None = None,
     target: Path | None = None,
 ) -> Path:
     """Writes ``RUN/model``, or a snapshot.
@@ -57,6 +61,7 @@ def export(
         samples: Inputs for the golden file.
         sheet: The last grid of samples.
         facts: What else the card and ``config.yaml`` record: steps, losses, device, precision.
+        learnt: What the model has to know of its data; see `zoo_core.codec.Codec.learnt`.
         target: Another directory than ``RUN/model``.
 
     Returns:
@@ -82,7 +87,8 @@ def export(
         target,
         method,
         replace(
-            model_config(config, domains, training), options=dict(method.recorded(config.options))
+            model_config(config, domains, training, learnt),
+            options=dict(method.recorded(config.options)),
         ),
         card=Card(
             title=run.resolve().name,

@@ -55,6 +55,8 @@ class Session:
             config.signal, codec_class.preprocessing_for(config.signal, config.train)
         )
         self.data = self._in_turn(self._open)
+        self.learnt = self.codec.learnt(self.data.stores)
+        self.codec.preprocessing |= self.learnt
         for line in self.data.describe():
             self.display.note(line)
         cls = host().method_class(config.method)
@@ -192,6 +194,7 @@ class Session:
                     "precision": str(self.dtype).removeprefix("torch."),
                     "processes": self.fabric.world_size,
                 },
+                learnt=self.learnt,
                 target=target,
             )
 
