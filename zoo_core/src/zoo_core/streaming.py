@@ -190,7 +190,7 @@ class _Stream:
             for name, domain in self.plan.names.items():
                 pairs = self._translated(item, name)
                 slot.result.outputs[name] = self.plan.codec.join(item, pairs, target=domain)
-        except (OSError, MemoryError) as fault:
+        except (DataError, OSError, MemoryError) as fault:
             slot.result.error = _explained(fault, slot.result.name)
         slot.finishing = self.writers.submit(self._finish, slot.result)
 
