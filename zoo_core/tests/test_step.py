@@ -11,8 +11,9 @@ from torch import nn
 from zoo_core.errors import UsageError
 from zoo_core.interfaces import Code
 from zoo_core.method import freeze
+from zoo_core.plans import legs_between
 from zoo_core.signals import MIXED, Condition
-from zoo_core.step import Leg, Progress, Step, legs_between
+from zoo_core.step import Leg, Progress, Step
 from zoo_core.testing import Subject
 from zoo_core.testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
 from zoo_core.turns import in_eval, only_training

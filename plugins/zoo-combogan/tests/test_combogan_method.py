@@ -315,7 +315,7 @@ def test_the_latent_weight_rises_over_the_whole_run() -> None:
 def test_an_unknown_domain_is_refused() -> None:
     method, x = make(), torch.zeros(2, 3, 16, 16)
     known, mixed = Condition.of(DOMAINS, "noto", 2), Condition(torch.eye(3)[:2])
-    with pytest.raises(UsageError, match="a source that is unknown"):
+    with pytest.raises(UsageError, match="a domain that is unknown"):
         method.translate(x, mixed, known)
-    with pytest.raises(UsageError, match="a target that is unknown"):
+    with pytest.raises(UsageError, match="a domain that is unknown"):
         method.translate(x, known, mixed)

@@ -211,7 +211,7 @@ def test_the_default_preset_has_the_parameter_counts_of_cyclegan() -> None:
 
 def test_targets_that_differ_within_a_batch_are_refused() -> None:
     method, x = make(), torch.zeros(2, 3, 16, 16)
-    with pytest.raises(UsageError, match="a net per domain"):
+    with pytest.raises(UsageError, match="one domain at a time"):
         method.translate(x, Condition(torch.eye(2)), Condition(torch.eye(2)))
 
 

@@ -289,7 +289,7 @@ def test_more_shared_blocks_than_there_are_are_refused() -> None:
 
 
 def test_sources_that_differ_within_a_batch_are_refused() -> None:
-    with pytest.raises(UsageError, match="one source and one target"):
+    with pytest.raises(UsageError, match="one domain at a time"):
         make().translate(
             torch.zeros(2, 3, 16, 16), Condition(torch.eye(2)), Condition(torch.eye(2))
         )

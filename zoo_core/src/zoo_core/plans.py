@@ -1,33 +1,32 @@
-"""Plans that many methods share: which legs a step has, and which net a target asks for."""
+"""Plans that many methods share: which legs a step has."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Sequence
 
-from zoo_core.errors import UsageError
 from zoo_core.signals import Batch, Condition, Domains
 from zoo_core.step import Leg
 
 
-def every_way(batch: Batch, domains: Domains) -> list[Leg]:
-    """A leg from every domain to every other, named ``a->b``, as CycleGAN has two of them."""
+def routes(batch: Batch, domains: Domains, pairs: Iterable[tuple[str, str]]) -> list[Leg]:
+    """A leg for each (origin, target) domain, named ``a->b``."""
     return [
         Leg(a, Condition.of(domains, b, len(x), x.device), f"{a}->{b}")
-        for a, b in itertools.permutations(domains.names, 2)
+        for a, b in pairs
         for x in (batch.signals[a],)
     ]
 
 
-def the_domain(condition: Condition, domains: Domains) -> str:
-    """The one domain that a whole batch shares, for methods that have a net per domain.
+def every_way(batch: Batch, domains: Domains) -> list[Leg]:
+    """A leg from every domain to every other, as CycleGAN has two of them."""
+    return routes(batch, domains, itertools.permutations(domains.names, 2))
 
-    Raises:
-        UsageError: If it differs within the batch.
+
+def legs_between(domains: Domains, targets: Sequence[str], batch: Batch) -> list[Leg]:
+    """A leg from every part of a batch, be it mixed, to every other of some domains.
+
+    What is translated with a method that plans no leg, since it learns from samples (CoGAN).
     """
-    if condition.domain is None:
-        raise UsageError(
-            "this method has a net per domain, so a batch is of one domain",
-            asked="a domain that differs within the batch",
-            hint=f"Choose one of {', '.join(domains.names)}.",
-        )
-    return condition.domain
+    pairs = [(origin, name) for origin in batch.signals for name in targets if name != origin]
+    return routes(batch, domains, pairs)

@@ -180,8 +180,8 @@ class Condition:
         """`domain`, for nets that belong to one; `UsageError` where it differs in the batch."""
         if self.domain is None:
             raise UsageError(
-                "each domain has nets of its own, so that a batch has one source and one target",
-                asked="a condition that differs within the batch",
+                "each domain has nets of its own, so a batch is translated one domain at a time",
+                asked="a domain that is unknown or differs within the batch",
                 hint="Give one domain for all signals of the batch.",
             )
         return self.domain

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zoo_core.errors import UsageError, unknown
 from zoo_core.interfaces import Code, Verdict
-from zoo_core.signals import Batch, Condition, Domains
+from zoo_core.signals import Batch, Condition
 from zoo_core.turns import in_eval, only_training
 
 if TYPE_CHECKING:
@@ -307,16 +307,3 @@ class Step:
             return
         with only_training(self.method.nets, self._moving):
             yield
-
-
-def legs_between(domains: Domains, targets: Sequence[str], batch: Batch) -> list[Leg]:
-    """A leg from every part of a batch to every other of some domains.
-
-    What is translated with a method that plans no leg, since it learns from samples (CoGAN).
-    """
-    return [
-        Leg(origin, Condition.of(domains, name, len(x), x.device), f"{origin}->{name}")
-        for origin, x in batch.signals.items()
-        for name in targets
-        if name != origin
-    ]

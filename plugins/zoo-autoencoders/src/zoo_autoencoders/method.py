@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -10,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from zoo_core.interfaces import Code
-from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_core.losses.adversarial import AdversarialGenerator, critic_terms
 from zoo_core.losses.consistency import Identity
 from zoo_core.method import Method, Optimiser, Player, Term
 from zoo_core.nets.autoencoder import ResnetDecoder, ResnetEncoder
 from zoo_core.nets.patch import PatchDiscriminator, require_side
-from zoo_core.plans import every_way, the_domain
+from zoo_core.plans import every_way
 from zoo_core.signals import Batch, Condition, TensorSpec
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.step import Leg
@@ -127,12 +128,12 @@ class Autoencoders(Method[Options]):
 
     def encode(self, x: Tensor, source: Condition) -> Code:
         """The code of ``x`` (N, C, H, W) by its own domain's encoder."""
-        code: Code = self.nets[f"encoder_{the_domain(source, self.domains)}"](x, source)
+        code: Code = self.nets[f"encoder_{source.one_domain}"](x, source)
         return code
 
     def decode(self, code: Code, target: Condition) -> Tensor:
         """(N, C, H, W) the code as the target domain's decoder reads it."""
-        y: Tensor = self.nets[f"decoder_{the_domain(target, self.domains)}"](code, target)
+        y: Tensor = self.nets[f"decoder_{target.one_domain}"](code, target)
         return y  # (N, C, H, W)
 
     def players(self) -> Sequence[Player]:
@@ -146,15 +147,7 @@ class Autoencoders(Method[Options]):
             Term("reconstruction", Identity(), o.reconstruction),
             Term("adversarial", AdversarialGenerator(objective=o.objective), o.adversarial),
         )
-        critics = tuple(
-            Term(
-                f"critic_{b}",
-                AdversarialCritic(
-                    f"discriminator_{b}", o.objective, scale=0.5, pool=o.pool, legs=[f"{a}->{b}"]
-                ),
-            )
-            for a, b in (names, names[::-1])
-        )
+        critics = critic_terms(itertools.permutations(names, 2), o.objective, pool=o.pool)
         return (
             Player("generator", makers, generator, adam),
             Player("discriminator", tuple(f"discriminator_{n}" for n in names), critics, adam),

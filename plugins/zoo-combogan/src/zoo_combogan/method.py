@@ -9,13 +9,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo_combogan.nets import ResnetDecoder, ResnetEncoder, TwoViewDiscriminator
-from zoo_core.errors import UsageError
+from zoo_combogan.nets import ResnetDecoder, TwoViewDiscriminator
 from zoo_core.interfaces import Code
 from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_core.losses.consistency import Cycle, Identity, Likeness, SemanticConsistency
 from zoo_core.losses.objectives import deeper
 from zoo_core.method import Method, Optimiser, Player, Term
+from zoo_core.nets.autoencoder import ResnetEncoder
+from zoo_core.plans import routes
 from zoo_core.signals import Batch, Condition, TensorSpec
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.step import Leg
@@ -118,7 +119,7 @@ class ComboGAN(Method[Options]):
         nets: dict[str, nn.Module] = {}
         for name in self.domains.names:
             nets[f"encoder_{name}"] = ResnetEncoder(
-                channels, o.width, o.encoder_blocks, halvings=o.halvings
+                channels, o.width, o.encoder_blocks, halvings=o.halvings, activation=nn.PReLU
             )
             nets[f"decoder_{name}"] = ResnetDecoder(
                 channels, o.width, o.decoder_blocks, doublings=o.halvings, upsample=o.upsample
@@ -132,21 +133,16 @@ class ComboGAN(Method[Options]):
         """Both directions between two domains drawn at random."""
         drawn = torch.randperm(len(self.domains), generator=rng)[:2].tolist()  # (2,)
         a, b = (self.domains.names[index] for index in drawn)
-        return [
-            Leg(origin, Condition.of(self.domains, target, len(x), x.device), f"{origin}->{target}")
-            for origin, target in ((a, b), (b, a))
-            for x in (batch.signals[origin],)
-        ]
+        return routes(batch, self.domains, ((a, b), (b, a)))
 
     def encode(self, x: Tensor, source: Condition) -> Code:
         """The code of ``x`` (N, C, H, W) by the encoder of its domain."""
-        code: Code = self.nets[f"encoder_{self._one(source, 'source')}"](x, source)
+        code: Code = self.nets[f"encoder_{source.one_domain}"](x, source)
         return code
 
     def decode(self, code: Code, target: Condition) -> Tensor:
         """(N, C, H, W) a code as the decoder of the target domain makes it."""
-        name = self._one(target, "target")
-        y: Tensor = self.nets[f"decoder_{name}"](code, target)  # (N, C, H, W)
+        y: Tensor = self.nets[f"decoder_{target.one_domain}"](code, target)  # (N, C, H, W)
         return y  # (N, C, H, W)
 
     def players(self) -> Sequence[Player]:
@@ -173,13 +169,3 @@ class ComboGAN(Method[Options]):
             Player("generator", makers, tuple(generator), adam),
             Player("discriminator", judges, (Term("critic", critic),), adam),
         )
-
-    def _one(self, condition: Condition, what: str) -> str:
-        """The domain that the whole batch shares."""
-        if condition.domain is None:
-            raise UsageError(
-                "ComboGAN has an encoder and a decoder per domain and must know the domain",
-                asked=f"a {what} that is unknown or differs within the batch",
-                hint=f"Choose one of {', '.join(self.domains.names)}.",
-            )
-        return condition.domain

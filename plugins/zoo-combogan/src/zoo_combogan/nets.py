@@ -8,69 +8,17 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
-from zoo_core.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
+from zoo_core.interfaces import Code, Decoder, Discriminator, Verdict
 from zoo_core.nets.init import init_normal
+from zoo_core.nets.resnet import ResidualBlock
 from zoo_core.signals import Condition
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the luminance (ITU-R BT.601)."""
 
 
-class Block(nn.Module):
-    """A residual block as CycleGAN's, with PReLU.
-
-    Args:
-        width: Channels in and out.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.ReflectionPad2d(1),
-            *_stage(nn.Conv2d(width, width, 3)),
-            nn.ReflectionPad2d(1),
-            nn.Conv2d(width, width, 3),
-            nn.InstanceNorm2d(width),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Refines ``x`` (N, C, H, W)."""
-        update: Tensor = self.body(x)  # (N, C, H, W)
-        return x + update  # (N, C, H, W)
-
-
-class ResnetEncoder(Encoder):
-    """The first half of CycleGAN's generator: 7x7, halvings, residual blocks; PReLU.
-
-    5,099,143 parameters with the default arguments.
-
-    Args:
-        channels: Channels of the signal.
-        width: Channels at full size; doubled by each halving.
-        blocks: Residual blocks.
-        halvings: Stride-2 convolutions.
-    """
-
-    def __init__(
-        self, channels: int = 3, width: int = 64, blocks: int = 4, halvings: int = 2
-    ) -> None:
-        super().__init__()
-        layers = [nn.ReflectionPad2d(3), *_stage(nn.Conv2d(channels, width, 7))]
-        for level in range(halvings):
-            inner = width << level
-            layers += _stage(nn.Conv2d(inner, 2 * inner, 3, stride=2, padding=1))
-        layers += [Block(width << halvings) for _ in range(blocks)]
-        self.layers = nn.Sequential(*layers)
-        init_normal(self)
-
-    def forward(self, x: Tensor, condition: Condition) -> Code:
-        """Encodes ``x`` (N, C, H, W), which is of this net's own domain."""
-        content = self.layers(x)  # (N, width * 2**h, H / 2**h, W / 2**h)
-        return Code(content)
-
-
 class ResnetDecoder(Decoder):
-    """The second half: residual blocks, doublings, 7x7, tanh; PReLU.
+    """The second half of CycleGAN's generator: residual blocks, doublings, 7x7, tanh; PReLU.
 
     6,565,770 parameters with the default arguments.
 
@@ -92,7 +40,9 @@ class ResnetDecoder(Decoder):
         upsample: Literal["transpose", "nearest"] = "transpose",
     ) -> None:
         super().__init__()
-        layers: list[nn.Module] = [Block(width << doublings) for _ in range(blocks)]
+        layers: list[nn.Module] = [
+            ResidualBlock(width << doublings, nn.PReLU) for _ in range(blocks)
+        ]
         for level in reversed(range(doublings)):
             outer = width << level
             if upsample == "transpose":

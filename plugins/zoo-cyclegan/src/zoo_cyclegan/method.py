@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from zoo_core.errors import UsageError
-from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_core.losses.adversarial import AdversarialGenerator, critic_terms
 from zoo_core.losses.consistency import Cycle, Identity
 from zoo_core.method import Method, Optimiser, Player, Term
-from zoo_core.nets.patch import PatchDiscriminator, smallest_side
+from zoo_core.nets.patch import PatchDiscriminator, require_side
 from zoo_core.nets.resnet import Downsample, ResnetGenerator, Upsample
+from zoo_core.plans import routes
 from zoo_core.signals import Batch, Condition, TensorSpec
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.step import Leg
@@ -124,13 +125,7 @@ class CycleGAN(Method[Options]):
                 asked="generators",
                 hint=f"Name one of {', '.join(self.domains.names)}, or leave it out.",
             )
-        if min(sides) < smallest_side(o.critic_layers):
-            raise UsageError(
-                f"the discriminator needs pictures of at least {smallest_side(o.critic_layers)} "
-                "pixels",
-                asked=f"critic_layers={o.critic_layers} at {sides[0]}x{sides[1]}",
-                hint="Ask for fewer critic_layers or larger pictures.",
-            )
+        require_side(sides, o.critic_layers)
         nets: dict[str, nn.Module] = {}
         for name in self.targets:
             nets[f"generator_{name}"] = ResnetGenerator(
@@ -149,21 +144,11 @@ class CycleGAN(Method[Options]):
 
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
         """Both directions, or the one."""
-        return [
-            Leg(a, Condition.of(self.domains, b, len(x), x.device), f"{a}->{b}")
-            for a, b in self.directions
-            for x in (batch.signals[a],)
-        ]
+        return routes(batch, self.domains, self.directions)
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, C, H, W) ``x`` as the generator of the target domain makes it."""
-        if target.domain is None:
-            raise UsageError(
-                "CycleGAN translates a batch to one domain at a time",
-                asked="a target that differs within the batch",
-                hint=f"Choose one of {', '.join(self.domains.names)}.",
-            )
-        y: Tensor = self.nets[f"generator_{target.domain}"](x, target)  # (N, C, H, W)
+        y: Tensor = self.nets[f"generator_{target.one_domain}"](x, target)  # (N, C, H, W)
         return y  # (N, C, H, W)
 
     def players(self) -> Sequence[Player]:
@@ -188,18 +173,10 @@ class CycleGAN(Method[Options]):
                 # lambda_B * lambda_idt for the net that makes B and is fed a real B
                 own = weights[self.domains.index(b)]
                 generator.append(Term(f"identity_{b}", Identity(legs=legs), own * o.identity))
-        critics = [
-            Term(
-                f"critic_{b}",
-                AdversarialCritic(
-                    f"discriminator_{b}", o.objective, scale=0.5, pool=o.pool, legs=[f"{a}->{b}"]
-                ),
-            )
-            for a, b in self.directions
-        ]
+        critics = critic_terms(self.directions, o.objective, pool=o.pool)
         makers = tuple(f"generator_{name}" for name in self.domains.names)
         judges = tuple(f"discriminator_{name}" for _, name in self.directions)
         return (
             Player("generator", makers, tuple(generator), adam),
-            Player("discriminator", judges, tuple(critics), adam),
+            Player("discriminator", judges, critics, adam),
         )

@@ -10,12 +10,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_core.losses.adversarial import AdversarialGenerator, critic_terms
 from zoo_core.losses.embedding import EmbeddingDistance
 from zoo_core.method import Method, Optimiser, Player, Term
 from zoo_core.nets.patch import PatchDiscriminator, require_side
 from zoo_core.nets.resnet import ResnetGenerator
-from zoo_core.plans import every_way, the_domain
+from zoo_core.plans import every_way
 from zoo_core.signals import Batch, Condition, TensorSpec
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.step import Leg
@@ -127,7 +127,7 @@ class Embedding(Method[Options]):
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, C, H, W) ``x`` as the generator of the target domain makes it."""
-        name = the_domain(target, self.domains)
+        name = target.one_domain
         self.require_target(name)
         y: Tensor = self.nets[f"generator_{name}"](x, target)  # (N, C, H, W)
         return y  # (N, C, H, W)
@@ -139,16 +139,8 @@ class Embedding(Method[Options]):
             o.lr, (0.5, 0.999), schedule=LinearDecay(o.constant_epochs, o.decay_epochs)
         )
         distance = EmbeddingDistance(o.backbone, o.layers, o.distance, size=o.backbone_size)
-        critics = tuple(
-            Term(
-                f"critic_{b}",
-                AdversarialCritic(
-                    f"discriminator_{b}", o.objective, scale=0.5, pool=o.pool, legs=[f"{a}->{b}"]
-                ),
-            )
-            for a, b in itertools.permutations(self.domains.names, 2)
-            if b in names
-        )
+        ways = [way for way in itertools.permutations(self.domains.names, 2) if way[1] in names]
+        critics = critic_terms(ways, o.objective, pool=o.pool)
         generator = (
             Term("adversarial", AdversarialGenerator(objective=o.objective)),
             Term("embedding", distance, o.embedding),

@@ -9,14 +9,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo_core.errors import UsageError
 from zoo_core.interfaces import Code
 from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_core.losses.consistency import Identity
 from zoo_core.losses.latent import CodeClassification, CodeConfusion
 from zoo_core.method import Method, Optimiser, Player, Term
 from zoo_core.nets.code import CodeDiscriminator
-from zoo_core.nets.patch import PatchDiscriminator, smallest_side
+from zoo_core.nets.patch import PatchDiscriminator, require_side
+from zoo_core.plans import routes
 from zoo_core.signals import Batch, Condition, TensorSpec
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.step import Leg
@@ -123,13 +123,8 @@ class LatentAdversarial(Method[Options]):
             hidden=o.hidden,
             dropout=o.dropout,
         )
-        if o.adversarial and min(sides) < smallest_side(o.critic_layers):
-            raise UsageError(
-                f"the discriminator needs pictures of at least {smallest_side(o.critic_layers)} "
-                "pixels",
-                asked=f"critic_layers={o.critic_layers} at {sides[0]}x{sides[1]}",
-                hint="Ask for fewer critic_layers or larger pictures.",
-            )
+        if o.adversarial:
+            require_side(sides, o.critic_layers)
         for name in self.domains.names if o.adversarial else ():
             nets[f"discriminator_{name}"] = PatchDiscriminator(
                 channels, o.critic_width, o.critic_layers
@@ -139,21 +134,16 @@ class LatentAdversarial(Method[Options]):
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
         """A ring: each domain is origin once and target once."""
         names = self.domains.names
-        return [
-            Leg(a, Condition.of(self.domains, b, len(x), x.device), f"{a}->{b}")
-            for a, b in zip(names, (*names[1:], names[0]), strict=True)
-            for x in (batch.signals[a],)
-        ]
+        return routes(batch, self.domains, zip(names, (*names[1:], names[0]), strict=True))
 
     def encode(self, x: Tensor, source: Condition) -> Code:
         """The code of ``x`` (N, C, H, W) by the encoder of its domain."""
-        code: Code = self.nets[f"encoder_{self._one(source, 'source')}"](x, source)
+        code: Code = self.nets[f"encoder_{source.one_domain}"](x, source)
         return code
 
     def decode(self, code: Code, target: Condition) -> Tensor:
         """(N, C, H, W) a code as the decoder of the target domain makes it."""
-        name = self._one(target, "target")
-        y: Tensor = self.nets[f"decoder_{name}"](code, target)  # (N, C, H, W)
+        y: Tensor = self.nets[f"decoder_{target.one_domain}"](code, target)  # (N, C, H, W)
         return y  # (N, C, H, W)
 
     def players(self) -> Sequence[Player]:
@@ -173,13 +163,3 @@ class LatentAdversarial(Method[Options]):
             judge = Term("critic", AdversarialCritic(scale=0.5))
             players.append(Player("discriminator", judges, (judge,), adam))
         return (*players, Player("generator", coders, tuple(generator), adam))
-
-    def _one(self, condition: Condition, what: str) -> str:
-        """The domain that the whole batch shares."""
-        if condition.domain is None:
-            raise UsageError(
-                "this method has an encoder and a decoder per domain and must know the domain",
-                asked=f"a {what} that is unknown or differs within the batch",
-                hint=f"Choose one of {', '.join(self.domains.names)}.",
-            )
-        return condition.domain

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_core.losses.adversarial import AdversarialGenerator, critic_terms
 from zoo_core.method import Method, Optimiser, Player, Term
 from zoo_core.nets.patch import PatchDiscriminator, require_side
-from zoo_core.plans import every_way, the_domain
+from zoo_core.plans import every_way
 from zoo_core.signals import Batch, Condition, TensorSpec
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.step import Leg
@@ -98,7 +99,7 @@ class Shallow(Method[Options]):
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, C, H, W) ``x`` as the generator of the target domain makes it."""
-        y: Tensor = self.nets[f"generator_{the_domain(target, self.domains)}"](x, target)
+        y: Tensor = self.nets[f"generator_{target.one_domain}"](x, target)
         return y  # (N, C, H, W)
 
     def players(self) -> Sequence[Player]:
@@ -108,15 +109,7 @@ class Shallow(Method[Options]):
             o.lr, (0.5, 0.999), schedule=LinearDecay(o.constant_epochs, o.decay_epochs)
         )
         real = Term("adversarial", AdversarialGenerator(objective=o.objective))
-        critics = tuple(
-            Term(
-                f"critic_{b}",
-                AdversarialCritic(
-                    f"discriminator_{b}", o.objective, scale=0.5, pool=o.pool, legs=[f"{a}->{b}"]
-                ),
-            )
-            for a, b in (names, names[::-1])
-        )
+        critics = critic_terms(itertools.permutations(names, 2), o.objective, pool=o.pool)
         return (
             Player("generator", tuple(f"generator_{n}" for n in names), (real,), adam),
             Player("discriminator", tuple(f"discriminator_{n}" for n in names), critics, adam),

@@ -14,6 +14,7 @@ from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_core.losses.consistency import Cycle, Identity
 from zoo_core.losses.regularisers import KullbackLeibler
 from zoo_core.method import Method, Optimiser, Player, Term
+from zoo_core.plans import every_way
 from zoo_core.signals import Batch, Condition, TensorSpec
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.step import Leg, Step
@@ -140,12 +141,7 @@ class UNIT(Method[Options]):
 
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
         """Both directions."""
-        a, b = self.domains.names
-        return [
-            Leg(origin, Condition.of(self.domains, target, len(x), x.device))
-            for origin, target in ((a, b), (b, a))
-            for x in (batch.signals[origin],)
-        ]
+        return every_way(batch, self.domains)
 
     def encode(self, x: Tensor, source: Condition) -> Code:
         """The mean code (N, D, H / 4, W / 4) of ``x`` (N, C, H, W), by its own domain's encoder."""

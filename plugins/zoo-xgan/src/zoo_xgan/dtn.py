@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from zoo_core.errors import UsageError
+from zoo_core.interfaces import Code
 from zoo_core.losses.consistency import Identity, SemanticConsistency
 from zoo_core.losses.regularisers import TotalVariation
 from zoo_core.method import Method, Optimiser, Player, Term
 from zoo_core.nets.backbones import bare_backbone, open_backbone
+from zoo_core.plans import routes
 from zoo_core.signals import Batch, Condition, TensorSpec
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.step import Leg
@@ -138,17 +140,14 @@ class DTN(Method[Options]):
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
         """Source and target domain, both to the target."""
         s, t = self.domains.names
-        return [
-            Leg(origin, Condition.of(self.domains, t, len(x), x.device), f"{origin}->{t}")
-            for origin in (s, t)
-            for x in (batch.signals[origin],)
-        ]
+        return routes(batch, self.domains, ((s, t), (t, t)))
 
-    def encode(self, x: Tensor, source: Condition) -> Any:
+    def encode(self, x: Tensor, source: Condition) -> Code:
         """f(x): the same whatever the domain."""
-        return self.nets["encoder"](x, source)
+        code: Code = self.nets["encoder"](x, source)
+        return code
 
-    def decode(self, code: Any, target: Condition) -> Tensor:
+    def decode(self, code: Code, target: Condition) -> Tensor:
         """(N, C, H, W) g of a code, a picture of the target domain."""
         y: Tensor = self.nets["decoder"](code, target)  # (N, C, H, W)
         return y  # (N, C, H, W)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from zoo_core.errors import UsageError
+from zoo_core.interfaces import Code
 from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_core.losses.consistency import Identity, SemanticConsistency
 from zoo_core.losses.latent import DomainAdversarial
 from zoo_core.method import Method, Optimiser, Player, Term
 from zoo_core.nets.backbones import Backbone, open_backbone
+from zoo_core.plans import every_way
 from zoo_core.signals import Batch, Condition, TensorSpec
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.step import Leg
@@ -150,18 +151,14 @@ class XGAN(Method[Options]):
 
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
         """Both directions."""
-        a, b = self.domains.names
-        return [
-            Leg(s, Condition.of(self.domains, t, len(x), x.device), f"{s}->{t}")
-            for s, t in ((a, b), (b, a))
-            for x in (batch.signals[s],)
-        ]
+        return every_way(batch, self.domains)
 
-    def encode(self, x: Tensor, source: Condition) -> Any:
+    def encode(self, x: Tensor, source: Condition) -> Code:
         """e(x), by the encoder of the input's own domain."""
-        return self.nets["encoder"](x, source)
+        code: Code = self.nets["encoder"](x, source)
+        return code
 
-    def decode(self, code: Any, target: Condition) -> Tensor:
+    def decode(self, code: Code, target: Condition) -> Tensor:
         """(N, C, H, W) d(code), by the decoder of the target domain."""
         y: Tensor = self.nets["decoder"](code, target)  # (N, C, H, W)
         return y  # (N, C, H, W)

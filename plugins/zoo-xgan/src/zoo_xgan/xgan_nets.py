@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from zoo_core.errors import UsageError
 from zoo_core.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
 from zoo_core.signals import Condition
 from zoo_xgan.blocks import SIDE, Norm, Upsample, doubled, doublings, normed
@@ -58,7 +57,7 @@ class SharedEncoder(Encoder):
 
     def forward(self, x: Tensor, condition: Condition) -> Code:
         """Encodes ``x`` (N, C, H, W) of the condition's one domain: a code (N, Z)."""
-        features = self.own[key_of(one_domain(condition))](x)  # (N, F, h, w)
+        features = self.own[key_of(condition.one_domain)](x)  # (N, F, h, w)
         return Code(self.shared(features))  # (N, Z)
 
 
@@ -113,7 +112,7 @@ class SharedDecoder(Decoder):
     def forward(self, code: Code, condition: Condition) -> Tensor:
         """Decodes a code (N, Z) into the condition's one domain: (N, C, H, W) in [-1, 1]."""
         features = self.shared(code.read[:, :, None, None])  # (N, F, h, w)
-        y: Tensor = self.own[key_of(one_domain(condition))](features)  # (N, C, H, W)
+        y: Tensor = self.own[key_of(condition.one_domain)](features)  # (N, C, H, W)
         return y  # (N, C, H, W)
 
 
@@ -165,14 +164,3 @@ class DomainClassifier(Discriminator):
 def key_of(domain: str) -> str:
     """The name of a domain's own layers."""
     return f"domain_{domain}"
-
-
-def one_domain(condition: Condition) -> str:
-    """The one domain of a batch; raises `UsageError` where it has several."""
-    if condition.domain is None:
-        raise UsageError(
-            "XGAN has layers for each domain and takes a batch of one domain at a time",
-            asked="a condition that differs within the batch",
-            hint="Name the domain.",
-        )
-    return condition.domain

@@ -5,18 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import click
 
+from zoo_core.cli.origin import known_of, size, source_text, where
 from zoo_core.cli.output import as_json, facts, report_broken, size_text, table
-from zoo_core.errors import WeightsError, unknown
+from zoo_core.errors import unknown
 from zoo_core.plugins import PluginHost, host
 from zoo_core.registry import Model, Registry
 from zoo_core.spec import MethodSpec
-
-if TYPE_CHECKING:
-    from zoo_core.hub.status import Cached
 
 
 @click.command("list")
@@ -104,7 +102,7 @@ def _list_methods(plugins: PluginHost, pattern: str, json_: bool) -> None:
 
 def _print_models(models: list[Model]) -> None:
     rows = [
-        (m.id, m.method, _names(m.domains), size_text(_size(m)), _where(m.data["weights"], m))
+        (m.id, m.method, _names(m.domains), size_text(size(m)), where(m.data["weights"], m))
         for m in models
     ]
     table(("MODEL", "METHOD", "DOMAINS", "SIZE", "WEIGHTS"), rows, right=("SIZE",))
@@ -114,7 +112,7 @@ def _print_models(models: list[Model]) -> None:
 
 
 def _model_row(model: Model) -> dict[str, Any]:
-    weights, known = model.data["weights"], _cached(model)
+    weights, known = model.data["weights"], known_of(model)
     return {
         "id": model.id,
         "method": model.method,
@@ -206,7 +204,7 @@ def _print_model(model: Model) -> None:
             ("nets", "\n".join(_count_lines(entry.nets))),
             ("options", _pairs(entry.options)),
             ("preprocessing", _pairs(entry.preprocessing)),
-            ("weights", _source_text(model)),
+            ("weights", source_text(model)),
             ("licence", f"code {entry.licence.code}, weights {entry.licence.weights}"),
             ("paper", entry.paper),
             ("provenance", entry.provenance),
@@ -268,58 +266,6 @@ def _count_text(spec: MethodSpec) -> str:
 def _names(names: tuple[str, ...], most: int = 4) -> str:
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown}, … ({len(names)})"
-
-
-def _where(weights: Mapping[str, Any], model: Model) -> str:
-    if not model.installed:
-        return "not installed" if model.file is None else "no method"
-    if weights.get("source") == "embedded":
-        return "embedded"
-    known = _cached(model)
-    source = "Hub" if known.path is None else "cached"
-    if weights.get("trust") != "first-use":
-        return source
-    return f"{source}, {known.seen.sha256[:8]}" if known.seen else "first use"
-
-
-def _size(model: Model) -> int | None:
-    """Bytes of the weights: as the registry says, else as they came."""
-    seen = None if model.bytes is not None else _cached(model).seen
-    return model.bytes if seen is None else seen.bytes
-
-
-def _cached(model: Model) -> Cached:
-    """What the cache knows of the weights; nothing where its record is damaged."""
-    from zoo_core.hub.reference import of_weights
-    from zoo_core.hub.status import Cached, cached
-
-    reference = of_weights(model.data["weights"])
-    try:
-        return Cached() if reference is None else cached(reference)
-    except (WeightsError, OSError):  # zoo verify says what is wrong
-        return Cached()
-
-
-def _source_text(model: Model) -> str:
-    weights = model.entry.weights
-    lines = []
-    if weights.path is not None:
-        lines.append(f"embedded, {size_text(weights.bytes)}")
-    if weights.repo is not None:
-        revision = f"@{weights.revision[:8]}" if weights.revision else ""
-        lines.append(f"Hub {weights.repo_type} {weights.repo}{revision}:{weights.file}")
-    if weights.format != "safetensors":
-        lines.append(f"format {weights.format}")
-    known = _cached(model)
-    if known.path is not None:
-        lines.append(f"cached {known.path}")
-    if weights.sha256 is not None:
-        lines.append(f"sha256 {weights.sha256}")
-    elif known.seen is not None:
-        lines.append(f"sha256 {known.seen.sha256}, seen first on {known.seen.date} and enforced")
-    else:
-        lines.append("no known hash: the one seen first is recorded and checked ever after")
-    return "\n".join(lines)
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 from torch import Tensor
@@ -11,6 +11,7 @@ from zoo_core.interfaces import Loss, Verdict
 from zoo_core.losses.distances import total
 from zoo_core.losses.objectives import Objective, Share, each, objective_of
 from zoo_core.losses.pool import ImagePool, ImagePools
+from zoo_core.method import Term
 from zoo_core.step import Leg, Step
 
 Made = Literal["translated", "restored", "identity", "sampled"]
@@ -103,6 +104,27 @@ class AdversarialCritic(Loss):
         pool = self.pool[critic] if isinstance(self.pool, ImagePools) else self.pool
         shown: Tensor = pool(made, step)
         return shown
+
+
+def critic_terms(
+    directions: Iterable[tuple[str, str]], objective: str | Objective = "lsgan", *, pool: int = 0
+) -> tuple[Term, ...]:
+    """CycleGAN's objective of its critics: one term per direction, half of both halves' sum.
+
+    Args:
+        directions: (origin, target) of each leg; the critic is ``discriminator_TARGET``.
+        objective: As for `AdversarialGenerator`.
+        pool: As for `AdversarialCritic`.
+    """
+    return tuple(
+        Term(
+            f"critic_{b}",
+            AdversarialCritic(
+                f"discriminator_{b}", objective, scale=0.5, pool=pool, legs=[f"{a}->{b}"]
+            ),
+        )
+        for a, b in directions
+    )
 
 
 def _pairs(

@@ -6,14 +6,14 @@ from torch import Tensor, nn
 
 from zoo_core.interfaces import Code, Decoder, Encoder
 from zoo_core.nets.init import init_normal
-from zoo_core.nets.resnet import ResidualBlock, Upsample, doubling, halving
+from zoo_core.nets.resnet import Activation, ResidualBlock, Upsample, doubling, halving, relu
 from zoo_core.signals import Condition
 
 
 class ResnetEncoder(Encoder):
     """7x7, halvings, residual blocks: the first half of `zoo_core.nets.resnet.ResnetGenerator`.
 
-    Reflection padding, instance normalisation without affine parameters, ReLU. Weights start as
+    Reflection padding, instance normalisation without affine parameters. Weights start as
     N(0, 0.02²), biases as 0. It reads no condition: a net per domain.
 
     Args:
@@ -23,6 +23,7 @@ class ResnetEncoder(Encoder):
         halvings: Number of stride-2 convolutions; height and width must be multiples of
             ``2**halvings``.
         head: Size of the first kernel, odd.
+        activation: Makes what follows each normalisation; `torch.nn.PReLU` is ComboGAN's.
     """
 
     def __init__(
@@ -33,17 +34,18 @@ class ResnetEncoder(Encoder):
         *,
         halvings: int = 2,
         head: int = 7,
+        activation: Activation = relu,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = [
             nn.ReflectionPad2d(head // 2),
             nn.Conv2d(channels, width, head),
             nn.InstanceNorm2d(width),
-            nn.ReLU(inplace=True),
+            activation(),
         ]
         for level in range(halvings):
-            layers += halving(width << level)
-        layers += [ResidualBlock(width << halvings) for _ in range(blocks)]
+            layers += halving(width << level, activation=activation)
+        layers += [ResidualBlock(width << halvings, activation) for _ in range(blocks)]
         self.layers = nn.Sequential(*layers)
         init_normal(self)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor, nn
@@ -13,22 +14,29 @@ from zoo_core.signals import Condition
 
 Upsample = Literal["transpose", "nearest", "nearest-zero", "blur"]
 Downsample = Literal["stride", "blur"]
+Activation = Callable[[], nn.Module]
+
+
+def relu() -> nn.Module:
+    """A ReLU in place."""
+    return nn.ReLU(inplace=True)
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with reflection padding, added to the input; no ReLU after the sum.
+    """Two 3x3 convolutions with reflection padding, added to the input; nothing after the sum.
 
     Args:
         width: Channels in and out.
+        activation: Makes what stands between them.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, activation: Activation = relu) -> None:
         super().__init__()
         self.body = nn.Sequential(
             nn.ReflectionPad2d(1),
             nn.Conv2d(width, width, 3),
             nn.InstanceNorm2d(width),
-            nn.ReLU(inplace=True),
+            activation(),
             nn.ReflectionPad2d(1),
             nn.Conv2d(width, width, 3),
             nn.InstanceNorm2d(width),
@@ -94,13 +102,15 @@ class ResnetGenerator(Generator):
         return y  # (N, C, H, W)
 
 
-def halving(width: int, downsample: Downsample = "stride") -> list[nn.Module]:
+def halving(
+    width: int, downsample: Downsample = "stride", activation: Activation = relu
+) -> list[nn.Module]:
     """Halves height and width, doubles ``width``."""
     blur = downsample == "blur"
     return [
         nn.Conv2d(width, 2 * width, 3, stride=1 if blur else 2, padding=1),
         nn.InstanceNorm2d(2 * width),
-        nn.ReLU(inplace=True),
+        activation(),
         *([BlurDown(2 * width)] if blur else []),
     ]
 

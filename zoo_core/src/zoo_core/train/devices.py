@@ -1,16 +1,19 @@
-"""Devices and processes: Lightning Fabric behind a few words."""
+"""Devices and processes, Lightning Fabric behind a few words, and how tensors lie on a device."""
 
 from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 
 from zoo_core.errors import UsageError
+from zoo_core.method import Method, Player
 from zoo_core.precision import resolve_device, resolve_precision
+from zoo_core.signals import Batch
 
 
 def launched_outside() -> bool:
@@ -55,3 +58,22 @@ def make_fabric(device: str, processes: int, precision: str) -> Fabric:
             strategy=strategy,
             precision="bf16-mixed" if dtype == torch.bfloat16 else "32-true",
         )
+
+
+def prepare(method: Method[Any], players: Sequence[Player], device: torch.device) -> None:
+    """Moves nets and losses to a device, images' convolutions in the channels-last format."""
+    method.to(device)
+    for player in players:
+        for term in player.terms:
+            term.loss.to(device)
+    if len(method.signal.shape) == 3:
+        method.to(memory_format=torch.channels_last)
+
+
+def channels_last(batch: Batch) -> Batch:
+    """The batch with pictures (N, C, H, W) in the channels-last format, as the nets are."""
+    signals = {
+        key: value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value
+        for key, value in batch.signals.items()
+    }
+    return Batch(signals, batch.conditions, batch.extras)

@@ -17,11 +17,10 @@ from torch import Tensor, nn
 
 from zoo_core.errors import TrainingError
 from zoo_core.method import Method, Player, Term
-from zoo_core.signals import Batch
 from zoo_core.spec import TrainConfig
 from zoo_core.step import Progress, Step
 from zoo_core.train.ahead import Ahead, Sampler
-from zoo_core.train.devices import make_fabric
+from zoo_core.train.devices import channels_last, make_fabric, prepare
 from zoo_core.train.ema import Ema
 from zoo_core.train.gradients import average, average_statistics, norm_and_clip
 from zoo_core.train.guard import FiniteGuard, require_finite
@@ -306,22 +305,3 @@ def length(config: TrainConfig, steps_per_epoch: int) -> int:
     if config.epochs is None:
         raise TrainingError("its length is not given", asked="run", hint="Give --steps.")
     return config.epochs * steps_per_epoch
-
-
-def prepare(method: Method[Any], players: Sequence[Player], device: torch.device) -> None:
-    """Moves nets and losses to a device, images' convolutions in the channels-last format."""
-    method.to(device)
-    for player in players:
-        for term in player.terms:
-            term.loss.to(device)
-    if len(method.signal.shape) == 3:
-        method.to(memory_format=torch.channels_last)
-
-
-def channels_last(batch: Batch) -> Batch:
-    """The batch with pictures (N, C, H, W) in the channels-last format, as the nets are."""
-    signals = {
-        key: value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value
-        for key, value in batch.signals.items()
-    }
-    return Batch(signals, batch.conditions, batch.extras)
