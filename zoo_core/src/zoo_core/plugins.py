@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pluggy
 
 from zoo_core import hookspecs
+from zoo_core.entries import precedence, refuse_misspelt, registry_path, restriction, version_of
 from zoo_core.errors import PluginError, UsageError, ZooError, unknown
 from zoo_core.spec import Component, LossSpec, MethodSpec
 
@@ -78,7 +79,7 @@ class PluginHost:
         self._tables: dict[str, dict[str, Any]] = {hook: {} for hook in _KINDS}
         self._owners: dict[tuple[str, str], str] = {}
         self._registries: list[tuple[str, Path]] = []
-        self._load_all(entries, _restriction() if only is None else frozenset(only))
+        self._load_all(entries, restriction() if only is None else frozenset(only))
 
     @property
     def plugins(self) -> tuple[Plugin, ...]:
@@ -174,9 +175,9 @@ class PluginHost:
         from zoo_core import builtin
 
         self._manager.register(builtin, name=CORE)
-        loaded = [Plugin(CORE, CORE, _version(CORE))]
+        loaded = [Plugin(CORE, CORE, version_of(CORE))]
         found = list(metadata.entry_points(group=GROUP) if entries is None else entries)
-        for entry in sorted(found, key=_precedence):
+        for entry in sorted(found, key=precedence):
             if only is None or entry.name in only:
                 plugin = self._load(entry, loaded)
                 if plugin is not None:
@@ -199,7 +200,7 @@ class PluginHost:
         try:
             module = entry.load()
             self._manager.register(module, name=plugin.name)
-            _refuse_misspelt(module)
+            refuse_misspelt(module)
         except (Exception, SystemExit) as error:
             self._drop(plugin)
             self._skip(plugin, error)
@@ -219,7 +220,9 @@ class PluginHost:
         """Takes all that a plugin names, or nothing where one thing is wrong."""
         try:
             fresh = {hook: self._checked(plugin, hook) for hook in _KINDS}
-            registries = [(plugin.distribution, _path(p)) for p in self._call(plugin, "zoo_models")]
+            registries = [
+                (plugin.distribution, registry_path(p)) for p in self._call(plugin, "zoo_models")
+            ]
         except (Exception, SystemExit) as error:
             self._drop(plugin)
             self._skip(plugin, error)
@@ -297,44 +300,6 @@ def kind_of(hook: str) -> str:
     """What a hook brings, in the singular: ``method`` for ``zoo_methods``."""
     singular = {"zoo_losses": "loss", "zoo_signals": "kind of signal", "zoo_datasets": "source"}
     return singular.get(hook, hook.removeprefix("zoo_").removesuffix("s"))
-
-
-def _restriction() -> frozenset[str] | None:
-    """The plugins that ``ZOO_PLUGINS`` names; None where it is not set."""
-    wanted = os.environ.get("ZOO_PLUGINS")
-    if wanted is None:
-        return None
-    return frozenset(name.strip() for name in wanted.split(",") if name.strip())
-
-
-def _precedence(entry: metadata.EntryPoint) -> tuple[str, bool, str]:
-    distribution = entry.dist.name if entry.dist else ""
-    return (entry.name, distribution != f"zoo-{entry.name}", distribution)
-
-
-def _refuse_misspelt(module: object) -> None:
-    """Refuses hooks that do not exist, and functions that look like hooks but are not marked."""
-    known = [name for name in dir(hookspecs) if name.startswith("zoo_")]
-    for name in dir(module):
-        value = getattr(module, name)
-        if hasattr(value, "zoo_impl"):
-            if name not in known:
-                raise unknown("hook", name, known)
-        elif name in known and callable(value):
-            raise PluginError(f"{name} is not marked with @hookimpl")
-
-
-def _path(value: object) -> Path:
-    if not isinstance(value, str | Path):
-        raise PluginError(f"zoo_models gave {value!r}, not a path")
-    return Path(value)
-
-
-def _version(distribution: str) -> str:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return "0+unknown"
 
 
 @cache

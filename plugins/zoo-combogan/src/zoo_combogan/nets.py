@@ -92,7 +92,7 @@ class TwoViewDiscriminator(Discriminator):
         """Judges ``x`` (N, C, H, W): per scale (N, 2, h, w)."""
         gray = (x * self.luma).sum(1, keepdim=True)  # (N, 1, H, W)
         blurred = gaussian_blur(x, [5, 5], [self.sigma, self.sigma])  # (N, C, H, W)
-        views = zip(self.gray(gray), self.colour(blurred), strict=True)
+        views = zip(self.gray(gray), self.colour(blurred), strict=True)  # L x 2 x (N, 1, h, w)
         return Verdict(tuple(torch.cat(pair, dim=1) for pair in views))  # L x (N, 2, h, w)
 
 

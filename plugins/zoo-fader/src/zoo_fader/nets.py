@@ -42,7 +42,7 @@ class StridedEncoder(Encoder):
     def forward(self, x: Tensor, condition: Condition) -> Code:
         """Encodes ``x`` (N, C, H, W) whatever its condition is."""
         content = self.layers(x)  # (N, Z, H / 2**L, W / 2**L)
-        return Code(content)
+        return Code(content)  # (N, Z, H / 2**L, W / 2**L)
 
 
 class StridedDecoder(Decoder):

@@ -123,7 +123,7 @@ class DomainDiscriminator(Discriminator):
         features = self.body(x)  # (N, width * 2**(L-1), H / 2**L, W / 2**L)
         realness = self.source(features)  # (N, 1, H / 2**L, W / 2**L)
         logits = self.domain(features).flatten(1)  # (N, K)
-        return Verdict((realness,), logits)
+        return Verdict((realness,), logits)  # (N, 1, H / 2**L, W / 2**L), (N, K)
 
 
 def _stage(convolution: nn.Module) -> list[nn.Module]:

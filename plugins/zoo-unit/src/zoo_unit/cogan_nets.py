@@ -135,7 +135,7 @@ class SharedCritic(nn.Module):
         made, real = self.real(features).flatten(1).unbind(1)  # (N,) each
         logits = None if self.classes is None else self.classes(features).flatten(1)  # (N, K)
         # The softmax of two logits is the sigmoid of their difference.
-        return Verdict((real - made,), logits, (features.flatten(1),))
+        return Verdict((real - made,), logits, (features.flatten(1),))  # (N,), (N, K), (N, top)
 
 
 class CoupledDiscriminator(Discriminator):
@@ -159,7 +159,7 @@ class CoupledDiscriminator(Discriminator):
     def forward(self, x: Tensor) -> Verdict:
         """Judges ``x`` (N, C, H, H) in [-1, 1]; realness (N,), logits (N, K), features (N, top)."""
         y = self.first((x + 1) / 2)  # (N, W, (H - 4) / 2, (H - 4) / 2)
-        verdict: Verdict = self.shared(y)
+        verdict: Verdict = self.shared(y)  # (N,), (N, K), (N, top)
         return verdict
 
 

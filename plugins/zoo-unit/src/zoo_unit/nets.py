@@ -129,7 +129,7 @@ class MultiScaleDiscriminator(Discriminator):
             if number:
                 x = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)  # (N, C, H / 2, W / 2)
             realness.append(scale(x))  # (N, 1, H / 2**(L + s), W / 2**(L + s))
-        return Verdict(tuple(realness))
+        return Verdict(tuple(realness))  # per scale (N, 1, H / 2**(L + s), W / 2**(L + s))
 
 
 def smallest_side(layers: int, scales: int) -> int:

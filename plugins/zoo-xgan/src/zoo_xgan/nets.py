@@ -34,7 +34,7 @@ class BackboneEncoder(Encoder):
     def forward(self, x: Tensor, condition: Condition) -> Code:
         """Encodes ``x`` (N, C, H, W): a code (N, F), or (N, F, h, w) of an inner layer."""
         features = self.backbone(x, [self.layer])  # {layer: (N, F) or (N, F, h, w)}
-        return Code(features[self.layer])
+        return Code(features[self.layer])  # (N, F) or (N, F, h, w)
 
     def code_shape(self, signal: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the code of one signal."""
@@ -127,4 +127,4 @@ class OriginDiscriminator(Discriminator):
         """Judges ``x`` (N, C, H, W); the realness (N,) is the log-odds of the last class."""
         logits = self.layers(x).flatten(1)  # (N, K)
         realness = logits[:, -1] - logits[:, :-1].logsumexp(1)  # (N,)
-        return Verdict((realness,), logits)
+        return Verdict((realness,), logits)  # (N,), (N, K)

@@ -137,7 +137,7 @@ class PictureDiscriminator(Discriminator):
     def forward(self, x: Tensor) -> Verdict:
         """Judges ``x`` (N, C, H, W): a realness (N, 1)."""
         realness: Tensor = self.layers(x)  # (N, 1)
-        return Verdict((realness,))
+        return Verdict((realness,))  # (N, 1)
 
 
 class DomainClassifier(Discriminator):
@@ -158,7 +158,7 @@ class DomainClassifier(Discriminator):
     def forward(self, x: Tensor) -> Verdict:
         """Judges codes ``x`` (N, Z): logits (N, K); it has no realness."""
         logits: Tensor = self.layers(x)  # (N, K)
-        return Verdict((), logits)
+        return Verdict((), logits)  # (N, K)
 
 
 def key_of(domain: str) -> str:

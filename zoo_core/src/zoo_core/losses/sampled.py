@@ -34,7 +34,7 @@ class SampledFeatures(Loss):
             for name in step.method.domains.names
         ]
         last = [verdict.features[-1].float().flatten(1) for verdict in seen]  # (N, D) each
-        pairs = itertools.combinations(last, 2)
+        pairs = itertools.combinations(last, 2)  # 2 x (N, D) each
         return total((a - b).square().sum(1).mean() for a, b in pairs)  # ()
 
 
@@ -61,6 +61,6 @@ class SampledCode(Loss):
         for name in step.method.domains.names:
             condition = step.condition(name, len(drawn))
             sample = step.detached(step.sampled(name))  # (N, *S)
-            found = step.net(self.encoder.format(target=name))(sample, condition)
+            found = step.net(self.encoder.format(target=name))(sample, condition)  # (N, *Z)
             parts.append(self.distance(found.content, drawn))  # ()
         return total(parts)  # ()

@@ -52,7 +52,7 @@ class ResnetEncoder(Encoder):
     def forward(self, x: Tensor, condition: Condition) -> Code:
         """Encodes ``x`` (N, C, H, W); the code is (N, width * 2**halvings, H', W')."""
         content: Tensor = self.layers(x)  # (N, Z, H / 2**halvings, W / 2**halvings)
-        return Code(content)
+        return Code(content)  # (N, Z, H / 2**halvings, W / 2**halvings)
 
 
 class ResnetDecoder(Decoder):

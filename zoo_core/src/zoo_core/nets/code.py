@@ -58,4 +58,4 @@ class CodeDiscriminator(Discriminator):
         """Judges codes ``x`` (N, *Z) of the form that it was built for: logits (N, outputs)."""
         features = self.body(x).flatten(1)  # (N, C' * h * w)
         logits: Tensor = self.head(features)  # (N, outputs)
-        return Verdict((), logits)
+        return Verdict((), logits)  # (N, K)

@@ -45,7 +45,7 @@ class PatchDiscriminator(Discriminator):
     def forward(self, x: Tensor) -> Verdict:
         """Judges ``x`` (N, C, H, W); the realness is (N, 1, H', W'), one value per patch."""
         realness: Tensor = self.layers(x)  # (N, 1, H / 2**layers - 2, W / 2**layers - 2)
-        return Verdict((realness,))
+        return Verdict((realness,))  # (N, 1, H', W')
 
 
 def smallest_side(layers: int) -> int:

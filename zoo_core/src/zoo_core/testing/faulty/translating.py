@@ -161,4 +161,4 @@ class Wrapped(nn.Module):
     def forward(self, x: Tensor, condition: Condition) -> Tensor:
         """As the net within."""
         output: Tensor = self.net(x, condition)
-        return output
+        return output  # (N, *S)
