@@ -1,0 +1,1 @@
+"""Speech, and conversion of voices, for zoo."""

@@ -1,0 +1,257 @@
+"""Recordings: read from any file as 16 kHz mono in blocks, and written so that a file is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from zoo_core.errors import DataError, UsageError
+from zoo_voice.cepstrum import Floats
+from zoo_voice.world import RATE
+
+FORMATS = {
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".oga": ("OGG", "VORBIS"),
+    ".aiff": ("AIFF", "PCM_16"),
+    ".aif": ("AIFF", "PCM_16"),
+    ".au": ("AU", "PCM_16"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+}
+"""Formats by suffix, as libsndfile names them; the first is the one that is written by default."""
+LOWEST_RATE = 4_000
+"""Samples a second below which a recording holds too little of speech."""
+SHORTEST = 0.1
+"""Seconds below which nothing can be analysed."""
+SILENT = 1e-3
+"""Peak, relative to full scale and about the mean, below which a recording counts as silent."""
+BLOCK = 1 << 16  # frames that are read at once
+_FULL = 0.999  # a sample beyond it counts as clipped
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A recording in memory; ``samples, rate = sound`` takes it apart.
+
+    Attributes:
+        samples: (n,) mono or (n, channels): floats within [-1, 1], or integers of full scale.
+        rate: Samples a second.
+    """
+
+    samples: npt.NDArray[Any]
+    rate: int
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.samples, self.rate))
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return len(self.samples) / self.rate
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a recording once it was read in full.
+
+    Attributes:
+        seconds: Its length.
+        rate: Samples a second, as it came.
+        channels: Number of channels.
+        form: Format in plain words, such as ``WAV PCM_16``.
+        clipped: Share of the samples that are at full scale, 0 to 1.
+    """
+
+    seconds: float
+    rate: int
+    channels: int
+    form: str
+    clipped: float
+
+
+def blocks(source: Path | Sound, *, name: str) -> Iterator[Floats]:
+    """Reads a recording as 16 kHz mono, block by block.
+
+    Args:
+        source: A file of any rate, resolution and number of channels, or a recording in memory.
+        name: What to call it in errors.
+
+    Yields:
+        (n,) samples within about [-1, 1]; channels are averaged.
+
+    Raises:
+        DataError: If there is no such file, or it is damaged.
+        UsageError: If a recording in memory has a wrong shape, type or rate.
+    """
+    rate, parts = _opened(source, name)
+    resampler = None if rate == RATE else soxr.ResampleStream(rate, RATE, 1, dtype="float64")
+    for part in parts:
+        mono = part.mean(axis=1)  # (n,)
+        yield mono if resampler is None else resampler.resample_chunk(mono)  # (n,)
+    if resampler is not None:
+        yield resampler.resample_chunk(np.zeros(0), last=True)  # (n,)
+
+
+def examine(source: Path | Sound, *, name: str) -> Facts:
+    """Reads a recording once from end to end, in bounded memory, and refuses what is unusable.
+
+    Raises:
+        DataError: If it cannot be read, holds values that are not numbers, or is too short, of too
+            low a rate, or silent.
+        UsageError: As `blocks`.
+    """
+    rate, parts = _opened(source, name)
+    frames, full, channels = 0, 0, 1
+    low, high = np.inf, -np.inf
+    for part in parts:
+        if not np.isfinite(part).all():
+            raise DataError(
+                "it holds values that are not finite numbers", asked=name, hint="Export it again."
+            )
+        frames, channels = frames + len(part), part.shape[1]
+        full += int((np.abs(part) >= _FULL).sum())
+        if len(part):
+            mono = part.mean(axis=1)  # (n,)
+            low, high = min(low, float(mono.min())), max(high, float(mono.max()))
+    if frames == 0:
+        raise DataError("it holds no samples", asked=name, hint="Record or fetch it again.")
+    if rate < LOWEST_RATE:
+        raise DataError(
+            f"it has {rate} samples a second, fewer than {LOWEST_RATE}: too few for speech",
+            asked=name,
+            hint="Use a recording of 8,000 or more.",
+        )
+    if frames / rate < SHORTEST:
+        raise DataError(
+            f"it lasts {1000 * frames / rate:.0f} ms, less than {1000 * SHORTEST:.0f}",
+            asked=name,
+            hint="Use a longer recording, or join several.",
+        )
+    if (high - low) / 2 < SILENT:
+        raise DataError("it is silent", asked=name, hint="Record it again, or louder.")
+    return Facts(frames / rate, rate, channels, _form(source), full / (frames * channels))
+
+
+def load(source: Path | Sound, *, name: str) -> tuple[Floats, Facts]:
+    """(n,) a whole recording at 16 kHz mono, with what is known of it; raises as `examine`."""
+    facts = examine(source, name=name)
+    return np.concatenate(list(blocks(source, name=name))), facts
+
+
+def save(sound: Sound, path: Path) -> None:
+    """Writes a recording under a temporary name, then renames it; scales it down if it clips.
+
+    Raises:
+        UsageError: If the suffix names no format.
+        DataError: If the file cannot be written; nothing is left behind.
+    """
+    suffix = path.suffix.lower() or next(iter(FORMATS))
+    if suffix not in FORMATS:
+        raise UsageError(
+            f'"{path.suffix}" is no format that recordings are written in',
+            asked=str(path),
+            hint=f"Use one of {', '.join(FORMATS)}.",
+        )
+    form, resolution = FORMATS[suffix]
+    temporary = path.with_name(f".zoo-{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    samples = sound.samples
+    starts = range(0, len(samples), BLOCK)
+    peak = max((float(np.abs(samples[at : at + BLOCK]).max()) for at in starts), default=0.0)
+    gain = 1.0 if peak <= 1.0 else 0.99 / peak
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with soundfile.SoundFile(temporary, "w", sound.rate, 1, resolution, format=form) as file:
+            for at in starts:
+                file.write(np.asarray(samples[at : at + BLOCK], np.float64) * gain)
+        temporary.replace(path)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise DataError(
+            f"it cannot be written ({getattr(error, 'strerror', None) or error})",
+            asked=str(path),
+            hint="Choose a folder that exists, may be written to and has space left.",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _opened(source: Path | Sound, name: str) -> tuple[int, Iterator[Floats]]:
+    """Samples a second, and blocks (n, channels) of floats."""
+    if isinstance(source, Sound):
+        return source.rate, _memory(source, name)
+    if not source.exists():
+        raise DataError("there is no such file", asked=name, hint="Check the path.")
+    if not source.is_file():
+        raise DataError("it is no file", asked=name, hint="Give a recording, or a folder of them.")
+    if source.stat().st_size == 0:
+        raise DataError("the file is empty (0 bytes)", asked=name, hint="Fetch or save it again.")
+    try:
+        return soundfile.info(source).samplerate, _file(source, name)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise _unreadable(error, name) from error
+
+
+def _file(path: Path, name: str) -> Iterator[Floats]:
+    try:
+        with soundfile.SoundFile(path) as file:
+            done, promised = 0, file.frames
+            while len(part := file.read(BLOCK, "float64", always_2d=True)):
+                done += len(part)
+                yield part  # (n, channels)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise _unreadable(error, name) from error
+    if done < promised and path.suffix.lower() != ".mp3":  # an MP3's length is an estimate
+        raise DataError(
+            f"it is damaged: it ends after {done:,} of {promised:,} samples",
+            asked=name,
+            hint="Fetch or save it again.",
+        )
+
+
+def _memory(sound: Sound, name: str) -> Iterator[Floats]:
+    samples = sound.samples
+    if not isinstance(samples, np.ndarray) or samples.ndim not in (1, 2) or sound.rate < 1:
+        raise UsageError(
+            "a recording in memory is an array (n,) or (n, channels) with samples a second",
+            asked=name,
+            hint="Write zoo_voice.audio.Sound(samples, rate).",
+        )
+    scale = 1.0
+    if np.issubdtype(samples.dtype, np.signedinteger):
+        scale = float(np.iinfo(samples.dtype).max)
+    elif not np.issubdtype(samples.dtype, np.floating):
+        raise UsageError(
+            f"its samples are {samples.dtype}",
+            asked=name,
+            hint="Use floats within [-1, 1], or signed integers of full scale.",
+        )
+    for at in range(0, len(samples), BLOCK):
+        part = np.asarray(samples[at : at + BLOCK], np.float64) / scale  # (n,) or (n, channels)
+        yield part[:, None] if part.ndim == 1 else part  # (n, channels)
+
+
+def _form(source: Path | Sound) -> str:
+    if isinstance(source, Sound):
+        return "arrays"
+    info = soundfile.info(source)
+    return f"{info.format} {info.subtype}"
+
+
+def _unreadable(error: Exception, name: str) -> DataError:
+    reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
+    return DataError(
+        f"it is no recording that can be decoded ({str(reason).rstrip('.')})",
+        asked=name,
+        hint=f"Formats that are read: {', '.join(suffix[1:] for suffix in FORMATS)}.",
+    )

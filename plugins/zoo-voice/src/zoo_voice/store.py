@@ -1,0 +1,270 @@
+"""The recordings of one voice, analysed once, trimmed, and laid end to end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from zoo_core.codec import Sample
+from zoo_core.errors import DataError, ZooError
+from zoo_core.signals import TensorSpec
+from zoo_voice.audio import Sound, load
+from zoo_voice.cepstrum import Floats
+from zoo_voice.speaker import Speaker
+from zoo_voice.world import HOP, RATE, analyse
+
+TRIM_DB = 35.0
+"""Frames quieter than the loudest by more than this are silence at the ends of a recording."""
+MARGIN = 6
+"""Frames of such silence that are kept at either end: 30 ms."""
+CLIPPED = 1e-3
+"""Share of samples at full scale from which a recording counts as clipped."""
+_VERSION = 1  # part of every cache key: raise it when features would differ
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is known of a store beside its frames.
+
+    Attributes:
+        kept: Positions of the usable files among those asked for.
+        skipped: Why each other file was left out.
+        lengths: Frames of each kept recording.
+        rates: Samples a second that occur, as they came.
+        forms: Formats that occur.
+        clipped: Number of recordings with clipped samples.
+    """
+
+    kept: list[int]
+    skipped: list[str]
+    lengths: list[int]
+    rates: list[int]
+    forms: list[str]
+    clipped: int
+
+
+class SpeechStore:
+    """See `zoo_core.codec.Store`: recordings of one voice, laid end to end.
+
+    Words are often shorter than the frames that nets see, so that a signal begins in its recording
+    and runs on into the next.
+
+    Args:
+        frames: (F, 1 + order) F0 in Hz (0 where unvoiced), then c1, c2 ...
+        contents: What else is known.
+        names: Name of each recording.
+        spec: Form of the signals.
+        speaker: Statistics to normalise by; None for the recordings' own.
+    """
+
+    def __init__(
+        self,
+        frames: npt.NDArray[np.float32],
+        contents: Contents,
+        names: Sequence[str],
+        spec: TensorSpec,
+        speaker: Speaker | None = None,
+    ) -> None:
+        self.names: Sequence[str] = list(names)
+        self.labels: Tensor | None = None
+        self.kept: Sequence[int] = contents.kept
+        self.skipped: Sequence[str] = contents.skipped
+        self.own = Speaker.of(frames[:, 0], frames[:, 1:])
+        self.speaker = speaker or self.own
+        self.summary = _summary(contents, self.own)
+        self._spec, self._lengths = spec, np.array(contents.lengths)
+        self._starts = np.cumsum(self._lengths) - self._lengths  # (M,)
+        self._frames = self.speaker.normalise(frames[:, 1:]).astype(np.float32)  # (F, order)
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def batch(self, indices: Sequence[int], rng: torch.Generator | None = None) -> Tensor:
+        """(N, order, T) float32; with ``rng`` beginning anywhere in the recording."""
+        chosen = np.asarray(indices, np.intp)  # (N,)
+        begins = self._starts[chosen]  # (N,)
+        if rng is not None:
+            part = torch.rand(len(chosen), generator=rng).numpy()  # (N,)
+            begins = begins + (part * self._lengths[chosen]).astype(np.intp)  # (N,)
+        places = begins[:, None] + np.arange(self._spec.shape[-1])  # (N, T)
+        picked = self._frames[places % len(self._frames)]  # (N, T, order)
+        return torch.from_numpy(picked).transpose(1, 2).contiguous()  # (N, order, T)
+
+
+def open_store(
+    spec: TensorSpec,
+    files: Sequence[Path | Sample],
+    *,
+    speaker: Speaker | None = None,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> SpeechStore:
+    """Analyses recordings, or finds them analysed; see `zoo_core.codec.Codec.open`.
+
+    The cache is keyed by a hash of the files' paths, times and sizes and of the analysis. It is
+    complete or absent: it is written under a temporary name and renamed.
+
+    Raises:
+        DataError: If no recording can be used, or the cache cannot be written.
+    """
+    if not files:
+        raise DataError("there are no recordings", asked="store of recordings")
+    order = spec.channels
+    folder = None if cache is None else Path(cache) / "speech" / _key(files, order)
+    found = None if folder is None else _load(folder, order)
+    if found is None:
+        found = _analysed(files, order, progress)
+        if folder is not None:
+            _keep(folder, *found)
+    frames, contents = found
+    names = [files[i].name for i in contents.kept]
+    return SpeechStore(frames, contents, names, spec, speaker)
+
+
+def trimmed(energy: Floats) -> slice:
+    """The frames of a recording between silence at its ends.
+
+    Args:
+        energy: (T,) c0, the mean of the log amplitude.
+    """
+    decibels = 20 / np.log(10) * energy  # (T,)
+    loud = np.flatnonzero(decibels > decibels.max() - TRIM_DB)
+    return slice(max(0, int(loud[0]) - MARGIN), int(loud[-1]) + 1 + MARGIN)
+
+
+def _analysed(
+    files: Sequence[Path | Sample], order: int, progress: Progress | None
+) -> tuple[npt.NDArray[np.float32], Contents]:
+    """Frames (F, 1 + order) of all files in parallel, and what else is known."""
+    kept, skipped, rows = [], [], []
+    rates: set[int] = set()
+    forms: dict[str, int] = {}
+    clipped = 0
+    with ThreadPoolExecutor(_threads()) as pool:
+        for position, answer in enumerate(pool.map(lambda file: _one(file, order), files)):
+            if isinstance(answer, str):
+                skipped.append(answer)
+            else:
+                kept.append(position)
+                rows.append(answer[0])
+                rates.add(answer[1].rate)
+                forms[answer[1].form] = forms.get(answer[1].form, 0) + 1
+                clipped += answer[1].clipped > CLIPPED
+            if progress:
+                progress(position + 1, len(files))
+    if not kept:
+        first = files[0]
+        raise DataError(
+            f"none of the {len(files)} recordings can be used; the first fault: {skipped[0]}",
+            asked=f"folder {first.parent}" if isinstance(first, Path) else f"sample {first.name}",
+            hint="Replace the files.",
+        )
+    common = sorted(forms, key=lambda form: (-forms[form], form))
+    lengths = [len(row) for row in rows]
+    contents = Contents(kept, skipped, lengths, sorted(rates), common, clipped)
+    return np.concatenate(rows), contents
+
+
+def _one(file: Path | Sample, order: int) -> tuple[npt.NDArray[np.float32], Any] | str:
+    """Frames (T, 1 + order) of one recording with its facts, or why it cannot be used."""
+    source, name = (file, str(file)) if isinstance(file, Path) else (file.value, file.name)
+    try:
+        if not isinstance(source, Path | Sound):
+            raise DataError(f"it is a {type(source).__name__}, no recording", asked=name)
+        samples, facts = load(source, name=name)
+    except ZooError as error:
+        return str(error)
+    analysis = analyse(samples, order)
+    span = trimmed(analysis.cepstrum[:, 0])
+    frames = np.column_stack([analysis.f0, analysis.cepstrum[:, 1:]])[span]  # (T, 1 + order)
+    return frames.astype(np.float32), facts
+
+
+def _keep(folder: Path, frames: npt.NDArray[np.float32], contents: Contents) -> None:
+    """Writes a cache folder, whole or not at all."""
+    work = folder.with_name(f".part-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    try:
+        work.mkdir(parents=True)
+        np.save(work / "frames.npy", frames)
+        (work / "contents.json").write_text(json.dumps(asdict(contents)), encoding="utf-8")
+        if folder.exists():  # damaged, or another process was quicker
+            folder.rename(work / "before")
+        work.rename(folder)
+        shutil.rmtree(folder / "before", ignore_errors=True)
+    except OSError as error:
+        if (folder / "contents.json").exists():
+            return  # another process renamed its own into place in between
+        raise DataError(
+            f"analysed recordings cannot be kept there ({error.strerror or error})",
+            asked=f"cache {folder.parent}",
+            hint="Choose a cache folder that may be written to and has space left.",
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _load(folder: Path, order: int) -> tuple[npt.NDArray[np.float32], Contents] | None:
+    """What a cache folder holds, or None where it is absent or damaged."""
+    try:
+        contents = Contents(**json.loads((folder / "contents.json").read_text(encoding="utf-8")))
+        frames = np.load(folder / "frames.npy")
+    except (OSError, ValueError, TypeError, EOFError):
+        return None
+    whole = frames.shape == (sum(contents.lengths), 1 + order) and frames.dtype == np.float32
+    return (frames, contents) if whole and np.isfinite(frames).all() else None
+
+
+def _key(files: Sequence[Path | Sample], order: int) -> str:
+    digest = hashlib.blake2b(json.dumps([_VERSION, order]).encode(), digest_size=16)
+    for text in map(_state, files):
+        digest.update(text)
+    return digest.hexdigest()
+
+
+def _state(file: Path | Sample) -> bytes:
+    """What changes when a recording does."""
+    if isinstance(file, Path):
+        try:
+            state = file.stat()
+            text = f"{file.absolute()}\0{state.st_mtime_ns}\0{state.st_size}\n"
+        except OSError:  # a broken link, say: decoding will name it
+            text = f"{file.absolute()}\0absent\n"
+        return text.encode("utf-8", errors="surrogateescape")
+    return b"".join(_bytes(file))
+
+
+def _bytes(file: Sample) -> Iterator[bytes]:
+    yield f"{file.name}\0".encode()
+    if isinstance(file.value, Sound):
+        values = np.asarray(file.value.samples)
+        yield f"{file.value.rate}\0{values.dtype.str}\0{values.shape}\n".encode()
+        yield np.ascontiguousarray(values).tobytes()
+
+
+def _summary(contents: Contents, own: Speaker) -> str:
+    seconds = sum(contents.lengths) * HOP / RATE
+    rates = " and ".join(f"{rate:,}" for rate in contents.rates)
+    pitch = float(np.exp(own.pitch[0]))
+    text = f"{seconds:.1f} s, {rates} Hz, {', '.join(contents.forms)}, pitch {pitch:.0f} Hz"
+    return f"{text}, {contents.clipped} clipped" if contents.clipped else text
+
+
+def _threads() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return min(8, len(os.sched_getaffinity(0)))
+    return min(8, os.cpu_count() or 1)
