@@ -125,7 +125,10 @@ def test_every_method_has_a_page_and_a_row_with_its_plugin_and_paper() -> None:
     ours = {name: spec for name, spec in host().methods().items() if spec.target.startswith("zoo_")}
     assert len(ours) >= 12
     for name, spec in ours.items():
-        assert (ROOT / "docs" / "methods" / f"{name}.md").is_file(), name
+        page = (ROOT / "docs" / "methods" / f"{name}.md").read_text(encoding="utf-8")
+        sections = re.findall(r"^## (.*)$", page, re.MULTILINE)
+        wanted = {"Idea", "Losses", "Options", "Figures", "Good and bad at"}
+        assert wanted <= set(sections), f"docs/methods/{name}.md has {sections}"
         plugin = spec.target.partition(".")[0].replace("_", "-")
         row = next((line for line in readme if line.startswith(f"| [`{name}`]")), "")
         assert plugin in row, f"README.md lacks a row of {name} with {plugin}"
