@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_core.losses.consistency import Cycle
 from zoo_core.method import Method, Optimiser, Player, Term
+from zoo_core.plans import every_way
 from zoo_core.signals import Batch, Condition, TensorSpec
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.step import Leg
@@ -58,12 +59,11 @@ class MyMethod(Method[Options]):
 
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
         """What to translate in this batch: each domain into the other."""
-        a, b = self.domains.names
-        return [self._leg(batch, a, b), self._leg(batch, b, a)]
+        return every_way(batch, self.domains)
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, C, H, W) ``x`` as the generator of the target domain makes it."""
-        y: Tensor = self.nets[f"generator_{target.domain}"](x, target)  # (N, C, H, W)
+        y: Tensor = self.nets[f"generator_{target.one_domain}"](x, target)  # (N, C, H, W)
         return y  # (N, C, H, W)
 
     def players(self) -> Sequence[Player]:
@@ -79,8 +79,3 @@ class MyMethod(Method[Options]):
             Player("generator", tuple(f"generator_{name}" for name in names), makers, adam),
             Player("critic", tuple(f"critic_{name}" for name in names), critics, adam),
         )
-
-    def _leg(self, batch: Batch, origin: str, target: str) -> Leg:
-        x = batch.signals[origin]  # (N, C, H, W)
-        condition = Condition.of(self.domains, target, len(x), x.device)  # (N, K)
-        return Leg(origin, condition, f"{origin}->{target}")
