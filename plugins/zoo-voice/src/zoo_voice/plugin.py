@@ -5,10 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zoo_core.hookspecs import hookimpl
-from zoo_core.spec import Component
+from zoo_core.spec import Component, MethodSpec
 
 
 @hookimpl
 def zoo_signals() -> Iterable[Component]:
     """Speech as mel-cepstra."""
     return [Component("speech", "zoo_voice.codec:SpeechCodec", "Mel-cepstra of speech, by WORLD")]
+
+
+@hookimpl
+def zoo_methods() -> Iterable[MethodSpec]:
+    """Conversion of voices without parallel recordings."""
+    return [
+        MethodSpec(
+            name="cyclegan-vc",
+            target="zoo_voice.method:CycleGANVC",
+            summary="Two voices: 2-1-2D generators tied by cycle consistency, two-step critics",
+            paper="Kaneko et al. 2019, arXiv:1904.04631",
+            signal="speech",
+            presets=("paper", "small"),
+        ),
+    ]

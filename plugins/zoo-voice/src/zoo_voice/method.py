@@ -1,0 +1,166 @@
+"""CycleGAN-VC2: one voice becomes another (Kaneko et al. 2019, arXiv:1904.04631)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from zoo_core.errors import UsageError
+from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_core.losses.consistency import Cycle, Identity
+from zoo_core.method import Method, Optimiser, Player, Term, Weight
+from zoo_core.signals import Batch, Condition, TensorSpec
+from zoo_core.spec import Preset, TrainConfig
+from zoo_core.step import Leg
+from zoo_core.train.schedules import LinearDecay, Until
+from zoo_voice.nets import STRIDE, Generator212, Normalise, SpeechPatchDiscriminator
+
+
+def speech(order: int, frames: int) -> TensorSpec:
+    """The form of speech: so many mel-cepstral coefficients of so many frames."""
+    return TensorSpec("speech", (order, frames), low=None, high=None, stride=STRIDE, flexible=1)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of CycleGAN-VC2; the defaults are the published ones.
+
+    Attributes:
+        width: Channels of the generators at full size.
+        blocks: Residual blocks of the generators.
+        skip: How much of the input the generators add to their output; 0 as published.
+        critic_width: Channels of the discriminators' first layer.
+        normalise: Normalisation of the discriminators: ``instance`` as published, or ``spectral``.
+        second: Whether discriminators of their own also judge what was translated there and back
+            (the two-step adversarial loss).
+        cycle: Weight of the cycle consistency.
+        identity: Weight of the identity loss, as long as it lasts; 0 omits it.
+        identity_steps: Steps after which it ends, so that timbre may move away from the input's.
+        identity_part: Part of the run after which it ends, 0 to 1; used where ``identity_steps``
+            is None.
+        lr: Learning rate of the generators.
+        critic_lr: Learning rate of the discriminators.
+        constant: Part of the run at these rates, 0 to 1; then they decay linearly.
+    """
+
+    width: int = 128
+    blocks: int = 6
+    skip: float = 0.0
+    critic_width: int = 128
+    normalise: Normalise = "instance"
+    second: bool = True
+    cycle: float = 10.0
+    identity: float = 5.0
+    identity_steps: int | None = 10_000
+    identity_part: float = 0.15
+    lr: float = 2e-4
+    critic_lr: float = 1e-4
+    constant: float = 0.5
+
+
+class CycleGANVC(Method[Options]):
+    """A generator into each voice, two discriminators of each, and the way there and back.
+
+    ``G = sum over directions of LSGAN + LSGAN2(restored) + 10 |restored - x|_1
+    + 5 |identity - y|_1`` (eqs. 1 to 4), the last for the first 10,000 steps; each
+    ``D = 0.5 * (LSGAN(real) + LSGAN(made))``, of translations or of what was restored.
+    """
+
+    Options = Options
+    presets = {  # noqa: RUF012
+        "paper": Preset(
+            signal=speech(36, 128),
+            train=TrainConfig(batch=1, steps=400_000, checkpoint_every=5000, sample_every=5000),
+        ),
+        "tiny": Preset(  # for the conformance kit: every kind of net, hardly any work
+            options={"width": 2, "blocks": 1, "critic_width": 2, "identity_steps": 4},
+            signal=speech(12, 16),
+            train=TrainConfig(batch=2, steps=20),
+        ),
+        "small": Preset(
+            options={
+                "width": 16,
+                "skip": 0.5,
+                "critic_width": 16,
+                "normalise": "spectral",
+                "second": False,
+                "cycle": 4.0,
+                "identity": 2.0,
+                "identity_steps": None,
+                "critic_lr": 2e-4,
+            },
+            signal=speech(24, 64),
+            train=TrainConfig(batch=8, steps=1000, checkpoint_every=250, sample_every=250),
+        ),
+    }
+
+    @property
+    def directions(self) -> tuple[tuple[str, str], ...]:
+        """(origin, target) of both translations."""
+        a, b = self.domains.names
+        return (a, b), (b, a)
+
+    def build(self) -> Mapping[str, nn.Module]:
+        """A generator into each voice, and a discriminator of each, or two."""
+        o, (order, frames) = self.options, self.signal.shape
+        if order < 9 or frames < 16:
+            raise UsageError(
+                "the nets need at least 9 coefficients and 16 frames",
+                asked=f"signal of shape {self.signal.shape}",
+                hint="Ask for a longer signal.",
+            )
+        nets: dict[str, nn.Module] = {}
+        for name in self.domains.names:
+            nets[f"generator_{name}"] = Generator212(order, o.width, o.blocks, skip=o.skip)
+        kinds = ("discriminator", "second")[: 1 + o.second]
+        for kind in kinds:
+            for name in self.domains.names:
+                nets[f"{kind}_{name}"] = SpeechPatchDiscriminator(o.critic_width, o.normalise)
+        return nets
+
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+        """Both directions."""
+        return [
+            Leg(a, Condition.of(self.domains, b, len(x), x.device), f"{a}->{b}")
+            for a, b in self.directions
+            for x in (batch.signals[a],)
+        ]
+
+    def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        """(N, Q, T) ``x`` as the generator of the target voice makes it."""
+        y: Tensor = self.nets[f"generator_{target.one_domain}"](x, target)  # (N, Q, T)
+        return y  # (N, Q, T)
+
+    def players(self) -> Sequence[Player]:
+        """The generators move first, then the discriminators on the same translations."""
+        o = self.options
+        generator = [Term("adversarial", AdversarialGenerator())]
+        critics = [Term("critic", AdversarialCritic(scale=0.5))]
+        if o.second:
+            generator.append(
+                Term("second", AdversarialGenerator("second_{origin}", made="restored"))
+            )
+            critics.append(
+                Term("second", AdversarialCritic("second_{origin}", scale=0.5, made="restored"))
+            )
+        generator.append(Term("cycle", Cycle(), o.cycle))
+        if o.identity:
+            generator.append(Term("identity", Identity(), self._ending(o.identity)))
+        schedule = LinearDecay(round(1000 * o.constant), round(1000 * (1 - o.constant)))
+        makers = tuple(name for name in self.nets if name.startswith("generator_"))
+        judges = tuple(name for name in self.nets if name not in makers)
+        return (
+            Player("generator", makers, tuple(generator), Optimiser(o.lr, schedule=schedule)),
+            Player(
+                "discriminator", judges, tuple(critics), Optimiser(o.critic_lr, schedule=schedule)
+            ),
+        )
+
+    def _ending(self, weight: float) -> Weight:
+        o = self.options
+        if o.identity_steps is not None:
+            return Until(weight, step=o.identity_steps)
+        return Until(weight, fraction=o.identity_part)

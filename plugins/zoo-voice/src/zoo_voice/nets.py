@@ -1,0 +1,171 @@
+"""The networks of CycleGAN-VC2 (Kaneko et al. 2019, arXiv:1904.04631, fig. 4)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from zoo_core.interfaces import Discriminator, Generator, Verdict
+from zoo_core.signals import Condition
+
+Normalise = Literal["instance", "spectral"]
+
+STRIDE = 4
+"""Frames must be a multiple of it: two halvings."""
+
+
+class Swish(nn.Module):
+    """``x * sigmoid(x)``: the gated unit of published code, whose two halves are one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Gates ``x`` (N, *S)."""
+        return x * x.sigmoid()  # (N, *S)
+
+
+class Gated(nn.Module):
+    """A gated linear unit: a convolution, gated by another of the same form.
+
+    Args:
+        value: Makes what is gated.
+        gate: Makes the gate.
+    """
+
+    def __init__(self, value: nn.Module, gate: nn.Module) -> None:
+        super().__init__()
+        self.value, self.gate = value, gate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C', *S') of ``x`` (N, C, *S)."""
+        y: Tensor = self.value(x) * self.gate(x).sigmoid()  # (N, C', *S')
+        return y  # (N, C', *S')
+
+
+class ResidualBlock(nn.Module):
+    """A gated convolution over time and one back, added to the input.
+
+    Args:
+        channels: Channels.
+        inner: Channels between the two.
+    """
+
+    def __init__(self, channels: int, inner: int) -> None:
+        super().__init__()
+        self.first = Gated(_conv1(channels, inner, 3), _conv1(channels, inner, 3))
+        self.second = _conv1(inner, channels, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Adds to ``x`` (N, C, T)."""
+        y: Tensor = self.first(x)  # (N, inner, T)
+        y = self.second(y)  # (N, C, T)
+        return x + y  # (N, C, T)
+
+
+class Generator212(Generator):
+    """2-1-2D: two dimensions to halve and double, one (time) to convert.
+
+    Halving and doubling keep the structure of the mel-cepstrum; in between every coefficient may
+    influence every other. With ``order=36`` and the defaults it has 23,068,289 parameters.
+
+    Args:
+        order: Mel-cepstral coefficients of the signal.
+        width: Channels of the first layer; doubled by the first halving.
+        blocks: Residual blocks.
+        skip: How much of the input is added to the output; 0 as published.
+    """
+
+    def __init__(
+        self, order: int = 36, width: int = 128, blocks: int = 6, *, skip: float = 0.0
+    ) -> None:
+        super().__init__()
+        inner = 2 * width
+        self.skip, self.inner, self.height = skip, inner, -(-order // STRIDE)
+        flat = inner * self.height
+        self.first = Gated(
+            nn.Conv2d(1, width, (5, 15), padding=(2, 7)),
+            nn.Conv2d(1, width, (5, 15), padding=(2, 7)),
+        )
+        self.down = nn.Sequential(
+            Gated(_halving(width, inner), _halving(width, inner)),
+            Gated(_halving(inner, inner), _halving(inner, inner)),
+        )
+        self.flatten = _conv1(flat, inner, 1)
+        self.convert = nn.Sequential(*[ResidualBlock(inner, 2 * inner) for _ in range(blocks)])
+        self.unflatten = _conv1(inner, flat, 1)
+        self.up = nn.Sequential(_doubling(inner, inner), _doubling(inner, width))
+        self.last = nn.Conv2d(width, 1, (5, 15), padding=(2, 7))
+
+    def forward(self, x: Tensor, condition: Condition) -> Tensor:
+        """Translates ``x`` (N, Q, T), without bounds; T is a multiple of 4."""
+        y: Tensor = self.first(x[:, None])  # (N, W, Q, T)
+        y = self.down(y)  # (N, 2W, Q/4, T/4)
+        y = y.flatten(1, 2)  # (N, 2W * Q/4, T/4)
+        y = self.flatten(y)  # (N, 2W, T/4)
+        y = self.convert(y)  # (N, 2W, T/4)
+        y = self.unflatten(y)  # (N, 2W * Q/4, T/4)
+        y = y.unflatten(1, (self.inner, self.height))  # (N, 2W, Q/4, T/4)
+        y = self.up(y)  # (N, W, Q, T)
+        y = self.last(y)[:, 0, : x.shape[1]]  # (N, Q, T)
+        return y + self.skip * x if self.skip else y  # (N, Q, T)
+
+
+class SpeechPatchDiscriminator(Discriminator):
+    """Judges overlapping patches of mel-cepstra; with the defaults it has 11,448,833 parameters.
+
+    Args:
+        width: Channels of the first layer; eight times as many in the last.
+        normalise: ``instance`` as published, or ``spectral``.
+    """
+
+    def __init__(self, width: int = 128, normalise: Normalise = "instance") -> None:
+        super().__init__()
+        w, kind = width, normalise
+        self.layers = nn.Sequential(
+            _normal(nn.Conv2d(1, w, 3, padding=1), kind, plain=True),
+            Swish(),
+            _normal(nn.Conv2d(w, 2 * w, 3, stride=2, padding=1), kind),
+            Swish(),
+            _normal(nn.Conv2d(2 * w, 4 * w, 3, stride=2, padding=1), kind),
+            Swish(),
+            _normal(nn.Conv2d(4 * w, 8 * w, 3, stride=2, padding=1), kind),
+            Swish(),
+            _normal(nn.Conv2d(8 * w, 8 * w, (1, 5), padding=(0, 2)), kind),
+            Swish(),
+            _normal(nn.Conv2d(8 * w, 1, (1, 3), padding=(0, 1)), kind, plain=True),
+        )
+
+    def forward(self, x: Tensor) -> Verdict:
+        """Judges ``x`` (N, Q, T); the realness is (N, 1, Q/8, T/8), one value per patch."""
+        realness: Tensor = self.layers(x[:, None])  # (N, 1, Q/8, T/8)
+        return Verdict((realness,))
+
+
+def _conv1(inner: int, outer: int, size: int) -> nn.Sequential:
+    """A normalised convolution over time that keeps the length."""
+    return nn.Sequential(
+        nn.Conv1d(inner, outer, size, padding=size // 2), nn.InstanceNorm1d(outer, affine=True)
+    )
+
+
+def _halving(inner: int, outer: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inner, outer, 5, stride=2, padding=2), nn.InstanceNorm2d(outer, affine=True)
+    )
+
+
+def _doubling(inner: int, outer: int) -> nn.Sequential:
+    """Doubles both axes by moving channels there (pixel shuffle)."""
+    return nn.Sequential(
+        nn.Conv2d(inner, 4 * outer, 5, padding=2),
+        nn.PixelShuffle(2),
+        nn.InstanceNorm2d(outer, affine=True),
+        Swish(),
+    )
+
+
+def _normal(conv: nn.Conv2d, kind: Normalise, *, plain: bool = False) -> nn.Module:
+    """A convolution, normalised; ``plain`` ones (the first, the last) never by instance."""
+    if kind == "spectral":
+        return spectral_norm(conv)
+    return conv if plain else nn.Sequential(conv, nn.InstanceNorm2d(conv.out_channels, affine=True))
