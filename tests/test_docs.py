@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import os
 import re
@@ -136,3 +137,14 @@ def test_every_method_has_a_page_and_a_row_with_its_plugin_and_paper() -> None:
             assert number in row, f"README.md, row of {name}: {spec.paper}"
         row = next((line for line in overview if line.startswith(f"| [{name}]")), "")
         assert plugin in row, f"docs/methods/README.md lacks a row of {name}"
+
+
+def test_every_option_and_preset_of_a_method_is_on_its_page() -> None:
+    for name in host().methods():
+        page = (ROOT / "docs" / "methods" / f"{name}.md").read_text(encoding="utf-8")
+        rows = [line for line in page.splitlines() if line.startswith("|")]
+        cls = host().method_class(name)
+        for field in dataclasses.fields(cls.Options):
+            assert any(f"`{field.name}`" in row for row in rows), f"{name}.md: {field.name}"
+        for preset in host().method(name).presets:
+            assert f"`{preset}`" in page, f"docs/methods/{name}.md lacks the preset {preset}"
