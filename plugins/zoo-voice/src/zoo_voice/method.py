@@ -12,6 +12,7 @@ from zoo_core.errors import UsageError
 from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_core.losses.consistency import Cycle, Identity
 from zoo_core.method import Method, Optimiser, Player, Term, Weight
+from zoo_core.plans import every_way
 from zoo_core.signals import Batch, Condition, TensorSpec
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.step import Leg
@@ -97,12 +98,6 @@ class CycleGANVC(Method[Options]):
         ),
     }
 
-    @property
-    def directions(self) -> tuple[tuple[str, str], ...]:
-        """(origin, target) of both translations."""
-        a, b = self.domains.names
-        return (a, b), (b, a)
-
     def build(self) -> Mapping[str, nn.Module]:
         """A generator into each voice, and a discriminator of each, or two."""
         o, (order, frames) = self.options, self.signal.shape
@@ -123,11 +118,7 @@ class CycleGANVC(Method[Options]):
 
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
         """Both directions."""
-        return [
-            Leg(a, Condition.of(self.domains, b, len(x), x.device), f"{a}->{b}")
-            for a, b in self.directions
-            for x in (batch.signals[a],)
-        ]
+        return every_way(batch, self.domains)
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, Q, T) ``x`` as the generator of the target voice makes it."""
