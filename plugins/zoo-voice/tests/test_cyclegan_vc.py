@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from zoo_core.signals import Batch, Condition, Domains
 from zoo_core.spec import TrainConfig
 from zoo_core.step import Progress
 from zoo_core.testing import MethodContract
-from zoo_core.train.config import Request, resolve
+from zoo_core.train.config import Request, RunConfig, resolve
 from zoo_core.train.loop import Trainer
 from zoo_core.train.run import train_run
+from zoo_core.train.session import Session
 from zoo_voice.audio import Sound
 from zoo_voice.method import CycleGANVC, Options, speech
 
@@ -209,6 +211,8 @@ def test_a_run_keeps_what_it_learnt_of_the_voices(run: Path, speakers: dict[str,
     assert voices["low"]["pitch"][0] < voices["high"]["pitch"][0] - 0.3
     assert len(voices["low"]["mean"]) == 12
     assert (run / "samples" / "000003.png").is_file()
+    card = (run / "model" / "README.md").read_text()
+    assert "Translates recordings between low, high" in card
 
 
 def test_a_trained_model_converts_files_of_any_kind(run: Path, tmp_path: Path, voice: Any) -> None:
@@ -223,3 +227,36 @@ def test_a_trained_model_converts_files_of_any_kind(run: Path, tmp_path: Path, v
     assert len(translated.samples) == len(restored.samples) == len(samples)
     long = translator(Sound(voice(4.0, 110), 16_000), to="high", limit=400)
     assert len(long.samples) == 64_000
+
+
+def test_a_broken_file_among_many_is_named_and_stops_nothing(
+    run: Path, tmp_path: Path, speakers: dict[str, Path]
+) -> None:
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    good = sorted(speakers["low"].iterdir())[:2]
+    translator = zoo.load(run, device="cpu", precision="float32")
+    results = list(translator.stream([good[0], tmp_path / "broken.wav", good[1]], "high"))
+    assert [result.error is None for result in results] == [True, False, True]
+    assert "broken.wav" in str(results[1].error)
+    assert all(len(result.output.samples) for result in (results[0], results[2]))
+
+
+def test_a_run_that_died_resumes_to_the_same_bits(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = RunConfig.read(run / "config.yaml")
+    config = replace(config, train=replace(config.train, checkpoint_every=1))
+    keep = Session.checkpoint
+
+    def dying(session: Session) -> None:
+        keep(session)
+        raise RuntimeError("the machine is gone")
+
+    monkeypatch.setattr(Session, "checkpoint", dying)
+    with pytest.raises(RuntimeError, match="the machine is gone"):
+        train_run(config, tmp_path / "run", quiet=True)
+    monkeypatch.setattr(Session, "checkpoint", keep)
+    train_run(config, tmp_path / "run", resume=True, quiet=True)
+    for name in ("model.safetensors", "training.safetensors"):
+        resumed, whole = (d / "model" / name for d in (tmp_path / "run", run))
+        assert resumed.read_bytes() == whole.read_bytes()

@@ -104,10 +104,11 @@ def export(
 
 
 def _summary(config: RunConfig, domains: Domains, targets: Sequence[str]) -> str:
-    kind, how = config.signal.kind, "trained without paired examples"
+    noun = host().codec_class(config.signal.kind).noun
+    how = "trained without paired examples"
     if domains.kind == "attributes":
-        return f"Edits {', '.join(targets)} of {kind}s, {how}."
+        return f"Edits {', '.join(targets)} of {noun}s, {how}."
     if len(targets) == 1:
         others = [name for name in domains.names if name not in targets]
-        return f"Translates {kind}s from {', '.join(others)} to {targets[0]}, {how}."
-    return f"Translates {kind}s between {', '.join(domains.names)}, {how}."
+        return f"Translates {noun}s from {', '.join(others)} to {targets[0]}, {how}."
+    return f"Translates {noun}s between {', '.join(domains.names)}, {how}."
