@@ -28,20 +28,6 @@ def init_normal(net: nn.Module, std: float = 0.02) -> nn.Module:
     return _init(net, lambda weight: nn.init.normal_(weight, 0.0, std))
 
 
-def init_xavier(net: nn.Module, gain: float = 1.0, bias: float = 0.0) -> nn.Module:
-    """Glorot's normal initialisation of all convolution and linear weights (CUT).
-
-    Args:
-        net: Changed in place.
-        gain: Factor of the standard deviation.
-        bias: Value of all biases.
-
-    Returns:
-        The same net.
-    """
-    return _init(net, lambda weight: nn.init.xavier_normal_(weight, gain), bias)
-
-
 def init_xavier_uniform(net: nn.Module, gain: float = 1.0, bias: float = 0.0) -> nn.Module:
     """Glorot's uniform initialisation of all convolution and linear weights (CoGAN).
 
