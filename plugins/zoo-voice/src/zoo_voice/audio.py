@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +13,7 @@ import soundfile
 import soxr
 
 from zoo_core.errors import DataError, UsageError
+from zoo_core.files import replacing
 from zoo_voice.cepstrum import Floats
 from zoo_voice.world import RATE
 
@@ -164,26 +162,23 @@ def save(sound: Sound, path: Path) -> None:
             hint=f"Use one of {', '.join(FORMATS)}.",
         )
     form, resolution = FORMATS[suffix]
-    temporary = path.with_name(f".zoo-{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
     samples = sound.samples
     starts = range(0, len(samples), BLOCK)
     peak = max((float(np.abs(samples[at : at + BLOCK]).max()) for at in starts), default=0.0)
     gain = 1.0 if peak <= 1.0 else 0.99 / peak
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with soundfile.SoundFile(temporary, "w", sound.rate, 1, resolution, format=form) as file:
+        with (
+            replacing(path) as part,
+            soundfile.SoundFile(part, "w", sound.rate, 1, resolution, format=form) as file,
+        ):
             for at in starts:
                 file.write(np.asarray(samples[at : at + BLOCK], np.float64) * gain)
-        temporary.replace(path)
     except (OSError, soundfile.LibsndfileError) as error:
         raise DataError(
             f"it cannot be written ({getattr(error, 'strerror', None) or error})",
             asked=str(path),
             hint="Choose a folder that exists, may be written to and has space left.",
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _opened(source: Path | Sound, name: str) -> tuple[int, Iterator[Floats]]:

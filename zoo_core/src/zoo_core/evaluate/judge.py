@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from zoo_core.errors import WeightsError
 from zoo_core.evaluate.judge_card import CARD, WEIGHTS, JudgeCard
 from zoo_core.evaluate.judge_nets import JudgeNet, Opinion, make_net
+from zoo_core.files import replacing
 
 __all__ = ["Judge", "JudgeNet", "Opinion", "fit", "rounded"]
 
@@ -106,6 +107,5 @@ def _half(value: Tensor) -> Tensor:
 
 def _write(path: Path, data: bytes) -> None:
     """Writes a file atomically: a reader sees the old or the new one."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)
+    with replacing(path) as part:
+        part.write_bytes(data)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo_core.files import replacing
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -73,10 +75,8 @@ class Report:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a text file atomically, making its folder where needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import uuid
 from pathlib import Path
 
 from PIL import Image
 
 from zoo_core.errors import DataError, UsageError
+from zoo_core.files import replacing
 
 _FORMATS = {
     ".png": "PNG",
@@ -46,18 +44,12 @@ def save(image: Image.Image, path: Path, form: str) -> None:
     Raises:
         DataError: If the file cannot be written; nothing is left behind.
     """
-    temporary = path.with_name(f".zoo-{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
+        with replacing(path) as part, part.open("xb") as file:
             image.save(file, form, **({"quality": 95} if form in ("JPEG", "WEBP") else {}))
-        temporary.replace(path)
     except OSError as error:
         raise DataError(
             f"it cannot be written ({error.strerror or error})",
             asked=str(path),
             hint="Choose a folder that exists, may be written to and has space left.",
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

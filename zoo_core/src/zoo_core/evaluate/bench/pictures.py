@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from zoo_core.evaluate.bench.data import to_pixels
+from zoo_core.files import replacing
 from zoo_core.images.sheet import line_height
 
 COLOURS = ((66, 110, 180), (230, 145, 56), (106, 168, 79), (150, 90, 160))
@@ -30,12 +30,8 @@ def write_strip(path: Path, rows: Mapping[str, Tensor]) -> None:
         for pictures in rows.values()
     ]
     image = Image.fromarray(np.concatenate(lines, axis=0))
-    buffer = BytesIO()
-    image.save(buffer, "PNG")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(buffer.getvalue())
-    part.replace(path)
+    with replacing(path) as part:
+        image.save(part, "PNG")
 
 
 def sheet(strips: Sequence[tuple[str, Path]], size: int) -> Image.Image:

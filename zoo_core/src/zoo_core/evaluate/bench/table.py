@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
-from io import BytesIO
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -19,6 +18,7 @@ from zoo_core.evaluate.bench.selection import in_words
 from zoo_core.evaluate.bench.work import Folder
 from zoo_core.evaluate.judge_card import CARD, JudgeCard
 from zoo_core.evaluate.report import write_text
+from zoo_core.files import replacing
 
 Cells = list[dict[str, Any]]
 
@@ -210,9 +210,5 @@ def _card(card: JudgeCard) -> dict[str, Any]:
 
 
 def _save(image: Image.Image, path: Path) -> None:
-    buffer = BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(buffer.getvalue())
-    part.replace(path)
+    with replacing(path) as part:
+        image.save(part, "PNG", optimize=True)
