@@ -33,6 +33,7 @@ class Options:
         width: Channels of the generators at full size.
         blocks: Residual blocks of the generators.
         skip: How much of the input the generators add to their output; 0 as published.
+        kernel: Coefficients and frames that their first and last convolutions see; odd.
         critic_width: Channels of the discriminators' first layer.
         normalise: Normalisation of the discriminators: ``instance`` as published, or ``spectral``.
         second: Whether discriminators of their own also judge what was translated there and back
@@ -50,6 +51,7 @@ class Options:
     width: int = 128
     blocks: int = 6
     skip: float = 0.0
+    kernel: tuple[int, int] = (5, 15)
     critic_width: int = 128
     normalise: Normalise = "instance"
     second: bool = True
@@ -85,6 +87,7 @@ class CycleGANVC(Method[Options]):
             options={
                 "width": 16,
                 "skip": 0.5,
+                "kernel": (3, 7),
                 "critic_width": 16,
                 "normalise": "spectral",
                 "second": False,
@@ -109,7 +112,9 @@ class CycleGANVC(Method[Options]):
             )
         nets: dict[str, nn.Module] = {}
         for name in self.domains.names:
-            nets[f"generator_{name}"] = Generator212(order, o.width, o.blocks, skip=o.skip)
+            nets[f"generator_{name}"] = Generator212(
+                order, o.width, o.blocks, skip=o.skip, kernel=o.kernel
+            )
         kinds = ("discriminator", "second")[: 1 + o.second]
         for kind in kinds:
             for name in self.domains.names:

@@ -73,18 +73,27 @@ class Generator212(Generator):
         width: Channels of the first layer; doubled by the first halving.
         blocks: Residual blocks.
         skip: How much of the input is added to the output; 0 as published.
+        kernel: Coefficients and frames that the first and the last convolution see; odd. They
+            are the dearest ones of a narrow generator.
     """
 
     def __init__(
-        self, order: int = 36, width: int = 128, blocks: int = 6, *, skip: float = 0.0
+        self,
+        order: int = 36,
+        width: int = 128,
+        blocks: int = 6,
+        *,
+        skip: float = 0.0,
+        kernel: tuple[int, int] = (5, 15),
     ) -> None:
         super().__init__()
         inner = 2 * width
+        edge = (kernel[0] // 2, kernel[1] // 2)
         self.skip, self.inner, self.height = skip, inner, -(-order // STRIDE)
         flat = inner * self.height
         self.first = Gated(
-            nn.Conv2d(1, width, (5, 15), padding=(2, 7)),
-            nn.Conv2d(1, width, (5, 15), padding=(2, 7)),
+            nn.Conv2d(1, width, kernel, padding=edge),
+            nn.Conv2d(1, width, kernel, padding=edge),
         )
         self.down = nn.Sequential(
             Gated(_halving(width, inner), _halving(width, inner)),
@@ -94,7 +103,7 @@ class Generator212(Generator):
         self.convert = nn.Sequential(*[ResidualBlock(inner, 2 * inner) for _ in range(blocks)])
         self.unflatten = _conv1(inner, flat, 1)
         self.up = nn.Sequential(_doubling(inner, inner), _doubling(inner, width))
-        self.last = nn.Conv2d(width, 1, (5, 15), padding=(2, 7))
+        self.last = nn.Conv2d(width, 1, kernel, padding=edge)
 
     def forward(self, x: Tensor, condition: Condition) -> Tensor:
         """Translates ``x`` (N, Q, T), without bounds; T is a multiple of 4."""
