@@ -188,6 +188,12 @@ def test_signals_too_small_for_the_nets_are_refused() -> None:
         CycleGANVC(Options(**TINY), DOMAINS, speech(12, 12))
 
 
+@pytest.mark.parametrize("options", [{"kernel": (4, 7)}, {"kernel": (3, 6)}, {"side": 2}])
+def test_kernels_without_a_middle_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="even size have no middle"):
+        make(**options)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, speakers: dict[str, Path]) -> Path:
     """A run of three steps."""

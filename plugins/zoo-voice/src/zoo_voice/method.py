@@ -34,6 +34,7 @@ class Options:
         blocks: Residual blocks of the generators.
         skip: How much of the input the generators add to their output; 0 as published.
         kernel: Coefficients and frames that their first and last convolutions see; odd.
+        side: Side of the convolutions by which they halve and double; odd.
         critic_width: Channels of the discriminators' first layer.
         normalise: Normalisation of the discriminators: ``instance`` as published, or ``spectral``.
         second: Whether discriminators of their own also judge what was translated there and back
@@ -52,6 +53,7 @@ class Options:
     blocks: int = 6
     skip: float = 0.0
     kernel: tuple[int, int] = (5, 15)
+    side: int = 5
     critic_width: int = 128
     normalise: Normalise = "instance"
     second: bool = True
@@ -88,6 +90,7 @@ class CycleGANVC(Method[Options]):
                 "width": 16,
                 "skip": 0.5,
                 "kernel": (3, 7),
+                "side": 3,
                 "critic_width": 16,
                 "normalise": "spectral",
                 "second": False,
@@ -110,10 +113,16 @@ class CycleGANVC(Method[Options]):
                 asked=f"signal of shape {self.signal.shape}",
                 hint="Ask for a longer signal.",
             )
+        if not all(size % 2 for size in (*o.kernel, o.side)):
+            raise UsageError(
+                "kernels of even size have no middle",
+                asked=f"kernel {o.kernel}, side {o.side}",
+                hint="Choose odd numbers.",
+            )
         nets: dict[str, nn.Module] = {}
         for name in self.domains.names:
             nets[f"generator_{name}"] = Generator212(
-                order, o.width, o.blocks, skip=o.skip, kernel=o.kernel
+                order, o.width, o.blocks, skip=o.skip, kernel=o.kernel, side=o.side
             )
         kinds = ("discriminator", "second")[: 1 + o.second]
         for kind in kinds:
