@@ -17,7 +17,7 @@ help:
 	@echo 'make test    run all tests'
 	@echo 'make lint    formatting, linting and types'
 	@echo 'make docs    run every command and sample in the documentation'
-	@echo 'make bench   speed of inference and training on this machine'
+	@echo 'make bench   speed of inference, training and conversion of voices on this machine'
 	@echo 'make clean   remove .venv and what tools left behind'
 
 setup: $(STAMP)
@@ -46,6 +46,7 @@ bench: setup
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/inference.py $(or $(MODEL),stargan-emoji) $(ARGS)
 	@$(BIN)/python benchmarks/training.py
+	@$(BIN)/python benchmarks/voice.py
 
 clean:
 	rm -rf $(VENV) dist build runs demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

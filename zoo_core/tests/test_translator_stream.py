@@ -91,6 +91,26 @@ def test_large_inputs_go_in_windows_between_small_ones(translator):
     assert all(len(result.outputs) == 3 for result in results)
 
 
+def test_windows_of_a_large_input_are_cut_once_for_one_target(translator, monkeypatch):
+    item = job("b", width=200).open()
+    again = Job("b", lambda: item)
+    cut = []
+    windows = translator.codec.windows
+
+    def counting(item, **settings):
+        for window in windows(item, **settings):
+            cut.append(item.name)
+            yield window
+
+    monkeypatch.setattr(translator.codec, "windows", counting)
+    (one,) = translator.stream([again], "noto", limit=800)
+    assert len(cut) == len(list(windows(item, limit=800))) > 2
+    (every,) = translator.stream([again], "all", limit=800)
+    assert (one.output == every.outputs["noto"]).all()
+    alone = translator.translate(item.value, "apple", limit=800)
+    assert (every.outputs["apple"] == alone).all()
+
+
 def test_batches_are_full_where_shapes_agree(translator, monkeypatch):
     sizes = []
     translate = translator.engine.translate

@@ -88,6 +88,20 @@ def test_synthesis_sounds_like_what_was_analysed(voice: Any) -> None:
     assert distortion < 4.0
 
 
+def test_aperiodicity_between_the_frames_that_were_looked_at_is_near_theirs(
+    voice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = voice(0.9)
+    thinned = analyse(samples, 24)
+    monkeypatch.setattr("zoo_voice.world.THINNED", 1)
+    every = analyse(samples, 24)
+    assert thinned.aperiodicity.shape == every.aperiodicity.shape == (len(every), 1)
+    voiced = every.f0 > 0
+    gap = np.abs(thinned.aperiodicity - every.aperiodicity)[voiced]
+    assert 0 < gap.mean() < 1.0
+    np.testing.assert_array_equal(thinned.cepstrum, every.cepstrum)
+
+
 def test_telephone_speech_keeps_its_voicing(tmp_path: Path, voice: Any) -> None:
     soundfile.write(tmp_path / "x.wav", voice(0.9, rate=8000), 8000)
     codec = codec_of(("a", voice()))
@@ -298,7 +312,7 @@ def test_features_are_kept_and_found_again(
         files, CONFIG, cache=tmp_path, progress=lambda *at: told.append(at)
     )
     assert told == [(i, 5) for i in range(1, 6)]
-    monkeypatch.setattr("zoo_voice.store.analyse", None)  # nothing is analysed again
+    monkeypatch.setattr("zoo_voice.store.pitch_and_timbre", None)  # nothing is analysed again
     again = SpeechCodec(SPEC).open(files, CONFIG, cache=tmp_path)
     assert torch.equal(again.batch(range(5)), first.batch(range(5)))
     assert again.summary == first.summary

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import torch
@@ -59,7 +59,22 @@ class _Slot:
     finishing: Future[None] | None = None
 
 
-_Reading = tuple[_Slot, "Future[tuple[Item, Window | None]]"]
+@dataclass
+class _Read:
+    """An input that was decoded, and its windows so far.
+
+    Attributes:
+        item: The input.
+        first: Its first window, or two where there are more.
+        rest: What follows them.
+    """
+
+    item: Item
+    first: list[Window]
+    rest: Iterator[Window]
+
+
+_Reading = tuple[_Slot, "Future[_Read]"]
 
 
 @dataclass(frozen=True)
@@ -129,30 +144,31 @@ class _Stream:
     def _submit(self, index: int, job: Job) -> _Reading:
         return _Slot(Result(index, job.name)), self.readers.submit(self._read, job)
 
-    def _read(self, job: Job) -> tuple[Item, Window | None]:
-        """The item, and its window where it has just one (in a reader thread)."""
+    def _read(self, job: Job) -> _Read:
+        """The item, and as many windows as tell whether it has just one (in a reader thread)."""
         item = job.open()
-        windows = list(islice(self._windows(item), 2))
-        return item, windows[0] if len(windows) == 1 else None
+        windows = self._windows(item)
+        return _Read(item, list(islice(windows, 2)), windows)
 
     def _windows(self, item: Item) -> Iterator[Window]:
         plan = self.plan
         return plan.codec.windows(item, size=plan.size, limit=plan.limit, source=plan.source)
 
-    def _take(self, slot: _Slot, reading: Future[tuple[Item, Window | None]]) -> None:
+    def _take(self, slot: _Slot, reading: Future[_Read]) -> None:
         self.slots.append(slot)
         try:
-            item, window = reading.result()
+            read = reading.result()
         except (ZooError, OSError, MemoryError) as fault:
             slot.result.error = _explained(fault, slot.result.name)
             return
-        if window is None:
+        if len(read.first) != 1:
             self._flush()
-            self._large(slot, item)
+            self._large(slot, read)
             return
+        (window,) = read.first
         if self.waiting and self.waiting[0][2].signal.shape != window.signal.shape:
             self._flush()
-        self.waiting.append((slot, item, window))
+        self.waiting.append((slot, read.item, window))
         if len(self.waiting) >= self._together(window):
             self._flush()
 
@@ -184,18 +200,19 @@ class _Stream:
             result.error = _explained(fault, result.name)
         self._finish(result)
 
-    def _large(self, slot: _Slot, item: Item) -> None:
+    def _large(self, slot: _Slot, read: _Read) -> None:
         """An item of many windows: computed by itself, one output after the other."""
+        windows: Iterator[Window] = chain(read.first, read.rest)
         try:
             for name, domain in self.plan.names.items():
-                pairs = self._translated(item, name)
-                slot.result.outputs[name] = self.plan.codec.join(item, pairs, target=domain)
+                pairs = self._translated(windows, name)
+                slot.result.outputs[name] = self.plan.codec.join(read.item, pairs, target=domain)
+                windows = self._windows(read.item)
         except (DataError, OSError, MemoryError) as fault:
             slot.result.error = _explained(fault, slot.result.name)
         slot.finishing = self.writers.submit(self._finish, slot.result)
 
-    def _translated(self, item: Item, name: str) -> Iterator[tuple[Window, Tensor]]:
-        windows = self._windows(item)
+    def _translated(self, windows: Iterator[Window], name: str) -> Iterator[tuple[Window, Tensor]]:
         ahead = next(windows, None)
         while ahead is not None:
             group = [ahead]

@@ -24,7 +24,7 @@ from zoo_core.signals import TensorSpec
 from zoo_voice.audio import Sound, load
 from zoo_voice.cepstrum import Floats
 from zoo_voice.speaker import Speaker
-from zoo_voice.world import HOP, RATE, analyse
+from zoo_voice.world import HOP, RATE, pitch_and_timbre
 
 TRIM_DB = 35.0
 """Frames quieter than the loudest by more than this are silence at the ends of a recording."""
@@ -189,9 +189,9 @@ def _one(file: Path | Sample, order: int) -> tuple[npt.NDArray[np.float32], Any]
         samples, facts = load(source, name=name)
     except ZooError as error:
         return str(error)
-    analysis = analyse(samples, order)
-    span = trimmed(analysis.cepstrum[:, 0])
-    frames = np.column_stack([analysis.f0, analysis.cepstrum[:, 1:]])[span]  # (T, 1 + order)
+    f0, cepstrum = pitch_and_timbre(samples, order)
+    span = trimmed(cepstrum[:, 0])
+    frames = np.column_stack([f0, cepstrum[:, 1:]])[span]  # (T, 1 + order)
     return frames.astype(np.float32), facts
 
 
