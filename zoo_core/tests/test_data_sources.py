@@ -115,6 +115,21 @@ def test_a_pattern_selects_files(tmp_path):
         opened({"a": str(tmp_path / "*.gif")})
 
 
+def test_a_pattern_selects_files_by_number(tmp_path):
+    pictures(tmp_path, 12)  # 0.png to 11.png
+    assert opened({"a": f"{tmp_path}/{{9..20}}.png"}).stores["a"].names == [
+        "10.png",
+        "11.png",
+        "9.png",
+    ]
+    assert len(opened({"a": f"{tmp_path}/*{{0..1}}.png"}).stores["a"]) == 4
+    with pytest.raises(DataError, match="matches"):
+        opened({"a": f"{tmp_path}/{{01..09}}.png"})
+    for wrong in ("{3..2}", "{0..99999}", "{0..999}{0..999}"):
+        with pytest.raises(UsageError, match="range"):
+            opened({"a": f"{tmp_path}/{wrong}.png"})
+
+
 def test_attributes_are_labels_of_one_store(tmp_path):
     data = opened(data=str(celeba(tmp_path)), attributes=["Young", "Male"])
     assert data.domains.names == ("Young", "Male")

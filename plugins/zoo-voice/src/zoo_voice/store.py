@@ -94,6 +94,11 @@ class SpeechStore:
     def __len__(self) -> int:
         return len(self._lengths)
 
+    @property
+    def timbre(self) -> Floats:
+        """(F, order) c1, c2 ... of all frames, not normalised."""
+        return self.speaker.denormalise(self._frames)
+
     def batch(self, indices: Sequence[int], rng: torch.Generator | None = None) -> Tensor:
         """(N, order, T) float32; with ``rng`` beginning anywhere in the recording."""
         chosen = np.asarray(indices, np.intp)  # (N,)
@@ -155,7 +160,7 @@ def _analysed(
     rates: set[int] = set()
     forms: dict[str, int] = {}
     clipped = 0
-    with ThreadPoolExecutor(_threads()) as pool:
+    with ThreadPoolExecutor(threads()) as pool:
         for position, answer in enumerate(pool.map(lambda file: _one(file, order), files)):
             if isinstance(answer, str):
                 skipped.append(answer)
@@ -264,7 +269,8 @@ def _summary(contents: Contents, own: Speaker) -> str:
     return f"{text}, {contents.clipped} clipped" if contents.clipped else text
 
 
-def _threads() -> int:
+def threads() -> int:
+    """How many recordings are analysed at once."""
     if hasattr(os, "sched_getaffinity"):
         return min(8, len(os.sched_getaffinity(0)))
     return min(8, os.cpu_count() or 1)

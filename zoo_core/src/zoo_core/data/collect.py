@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo_core.codec import Codec, Sample
 from zoo_core.data.celeba import Layout, exclusive_groups, find_layout
+from zoo_core.data.grammar import ranges
 from zoo_core.data.scan import check_folder, class_numbers, scan
 from zoo_core.errors import DataError, PluginError, UsageError, ZooError, unknown
 from zoo_core.signals import Domains
@@ -89,7 +90,8 @@ def _from_folder(folder: Path, codec: Codec) -> Found:
 
 
 def _from_pattern(pattern: Path, codec: Codec) -> Found:
-    found = sorted(Path(name) for name in glob.glob(str(pattern), recursive=True))  # noqa: PTH207
+    each = (glob.glob(one, recursive=True) for one in ranges(str(pattern)))  # noqa: PTH207
+    found = sorted({Path(name) for names in each for name in names})
     files = [path for path in found if path.suffix.lower() in codec.suffixes and path.is_file()]
     if not files:
         raise DataError(

@@ -4,7 +4,8 @@ A SOURCE is one of:
 
 - ``DIR``: a folder of signals, searched recursively. Where it has the subfolders ``train`` and
   ``test``, that of the split is taken; folders named by digits give class numbers.
-- ``DIR/*_name_*.png``: files by pattern.
+- ``DIR/*_name_*.png``: files by pattern; ``DIR/*_name_{10..27}.wav`` by numbers as well, and
+  ``{05..12}`` where they are padded with zeros.
 - ``ROOT:Blond_Hair``, ``ROOT:!Blond_Hair``, ``ROOT:Blond_Hair,!Male``: the pictures of a folder in
   CelebA's layout for which all of these hold.
 - ``mnist:ROOT``, ``usps:ROOT``, or another name that a plugin brings through ``zoo_datasets``.
@@ -23,6 +24,8 @@ from zoo_core.signals import MIXED
 
 _NAME = re.compile(r"[\w-]+")
 _RESERVED = (MIXED, "all")
+_RANGE = re.compile(r"\{(?P<first>\d+)\.\.(?P<last>\d+)\}")
+_LONGEST = 10_000
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def parse_source(text: str, sets: Collection[str] = ()) -> Source:
     folder = Path(root).expanduser() if root.startswith("~/") else Path(root)
     if colon and root and _exists(folder):
         return Source("attribute", folder, expression)
-    if any(mark in text for mark in "*?["):
+    if any(mark in text for mark in "*?[") or _RANGE.search(text):
         return Source("pattern", path)
     if colon and prefix.isidentifier() and len(prefix) > 1:
         raise unknown(
@@ -105,6 +108,29 @@ def parse_source(text: str, sets: Collection[str] = ()) -> Source:
             f"{', '.join(f'{name}:ROOT' for name in sorted(sets)) or 'none installed'}.",
         )
     return Source("folder", path)
+
+
+def ranges(pattern: str) -> list[str]:
+    """A pattern with each ``{FIRST..LAST}`` replaced by each of its numbers, as a shell does it.
+
+    Numbers are as wide as the first one where that begins with a zero.
+
+    Raises:
+        UsageError: If a range is empty or very long.
+    """
+    match = _RANGE.search(pattern)
+    if match is None:
+        return [pattern]
+    first, last = int(match["first"]), int(match["last"])
+    head, tail = pattern[: match.start()], ranges(pattern[match.end() :])
+    if not 0 < (last + 1 - first) * len(tail) <= _LONGEST:
+        raise UsageError(
+            f"it holds no number, or more than {_LONGEST:,}",
+            asked=f'range "{match.group()}"',
+            hint="Write {FIRST..LAST}, the smaller number first.",
+        )
+    width = len(match["first"]) if match["first"].startswith("0") else 0
+    return [f"{head}{n:0{width}}{rest}" for n in range(first, last + 1) for rest in tail]
 
 
 def check_name(name: str) -> None:

@@ -1,0 +1,1 @@
+"""How good a conversion of voices is: distances, judges, and a benchmark."""

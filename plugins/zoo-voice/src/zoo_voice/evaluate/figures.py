@@ -1,0 +1,206 @@
+"""The figures of a conversion: distortion, variance, and what judges make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from zoo_core.data.root import data_root
+from zoo_core.errors import DataError, UsageError
+from zoo_core.evaluate.judge_card import CARD, Task
+from zoo_core.loading import load
+from zoo_core.translator import Translator
+from zoo_voice.evaluate.corpus import Corpus, Recording, Split, corpus_of
+from zoo_voice.evaluate.distance import distortion, variance_ratio
+from zoo_voice.evaluate.judge import SpeechJudge
+from zoo_voice.evaluate.judge_train import Examples, Plan, train_judge
+from zoo_voice.evaluate.rows import BASELINES, Made, converted
+from zoo_voice.evaluate.scene import Scene, Voices, read
+
+Figures = dict[str, float]
+"""By name: ``mcd`` (dB), ``variance_ratio``, ``target_accuracy``, ``content_accuracy``."""
+STEPS = 900
+"""Steps of a judge's training."""
+FLOOR = 0.93
+"""Accuracy on real test recordings below which a judge cannot serve."""
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Who speaks, and which word is said.
+
+    Attributes:
+        speaker: Knows all speakers of a corpus.
+        word: Knows all of its words, whoever says them.
+    """
+
+    speaker: SpeechJudge
+    word: SpeechJudge
+
+
+def evaluate(
+    model: Translator | Path | str,
+    source: str,
+    target: str,
+    split: Split = "test",
+    *,
+    judges: Path | str,
+    root: Path | str | None = None,
+    corpus: Corpus | None = None,
+) -> Figures:
+    """The figures of a model in one direction.
+
+    Args:
+        model: A translator, or what `zoo.load` takes. A row of the table by its name
+            (``identity``, ``F0 only``, ``mean/variance``, ``kNN (features)``, ``floor``) is
+            measured instead of a model.
+        source: Speaker that is converted.
+        target: Speaker that it is converted to.
+        split: ``validation`` (to choose by) or ``test`` (to report).
+        judges: Folder of the judges; they are trained (a few minutes) where it has none.
+        root: Folder with ``voice/fsdd`` and ``voice/words20``; None: where data for tests lies.
+        corpus: Where the two speak; None finds it.
+
+    Raises:
+        UsageError: If the speakers are unknown, or the model knows them by other names.
+        DataError: If the recordings are missing or a judge cannot serve.
+    """
+    folder = Path(root) if root is not None else data_root()
+    if folder is None:
+        raise DataError("no folder of recordings is named", asked="root", hint="Set ZOO_DATA.")
+    voices = Voices(folder, corpus or corpus_of(source, target))
+    scene = Scene(voices, source, target, split)
+    if isinstance(model, str) and model in BASELINES:
+        made = BASELINES[model](scene)
+    else:
+        translator = model if isinstance(model, Translator) else load(model, precision="float32")
+        made = converted(scene, translator)
+    return compare(scene, made, find_judges(Path(judges), voices))
+
+
+def compare(scene: Scene, made: Made, judges: Judges) -> Figures:
+    """The figures of what was made in a scene."""
+    distances = [
+        distortion(one, references)
+        for one, references in zip(made.timbres, made.references, strict=True)
+        if references
+    ]
+    if not distances:
+        raise UsageError(
+            f"{scene.target} says none of the words of {scene.source}",
+            asked=f"{scene.source}->{scene.target}",
+        )
+    return {
+        "mcd": float(np.mean(distances)),
+        "variance_ratio": variance_ratio(made.timbres, [one.timbre for one in scene.real]),
+        "target_accuracy": judges.speaker.share(made.samples, [scene.target] * len(made.samples)),
+        "content_accuracy": judges.word.share(made.samples, made.words),
+    }
+
+
+def find_judges(
+    folder: Path,
+    voices: Voices,
+    *,
+    steps: int | None = None,
+    least: float = FLOOR,
+    told: Callable[[str], None] | None = None,
+) -> Judges:
+    """The judges of a corpus: from a folder, or trained now and kept there.
+
+    Args:
+        folder: Holds ``speaker-CORPUS`` and ``word-CORPUS``.
+        voices: The recordings.
+        steps: Steps of their training; None for `STEPS`.
+        least: Accuracy on real test recordings that is asked of each.
+        told: Where to say what is being trained.
+
+    Raises:
+        DataError: If a judge reads real recordings too badly, or was made by another recipe.
+    """
+    corpus, examples, steps = voices.corpus, _Examples(voices), steps or STEPS
+    found = []
+    for name, task in (("speaker", "domain"), ("word", "content")):
+        plan = Plan(task, corpus.speakers, corpus.highest, steps)  # type: ignore[arg-type]
+        directory = folder / f"{name}-{corpus.name}"
+        directory.mkdir(parents=True, exist_ok=True)
+        with FileLock(directory.with_suffix(".lock")):
+            if not (directory / CARD).is_file():
+                if told is not None:
+                    told(f"training judge {directory.name}, {plan.steps} steps")
+                splits = examples.splits(plan.task)
+                train_judge(plan, splits, data=examples.words()).save(directory)
+        judge = SpeechJudge.load(directory)
+        _check(judge, plan, least, directory)
+        found.append(judge)
+    return Judges(*found)
+
+
+def _check(judge: SpeechJudge, plan: Plan, least: float, directory: Path) -> None:
+    card, asked = judge.card, f"judge {directory}"
+    same = (card.task, card.domains, card.steps, card.batch, card.widths, judge.highest)
+    if same != (plan.task, plan.domains, plan.steps, plan.batch, plan.widths, plan.highest):
+        raise DataError(
+            "it was made by another recipe than this version's",
+            asked=asked,
+            hint="Use another folder, so that everything is judged alike.",
+        )
+    accuracy = card.accuracy.get("mean", {}).get("test", 0.0)
+    if accuracy < least:
+        raise DataError(
+            f"it reads {accuracy:.1%} of the real test recordings rightly, "
+            f"and {least:.0%} are needed of an instrument",
+            asked=asked,
+            hint="Check the data, remove the directory and run again.",
+        )
+
+
+class _Examples:
+    """Recordings of all speakers for judges, read once."""
+
+    def __init__(self, voices: Voices) -> None:
+        self.voices = voices
+        self._read: dict[str, dict[str, list[tuple[Recording, np.ndarray]]]] = {}
+
+    def splits(self, task: Task) -> dict[str, dict[str, Examples]]:
+        """Examples by split and speaker."""
+        if not self._read:
+            self._read = {split: self._all(split) for split in ("train", "val", "test")}
+        return {
+            split: {
+                speaker: [
+                    (samples, one.speaker if task == "domain" else one.word)
+                    for one, samples in pairs
+                ]
+                for speaker, pairs in by_speaker.items()
+            }
+            for split, by_speaker in self._read.items()
+        }
+
+    def words(self) -> dict[str, str]:
+        """The training data of each speaker, in words."""
+        corpus = self.voices.corpus
+        takes = f"takes {corpus.first[0]} to {corpus.second[1]}"
+        return dict.fromkeys(corpus.speakers, f"{corpus.name}, {takes}")
+
+    def _all(self, split: str) -> dict[str, list[tuple[Recording, np.ndarray]]]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        from zoo_voice.store import threads
+
+        corpus, root = self.voices.corpus, self.voices.root
+        found = {}
+        with ThreadPoolExecutor(threads()) as pool:
+            for speaker in corpus.speakers:
+                if split == "train":
+                    some = corpus.learnt(root, speaker)
+                else:
+                    some = corpus.recordings(
+                        root, speaker, "validation" if split == "val" else "test"
+                    )
+                found[speaker] = list(zip(some, pool.map(read, some), strict=True))
+        return found

@@ -1,0 +1,165 @@
+"""Training of judges of speech on real recordings; see `zoo_voice.evaluate.judge`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo_core.errors import DataError, TrainingError
+from zoo_core.evaluate.judge_card import JudgeCard, Task
+from zoo_voice.cepstrum import Floats
+from zoo_voice.evaluate.judge import (
+    ARCHITECTURE,
+    BANDS,
+    WIDTHS,
+    SpeechJudge,
+    SpeechJudgeNet,
+    hear,
+    together,
+)
+
+Examples = Sequence[tuple[Floats, str]]
+"""Recordings (n,) at 16 kHz, and what is to be said of each."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a judge is trained: AdamW over one cycle of the rate.
+
+    Attributes:
+        task: ``domain`` (who speaks) or ``content`` (which word).
+        domains: Speakers that it learns from.
+        highest: Frequency (Hz) up to which it hears.
+        steps: Steps.
+        batch: Recordings per step.
+        lr: Largest learning rate.
+        seed: Seed of the net, the order and the augmentation.
+        widths: Channels of the convolutions.
+    """
+
+    task: Task
+    domains: tuple[str, ...]
+    highest: float
+    steps: int
+    batch: int = 64
+    lr: float = 3e-3
+    seed: int = 0
+    widths: tuple[int, ...] = WIDTHS
+
+
+def train_judge(
+    plan: Plan,
+    splits: Mapping[str, Mapping[str, Examples]],
+    *,
+    data: Mapping[str, str] | None = None,
+    told: Callable[[int, float], None] | None = None,
+) -> SpeechJudge:
+    """Trains a judge on one split, and measures it on all.
+
+    Args:
+        plan: How to train.
+        splits: Examples by split (``train``, ``val``, ``test``) and domain.
+        data: The training data of each domain, in words, for the card.
+        told: Called after each step with its number (from 1) and loss.
+
+    Raises:
+        DataError: If there are fewer than two classes.
+        TrainingError: If the loss becomes non-finite.
+    """
+    examples = [pair for some in splits["train"].values() for pair in some]
+    classes = tuple(sorted({said for _, said in examples}))
+    if len(classes) < 2:
+        raise DataError("there are fewer than two classes", asked=f"{plan.task} judge")
+    heard = [hear(samples, plan.highest) for samples, _ in examples]
+    labels = torch.tensor([classes.index(said) for _, said in examples])  # (M,)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)
+        net = SpeechJudgeNet(len(classes), BANDS, plan.widths)
+        _fit(net, heard, labels, plan, told)
+    card = JudgeCard(
+        task=plan.task,
+        classes=classes,
+        domains=plan.domains,
+        size=BANDS,
+        architecture=ARCHITECTURE,
+        arguments={"highest": plan.highest},
+        widths=plan.widths,
+        steps=plan.steps,
+        batch=plan.batch,
+        seed=plan.seed,
+        data=dict(data or {}),
+        parameters=sum(p.numel() for p in net.parameters()),
+    )
+    judge = SpeechJudge(net, card)
+    accuracy: dict[str, dict[str, float]] = {}
+    for split, by_domain in splits.items():
+        for domain, some in by_domain.items():
+            share = judge.share([samples for samples, _ in some], [said for _, said in some])
+            accuracy.setdefault(domain, {})[split] = round(share, 4)
+        shares = [accuracy[domain][split] for domain in by_domain]
+        accuracy.setdefault("mean", {})[split] = round(sum(shares) / max(1, len(shares)), 4)
+    judge.card = card.model_copy(update={"accuracy": accuracy})
+    return judge
+
+
+def _fit(
+    net: SpeechJudgeNet,
+    heard: Sequence[Tensor],
+    labels: Tensor,
+    plan: Plan,
+    told: Callable[[int, float], None] | None,
+) -> None:
+    optimiser = torch.optim.AdamW(net.parameters(), plan.lr, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, plan.lr, total_steps=max(2, plan.steps), pct_start=0.2
+    )
+    rng = torch.Generator().manual_seed(plan.seed)
+    order = torch.randperm(len(heard), generator=rng)  # (M,)
+    net.train()
+    for step in range(1, plan.steps + 1):
+        while len(order) < plan.batch:
+            order = torch.cat([order, torch.randperm(len(heard), generator=rng)])
+        at, order = order[: plan.batch], order[plan.batch :]
+        x, lengths = together([heard[i] for i in at.tolist()])  # (N, B, T), (N,)
+        logits = net(augment(x, lengths, rng), lengths)  # (N, K)
+        loss = F.cross_entropy(logits, labels[at], label_smoothing=0.05)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss became {loss.item()} at step {step}", asked=f"{plan.task} judge"
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+        if told is not None:
+            told(step, loss.item())
+    net.eval()
+
+
+def augment(x: Tensor, lengths: Tensor, rng: torch.Generator) -> Tensor:
+    """(N, B, T) signals with noise, another tilt, and a hidden stretch of time and of bands.
+
+    Args:
+        x: (N, B, T) log-mel energies.
+        lengths: (N,) frames of each.
+        rng: Generator of all chance.
+    """
+    count, bands, frames = x.shape
+    draw = torch.rand(count, 6, generator=rng)  # (N, 6)
+    ramp = torch.linspace(-0.5, 0.5, bands)  # (B,)
+    tilt = 0.15 * (draw[:, :1] - 0.5) * ramp + 0.05 * (draw[:, 1:2] - 0.5)  # (N, B)
+    noise = 0.03 * torch.randn(x.shape, generator=rng)  # (N, B, T)
+    begin = draw[:, 2] * lengths  # (N,)
+    end = begin + draw[:, 3] * 0.2 * lengths  # (N,)
+    time = torch.arange(frames)  # (T,)
+    later = (time >= begin[:, None]) & (time < end[:, None])  # (N, T)
+    low = draw[:, 4] * bands  # (N,)
+    high = low + draw[:, 5] * 6  # (N,)
+    band = torch.arange(bands)  # (B,)
+    within = (band >= low[:, None]) & (band < high[:, None])  # (N, B)
+    hidden = later[:, None] | within[..., None]  # (N, B, T)
+    return (x + tilt[..., None] + noise).masked_fill(hidden, 0.0)  # (N, B, T)
