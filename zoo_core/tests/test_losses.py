@@ -258,6 +258,24 @@ def test_attributes_are_summed_and_divided_by_the_batch() -> None:
     assert condition_loss(logits, label, "attributes").item() == pytest.approx(5 * 0.693147)
 
 
+@pytest.mark.parametrize("kind", ["domains", "attributes"])
+def test_logits_of_every_patch_count_as_signals_of_their_own(kind: str) -> None:
+    logits = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    label = torch.eye(3)[[2, 0]]
+    patches = logits.permute(0, 2, 3, 1).reshape(-1, 3)  # (2 * 20, 3)
+    want = condition_loss(patches, label.repeat_interleave(20, 0), kind)
+    torch.testing.assert_close(condition_loss(logits, label, kind), want)
+
+
+def test_what_was_translated_into_its_own_domain_is_classified_as_that() -> None:
+    step = step_of()
+    # The critic's logits are (mean, -mean) of b + 1; the domain is b, the second.
+    loss = DomainClassification("identity", "discriminator_b", legs=["a->b"])(step)
+    mean = (step.batch.signals["b"] + 1).flatten(1).mean(1)
+    want = torch.nn.functional.softplus(2 * mean).mean()
+    assert loss.item() == pytest.approx(want.item())
+
+
 def test_total_variation_of_a_ramp_is_its_slope() -> None:
     ramp = torch.arange(5.0).expand(1, 1, 5, 5)
     assert total_variation(3 * ramp).item() == pytest.approx(3)
@@ -334,6 +352,34 @@ def test_adversaries_judge_the_samples_of_every_domain() -> None:
     )
     critic = AdversarialCritic(made="sampled", scale=0.5)(step)
     assert critic.item() == pytest.approx(0.5 * (float(real) + 2 * (6**2 + 6**2)))
+
+
+class Heads(Discriminator):
+    """A realness for each of two domains: the signal for a, ten times the signal for b."""
+
+    def forward(self, x: Tensor) -> Verdict:
+        return Verdict((torch.cat([x, 10 * x], 1),))  # (N, 2, 4, 4)
+
+
+def test_a_signal_is_judged_by_the_head_of_the_domain_that_it_has_or_shall_have() -> None:
+    step = step_of()
+    step.method.nets["heads"] = Heads()
+    a, b = step.batch.signals["a"], step.batch.signals["b"]
+    square = lambda x: float(x.square().mean())  # noqa: E731
+    fooled = AdversarialGenerator("heads", heads=True)(step)
+    assert fooled.item() == pytest.approx(square(10 * (a + 1) - 1) + square(b + 2 - 1))
+    told = AdversarialCritic("heads", heads=True)(step)
+    reals = square(10 * b - 1) + square(a - 1)
+    assert told.item() == pytest.approx(reals + square(10 * (a + 1)) + square(b + 2))
+    told = AdversarialCritic("heads", heads=True, made="restored", legs=["a->b"])(step)
+    assert told.item() == pytest.approx(square(a - 1) + square(a + 3))
+    told = AdversarialCritic("heads", heads=True, made="identity", legs=["a->b"])(step)
+    assert told.item() == pytest.approx(square(10 * b - 1) + square(10 * (b + 1)))
+
+
+def test_a_pool_is_refused_where_each_domain_has_a_head() -> None:
+    with pytest.raises(UsageError, match="a pool goes with critics of one head"):
+        AdversarialCritic("heads", heads=True, pool=50)
 
 
 def test_features_of_corresponding_samples_are_compared_per_sample() -> None:

@@ -45,8 +45,10 @@ class Verdict:
     """What a discriminator says of N signals.
 
     Attributes:
-        realness: One raw (unsquashed) tensor (N, ...) per scale; higher is more real.
-        logits: (N, K) raw condition logits, or None where the net does not classify.
+        realness: One raw (unsquashed) tensor (N, ...) per scale; higher is more real. A net with a
+            head per domain gives (N, K, ...); its losses are told so (``heads``).
+        logits: (N, K) raw condition logits, (N, K, ...) where each patch has its own, or None
+            where the net does not classify.
         features: Inner activations, for feature matching.
     """
 

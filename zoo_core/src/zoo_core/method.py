@@ -120,8 +120,8 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
     """How batches are drawn: a part per domain, or one part with all domains mixed."""
     has_code: ClassVar[bool] = False
     """Whether it translates through a common space by `encode` and `decode`."""
-    needs_source: ClassVar[bool] = False
-    """Whether a translation must know the input's own domain."""
+    needs_source: bool = False
+    """Whether a translation must know the input's own domain; `build` may set it by an option."""
     provides: ClassVar[frozenset[str]] = frozenset({"translated", "restored", "identity"})
     """What its steps answer; also ``code``, ``recoded`` with a code, ``sampled`` with a prior."""
 

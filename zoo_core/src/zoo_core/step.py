@@ -104,15 +104,17 @@ class Leg:
         return self.step.batch.signals.get(self.target.domain or "", self.signal)
 
     @property
+    def native_condition(self) -> Condition:
+        """(N, K) the own condition of `native`."""
+        if self.native is self.signal:
+            return self.source
+        return self.step.batch.conditions[self.target.domain or ""]
+
+    @property
     def identity(self) -> Tensor:
         """(N, *S) `native` translated into the domain that it already has."""
-        native = self.native
-        own = (
-            self.source
-            if native is self.signal
-            else self.step.batch.conditions[self.target.domain or ""]
-        )
-        return self.step.translate(native, own, own)
+        own = self.native_condition
+        return self.step.translate(self.native, own, own)
 
     @property
     def code(self) -> Code:

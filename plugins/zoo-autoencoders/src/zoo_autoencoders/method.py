@@ -69,7 +69,7 @@ class Autoencoders(Method[Options]):
 
     Options = Options
     has_code: ClassVar[bool] = True
-    needs_source: ClassVar[bool] = True
+    needs_source = True
     provides: ClassVar[frozenset[str]] = frozenset(
         {"translated", "restored", "identity", "code", "recoded"}
     )

@@ -27,6 +27,15 @@ def zoo_methods() -> Iterable[MethodSpec]:
             signal="speech",
             presets=("paper", "small"),
         ),
+        MethodSpec(
+            name="stargan-vc",
+            target="zoo_voice.stargan_vc:StarGANVC",
+            summary="Any number of voices: one generator that is told the voice, a critic names it",
+            paper="Kameoka et al. 2018, arXiv:1806.02169",
+            domains=(2, None),
+            signal="speech",
+            presets=("paper", "small"),
+        ),
     ]
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor
 
+from zoo_core.errors import UsageError
 from zoo_core.interfaces import Loss, Verdict
 from zoo_core.losses.distances import total
 from zoo_core.losses.objectives import Objective, Share, each, objective_of
 from zoo_core.losses.pool import ImagePool, ImagePools
 from zoo_core.method import Term
+from zoo_core.signals import Condition
 from zoo_core.step import Leg, Step
 
 Made = Literal["translated", "restored", "identity", "sampled"]
@@ -29,6 +32,8 @@ class AdversarialGenerator(Loss):
             ``identity`` (reconstructions), or ``sampled`` (CoGAN: every domain's signals made from
             one prior code; there are no legs then, and ``{target}`` is the domain).
         share: Weights of a critic's scales, given their number; 1 each unless told otherwise.
+        heads: Whether the critic has a realness per domain, (N, K, ...), of which the one of the
+            domain that a signal has, or shall have, counts (StarGAN v2, arXiv:1912.01865, §2.1).
     """
 
     def __init__(
@@ -39,19 +44,23 @@ class AdversarialGenerator(Loss):
         legs: Sequence[str] | None = None,
         made: Made = "translated",
         share: Share = each,
+        heads: bool = False,
     ) -> None:
         super().__init__()
         self.critic, self.legs, self.made, self.share = critic, legs, made, share
-        self.objective = objective_of(objective)
+        self.objective, self.heads = objective_of(objective), heads
         self.requires = (made,)
 
     def forward(self, step: Step) -> Tensor:
         """Sum over legs, and over the critic's scales, of the generator's objective: ()."""
         pairs = _pairs(step, self.critic, self.made, self.legs)
-        return total(self._fooled(step, critic, made) for critic, _, made in pairs)  # ()
+        return total(self._fooled(step, pair) for pair in pairs)  # ()
 
-    def _fooled(self, step: Step, critic: str, made: Tensor) -> Tensor:
-        return over_scales(self.objective.fooled, step.judge(critic, made), self.share)  # ()
+    def _fooled(self, step: Step, pair: _Pair) -> Tensor:
+        verdict = step.judge(pair.critic, pair.made)
+        if self.heads:
+            verdict = _own_head(verdict, pair.wanted)
+        return over_scales(self.objective.fooled, verdict, self.share)  # ()
 
 
 class AdversarialCritic(Loss):
@@ -66,6 +75,10 @@ class AdversarialCritic(Loss):
         made: As for `AdversarialGenerator`; ``restored`` is held against the leg's own input, all
             else against real signals of the target domain (the input's own, in a mixed batch).
         share: As for `AdversarialGenerator`.
+        heads: As for `AdversarialGenerator`; not with a pool, which forgets who was whom.
+
+    Raises:
+        UsageError: If both a pool and heads are asked for.
     """
 
     def __init__(
@@ -78,21 +91,26 @@ class AdversarialCritic(Loss):
         legs: Sequence[str] | None = None,
         made: Made = "translated",
         share: Share = each,
+        heads: bool = False,
     ) -> None:
         super().__init__()
+        if pool and heads:
+            raise UsageError("a pool goes with critics of one head", asked=f"pool={pool}")
         self.critic, self.legs, self.made, self.scale = critic, legs, made, scale
-        self.objective, self.share = objective_of(objective), share
+        self.objective, self.share, self.heads = objective_of(objective), share, heads
         self.pool = ImagePools(pool) if "{" in critic else ImagePool(pool)
         self.requires = (made,)
 
     def forward(self, step: Step) -> Tensor:
         """Sum over legs, and over the critic's scales, of both halves, times ``scale``: ()."""
         pairs = _pairs(step, self.critic, self.made, self.legs)
-        return total(self._told(step, *pair) for pair in pairs) * self.scale  # ()
+        return total(self._told(step, pair) for pair in pairs) * self.scale  # ()
 
-    def _told(self, step: Step, critic: str, real: Tensor, made: Tensor) -> Tensor:
-        on_real: Verdict = step.judge(critic, real)
-        on_made: Verdict = step.judge(critic, self._shown(step, critic, made))
+    def _told(self, step: Step, pair: _Pair) -> Tensor:
+        on_real: Verdict = step.judge(pair.critic, pair.real)
+        on_made: Verdict = step.judge(pair.critic, self._shown(step, pair.critic, pair.made))
+        if self.heads:
+            on_real, on_made = _own_head(on_real, pair.owned), _own_head(on_made, pair.wanted)
         reals = over_scales(self.objective.real, on_real, self.share)  # ()
         fakes = over_scales(self.objective.fake, on_made, self.share)  # ()
         return reals + fakes  # ()
@@ -127,18 +145,52 @@ def critic_terms(
     )
 
 
-def _pairs(
-    step: Step, template: str, made: Made, names: Sequence[str] | None
-) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """The critic, the real (N, *S) and the made signals (N, *S) of each leg, or each domain."""
+@dataclass(frozen=True)
+class _Pair:
+    """What a critic compares.
+
+    Attributes:
+        critic: Its name.
+        real: (N, *S) real signals.
+        owned: (N, K) the condition that they have.
+        made: (N, *S) made signals.
+        wanted: (N, K) the condition that they shall have.
+    """
+
+    critic: str
+    real: Tensor
+    owned: Condition
+    made: Tensor
+    wanted: Condition
+
+
+def _pairs(step: Step, template: str, made: Made, names: Sequence[str] | None) -> Iterator[_Pair]:
+    """What is compared for each leg, or each domain."""
     if made == "sampled":
         for domain in names or step.method.domains.names:
             critic = template.format(target=domain, origin=domain)
-            yield critic, step.real(domain), step.sampled(domain)
+            real, sampled = step.real(domain), step.sampled(domain)  # (N, *S) each
+            own = step.condition(domain, len(sampled))  # (N, K)
+            yield _Pair(critic, real, own, sampled, own)
         return
     for leg in step.select(names):
-        real = leg.signal if made == "restored" else leg.native  # (N, *S)
-        yield critic_of(template, leg), real, getattr(leg, made)
+        critic = critic_of(template, leg)
+        if made == "translated":
+            yield _Pair(critic, leg.native, leg.native_condition, leg.translated, leg.target)
+        elif made == "restored":
+            yield _Pair(critic, leg.signal, leg.source, leg.restored, leg.source)
+        else:
+            own = leg.native_condition  # (N, K)
+            yield _Pair(critic, leg.native, own, leg.identity, own)
+
+
+def _own_head(verdict: Verdict, condition: Condition) -> Verdict:
+    """The verdict whose realness (N, 1, ...) per scale is that of the head of ``condition``."""
+    realness = []
+    for scale in verdict.realness:
+        label = condition.label[(...,) + (None,) * (scale.dim() - 2)]  # (N, K, 1, ...)
+        realness.append((scale * label.to(scale.dtype)).sum(1, keepdim=True))  # (N, 1, ...)
+    return replace(verdict, realness=tuple(realness))
 
 
 def over_scales(part: Callable[[Tensor], Tensor], verdict: Verdict, share: Share) -> Tensor:

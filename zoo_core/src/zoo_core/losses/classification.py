@@ -12,7 +12,7 @@ from zoo_core.errors import UsageError
 from zoo_core.interfaces import Loss
 from zoo_core.losses.adversarial import critic_of
 from zoo_core.losses.distances import total
-from zoo_core.signals import class_key
+from zoo_core.signals import Condition, class_key
 from zoo_core.step import Leg, Step
 
 
@@ -23,34 +23,41 @@ class DomainClassification(Loss):
     the attributes and divided by the batch size, as in the official code.
 
     Args:
-        of: ``real`` (eq. 2, for the critic: the input has its own condition) or ``translated``
-            (eq. 3, for the generator: the translation has the target's).
+        of: ``real`` (eq. 2, for the critic: the input has its own condition), ``translated``
+            (eq. 3, for the generator: the translation has the target's), or ``identity`` (what was
+            translated into its own domain still has that).
         critic: Name of the classifying discriminator.
         legs: Names of the legs that it applies to; None for all.
     """
 
     def __init__(
         self,
-        of: Literal["real", "translated"],
+        of: Literal["real", "translated", "identity"],
         critic: str = "discriminator",
         *,
         legs: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         self.of, self.critic, self.legs = of, critic, legs
-        self.requires = () if of == "real" else ("translated",)
+        self.requires = () if of == "real" else (of,)
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean cross-entropy per signal: ()."""
+        """Sum over legs of the mean cross-entropy per signal (and patch): ()."""
         return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
 
     def _leg(self, step: Step, leg: Leg) -> Tensor:
-        real = self.of == "real"
-        x, wanted = (leg.signal, leg.source) if real else (leg.translated, leg.target)
-        logits = step.judge(critic_of(self.critic, leg), x).logits  # (N, K)
+        x, wanted = self._looked_at(leg)  # (N, *S), (N, K)
+        logits = step.judge(critic_of(self.critic, leg), x).logits  # (N, K, ...)
         if logits is None:
             raise RuntimeError(f"discriminator {self.critic} gives no condition logits")
         return condition_loss(logits, wanted.label, step.method.domains.kind)  # ()
+
+    def _looked_at(self, leg: Leg) -> tuple[Tensor, Condition]:
+        if self.of == "real":
+            return leg.signal, leg.source
+        if self.of == "translated":
+            return leg.translated, leg.target
+        return leg.identity, leg.native_condition
 
 
 class ClassLabels(Loss):
@@ -89,15 +96,16 @@ class ClassLabels(Loss):
 
 
 def condition_loss(logits: Tensor, label: Tensor, kind: str) -> Tensor:
-    """Mean cross-entropy () of condition logits (N, K) against labels (N, K).
+    """Mean cross-entropy () of condition logits (N, K, ...) against labels (N, K).
 
     Args:
-        logits: Raw logits.
+        logits: Raw logits; of every patch, where there are further axes.
         label: One-hot (``domains``) or 0/1 (``attributes``).
         kind: Kind of `zoo_core.signals.Domains`.
     """
     logits, label = logits.float(), label.float()
+    label = label[(...,) + (None,) * (logits.dim() - 2)].expand_as(logits)  # (N, K, ...)
     if kind == "domains":
         return F.cross_entropy(logits, label.argmax(1))
     summed = F.binary_cross_entropy_with_logits(logits, label, reduction="sum")
-    return summed / len(logits)
+    return summed * logits.shape[1] / logits.numel()

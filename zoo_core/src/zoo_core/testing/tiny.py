@@ -233,7 +233,7 @@ class TinyCodeMethod(Method[TinyOptions]):
     Options = TinyOptions
     presets: ClassVar[Mapping[str, Preset]] = PRESETS
     has_code: ClassVar[bool] = True
-    needs_source: ClassVar[bool] = True
+    needs_source = True
     provides: ClassVar[frozenset[str]] = frozenset(
         {"translated", "restored", "identity", "code", "recoded"}
     )

@@ -1,0 +1,273 @@
+"""StarGAN-VC against a restatement of its authors' losses in plain torch, and as a user runs it."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+import zoo
+from zoo_core.errors import UsageError
+from zoo_core.method import Method
+from zoo_core.modeldir import read_config
+from zoo_core.signals import MIXED, Batch, Condition, Domains
+from zoo_core.spec import TrainConfig
+from zoo_core.step import Progress
+from zoo_core.testing import MethodContract
+from zoo_core.train.config import Request, resolve
+from zoo_core.train.loop import Trainer, generator_for
+from zoo_core.train.run import train_run
+from zoo_voice.audio import Sound
+from zoo_voice.method import speech
+from zoo_voice.nets_conditional import ConditionalGenerator, VoiceDiscriminator
+from zoo_voice.stargan_vc import Options, StarGANVC
+
+VOICES = Domains(("anna", "bert", "carl"))
+SPEC = speech(12, 16)
+TINY: dict[str, Any] = {
+    "width": 4,
+    "code": 2,
+    "embedding": 2,
+    "critic_width": 4,
+    "dropout": 0.0,
+}
+# Adam turns a gradient that is only rounding noise into a full step; a large eps damps it, so
+# that parameters can be compared. A bias ahead of instance normalisation has no other gradient.
+EPS = 1e-3
+SEED = 11
+COUNT = 6
+STEPS = 3
+
+
+class TestStarGANVC(MethodContract):
+    method = "stargan-vc"
+
+
+def make(**options: Any) -> StarGANVC:
+    torch.manual_seed(0)
+    return StarGANVC(Options(**TINY | options), VOICES, SPEC)
+
+
+def batch_of(seed: int) -> Batch:
+    draw = torch.Generator().manual_seed(seed)
+    x = torch.randn(COUNT, *SPEC.shape, generator=draw)
+    label = torch.eye(3)[torch.randint(3, (COUNT,), generator=draw)]
+    return Batch({MIXED: x}, {MIXED: Condition(label)})
+
+
+class Sampler:
+    """Gives the batch of each step's own number."""
+
+    steps_per_epoch = 100
+
+    def batch(self, step: int, draw: int = 0) -> Batch:
+        return batch_of(step)
+
+
+def trainer_of(method: Method[Options]) -> Trainer:
+    trainer = Trainer(method, Sampler(), TrainConfig(batch=COUNT, steps=1000, seed=SEED, clip=1.0))
+    for mover in trainer.movers:
+        mover.optimiser.param_groups[0]["eps"] = EPS
+    return trainer
+
+
+class Reference:
+    """StarGAN-VC as its authors' code states it: sums over all frames, divided by their number."""
+
+    def __init__(self, method: StarGANVC) -> None:
+        self.o = method.options
+        self.g = copy.deepcopy(method.nets["generator"])
+        self.d = copy.deepcopy(method.nets["discriminator"])
+        self.adam_g = torch.optim.Adam(self.g.parameters(), 5e-4, (0.9, 0.999), eps=EPS)
+        self.adam_d = torch.optim.Adam(self.d.parameters(), 5e-6, (0.5, 0.999), eps=EPS)
+
+    def translate(self, x: Tensor, target: Tensor, source: Tensor) -> Tensor:
+        told = torch.cat([target, source], 1) if self.o.source else target
+        return self.g(x, Condition(told))  # type: ignore[no-any-return]
+
+    def judge(self, *xs: Tensor) -> tuple[Tensor, Tensor]:
+        """Realness (F,) and logits (F, K) of all frames of all signals."""
+        said = [self.d(x) for x in xs]
+        realness = torch.cat([verdict.realness[0].flatten() for verdict in said])
+        return realness, torch.cat([v.logits.permute(0, 2, 1).reshape(-1, 3) for v in said])
+
+    def adversarial(self, realness: Tensor, *, real: bool) -> Tensor:
+        if self.o.objective == "wgan":
+            return (-realness if real else realness).sum() / realness.numel()
+        wanted = torch.full_like(realness, float(real))
+        if self.o.objective == "lsgan":
+            return 0.5 * ((realness - wanted) ** 2).sum() / realness.numel()
+        return F.binary_cross_entropy_with_logits(realness, wanted)
+
+    def classify(self, logits: Tensor, *labels: Tensor) -> Tensor:
+        frames = SPEC.shape[1] // 4
+        wanted = torch.cat([label.argmax(1).repeat_interleave(frames) for label in labels])
+        return F.cross_entropy(logits, wanted, reduction="sum") / logits.numel()
+
+    def step(self, batch: Batch, rng: torch.Generator) -> dict[str, float]:
+        x, c = batch.signals[MIXED], batch.conditions[MIXED].label
+        further = torch.randint(1, 3, (len(c),), generator=rng)
+        target = torch.eye(3)[(c.argmax(1) + further) % 3]
+        made, same = self.translate(x, target, c), self.translate(x, c, c)
+        real, real_voice = self.judge(x)
+        fake, _ = self.judge(made.detach(), same.detach())
+        critic = self.adversarial(real, real=True) + self.adversarial(fake, real=False)
+        voice = self.classify(real_voice, c)
+        alpha = torch.rand(len(x), 1, 1, generator=rng)
+        between = (alpha * x + (1 - alpha) * made.detach()).requires_grad_(True)
+        (slope,) = torch.autograd.grad(self.judge(between)[0].sum(), between, create_graph=True)
+        penalty = ((slope.square().sum((1, 2)).sqrt() - 1) ** 2).mean()
+        self.move(self.adam_d, critic + voice + 2 * penalty)
+        record = {"D": critic.item(), "D voice": voice.item(), "penalty": penalty.item()}
+
+        fake, fake_voice = self.judge(made, same)
+        adversarial = self.adversarial(fake, real=True)
+        voice = self.classify(fake_voice, target, c)
+        cycle = (x - self.translate(made, c, target)).abs().sum() / x.numel()
+        identity = (x - same).abs().sum() / x.numel()
+        self.move(self.adam_g, adversarial + voice + cycle + identity)
+        return record | {
+            "G": adversarial.item(),
+            "G voice": voice.item(),
+            "cycle": cycle.item(),
+            "identity": identity.item(),
+        }
+
+    def move(self, adam: torch.optim.Adam, loss: Tensor) -> None:
+        adam.zero_grad()
+        parameters = adam.param_groups[0]["params"]
+        loss.backward(inputs=parameters)
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        adam.step()
+
+
+def summed(losses: dict[str, float], objective: str) -> dict[str, float]:
+    """The terms of a step as the authors' code sums them."""
+    half = 0.5 if objective == "lsgan" else 1.0
+    mean = lambda player, name: (  # noqa: E731
+        (losses[f"{player}/{name}"] + losses[f"{player}/{name}_same"]) / 2
+    )
+    return {
+        "D": half * mean("discriminator", "critic"),
+        "D voice": losses["discriminator/classify_real"] / 3,
+        "penalty": losses["discriminator/penalty"],
+        "G": half * mean("generator", "adversarial"),
+        "G voice": mean("generator", "classify") / 3,
+        "cycle": losses["generator/cycle"],
+        "identity": losses["generator/identity"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("objective", "source"), [("wgan", False), ("lsgan", True), ("cgan", False)]
+)
+def test_training_steps_equal_the_published_losses(objective: str, source: bool) -> None:
+    method = make(objective=objective, source=source)
+    reference, trainer = Reference(method), trainer_of(method)
+    for number in range(STEPS):
+        want = reference.step(batch_of(number), generator_for(SEED, number))
+        trainer.step()
+        got = summed(trainer.take_losses(), objective)
+        assert got == pytest.approx(want, rel=1e-5, abs=1e-5)
+    for net, other in (("generator", reference.g), ("discriminator", reference.d)):
+        others = dict(other.named_parameters())
+        for key, value in method.nets[net].named_parameters():
+            torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
+
+
+def size(net: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+def test_nets_have_the_published_size_with_80_channels_and_four_voices() -> None:
+    assert size(ConditionalGenerator()) == 569_568
+    assert size(VoiceDiscriminator()) == 90_400
+
+
+def test_the_default_preset_has_the_published_nets_over_36_coefficients() -> None:
+    name, preset = next(iter(StarGANVC.presets.items()))
+    assert (name, preset.options, preset.signal.shape) == ("paper", {}, (36, 128))
+    method = StarGANVC(Options(), Domains(("a", "b", "c", "d")), preset.signal)
+    # 44 channels fewer: kernels of 9 in the first layers (2 x width) and the last, and its bias.
+    assert size(method.nets["generator"]) == 569_568 - 44 * 9 * (128 + 80) - 44
+    assert size(method.nets["discriminator"]) == 90_400 - 44 * 9 * 64
+
+
+def test_the_small_generator_is_at_most_half_a_million() -> None:
+    preset = StarGANVC.presets["small"]
+    method = StarGANVC(Options(**preset.options), Domains(("a", "b", "c", "d")), preset.signal)
+    assert size(method.nets["generator"]) <= 500_000
+    verdict = method.nets["discriminator"](torch.zeros(2, *preset.signal.shape))
+    assert verdict.realness[0].shape == verdict.logits.shape == (2, 4, 3, 8)
+
+
+def test_every_signal_is_translated_into_another_voice() -> None:
+    method, batch = make(), batch_of(0)
+    own = batch.conditions[MIXED].label.argmax(1)
+    drawn = set()
+    for seed in range(8):
+        (leg,) = method.plan(batch, torch.Generator().manual_seed(seed))
+        target = leg.target.label
+        assert torch.equal(target.sum(1), torch.ones(COUNT))
+        assert not (target.argmax(1) == own).any()
+        drawn |= set(zip(own.tolist(), target.argmax(1).tolist(), strict=True))
+    assert len(drawn) == 3 * 2
+
+
+def test_the_generator_hears_the_source_only_where_it_is_told() -> None:
+    x = torch.randn(1, *SPEC.shape)
+    anna, bert, carl = (Condition.of(VOICES, name, 1) for name in VOICES)
+    for source in (False, True):
+        method = make(source=source)
+        assert method.needs_source == source
+        same = torch.equal(method.translate(x, bert, anna), method.translate(x, carl, anna))
+        assert same != source
+        assert not torch.equal(method.translate(x, bert, anna), method.translate(x, bert, carl))
+
+
+def test_reconstruction_ends_where_it_is_asked_to() -> None:
+    options = {"identity": 2.0, "identity_part": 0.25}
+    (term,) = [t for t in make(**options).players()[1].terms if t.name == "identity"]
+    assert [term.weight_at(Progress(step, 100, 1)) for step in (24, 25)] == [2.0, 0.0]
+    (term,) = [t for t in make().players()[1].terms if t.name == "identity"]
+    assert [term.weight_at(Progress(step, 100, 1)) for step in (0, 100)] == [1.0, 1.0]
+
+
+def test_a_penalty_between_voices_is_refused_for_a_critic_of_each_voice() -> None:
+    with pytest.raises(UsageError, match="a line between two voices has no voice"):
+        make(critic="patches", objective="lsgan")
+
+
+def test_signals_too_short_for_the_nets_are_refused() -> None:
+    with pytest.raises(UsageError, match="at least 16 frames"):
+        StarGANVC(Options(**TINY), VOICES, speech(12, 12))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, speakers: dict[str, Path]) -> Path:
+    """A run of three steps over three voices, two of which are one."""
+    out = tmp_path_factory.mktemp("voice") / "run"
+    folders = {"low": speakers["low"], "high": speakers["high"], "again": speakers["low"]}
+    request = Request(
+        method="stargan-vc",
+        preset="small",
+        domains={name: str(folder) for name, folder in folders.items()},
+        settings={"train.steps": "3", "train.batch": "4", "critic_width": "4", "width": "8"},
+        device="cpu",
+    )
+    train_run(resolve(request), out, quiet=True)
+    return out
+
+
+def test_a_trained_model_converts_into_any_of_its_voices(run: Path, voice: Any) -> None:
+    assert list(read_config(run / "model").preprocessing["speakers"]) == ["low", "high", "again"]
+    translator = zoo.load(run, device="cpu", precision="float32")
+    source = Sound(voice(0.7, 150), 16_000)
+    made = {name: translator(source, to=name).samples for name in ("low", "high", "again")}
+    assert {len(samples) for samples in made.values()} == {11_200}
+    assert abs(made["low"] - made["high"]).max() > 1e-2
