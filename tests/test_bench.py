@@ -349,6 +349,49 @@ def test_a_training_that_knows_its_source_serves_one_direction(root: Path, tmp_p
         assert training.config.options["objective"] == str(tmp_path / "judges" / f"source-{source}")
 
 
+def test_a_variant_is_a_row_of_its_own_beside_its_method(root: Path, tmp_path: Path) -> None:
+    tied = Override(
+        {**CYCLEGAN, "cycle": 3.0},
+        method="cyclegan",
+        add=("embedding:backbone=judge:{source_judge},weight=2",),
+        train={"batch": 5},
+    )
+    folder, asked = Folder(tmp_path), Asked(steps=STEPS, root=root)
+    benchmark = replace(TINY, methods=(), overrides={**TINY.overrides, "cyclegan-tied": tied})
+    planner = Planner(benchmark, asked, folder)
+    assert {"cyclegan", "cyclegan-tied"} <= set(planner.methods)
+    there, back = planner.trainings("cyclegan-tied")
+    assert [cell.name for cell in there.cells] == [
+        f"cyclegan-tied--dark-light--dark-to-light--seed0--{STEPS}steps"
+    ]
+    assert there.config.method == "cyclegan"
+    assert there.config.options["cycle"] == 3
+    assert (there.config.train.batch, there.config.train.steps) == (5, STEPS)
+    for training, source in ((there, "dark"), (back, "light")):
+        judge = tmp_path / "judges" / f"source-{source}"
+        assert training.config.add == (f"embedding:backbone=judge:{judge},weight=2",)
+    (plain,) = planner.trainings("cyclegan")
+    assert (len(plain.cells), plain.config.add) == (2, ())
+    with pytest.raises(UsageError, match='Did you mean "cyclegan-tied"'):
+        Planner(benchmark, replace(asked, methods=["cyclegan-tid"]), folder)
+
+
+def test_the_table_names_a_variant_and_says_what_it_was_given(
+    finished: Path, root: Path, tmp_path: Path
+) -> None:
+    judged(tmp_path, finished)
+    wide = Override({**STARGAN, "width": 6}, method="stargan", train={"batch": 2})
+    benchmark = replace(TINY, overrides={**TINY.overrides, "stargan-wide": wide})
+    assert start(benchmark, root, tmp_path, methods="stargan-wide", steps=2) == 0
+    (one, other) = table(tmp_path)["cells"]
+    assert one["method"] == other["method"] == "stargan-wide"
+    assert (one["variant_of"], one["options"]["width"]) == ("stargan", 6)
+    assert (one["train"], one["added"]) == ({"batch": 2}, [])
+    page = (tmp_path / "out" / "tiny.md").read_text()
+    assert "| stargan-wide | variant of stargan | `width=6`" in page
+    assert "| stargan-wide | 2 | 1 |" in page
+
+
 def test_a_method_of_two_domains_is_trained_for_each_pair(tmp_path: Path) -> None:
     planner = Planner(EMOJI, Asked(steps=STEPS, root=tmp_path), Folder(tmp_path))
     pairs = [tuple(t.config.domains) for t in planner.trainings("cyclegan")]

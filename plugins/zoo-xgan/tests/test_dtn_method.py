@@ -147,6 +147,22 @@ def test_training_steps_equal_the_published_losses(judge: Path, critic: str) -> 
             torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
+def test_a_map_is_compared_place_by_place_or_by_its_means(judge: Path) -> None:
+    signals = batch_of(0).signals
+    source = signals["svhn"]
+    means = []
+    for places in (True, False):
+        method = make(judge, layer="stage1", places=places, constancy=1.0)
+        made = method.translate(source, *(Condition.of(DOMAINS, n, BATCH) for n in DOMAINS.names))
+        f = method.nets["encoder"].backbone
+        apart = f(source, ["stage1"])["stage1"] - f(made, ["stage1"])["stage1"]  # (N, F, h, w)
+        wanted = apart.square().mean() if places else apart.mean((2, 3)).square().mean()
+        (record,) = train(method, 1)
+        assert record["generator/constancy"] == pytest.approx(wanted.item(), rel=1e-5)
+        means.append(wanted.item())
+    assert means[0] > 2 * means[1]
+
+
 def test_f_never_changes(judge: Path) -> None:
     method = make(judge)
     before = copy.deepcopy(method.nets["encoder"].state_dict())

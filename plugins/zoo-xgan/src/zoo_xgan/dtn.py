@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from zoo_core.errors import UsageError
 from zoo_core.interfaces import Code
 from zoo_core.losses.consistency import Identity, SemanticConsistency
+from zoo_core.losses.distances import distance_of
 from zoo_core.losses.regularisers import TotalVariation
 from zoo_core.method import Method, Optimiser, Player, Term
 from zoo_core.nets.backbones import bare_backbone, open_backbone
@@ -20,7 +21,7 @@ from zoo_core.signals import Batch, Condition, TensorSpec
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.step import Leg
 from zoo_xgan.blocks import Norm, Upsample
-from zoo_xgan.losses import OriginCritic, OriginGenerator
+from zoo_xgan.losses import OriginCritic, OriginGenerator, over_places
 from zoo_xgan.nets import BackboneEncoder, CodeDecoder, OriginDiscriminator
 
 
@@ -41,6 +42,8 @@ class Options:
         critic_norm: As ``norm``, of the discriminator.
         slope: Negative slope of the discriminator's ReLUs.
         constancy: Weight of the f-constancy, alpha.
+        places: Whether it compares codes that are maps place by place; or their means over all
+            places, so that a translation may move what it keeps. Vectors have one place.
         distance: Distance of codes and of pictures: ``l2``, ``l1`` or ``smooth_l1``.
         identity: Weight of the identity on the target domain (TID), beta.
         variation: Weight of the total variation, gamma; 0.05 for faces.
@@ -59,6 +62,7 @@ class Options:
     critic_norm: Norm = "batch"
     slope: float = 0.2
     constancy: float = 15.0
+    places: bool = True
     distance: str = "l2"
     identity: float = 15.0
     variation: float = 0.0
@@ -163,7 +167,9 @@ class DTN(Method[Options]):
             )
         there, same = f"{s}->{t}", f"{t}->{t}"
         origins = {there: 0, same: 1 if o.critic == "ternary" else 0}
-        constancy = SemanticConsistency(o.distance, legs=[there])
+        apart = distance_of(o.distance)
+        kept = apart if o.places else over_places(apart)
+        constancy = SemanticConsistency(kept, legs=[there])
         terms = [
             Term("adversarial", OriginGenerator()),
             Term("constancy", constancy, o.constancy),
@@ -179,7 +185,7 @@ class DTN(Method[Options]):
             Player("generator", ("decoder",), tuple(terms), adam),
         ]
         if o.tune:
-            own = Term("constancy", SemanticConsistency(o.distance, legs=[there]))
+            own = Term("constancy", SemanticConsistency(kept, legs=[there]))
             # a batch of its own: the generator's move used up the graph of the step's
             found.append(Player("encoder", ("encoder",), (own,), adam, every=15, fresh=True))
         return found

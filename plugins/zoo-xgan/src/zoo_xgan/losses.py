@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo_core.interfaces import Loss
-from zoo_core.losses.distances import distance_of, total
+from zoo_core.losses.distances import Distance, distance_of, total
 from zoo_core.nets.backbones import EMBEDDING, Backbone, without_state
 from zoo_core.step import Step
 
@@ -83,6 +83,19 @@ class Teaching(Loss):
         with torch.no_grad():
             told = self.teacher(leg.signal)[EMBEDDING]  # (N, Z)
         return self.distance(leg.code.content, told)  # ()
+
+
+def over_places(distance: Distance) -> Distance:
+    """A distance of codes by their means over all places: of (N, F) that of the codes themselves.
+
+    Of a map (N, F, h, w) it compares what is there and not where it is.
+    """
+
+    def apart(a: Tensor, b: Tensor) -> Tensor:
+        a, b = (code.float().flatten(2).mean(2) if code.ndim > 2 else code for code in (a, b))
+        return distance(a, b)  # ()
+
+    return apart
 
 
 def origin_loss(step: Step, critic: str, x: Tensor, origin: int) -> Tensor:

@@ -51,12 +51,31 @@ def _protocol(table: Table) -> str:
         f"- Each figure is of the last state. {in_words(benchmark.factors, benchmark.held)} Its "
         "figures stand in brackets, where it is not the last."
     )
+    lines += _given(table)
     lines += ["", "| judge | steps | real test accuracy |", "|---|---:|---:|"]
     lines += [
         f"| {name} | {card.steps:,} | {card.accuracy['mean']['test']:.4f} |"
         for name, card in table.judges().items()
     ]
     return "\n".join(lines)
+
+
+def _given(table: Table) -> list[str]:
+    """What the table's rows were given beyond the preset, where they were."""
+    rows = dict.fromkeys(cell["method"] for cell in table.cells)
+    lines = []
+    for row in rows:
+        override = table.benchmark.override(row)
+        given = [
+            f"`{key}={value}`" for key, value in {**override.options, **override.train}.items()
+        ]
+        given += [f"`--add {text}`" for text in override.add]
+        if override.method:
+            lines.append(f"| {row} | variant of {override.method} | {', '.join(given)} |")
+        elif given:
+            lines.append(f"| {row} | | {', '.join(given)} |")
+    head = ["", "| row | | given beyond the preset |", "|---|---|---|"]
+    return [*head, *lines] if lines else []
 
 
 def _direction(table: Table, task: str, direction: str) -> str:

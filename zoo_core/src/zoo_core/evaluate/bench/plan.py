@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo_core.data.root import data_root
-from zoo_core.errors import DataError, UsageError
+from zoo_core.errors import DataError, UsageError, unknown
 from zoo_core.evaluate.bench.protocol import Benchmark, Override, Task
 from zoo_core.evaluate.bench.work import Folder
 from zoo_core.modeldir import build_method
@@ -26,7 +26,7 @@ class Asked:
     """What a user asks of a benchmark.
 
     Attributes:
-        methods: Names; empty for the benchmark's own.
+        methods: Names of methods and of variants; empty for the benchmark's own.
         tasks: Names; empty for all.
         seeds: Seeds of the trainings.
         steps: Steps of each training; None for what each method's preset says.
@@ -47,7 +47,7 @@ class Cell:
     """One place in the table; its name is its identity.
 
     Attributes:
-        method: Name of the method.
+        method: Name of the row: of the method, or of a variant of it.
         task: Name of the task.
         source: Source domain.
         target: Target domain.
@@ -124,8 +124,8 @@ class Planner:
             for name in task.domains
         }
 
-    def trainings(self, method: str) -> list[Training]:
-        """The trainings of one method, all tasks and seeds.
+    def trainings(self, row: str) -> list[Training]:
+        """The trainings of one row, all tasks and seeds.
 
         Raises:
             UsageError: If an option of the override does not fit the method.
@@ -134,74 +134,71 @@ class Planner:
             training
             for seed in self.asked.seeds
             for task in self.tasks
-            for domains in self._groups(method, task)
-            for training in self._trainings(method, task, domains, seed)
+            for domains in self._groups(row, task)
+            for training in self._trainings(row, task, domains, seed)
         ]
 
     def _methods(self) -> list[str]:
-        known = host().methods()
+        """The rows: what is asked, or what the benchmark has of methods that are installed."""
+        benchmark, known = self.benchmark, host().methods()
+        every = (*known, *benchmark.variants)
         if self.asked.methods:
-            for name in self.asked.methods:
-                _require_fit(host().method(name), self.benchmark)
+            for row in self.asked.methods:
+                if row not in every:
+                    raise unknown("method", row, every)
+                _require_fit(row, host().method(benchmark.method_of(row)), benchmark)
             return list(dict.fromkeys(self.asked.methods))
-        wanted = self.benchmark.methods or tuple(known)
-        return [n for n in wanted if n in known and _misfit(known[n], self.benchmark) is None]
+        specs = {row: known.get(benchmark.method_of(row)) for row in benchmark.methods or every}
+        return [row for row, spec in specs.items() if spec and not _misfit(row, spec, benchmark)]
 
-    def _groups(self, method: str, task: Task) -> list[tuple[str, ...]]:
+    def _groups(self, row: str, task: Task) -> list[tuple[str, ...]]:
         """The sets of domains that the method is trained on: all at once, or every pair."""
-        most = host().method(method).domains[1]
+        most = host().method(self.benchmark.method_of(row)).domains[1]
         if most is None or most >= len(task.domains):
             return [task.domains]
         return list(itertools.combinations(task.domains, most))
 
     def _trainings(
-        self, method: str, task: Task, domains: tuple[str, ...], seed: int
+        self, row: str, task: Task, domains: tuple[str, ...], seed: int
     ) -> list[Training]:
         """One training for all directions between the domains, or one for each direction."""
-        override = self.benchmark.override(method)
+        override = self.benchmark.override(row)
         ways = [(a, b) for a, b in task.directions if a in domains and b in domains]
         if not override.one_way:
-            config = self._config(method, task, domains, seed, override)
+            config = self._config(row, task, domains, seed)
             targets = build_method(model_config(config, Domains(domains))).targets
             if set(domains) <= set(targets):
-                return [self._training(config, task, ways, override)]
+                return [self._training(row, config, task, ways)]
         # A training of one direction has its source first and its target last.
         return [
-            self._training(
-                self._config(method, task, (a, b), seed, override), task, [(a, b)], override
-            )
-            for a, b in ways
+            self._training(row, self._config(row, task, way, seed), task, [way]) for way in ways
         ]
 
     def _training(
-        self,
-        config: RunConfig,
-        task: Task,
-        ways: Sequence[tuple[str, str]],
-        override: Override,
+        self, row: str, config: RunConfig, task: Task, ways: Sequence[tuple[str, str]]
     ) -> Training:
         steps, seed = config.train.steps or 0, config.train.seed
-        cells = tuple(Cell(config.method, task.name, a, b, seed, steps) for a, b in ways)
-        return Training(config, task, cells, override)
+        cells = tuple(Cell(row, task.name, a, b, seed, steps) for a, b in ways)
+        return Training(config, task, cells, self.benchmark.override(row))
 
-    def _config(
-        self, method: str, task: Task, domains: tuple[str, ...], seed: int, override: Override
-    ) -> RunConfig:
+    def _config(self, row: str, task: Task, domains: tuple[str, ...], seed: int) -> RunConfig:
+        override, method = self.benchmark.override(row), self.benchmark.method_of(row)
         judge = self.benchmark.source_recipe(domains[0])
         directory = self.folder.judges / judge.name if judge else None
-        options = filled(override.options, {"source_judge": str(directory)})
+        places = {"source_judge": str(directory)}
         sources = self.sources(task, "train")
-        train: dict[str, Any] = {"seed": seed}
+        train: dict[str, Any] = {**override.train, "seed": seed}
         if self.asked.steps is not None:
             train["steps"] = self.asked.steps
         config = resolve(
             Request(
                 method=method,
                 preset=override.preset or self.benchmark.preset,
-                settings=options,
+                settings=filled(override.options, places),
                 train=train,
                 size=self.benchmark.size,
                 domains={name: sources[name] for name in domains},
+                add=[text.format(**places) for text in override.add],
                 device=self.asked.device,
             )
         )
@@ -251,9 +248,9 @@ def _place(source: str) -> str:
     return source.rpartition("{root}/")[2]
 
 
-def _misfit(spec: MethodSpec, benchmark: Benchmark) -> str | None:
-    """Why a method cannot take part, if so."""
-    preset = benchmark.override(spec.name).preset or benchmark.preset
+def _misfit(row: str, spec: MethodSpec, benchmark: Benchmark) -> str | None:
+    """Why a row's method cannot take part, if so."""
+    preset = benchmark.override(row).preset or benchmark.preset
     if spec.signal != "image":
         return f"it translates signals of kind {spec.signal}"
     if "domains" not in spec.conditions:
@@ -263,11 +260,11 @@ def _misfit(spec: MethodSpec, benchmark: Benchmark) -> str | None:
     return None
 
 
-def _require_fit(spec: MethodSpec, benchmark: Benchmark) -> None:
-    reason = _misfit(spec, benchmark)
+def _require_fit(row: str, spec: MethodSpec, benchmark: Benchmark) -> None:
+    reason = _misfit(row, spec, benchmark)
     if reason is not None:
         raise UsageError(
             reason,
-            asked=f'method "{spec.name}" of benchmark {benchmark.name}',
+            asked=f'method "{row}" of benchmark {benchmark.name}',
             hint="See zoo list --methods.",
         )

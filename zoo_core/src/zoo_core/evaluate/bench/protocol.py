@@ -105,11 +105,15 @@ class Adaptation:
 
 @dataclass(frozen=True)
 class Override:
-    """What a method is given beyond its preset in this benchmark.
+    """What a row of the table is given beyond its method's preset in this benchmark.
 
     Attributes:
         options: Options of the method; ``{source_judge}`` stands for the directory of the source
             domain's classifier. A training that knows its source so serves one direction.
+        method: The method, where the row is a variant of it with a name of its own; empty where
+            the row has the method's name.
+        add: Losses beside the method's own, as ``--add`` takes them; with ``{source_judge}`` too.
+        train: Settings of the loop, as keys of `zoo_core.spec.TrainConfig`.
         inputs: Most test pictures per direction, for methods that translate slowly.
         pictures: Most pictures translated for the adaptation accuracy, likewise.
         held: Most pictures of the validation that chooses the best snapshot, likewise.
@@ -117,6 +121,9 @@ class Override:
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
+    method: str = ""
+    add: tuple[str, ...] = ()
+    train: Mapping[str, Any] = field(default_factory=dict)
     inputs: int | None = None
     pictures: int | None = None
     held: int | None = None
@@ -125,7 +132,8 @@ class Override:
     @property
     def one_way(self) -> bool:
         """Whether a training knows which domain is the source."""
-        return any("{source_judge}" in str(value) for value in self.options.values())
+        given = (*self.options.values(), *self.add)
+        return any("{source_judge}" in str(value) for value in given)
 
 
 @dataclass(frozen=True)
@@ -178,14 +186,15 @@ class Benchmark:
         factors: What the score that chooses the best snapshot is the product of; keys of
             `zoo_core.evaluate.bench.selection.FACTORS`.
         protocol: The protocol in words, a sentence or two per line.
-        methods: Methods by default; empty for all that translate pictures between domains.
+        methods: Rows by default: methods, and names of variants; empty for all methods that
+            translate pictures between domains, and all variants.
         adaptation: Recipe of the adaptation accuracy; None where there are no labels.
         extractor: Which judge's features FID compares: the target's content judge, or the
             domain judge.
         inputs: Most test pictures per direction.
         held: Most pictures of the validation that chooses the best snapshot.
         snapshots: Models that each training keeps for that choice, the last one included.
-        overrides: By method.
+        overrides: By row: by method, or by the name of a variant.
         published: Figures of papers.
     """
 
@@ -215,9 +224,18 @@ class Benchmark:
             raise unknown(f"task of {self.name}", name, found)
         return found[name]
 
-    def override(self, method: str) -> Override:
-        """What a method is given beyond its preset."""
-        return self.overrides.get(method, Override())
+    def override(self, row: str) -> Override:
+        """What a row is given beyond its method's preset."""
+        return self.overrides.get(row, Override())
+
+    def method_of(self, row: str) -> str:
+        """The method of a row."""
+        return self.override(row).method or row
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Names of the rows that are variants of a method."""
+        return tuple(row for row, override in self.overrides.items() if override.method)
 
     def recipes(self, task: Task) -> tuple[Recipe, ...]:
         """The judges that a task needs."""

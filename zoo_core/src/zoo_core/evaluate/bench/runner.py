@@ -162,7 +162,10 @@ class Runner:
             "seconds_per_step": round(seconds["seconds_per_step"], 5),
             "parameters": parameters(last_case),
             "preset": training.config.preset,
+            "variant_of": training.override.method or None,
             "options": dict(training.override.options),
+            "added": list(training.override.add),
+            "train": dict(training.override.train),
             **last_case.facts,
             "notes": last_case.notes,
         }
