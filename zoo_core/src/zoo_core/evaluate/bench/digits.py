@@ -89,6 +89,12 @@ DIGITS = Benchmark(
     extractor="content",
     overrides={
         "dtn": Override(options={"f": "judge:{source_judge}"}),
+        # A code with places keeps slant, width and stroke, which the embedding has lost.
+        "dtn-spatial": Override(
+            method="dtn",
+            options={"f": "judge:{source_judge}", "layer": "stage3", "places": False},
+            train={"batch": 16, "ema": 0.998},
+        ),
         "embedding": Override(options={"backbone": "judge:{source_judge}", "direction": "forward"}),
         "cogan": Override(inputs=200, pictures=1000, held=100),
     },
