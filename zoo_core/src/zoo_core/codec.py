@@ -102,6 +102,8 @@ class Codec(ABC):
     suffixes: ClassVar[tuple[str, ...]]
     noun: ClassVar[str] = "signal"
     """What one signal is called in messages, such as ``picture``."""
+    whole: ClassVar[bool] = False
+    """Whether samples of a run are also whole inputs, in files: where a crop alone says little."""
 
     def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
         self.spec = spec
@@ -195,6 +197,26 @@ class Codec(ABC):
         self, rows: Sequence[tuple[str, Sequence[Tensor]]], columns: Sequence[str], path: Path
     ) -> None:
         """Writes labelled samples to look at: rows of signals (C, *S) with a title each."""
+
+    def portray(
+        self, rows: Iterable[tuple[str, Sequence[Item]]], columns: Sequence[str], path: Path
+    ) -> None:
+        """Writes labelled whole items to look at, such as inputs beside their translations.
+
+        Unless a kind has a better picture of them, by `sheet`: the first window of each, at the
+        size of the model.
+
+        Args:
+            rows: Title and items of each row, taken as they are needed.
+            columns: Title of each column.
+            path: Where to.
+        """
+        size = min(self.spec.shape[1:]) if self.spec.flexible >= 2 else None
+        drawn = [
+            (title, [next(self.windows(item, size=size)).signal for item in items])
+            for title, items in rows
+        ]
+        self.sheet(drawn, columns, path)
 
     @classmethod
     def preprocessing_for(cls, spec: TensorSpec, config: TrainConfig) -> dict[str, Any]:

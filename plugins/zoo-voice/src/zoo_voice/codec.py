@@ -65,6 +65,7 @@ class SpeechCodec(Codec):
     kind: ClassVar[str] = "speech"
     suffixes: ClassVar[tuple[str, ...]] = tuple(FORMATS)
     noun: ClassVar[str] = "recording"
+    whole: ClassVar[bool] = True
 
     def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
         super().__init__(spec, preprocessing)
@@ -186,6 +187,15 @@ class SpeechCodec(Codec):
         from zoo_voice.sheet import draw
 
         draw(rows, columns, Path(path))
+
+    def portray(
+        self, rows: Iterable[tuple[str, Sequence[Item]]], columns: Sequence[str], path: Path
+    ) -> None:
+        """Writes a labelled grid of spectrograms; see `zoo_voice.spectrogram.draw`."""
+        from zoo_voice.spectrogram import draw
+
+        sounds = ((title, [(item.value, item.name) for item in items]) for title, items in rows)
+        draw(sounds, columns, Path(path))
 
     @classmethod
     def preprocessing_for(cls, spec: TensorSpec, config: TrainConfig) -> dict[str, Any]:

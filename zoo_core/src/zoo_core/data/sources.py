@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from zoo_core.codec import Codec, Store
+from zoo_core.codec import Codec, Sample, Store
 from zoo_core.data.collect import Found, collect, collect_attributes
 from zoo_core.data.grammar import Source, check_name, parse_domains, parse_source
 from zoo_core.data.sampling import Sampler, Sampling
@@ -36,12 +36,14 @@ class DataSet:
         stores: By domain; for attributes, one under `zoo_core.signals.MIXED` with labels (M, K).
         places: Where each store's signals come from, in plain words.
         noun: What a signal is called.
+        files: Where each signal of each store comes from, in the store's order.
     """
 
     domains: Domains
     stores: dict[str, Store]
     places: dict[str, str] = field(default_factory=dict)
     noun: str = "signal"
+    files: dict[str, list[Path | Sample]] = field(default_factory=dict)
 
     def describe(self) -> list[str]:
         """What was found, in plain words: path, count, sizes, format, and what was skipped."""
@@ -225,6 +227,7 @@ def _open(
     progress: Progress | None,
 ) -> DataSet:
     stores: dict[str, Store] = {}
+    files: dict[str, list[Path | Sample]] = {}
     for name, found in parts.items():
         store = codec.open(
             found.files,
@@ -238,9 +241,9 @@ def _open(
         kept = list(store.kept)
         store.names = [found.names[i] for i in kept]
         store.labels = None if found.labels is None else found.labels[kept]
-        stores[name] = store
+        stores[name], files[name] = store, [found.files[i] for i in kept]
     places = {name: found.place for name, found in parts.items()}
-    return DataSet(domains, stores, places, codec.noun)
+    return DataSet(domains, stores, places, codec.noun, files)
 
 
 def ending(place: str) -> str:

@@ -11,6 +11,7 @@ import torch
 from lightning_fabric import Fabric
 
 from zoo_core.data.sources import DataSet, open_sources
+from zoo_core.engine import Engine
 from zoo_core.errors import UsageError
 from zoo_core.modeldir import build_method
 from zoo_core.plain_yaml import plain
@@ -28,6 +29,7 @@ from zoo_core.train.logs import Display, Logs, Silent, last_values
 from zoo_core.train.loop import Trainer
 from zoo_core.train.samples import Samples, engine_of, suspicions, translate, write_sheet
 from zoo_core.train.seeds import seed_all
+from zoo_core.train.wholes import Wholes
 
 STOP_EVERY = 10
 """Steps between two looks at each other's signals, where there are several processes."""
@@ -67,6 +69,7 @@ class Session:
         sampler = self.data.sampler(config.train.batch, cls.sampling, config.train.seed)
         self.trainer = Trainer(method, sampler, config.train, players=players, fabric=fabric)
         self.samples = Samples.of(self.data.stores, self.data.domains, method.targets)
+        self.wholes = Wholes.of(self.data, method.targets) if self.codec.whole else None
         self.checkpoints = Checkpoints(run / "checkpoint")
         self.dtype = resolve_precision(fabric.device, config.train.precision)
 
@@ -154,8 +157,15 @@ class Session:
             outputs = translate(engine, self.samples)
             with writing("samples", self.run):
                 write_sheet(self.codec, self.samples, outputs, self.sheet(self.trainer.done))
-            for text in suspicions(self.samples, outputs):
+                faults = self._whole(engine)
+            for text in [*faults, *suspicions(self.samples, outputs)]:
                 self.display.warn(f"step {self.trainer.done}: {text}")
+
+    def _whole(self, engine: Engine) -> list[str]:
+        """Writes whole samples where the kind of signal asks for them; says what went wrong."""
+        if self.wholes is None:
+            return []
+        return self.wholes.write(self.codec, engine, self.sheet(self.trainer.done).with_suffix(""))
 
     def _finish(self) -> Path:
         model = self.run / "model"
