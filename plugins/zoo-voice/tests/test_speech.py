@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import soxr
 import torch
 from PIL import Image
 
@@ -17,7 +18,7 @@ from zoo_core.signals import TensorSpec
 from zoo_core.spec import TrainConfig
 from zoo_voice import join
 from zoo_voice.audio import Sound
-from zoo_voice.cepstrum import envelope, floored, mel_cepstrum, warping
+from zoo_voice.cepstrum import envelope, floored, mel_cepstrum, unfloored, warping
 from zoo_voice.codec import SpeechCodec
 from zoo_voice.join import Joiner
 from zoo_voice.speaker import Speaker
@@ -72,6 +73,9 @@ def test_the_floor_is_relative_to_the_mean_power() -> None:
     power = np.array([[1.0, 3.0], [0.0, 0.0]])
     np.testing.assert_allclose(floored(power) - power, 1e-4)
     np.testing.assert_allclose(floored(9 * power), 9 * floored(power))
+    back = unfloored(floored(power))
+    np.testing.assert_allclose(back, power, atol=1e-5)
+    assert back.min() > 0
 
 
 def test_synthesis_sounds_like_what_was_analysed(voice: Any) -> None:
@@ -108,6 +112,16 @@ def test_telephone_speech_keeps_its_voicing(tmp_path: Path, voice: Any) -> None:
     (window,) = codec.windows(codec.read(tmp_path / "x.wav"))
     analysis = window.place.analysis
     assert np.median(analysis.aperiodicity[analysis.f0 > 0]) < -6
+
+
+def test_speech_does_not_gain_a_floor_each_time_that_it_is_synthesised(voice: Any) -> None:
+    narrow = soxr.resample(voice(0.9, rate=8000), 8000, RATE)  # nothing above 4 kHz
+    first = analyse(narrow, 24)
+    again = analyse(synthesise(first), 24)
+    loud = first.cepstrum[:-1, 0] > first.cepstrum[:, 0].max() - 2.3  # within 20 dB
+    both = [envelope(one.cepstrum[: len(loud)][loud], 513)[:, 330:450] for one in (first, again)]
+    before, after = (10 * np.log10(power).mean() for power in both)  # dB from 5 to 7 kHz
+    assert abs(after - before) < 1.5
 
 
 def test_pitch_is_moved_in_voiced_frames_only_and_stays_within_reach() -> None:

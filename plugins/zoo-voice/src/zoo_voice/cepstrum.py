@@ -58,6 +58,18 @@ def floored(power: npt.ArrayLike) -> Floats:
     return result
 
 
+def unfloored(power: npt.ArrayLike) -> Floats:
+    """(T, F) power spectra without what `floored` added, all above 0.
+
+    Where nothing but the floor was, as above 4 kHz in recordings of 8 kHz, a hundredth of it is
+    left. Speech that is analysed, synthesised and analysed again would else have the floor twice.
+    """
+    values = np.asarray(power, np.float64)  # (T, F)
+    added = FLOOR * values.mean()
+    result: Floats = np.maximum(values - added, added / 100)  # (T, F)
+    return result
+
+
 @lru_cache(maxsize=16)
 def warping(inner: int, outer: int, alpha: float) -> Any:
     """(outer + 1, inner + 1) the matrix that warps cepstra of order ``inner``."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyworld
 
-from zoo_voice.cepstrum import Floats, envelope, floored, mel_cepstrum
+from zoo_voice.cepstrum import Floats, envelope, floored, mel_cepstrum, unfloored
 
 RATE = 16_000
 """Samples a second, inside."""
@@ -88,7 +88,7 @@ def pitch_and_timbre(samples: npt.ArrayLike, order: int) -> tuple[Floats, Floats
 
 def synthesise(analysis: Analysis) -> Floats:
     """(n,) speech at `RATE`, ``(T - 1) * HOP`` samples: frame t is centred on ``t * HOP``."""
-    power = envelope(analysis.cepstrum, _FFT // 2 + 1)  # (T, F)
+    power = unfloored(envelope(analysis.cepstrum, _FFT // 2 + 1))  # (T, F)
     coded = np.ascontiguousarray(analysis.aperiodicity)  # (T, B)
     aperiodicity = pyworld.decode_aperiodicity(coded, RATE, _FFT)  # (T, F)
     f0 = np.ascontiguousarray(analysis.f0)  # (T,)
