@@ -51,7 +51,7 @@ def draw(
     ]
     longest = max(len(part) for _, row in values for part in row)
     scale = min(4, max(1, _WIDTH // longest))
-    drawn = [(title, [picture(part, scale) for part in row]) for title, row in values]
+    drawn = [(title, [picture(part, scale, longest) for part in row]) for title, row in values]
     save(grid(drawn, columns), path, "PNG")
 
 
@@ -77,15 +77,22 @@ def decibels(samples: npt.ArrayLike) -> Floats:
     return result
 
 
-def picture(levels: Floats, scale: int) -> Image.Image:
-    """One spectrogram (T, F), low frequencies below, with its axes; ``scale`` pixels a frame."""
+def picture(levels: Floats, scale: int, frames: int) -> Image.Image:
+    """One spectrogram (T, F), low frequencies below, with its axes.
+
+    Args:
+        levels: What `decibels` gives.
+        scale: Pixels a frame.
+        frames: Frames for which there is room, at least T.
+    """
     share = np.clip(1 + levels / RANGE, 0, 1)  # (T, F)
     stops = np.linspace(0, 1, len(_COLOURS))
     colours = np.stack([np.interp(share, stops, shade) for shade in _COLOURS.T], axis=-1)
     rgb = np.ascontiguousarray(colours.transpose(1, 0, 2)[::-1].round().astype(np.uint8))
     size = len(levels) * scale, _HEIGHT
     image = Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR)
-    whole = Image.new("RGB", (_LEFT + size[0] + _RIGHT, _ABOVE + _HEIGHT + _BELOW), (255, 255, 255))
+    room = _LEFT + frames * scale + _RIGHT, _ABOVE + _HEIGHT + _BELOW
+    whole = Image.new("RGB", room, (255, 255, 255))
     whole.paste(image, (_LEFT, _ABOVE))
     _axes(ImageDraw.Draw(whole), size[0], scale)
     return whole
