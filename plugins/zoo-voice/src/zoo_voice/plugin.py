@@ -36,6 +36,15 @@ def zoo_methods() -> Iterable[MethodSpec]:
             signal="speech",
             presets=("paper", "small"),
         ),
+        MethodSpec(
+            name="latent-vc",
+            target="zoo_voice.latent:LatentVC",
+            summary="Voices by one encoder whose code hides the speaker, and a decoder of voices",
+            paper="Chou et al. 2018, arXiv:1804.02812",
+            domains=(2, None),
+            signal="speech",
+            presets=("paper", "small"),
+        ),
     ]
 
 
