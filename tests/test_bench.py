@@ -15,6 +15,7 @@ from zoo_core.cli.bench import run_benchmark
 from zoo_core.errors import DataError, UsageError
 from zoo_core.evaluate.bench.digits import DIGITS
 from zoo_core.evaluate.bench.emoji import EMOJI
+from zoo_core.evaluate.bench.picture_cells import PictureAssessor
 from zoo_core.evaluate.bench.plan import Asked, Planner
 from zoo_core.evaluate.bench.protocol import (
     MARKS,
@@ -465,13 +466,16 @@ def test_the_choice_of_the_best_snapshot_opens_no_test_picture(
     judged(tmp_path, finished)
     runner = Runner(TINY, Asked(root=root, device="cpu"), Folder(tmp_path / "work"), lambda _: None)
     opened = []
-    whole = type(runner.pictures).store
+    measuring = runner.assessor
+    assert isinstance(measuring, PictureAssessor)
+    whole = type(measuring.pictures).store
 
     def store(pictures: object, domain: str, split: str) -> object:
         opened.append((domain, split))
         return whole(pictures, domain, split)
 
-    monkeypatch.setattr(type(runner.pictures), "store", store)
-    case = Case(runner.instruments, TINY.tasks[0], "dark", "light", Untranslated(TINY.tasks[0], 16))
+    monkeypatch.setattr(type(measuring.pictures), "store", store)
+    same = Untranslated(TINY.tasks[0], 16)
+    case = Case(measuring.instruments, TINY.tasks[0], "dark", "light", same)
     assert 0 <= selection.score(case) <= 1
     assert set(opened) == {("dark", "train")}

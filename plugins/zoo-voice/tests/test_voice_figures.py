@@ -12,11 +12,11 @@ import soundfile
 import torch
 
 from zoo_core.errors import DataError, UsageError, WeightsError
-from zoo_voice.evaluate import figures
 from zoo_voice.evaluate.corpus import FSDD, WORDS20, Corpus, corpus_of
 from zoo_voice.evaluate.distance import aligned, distortion, loud, timbre, variance_ratio
 from zoo_voice.evaluate.figures import evaluate, find_judges
 from zoo_voice.evaluate.judge import SpeechJudge, SpeechJudgeNet, hear, together
+from zoo_voice.evaluate.recipes import recipes
 from zoo_voice.evaluate.rows import BASELINES
 from zoo_voice.evaluate.scene import Scene, Voices
 
@@ -133,6 +133,7 @@ SPOKEN = Corpus(
     digits=1,
     highest=7600.0,
 )
+RECIPES = recipes(SPOKEN, steps=30, floor=0.9)
 
 
 @pytest.fixture(scope="module")
@@ -150,21 +151,21 @@ def voices(tmp_path_factory: pytest.TempPathFactory, voice) -> Voices:  # type: 
 @pytest.fixture(scope="module")
 def judged(voices: Voices, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("judges")
-    find_judges(folder, voices, steps=30, least=0.9)
+    find_judges(folder, voices, RECIPES)
     return folder
 
 
 def test_judges_are_trained_once_kept_and_recognised(voices: Voices, judged: Path) -> None:
     told: list[str] = []
-    judges = find_judges(judged, voices, steps=30, least=0.9, told=told.append)
+    judges = find_judges(judged, voices, RECIPES, told=told.append)
     assert told == []
     card = judges.speaker.card
     assert card.classes == ("high", "low")
     assert card.accuracy["mean"]["test"] >= 0.9
     with pytest.raises(DataError, match="another recipe"):
-        find_judges(judged, voices, steps=31)
+        find_judges(judged, voices, recipes(SPOKEN, steps=31))
     with pytest.raises(DataError, match="are needed of an instrument"):
-        find_judges(judged, voices, steps=30, least=1.01)
+        find_judges(judged, voices, recipes(SPOKEN, steps=30, floor=1.01))
 
 
 def test_a_damaged_judge_is_refused(judged: Path, tmp_path: Path) -> None:
@@ -177,12 +178,18 @@ def test_a_damaged_judge_is_refused(judged: Path, tmp_path: Path) -> None:
 
 
 def test_rows_of_the_frame_stand_in_the_order_that_their_names_promise(
-    voices: Voices, judged: Path, monkeypatch: pytest.MonkeyPatch
+    voices: Voices, judged: Path
 ) -> None:
-    monkeypatch.setattr(figures, "STEPS", 30)
     rows = {}
     for name in BASELINES:
-        rows[name] = evaluate(name, "low", "high", judges=judged, root=voices.root, corpus=SPOKEN)
+        rows[name] = evaluate(
+            name,
+            "low",
+            "high",
+            judges=find_judges(judged, voices, RECIPES),
+            root=voices.root,
+            corpus=SPOKEN,
+        )
     assert rows["identity"]["target_accuracy"] == 0.0
     assert rows["identity"]["content_accuracy"] == 1.0
     assert rows["floor"]["target_accuracy"] == 1.0

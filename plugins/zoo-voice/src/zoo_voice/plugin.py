@@ -16,6 +16,18 @@ def zoo_signals() -> Iterable[Component]:
 
 
 @hookimpl
+def zoo_benchmarks() -> Iterable[Component]:
+    """Methods and baselines on spoken digits and words."""
+    return [
+        Component(
+            "voice",
+            "zoo_voice.evaluate.bench:VOICE",
+            "Conversion of voices: spoken digits of two pairs, 20 words of four speakers",
+        )
+    ]
+
+
+@hookimpl
 def zoo_methods() -> Iterable[MethodSpec]:
     """Conversion of voices without parallel recordings."""
     return [

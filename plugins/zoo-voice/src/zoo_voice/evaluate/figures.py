@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from filelock import FileLock
 
 from zoo_core.data.root import data_root
 from zoo_core.errors import DataError, UsageError
+from zoo_core.evaluate.bench.protocol import Recipe
 from zoo_core.evaluate.judge_card import CARD, Task
 from zoo_core.loading import load
 from zoo_core.translator import Translator
@@ -18,15 +20,13 @@ from zoo_voice.evaluate.corpus import Corpus, Recording, Split, corpus_of
 from zoo_voice.evaluate.distance import distortion, variance_ratio
 from zoo_voice.evaluate.judge import SpeechJudge
 from zoo_voice.evaluate.judge_train import Examples, Plan, train_judge
+from zoo_voice.evaluate.recipes import recipes
 from zoo_voice.evaluate.rows import BASELINES, Made, converted
 from zoo_voice.evaluate.scene import Scene, Voices, read
+from zoo_voice.store import threads
 
 Figures = dict[str, float]
 """By name: ``mcd`` (dB), ``variance_ratio``, ``target_accuracy``, ``content_accuracy``."""
-STEPS = 900
-"""Steps of a judge's training."""
-FLOOR = 0.93
-"""Accuracy on real test recordings below which a judge cannot serve."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def evaluate(
     target: str,
     split: Split = "test",
     *,
-    judges: Path | str,
+    judges: Path | str | Judges,
     root: Path | str | None = None,
     corpus: Corpus | None = None,
 ) -> Figures:
@@ -56,12 +56,12 @@ def evaluate(
 
     Args:
         model: A translator, or what `zoo.load` takes. A row of the table by its name
-            (``identity``, ``F0 only``, ``mean/variance``, ``kNN (features)``, ``floor``) is
+            (``identity``, ``F0 only``, ``mean and variance``, ``kNN (features)``, ``floor``) is
             measured instead of a model.
         source: Speaker that is converted.
         target: Speaker that it is converted to.
         split: ``validation`` (to choose by) or ``test`` (to report).
-        judges: Folder of the judges; they are trained (a few minutes) where it has none.
+        judges: The judges, or their folder; they are trained (a few minutes) where it has none.
         root: Folder with ``voice/fsdd`` and ``voice/words20``; None: where data for tests lies.
         corpus: Where the two speak; None finds it.
 
@@ -79,7 +79,8 @@ def evaluate(
     else:
         translator = model if isinstance(model, Translator) else load(model, precision="float32")
         made = converted(scene, translator)
-    return compare(scene, made, find_judges(Path(judges), voices))
+    known = judges if isinstance(judges, Judges) else find_judges(Path(judges), voices)
+    return compare(scene, made, known)
 
 
 def compare(scene: Scene, made: Made, judges: Judges) -> Figures:
@@ -105,42 +106,46 @@ def compare(scene: Scene, made: Made, judges: Judges) -> Figures:
 def find_judges(
     folder: Path,
     voices: Voices,
+    asked: Sequence[Recipe] = (),
     *,
-    steps: int | None = None,
-    least: float = FLOOR,
     told: Callable[[str], None] | None = None,
 ) -> Judges:
     """The judges of a corpus: from a folder, or trained now and kept there.
 
     Args:
-        folder: Holds ``speaker-CORPUS`` and ``word-CORPUS``.
+        folder: Holds a directory for each, by the names of the recipes.
         voices: The recordings.
-        steps: Steps of their training; None for `STEPS`.
-        least: Accuracy on real test recordings that is asked of each.
+        asked: Recipes of who speaks, and of which word is said; those of the corpus without it.
         told: Where to say what is being trained.
 
     Raises:
         DataError: If a judge reads real recordings too badly, or was made by another recipe.
     """
-    corpus, examples, steps = voices.corpus, _Examples(voices), steps or STEPS
-    found = []
-    for name, task in (("speaker", "domain"), ("word", "content")):
-        plan = Plan(task, corpus.speakers, corpus.highest, steps)  # type: ignore[arg-type]
-        directory = folder / f"{name}-{corpus.name}"
+    corpus, examples, found = voices.corpus, _Examples(voices), []
+    for recipe in asked or recipes(corpus):
+        directory = folder / recipe.name
+        plan = Plan(
+            recipe.task,
+            recipe.domains,
+            corpus.highest,
+            recipe.steps,
+            recipe.batch,
+            widths=recipe.widths,
+        )
         directory.mkdir(parents=True, exist_ok=True)
         with FileLock(directory.with_suffix(".lock")):
             if not (directory / CARD).is_file():
                 if told is not None:
-                    told(f"training judge {directory.name}, {plan.steps} steps")
-                splits = examples.splits(plan.task)
-                train_judge(plan, splits, data=examples.words()).save(directory)
+                    told(f"training judge {recipe.name}, {recipe.steps} steps")
+                judge = train_judge(plan, examples.splits(plan.task), data=examples.words())
+                judge.save(directory)
         judge = SpeechJudge.load(directory)
-        _check(judge, plan, least, directory)
+        _check(judge, plan, recipe.floor, directory)
         found.append(judge)
     return Judges(*found)
 
 
-def _check(judge: SpeechJudge, plan: Plan, least: float, directory: Path) -> None:
+def _check(judge: SpeechJudge, plan: Plan, floor: float, directory: Path) -> None:
     card, asked = judge.card, f"judge {directory}"
     same = (card.task, card.domains, card.steps, card.batch, card.widths, judge.highest)
     if same != (plan.task, plan.domains, plan.steps, plan.batch, plan.widths, plan.highest):
@@ -150,10 +155,10 @@ def _check(judge: SpeechJudge, plan: Plan, least: float, directory: Path) -> Non
             hint="Use another folder, so that everything is judged alike.",
         )
     accuracy = card.accuracy.get("mean", {}).get("test", 0.0)
-    if accuracy < least:
+    if accuracy < floor:
         raise DataError(
             f"it reads {accuracy:.1%} of the real test recordings rightly, "
-            f"and {least:.0%} are needed of an instrument",
+            f"and {floor:.0%} are needed of an instrument",
             asked=asked,
             hint="Check the data, remove the directory and run again.",
         )
@@ -188,10 +193,6 @@ class _Examples:
         return dict.fromkeys(corpus.speakers, f"{corpus.name}, {takes}")
 
     def _all(self, split: str) -> dict[str, list[tuple[Recording, np.ndarray]]]:
-        from concurrent.futures import ThreadPoolExecutor
-
-        from zoo_voice.store import threads
-
         corpus, root = self.voices.corpus, self.voices.root
         found = {}
         with ThreadPoolExecutor(threads()) as pool:

@@ -24,6 +24,7 @@ from zoo_core.errors import DataError, WeightsError
 from zoo_core.evaluate.judge_card import CARD, WEIGHTS, JudgeCard
 from zoo_core.files import replacing
 from zoo_voice.cepstrum import Floats
+from zoo_voice.evaluate.recipes import WIDTHS
 from zoo_voice.world import RATE
 
 ARCHITECTURE = "speech"
@@ -31,8 +32,6 @@ BANDS = 40
 """Mel bands."""
 LOWEST = 80.0
 """Frequency (Hz) where they begin."""
-WIDTHS = (64, 96, 128)
-"""Channels of the convolutions."""
 QUIET = 1e-4
 """What is fainter than this part of the mean is not heard."""
 _FFT, _WINDOW, _HOP = 512, 400, 160

@@ -15,12 +15,12 @@ from zoo_voice.cepstrum import Floats
 from zoo_voice.evaluate.judge import (
     ARCHITECTURE,
     BANDS,
-    WIDTHS,
     SpeechJudge,
     SpeechJudgeNet,
     hear,
     together,
 )
+from zoo_voice.evaluate.recipes import WIDTHS
 
 Examples = Sequence[tuple[Floats, str]]
 """Recordings (n,) at 16 kHz, and what is to be said of each."""

@@ -14,9 +14,9 @@ import torch
 from zoo_core.translator import Translator
 from zoo_voice.audio import Sound
 from zoo_voice.cepstrum import Floats
-from zoo_voice.evaluate.distance import ORDER, loud, timbre
+from zoo_voice.evaluate.distance import loud, timbre
 from zoo_voice.evaluate.scene import Scene
-from zoo_voice.world import RATE, Analysis, analyse, synthesise
+from zoo_voice.world import RATE, Analysis, synthesise
 
 NEIGHBOURS = 8
 """Frames of the target that a frame is replaced by the mean of."""
@@ -94,7 +94,7 @@ def floor(scene: Scene) -> Made:
 BASELINES: Mapping[str, Callable[[Scene], Made]] = {
     "identity": identity,
     "F0 only": pitch_only,
-    "mean/variance": mean_variance,
+    "mean and variance": mean_variance,
     "kNN (features)": neighbours,
     "floor": floor,
 }
@@ -109,7 +109,7 @@ def _of_inputs(scene: Scene, samples: Sequence[Floats]) -> Made:
 
 
 def _analyses(scene: Scene) -> list[Analysis]:
-    return [analyse(one.samples, ORDER) for one in scene.inputs]
+    return scene.voices.analyses(scene.source, scene.split)
 
 
 def _sung(scene: Scene, analysis: Analysis) -> Analysis:

@@ -15,7 +15,7 @@ from zoo_voice.evaluate.corpus import Corpus, Recording, Split
 from zoo_voice.evaluate.distance import ORDER, loud
 from zoo_voice.speaker import Speaker
 from zoo_voice.store import open_store, threads, trimmed
-from zoo_voice.world import HOP, pitch_and_timbre
+from zoo_voice.world import HOP, Analysis, analyse, pitch_and_timbre
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Voices:
     def __init__(self, root: Path, corpus: Corpus) -> None:
         self.root, self.corpus = Path(root), corpus
         self._utterances: dict[tuple[str, Split], list[Utterance]] = {}
+        self._analyses: dict[tuple[str, Split], list[Analysis]] = {}
         self._learnt: dict[str, tuple[Speaker, Floats]] = {}
 
     def utterances(self, speaker: str, split: Split) -> list[Utterance]:
@@ -58,6 +59,15 @@ class Voices:
             with ThreadPoolExecutor(threads()) as pool:
                 self._utterances[key] = list(pool.map(_utterance, found))
         return self._utterances[key]
+
+    def analyses(self, speaker: str, split: Split) -> list[Analysis]:
+        """The same, taken apart."""
+        key = (speaker, split)
+        if key not in self._analyses:
+            parts = self.utterances(speaker, split)
+            with ThreadPoolExecutor(threads()) as pool:
+                self._analyses[key] = list(pool.map(lambda one: analyse(one.samples, ORDER), parts))
+        return self._analyses[key]
 
     def learnt(self, speaker: str) -> tuple[Speaker, Floats]:
         """Statistics of a voice, and its frames (F, 24), of its training takes."""

@@ -49,7 +49,7 @@ class Pictures:
     def _opened(self, domain: str, split: str) -> DataSet:
         planner = self._planner
         size = planner.benchmark.size
-        source = planner.benchmark.sources[domain].format(root=planner.root, split=split)
+        source = planner.benchmark.source(domain, planner.root, split)
         return open_sources(
             {domain: source},
             codec=host().codec_class("image")(TensorSpec(shape=(3, size, size))),

@@ -62,7 +62,7 @@ DIGITS = Benchmark(
         Column("adaptation_accuracy", measure=f"{_HERE}.adaptation:accuracy", percent=True),
         Column("cycle_l1", "cycle", "cycle_l1", better="less"),
         Column("partner_l1", "l1", "l1", better="less"),
-        Column("fid", "fid", "fid", better="less"),
+        Column("fid", "fid", "fid", better="less", digits=2),
         Column("hidden", measure=f"{_HERE}.hidden:score", better="less"),
     ),
     factors=("read", "domain"),

@@ -20,7 +20,7 @@ EMOJI = Benchmark(
         Column("retrieval", "retrieval", "retrieval", percent=True),
         Column("domain_accuracy", "domain", "domain_accuracy", percent=True),
         Column("cycle_l1", "cycle", "cycle_l1", better="less"),
-        Column("fid", "fid", "fid", better="less"),
+        Column("fid", "fid", "fid", better="less", digits=2),
         Column("hidden", measure="zoo_core.evaluate.bench.hidden:score", better="less"),
     ),
     factors=("domain", "restored"),

@@ -11,6 +11,8 @@ from zoo_core.evaluate.bench.selection import in_words
 if TYPE_CHECKING:
     from zoo_core.evaluate.bench.table import Table
 
+_ARROWS = {"more": "↑", "less": "↓", "one": "→ 1"}
+
 
 def render(table: Table, pictures: Mapping[str, str]) -> str:
     """The page.
@@ -35,10 +37,7 @@ def render(table: Table, pictures: Mapping[str, str]) -> str:
     methods = [name for name in pictures if name != "bars"]
     if methods:
         parts.append("## Translations")
-        parts.append(
-            "Test pictures: inputs, translations, and true partners where there are any. Last "
-            "state, not chosen by hand."
-        )
+        parts.append(benchmark.shown)
         parts += [f"### {name}\n\n![{name}]({pictures[name]})" for name in methods]
     return "\n\n".join(parts) + "\n"
 
@@ -48,7 +47,7 @@ def _protocol(table: Table) -> str:
     lines = ["## Protocol", ""]
     lines += [f"- {line}" for line in benchmark.protocol]
     lines.append(
-        f"- Each figure is of the last state. {in_words(benchmark.factors, benchmark.held)} Its "
+        f"- Each figure is of the last state. {in_words(benchmark)} Its "
         "figures stand in brackets, where it is not the last."
     )
     lines += _given(table)
@@ -82,7 +81,7 @@ def _direction(table: Table, task: str, direction: str) -> str:
     from zoo_core.evaluate.bench.table import grouped
 
     columns = [c for c in table.benchmark.columns if _held(table, task, direction, c)]
-    heads = [f"{c.name.replace('_', ' ')} {'↑' if c.better == 'more' else '↓'}" for c in columns]
+    heads = [f"{c.name.replace('_', ' ')} {_ARROWS[c.better]}" for c in columns]
     lines = [
         f"## {direction}",
         "",
@@ -90,8 +89,9 @@ def _direction(table: Table, task: str, direction: str) -> str:
         "|---|---:|---:|" + "---:|" * (len(columns) + 2) + "---|",
     ]
     frame = grouped(table.at(table.frame, task, direction))
-    above = [group for group in frame if group[0]["method"] != "target only"]
-    below = [group for group in frame if group[0]["method"] == "target only"]
+    last = table.benchmark.last
+    above = [group for group in frame if group[0]["method"] != last]
+    below = [group for group in frame if group[0]["method"] == last]
     for group in (*above, *grouped(table.at(table.cells, task, direction)), *below):
         lines.append(_row(group, columns))
     published = [row for row in table.benchmark.published if row.direction == direction]
@@ -154,6 +154,5 @@ def _text(group: Sequence[Mapping[str, Any]], part: str, column: Column) -> str:
     value, deviation = averaged(group, part, column.name)
     if value is None:
         return ""
-    digits = 2 if column.name == "fid" else 3
-    spread = "" if deviation is None else f" ± {deviation:.{digits}f}"
-    return f"{value:.{digits}f}{spread}"
+    spread = "" if deviation is None else f" ± {deviation:.{column.digits}f}"
+    return f"{value:.{column.digits}f}{spread}"

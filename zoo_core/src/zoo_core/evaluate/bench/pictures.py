@@ -37,7 +37,7 @@ def write_strip(path: Path, rows: Mapping[str, Tensor]) -> None:
 def sheet(strips: Sequence[tuple[str, Path]], size: int) -> Image.Image:
     """Strips one below the other, each under its title, small pictures enlarged twice."""
     font = ImageFont.load_default(13)
-    factor = 2 if size <= 32 else 1
+    factor = 2 if 0 < size <= 32 else 1
     images = [(title, Image.open(path).convert("RGB")) for title, path in strips]
     scaled = [
         (

@@ -119,10 +119,7 @@ class Planner:
 
     def sources(self, task: Task, split: str) -> dict[str, str]:
         """Source of each of a task's domains."""
-        return {
-            name: self.benchmark.sources[name].format(root=self.root, split=split)
-            for name in task.domains
-        }
+        return {name: self.benchmark.source(name, self.root, split) for name in task.domains}
 
     def trainings(self, row: str) -> list[Training]:
         """The trainings of one row, all tasks and seeds.
@@ -156,6 +153,8 @@ class Planner:
         most = host().method(self.benchmark.method_of(row)).domains[1]
         if most is None or most >= len(task.domains):
             return [task.domains]
+        if task.whole and row not in self.asked.methods:
+            return []
         return list(itertools.combinations(task.domains, most))
 
     def _trainings(
@@ -196,7 +195,7 @@ class Planner:
                 preset=override.preset or self.benchmark.preset,
                 settings=filled(override.options, places),
                 train=train,
-                size=self.benchmark.size,
+                size=self.benchmark.size or None,
                 domains={name: sources[name] for name in domains},
                 add=[text.format(**places) for text in override.add],
                 device=self.asked.device,
@@ -251,7 +250,7 @@ def _place(source: str) -> str:
 def _misfit(row: str, spec: MethodSpec, benchmark: Benchmark) -> str | None:
     """Why a row's method cannot take part, if so."""
     preset = benchmark.override(row).preset or benchmark.preset
-    if spec.signal != "image":
+    if spec.signal != benchmark.signal:
         return f"it translates signals of kind {spec.signal}"
     if "domains" not in spec.conditions:
         return "it does not translate between domains"

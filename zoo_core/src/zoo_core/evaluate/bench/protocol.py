@@ -26,10 +26,13 @@ class Task:
     Attributes:
         name: Name for ``--tasks``.
         domains: Names of the domains, keys of `Benchmark.sources`.
+        whole: Whether methods that cannot be trained on all domains at once, but on every pair
+            of them, take part only where they are asked for by name.
     """
 
     name: str
     domains: tuple[str, ...]
+    whole: bool = False
 
     @property
     def directions(self) -> tuple[tuple[str, str], ...]:
@@ -39,14 +42,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A classifier of real pictures, trained once per working folder.
+    """A classifier of real signals, trained once per working folder.
 
     Attributes:
         name: Name of its directory.
         task: ``domain`` or ``content``, as of ``zoo judge train``.
-        domains: Domains whose training pictures it learns from.
+        domains: Domains whose training signals it learns from.
         steps: Steps of training.
-        batch: Pictures per step.
+        batch: Signals per step.
         floor: Real accuracy on the test split below which it cannot serve.
         widths: Channels of its stages.
         role: ``instrument``: it measures. ``source``: it learns from one domain, by changes so wide
@@ -74,16 +77,18 @@ class Column:
         value: Which of the metric's values.
         measure: Lazy target of a callable that takes a `zoo_core.evaluate.bench.measure.Case` and
             returns a number, or None where there is none.
-        better: Which way is better, for the reader.
+        better: Which way is better, for the reader; ``one``: the closer to 1, the better.
         percent: Whether it is a share, drawn as bars.
+        digits: Digits after the point.
     """
 
     name: str
     metric: str = ""
     value: str = ""
     measure: str = ""
-    better: Literal["more", "less"] = "more"
+    better: Literal["more", "less", "one"] = "more"
     percent: bool = False
+    digits: int = 3
 
 
 @dataclass(frozen=True)
@@ -180,14 +185,14 @@ class Benchmark:
         sources: Source of each domain as ``zoo train`` takes it; ``{root}`` is the data's folder.
         tasks: The tasks.
         preset: Preset of every method.
-        size: Side of the pictures.
+        size: Side of the pictures; 0 for signals that keep their own.
         judges: Recipes of the judges.
         columns: The figures.
         factors: What the score that chooses the best snapshot is the product of; keys of
             `zoo_core.evaluate.bench.selection.FACTORS`.
         protocol: The protocol in words, a sentence or two per line.
         methods: Rows by default: methods, and names of variants; empty for all methods that
-            translate pictures between domains, and all variants.
+            translate its signals between domains, and all variants.
         adaptation: Recipe of the adaptation accuracy; None where there are no labels.
         extractor: Which judge's features FID compares: the target's content judge, or the
             domain judge.
@@ -196,6 +201,13 @@ class Benchmark:
         snapshots: Models that each training keeps for that choice, the last one included.
         overrides: By row: by method, or by the name of a variant.
         published: Figures of papers.
+        signal: Kind of the signals.
+        assessor: Lazy target of the `zoo_core.evaluate.bench.assess.Assessor` that fills cells.
+        selection: How the best snapshot is chosen, in words; empty: by the product of `factors`.
+        frame: Rows that frame the tables, in their order; those not named come in that of names.
+        last: The row of them that stands below the methods.
+        shown: What the pictures of the page show.
+        all_bars: Whether the frame's rows are drawn as bars, too.
     """
 
     name: str
@@ -216,6 +228,16 @@ class Benchmark:
     snapshots: int = 4
     overrides: Mapping[str, Override] = field(default_factory=dict)
     published: tuple[Published, ...] = ()
+    signal: str = "image"
+    assessor: str = "zoo_core.evaluate.bench.picture_cells:PictureAssessor"
+    selection: str = ""
+    frame: tuple[str, ...] = ()
+    last: str = "target only"
+    shown: str = (
+        "Test pictures: inputs, translations, and true partners where there are any. Last state, "
+        "not chosen by hand."
+    )
+    all_bars: bool = False
 
     def task(self, name: str) -> Task:
         """A task; an unknown name is an error with the near match."""
@@ -223,6 +245,10 @@ class Benchmark:
         if name not in found:
             raise unknown(f"task of {self.name}", name, found)
         return found[name]
+
+    def source(self, domain: str, root: object, split: str) -> str:
+        """Source of a domain as ``zoo train`` takes it."""
+        return self.sources[domain].replace("{root}", str(root)).replace("{split}", split)
 
     def override(self, row: str) -> Override:
         """What a row is given beyond its method's preset."""

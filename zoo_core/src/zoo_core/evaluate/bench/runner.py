@@ -19,31 +19,16 @@ from typing import Any
 import torch
 
 from zoo_core.errors import ZooError
-from zoo_core.evaluate.bench import adaptation
-from zoo_core.evaluate.bench.data import Pictures
-from zoo_core.evaluate.bench.judges import Judges
-from zoo_core.evaluate.bench.measure import (
-    Case,
-    Instruments,
-    Untranslated,
-    measure,
-    strip,
-    target_only,
-)
-from zoo_core.evaluate.bench.pictures import write_strip
+from zoo_core.evaluate.bench.assess import Assessed, Facts, Figures, Told, assessor_class
 from zoo_core.evaluate.bench.plan import Asked, Cell, Planner, Training
 from zoo_core.evaluate.bench.protocol import Benchmark, Task
-from zoo_core.evaluate.bench.selection import best_of, score
+from zoo_core.evaluate.bench.selection import best_of
 from zoo_core.evaluate.bench.work import Folder
-from zoo_core.evaluate.translates import Translates, as_translates
 from zoo_core.loading import load
 from zoo_core.precision import resolve_device
 from zoo_core.train.guard import StoppedError
 from zoo_core.train.run import train_run
-
-Told = Callable[[str], None]
-Figures = dict[str, float | None]
-SOURCE_ONLY, TARGET_ONLY, UNTRANSLATED = "source only", "target only", "untranslated"
+from zoo_core.translator import Translator
 
 
 @dataclass
@@ -77,11 +62,9 @@ class Runner:
         self.benchmark, self.folder, self.told = benchmark, folder, told
         self.device = str(resolve_device(asked.device))
         self.planner = Planner(benchmark, asked, folder)
-        self.pictures = Pictures(self.planner)
-        self.judges = Judges(benchmark, folder, self.pictures, device=self.device, told=told)
-        self.instruments = Instruments(benchmark, self.pictures, self.judges, self.device)
+        self.assessor = assessor_class(benchmark)(self.planner, self.device, told)
         self.outcome = Outcome()
-        self._loaded: dict[Path, Translates] = {}
+        self._loaded: dict[Path, Translator] = {}
 
     def run(self) -> Outcome:
         """Fills what is missing; a method that fails is told of, and the others go on.
@@ -90,7 +73,7 @@ class Runner:
             ZooError: If the judges or the data cannot be used, or a signal stopped a training.
         """
         for task in self.planner.tasks:
-            self.judges.all(self.benchmark.recipes(task))
+            self.assessor.prepare(task)
             self._frame(task)
         for method in self.planner.methods:
             try:
@@ -143,16 +126,17 @@ class Runner:
         models = {int(path.name): path for path in (run / "snapshots").glob("[0-9]*")}
         models[cell.steps] = run / "model"
         scores = {
-            step: round(score(self._case(training, cell, path)), 6)
+            step: round(self._case(training, cell, path).score(), 6)
             for step, path in sorted(models.items())
         }
-        best = best_of(scores)
+        best = best_of(scores, self.assessor.margin)
         last_case = self._case(training, cell, models[cell.steps])
-        last = measure(last_case)
-        case = last_case if best == cell.steps else self._case(training, cell, models[best])
-        chosen = last if best == cell.steps else measure(case)
+        last = last_case.figures()
+        chosen = last
+        if best != cell.steps:
+            chosen = self._case(training, cell, models[best]).figures()
         seconds = training_seconds(run)
-        write_strip(self.folder.cells / f"{cell.name}.png", strip(last_case))
+        last_case.draw(self.folder.cells / f"{cell.name}.png")
         values = {
             **described(cell),
             **self._machine(),
@@ -160,7 +144,7 @@ class Runner:
             "metrics": last,
             "best": {**chosen, "step": best, "scores": {str(k): v for k, v in scores.items()}},
             "seconds_per_step": round(seconds["seconds_per_step"], 5),
-            "parameters": parameters(last_case),
+            "parameters": parameters(self._model(models[cell.steps])),
             "preset": training.config.preset,
             "variant_of": training.override.method or None,
             "options": dict(training.override.options),
@@ -174,39 +158,33 @@ class Runner:
         self.folder.fault(training.name, None)
         self.told(f"{cell.name}: " + in_short(last))
 
-    def _case(self, training: Training, cell: Cell, model: Path) -> Case:
-        if model not in self._loaded:
-            translator = load(model, device=self.device, precision="float32")
-            self._loaded[model] = as_translates(translator)
-        return Case(
-            self.instruments,
-            training.task,
-            cell.source,
-            cell.target,
-            self._loaded[model],
-            training.override,
+    def _case(self, training: Training, cell: Cell, model: Path) -> Assessed:
+        return self.assessor.case(
+            training.task, cell.source, cell.target, self._model(model), training.override
         )
+
+    def _model(self, path: Path) -> Translator:
+        if path not in self._loaded:
+            self._loaded[path] = load(path, device=self.device, precision="float32")
+        return self._loaded[path]
 
     def _frame(self, task: Task) -> None:
         """Rows between which every method should lie."""
-        taught = {SOURCE_ONLY: self._lower, TARGET_ONLY: self._upper}
-        rows = taught if self.benchmark.adaptation else {UNTRANSLATED: self._lower}
+        rows = self.assessor.frame(task)
         for source, target in task.directions:
-            for row, values_of in rows.items():
+            for row, found in rows.items():
                 cell = Cell(row, task.name, source, target, 0, 0)
                 with self.folder.locked(cell.name, wait=False) as mine:
                     if not mine or self.folder.done(cell.name):
                         continue
                     try:
-                        self._framed(task, cell, values_of)
+                        self._framed(cell, found)
                     except Exception as fault:
                         self._failed(cell.name, fault)
 
-    def _framed(self, task: Task, cell: Cell, values_of: Callable[[Case], Figures]) -> None:
+    def _framed(self, cell: Cell, found: Callable[[str, str], tuple[Figures, Facts]]) -> None:
         self.told(f"{cell.name}: measuring")
-        same = Untranslated(task, self.benchmark.size)
-        case = Case(self.instruments, task, cell.source, cell.target, same)
-        metrics = values_of(case)
+        metrics, facts = found(cell.source, cell.target)
         values = {
             **described(cell),
             "frame": True,
@@ -214,17 +192,11 @@ class Runner:
             "seconds": 0.0,
             "metrics": metrics,
             "best": metrics,
-            **case.facts,
+            **facts,
         }
         self.folder.write_cell(cell.name, values)
         self.folder.fault(cell.name, None)
         self.told(f"{cell.name}: " + in_short(metrics))
-
-    def _lower(self, case: Case) -> Figures:
-        return {**measure(case), "cycle_l1": None, "hidden": None}
-
-    def _upper(self, case: Case) -> Figures:
-        return target_only(case, adaptation.of_target(case))
 
     def _failed(self, name: str, fault: Exception) -> None:
         """Tells of what failed; what is no word to the user is kept with its traceback."""
@@ -257,10 +229,9 @@ def in_short(values: Mapping[str, float | None]) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in values.items() if value is not None)
 
 
-def parameters(case: Case) -> int:
+def parameters(model: Translator) -> int:
     """Parameters of the nets that translate."""
-    engine = getattr(case.translator, "engine", None)
-    return 0 if engine is None else sum(p.numel() for p in engine.method.parameters())
+    return sum(p.numel() for p in model.engine.method.parameters())
 
 
 def training_seconds(run: Path) -> dict[str, float]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from zoo_core.errors import UsageError
 from zoo_core.evaluate.bench.measure import Case, chosen
+from zoo_core.evaluate.bench.protocol import Benchmark
 from zoo_core.evaluate.judge import Judge
 from zoo_core.evaluate.judge_train import divide
 
@@ -64,20 +65,23 @@ def score(case: Case) -> float:
     return product
 
 
-def best_of(scores: Mapping[int, float]) -> int:
-    """The step of the best snapshot: the last, unless another is ahead by more than `MARGIN`."""
+def best_of(scores: Mapping[int, float], margin: float = MARGIN) -> int:
+    """The step of the best snapshot: the last, unless another is ahead by more than the margin."""
     last = max(scores)
     best = max(scores, key=lambda step: (scores[step], step))
-    return best if scores[best] > scores[last] + MARGIN else last
+    return best if scores[best] > scores[last] + margin else last
 
 
-def in_words(factors: tuple[str, ...], held: int) -> str:
+def in_words(benchmark: Benchmark) -> str:
     """How the best snapshot is chosen, for the page."""
-    product = ", times ".join(WORDS[name] for name in factors)
+    if benchmark.selection:
+        return benchmark.selection
+    product = ", times ".join(WORDS[name] for name in benchmark.factors)
     return (
         f"The best of a training's snapshots has the highest product of: {product}; measured on "
-        f"at most {held} training pictures of the source. It is the last state unless another is "
-        f"ahead by more than {MARGIN:g}. No label of the target and no test picture is looked at."
+        f"at most {benchmark.held} training pictures of the source. It is the last state unless "
+        f"another is ahead by more than {MARGIN:g}. No label of the target and no test "
+        "picture is looked at."
     )
 
 

@@ -42,7 +42,11 @@ class Table:
             key=lambda cell: (self._place(cell), cell["method"], cell["steps"], cell["seed"])
         )
         self.cells: Cells = [cell for cell in found if not cell.get("frame")]
-        self.frame: Cells = [cell for cell in found if cell.get("frame")]
+        rows = {name: number for number, name in enumerate(benchmark.frame)}
+        self.frame: Cells = sorted(
+            (cell for cell in found if cell.get("frame")),
+            key=lambda cell: (self._place(cell), rows.get(cell["method"], len(rows))),
+        )
 
     def values(self) -> dict[str, Any]:
         """The table as plain values."""
@@ -64,7 +68,7 @@ class Table:
                 for row in benchmark.published
             ],
             "protocol": list(benchmark.protocol),
-            "selection": in_words(benchmark.factors, benchmark.held),
+            "selection": in_words(benchmark),
             "versions": {name: metadata.version(name) for name in ("zoo-core", "torch")},
         }
 
@@ -145,7 +149,8 @@ class Table:
         return written
 
     def _panel(self, task: str, direction: str, columns: Sequence[str]) -> Panel:
-        groups = grouped(self.at(self.cells, task, direction))
+        framed = self.frame if self.benchmark.all_bars else []
+        groups = grouped(self.at(framed + self.cells, task, direction))
         many = {g[0]["method"] for g in groups if len([h for h in groups if _same(g, h)]) > 1}
         rows = []
         for group in groups:

@@ -1,0 +1,121 @@
+"""Cells of ``zoo bench voice``: figures, the score of a snapshot, and spectrograms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from zoo_core.errors import DataError
+from zoo_core.evaluate.bench.assess import Assessed, Assessor, Facts, Figures, Told
+from zoo_core.evaluate.bench.plan import Planner
+from zoo_core.evaluate.bench.protocol import Override, Task
+from zoo_core.translator import Translator
+from zoo_voice.evaluate.corpus import corpus_of
+from zoo_voice.evaluate.figures import Judges, compare, find_judges
+from zoo_voice.evaluate.rows import BASELINES, Made, converted
+from zoo_voice.evaluate.scene import Scene, Voices
+from zoo_voice.evaluate.spectrogram import draw
+
+
+class VoiceCase(Assessed):
+    """A model in one direction.
+
+    Args:
+        scene: The test takes.
+        held: The validation takes.
+        judges: Who speaks, and which word is said.
+        model: The model.
+    """
+
+    def __init__(self, scene: Scene, held: Scene, judges: Judges, model: Translator) -> None:
+        self._scene, self._held, self._judges, self._model = scene, held, judges, model
+        self._made: Made | None = None
+        self.facts: Facts = {}
+        self.notes: list[str] = []
+
+    def score(self) -> float:
+        """Target accuracy, times content accuracy, times the evenness of variance, 0 to 1."""
+        found = compare(self._held, converted(self._held, self._model), self._judges)
+        ratio = max(1e-6, found["variance_ratio"])
+        return found["target_accuracy"] * found["content_accuracy"] * min(ratio, 1 / ratio)
+
+    def figures(self) -> Figures:
+        """See `zoo_voice.evaluate.figures`."""
+        self.facts |= facts(self._scene)
+        return rounded(compare(self._scene, self._of_tests(), self._judges))
+
+    def draw(self, path: Path) -> None:
+        """Writes spectrograms of a take of some words."""
+        draw(self._scene, self._of_tests(), path)
+
+    def _of_tests(self) -> Made:
+        if self._made is None:
+            self._made = converted(self._scene, self._model)
+        return self._made
+
+
+class VoiceAssessor(Assessor):
+    """Measures models of speech; see `zoo_core.evaluate.bench.assess.Assessor`."""
+
+    margin: ClassVar[float] = 0.05
+
+    def __init__(self, planner: Planner, device: str, told: Told) -> None:
+        super().__init__(planner, device, told)
+        self._voices: dict[str, Voices] = {}
+        self._judges: dict[str, Judges] = {}
+
+    def prepare(self, task: Task) -> None:
+        """Trains the judges of a task that are not there."""
+        self._judges_of(task)
+
+    def frame(self, task: Task) -> Mapping[str, Callable[[str, str], tuple[Figures, Facts]]]:
+        """What every method is held against; see `zoo_voice.evaluate.rows`."""
+
+        def row(name: str) -> Callable[[str, str], tuple[Figures, Facts]]:
+            def found(source: str, target: str) -> tuple[Figures, Facts]:
+                scene = self._scene(task, source, target)
+                made = BASELINES[name](scene)
+                return rounded(compare(scene, made, self._judges_of(task))), facts(scene)
+
+            return found
+
+        return {name: row(name) for name in BASELINES}
+
+    def case(
+        self, task: Task, source: str, target: str, model: Translator, override: Override
+    ) -> VoiceCase:
+        """A model in one direction."""
+        scene = self._scene(task, source, target)
+        held = Scene(scene.voices, source, target, "validation")
+        return VoiceCase(scene, held, self._judges_of(task), model)
+
+    def _scene(self, task: Task, source: str, target: str) -> Scene:
+        return Scene(self._voices_of(task), source, target)
+
+    def _voices_of(self, task: Task) -> Voices:
+        corpus, root = corpus_of(*task.domains), self.planner.root
+        if root is None:
+            raise DataError("the folder that holds it is not named", asked=f"corpus {corpus.name}")
+        if corpus.name not in self._voices:
+            self._voices[corpus.name] = Voices(root, corpus)
+        return self._voices[corpus.name]
+
+    def _judges_of(self, task: Task) -> Judges:
+        voices = self._voices_of(task)
+        name = voices.corpus.name
+        if name not in self._judges:
+            asked = [one for one in self.benchmark.judges if one.name.endswith(f"-{name}")]
+            folder = self.planner.folder.judges
+            self._judges[name] = find_judges(folder, voices, asked, told=self.told)
+        return self._judges[name]
+
+
+def facts(scene: Scene) -> Facts:
+    """How much was measured."""
+    return {"inputs": len(scene.inputs), "references": len(scene.real)}
+
+
+def rounded(found: Mapping[str, float]) -> Figures:
+    """Figures as cells keep them."""
+    return {name: round(value, 6) for name, value in found.items()}
