@@ -11,11 +11,16 @@ from zoo_core.evaluate.bench.assess import Assessed, Assessor, Facts, Figures, T
 from zoo_core.evaluate.bench.plan import Planner
 from zoo_core.evaluate.bench.protocol import Override, Task
 from zoo_core.translator import Translator
+from zoo_voice.audio import Sound
 from zoo_voice.evaluate.corpus import corpus_of
 from zoo_voice.evaluate.figures import Judges, compare, find_judges
 from zoo_voice.evaluate.rows import BASELINES, Made, converted
 from zoo_voice.evaluate.scene import Scene, Voices
-from zoo_voice.evaluate.spectrogram import draw
+from zoo_voice.spectrogram import draw
+from zoo_voice.world import RATE
+
+SHOWN = 3
+"""Most words that are drawn of a cell."""
 
 
 class VoiceCase(Assessed):
@@ -47,7 +52,7 @@ class VoiceCase(Assessed):
 
     def draw(self, path: Path) -> None:
         """Writes spectrograms of a take of some words."""
-        draw(self._scene, self._of_tests(), path)
+        spectrograms(self._scene, self._of_tests(), path)
 
     def _of_tests(self) -> Made:
         if self._made is None:
@@ -109,6 +114,29 @@ class VoiceAssessor(Assessor):
             folder = self.planner.folder.judges
             self._judges[name] = find_judges(folder, voices, asked, told=self.told)
         return self._judges[name]
+
+
+def spectrograms(scene: Scene, made: Made, path: Path) -> None:
+    """Writes a labelled grid: a column for each of some words, a take of it in each row.
+
+    Args:
+        scene: The direction.
+        made: What was made of its inputs.
+        path: Where to.
+    """
+    words = sorted({one.word for one in scene.inputs} & {one.word for one in scene.real})
+    count = min(SHOWN, len(words))
+    words = [words[number * len(words) // count] for number in range(count)]
+    at = [next(i for i, one in enumerate(scene.inputs) if one.word == word) for word in words]
+    rows = {
+        scene.source: [scene.inputs[i].samples for i in at],
+        f"to {scene.target}": [made.samples[i] for i in at],
+        scene.target: [next(o.samples for o in scene.real if o.word == word) for word in words],
+    }
+    sounds = [
+        (title, [(Sound(samples, RATE), title) for samples in some]) for title, some in rows.items()
+    ]
+    draw(sounds, words, path)
 
 
 def facts(scene: Scene) -> Facts:
