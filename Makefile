@@ -8,12 +8,13 @@ DEMO := $(foreach name,noto/1f337 noto/1f433 noto/1f601 openmoji/1f43c openmoji/
 	twemoji/1f33b twemoji/1f349 twemoji/1f62d,examples/emoji/$(name).png)
 LINTED := zoo_core plugins tests benchmarks templates
 
-.PHONY: help setup demo test lint docs bench clean
+.PHONY: help setup demo demo-voice test lint docs bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make setup   make .venv and install everything into it, editable'
 	@echo 'make demo    translate a few emoji and write one picture, demo/grid.png'
+	@echo 'make demo-voice  convert four words into another voice, into demo-voice/'
 	@echo 'make test    run all tests'
 	@echo 'make lint    formatting, linting and types'
 	@echo 'make docs    run every command and sample in the documentation'
@@ -29,6 +30,10 @@ $(STAMP): $(PROJECTS) .ci/setup
 demo: setup
 	@$(BIN)/zoo translate stargan-emoji $(DEMO) --to all --size 64 --out demo \
 		--grid demo/grid.png --overwrite
+
+demo-voice: setup
+	@$(BIN)/zoo translate cyclegan-vc-fsdd examples/voice/jackson --to nicolas --out demo-voice \
+		--grid demo-voice/spectrograms.png --overwrite
 
 test: setup
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
@@ -49,5 +54,5 @@ bench: setup
 	@$(BIN)/python benchmarks/voice.py
 
 clean:
-	rm -rf $(VENV) dist build runs demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build runs demo demo-voice .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find zoo_core plugins templates tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -22,7 +22,7 @@ LONGEST = 8.0
 RANGE = 60.0
 """Decibels from the loudest to black."""
 _FFT, _SPAN = 512, 400  # samples: 32 ms, of which 25 ms are seen
-_WIDTH, _HEIGHT = 480, 160  # pixels: width of the longest recording of a sheet where it is short
+_HEIGHT, _WIDEST, _SHEET = 160, 480, 1500  # pixels: a picture, a short one at most, all of a row
 _LEFT, _BELOW, _ABOVE, _RIGHT = 42, 18, 7, 20  # margins of a picture, for its axes
 _FONT_SIZE, _INK = 11, (70, 70, 70)
 _COLOURS = np.array(  # from silent to loud
@@ -50,7 +50,8 @@ def draw(
         for title, sounds in rows
     ]
     longest = max(len(part) for _, row in values for part in row)
-    scale = min(4, max(1, _WIDTH // longest))
+    count = max(len(row) for _, row in values)
+    scale = min(4, max(1, min(_WIDEST, _SHEET // count) // longest))
     drawn = [(title, [picture(part, scale, longest) for part in row]) for title, row in values]
     save(grid(drawn, columns), path, "PNG")
 
