@@ -37,6 +37,7 @@ class Options:
         side: Side of the convolutions by which they halve and double; odd.
         critic_width: Channels of the discriminators' first layer.
         normalise: Normalisation of the discriminators: ``instance`` as published, or ``spectral``.
+        slope: Slope of their leaky rectifiers; None for Swish, as published.
         second: Whether discriminators of their own also judge what was translated there and back
             (the two-step adversarial loss).
         cycle: Weight of the cycle consistency.
@@ -56,6 +57,7 @@ class Options:
     side: int = 5
     critic_width: int = 128
     normalise: Normalise = "instance"
+    slope: float | None = None
     second: bool = True
     cycle: float = 10.0
     identity: float = 5.0
@@ -93,14 +95,17 @@ class CycleGANVC(Method[Options]):
                 "side": 3,
                 "critic_width": 16,
                 "normalise": "spectral",
+                "slope": 0.2,
                 "second": False,
                 "cycle": 4.0,
                 "identity": 2.0,
                 "identity_steps": None,
-                "critic_lr": 2e-4,
+                "lr": 1e-3,
+                "critic_lr": 2e-3,
+                "constant": 0.6,
             },
             signal=speech(24, 64),
-            train=TrainConfig(batch=8, steps=1000, checkpoint_every=250, sample_every=250),
+            train=TrainConfig(batch=4, steps=900, ema=0.98, checkpoint_every=300, sample_every=300),
         ),
     }
 
@@ -127,7 +132,9 @@ class CycleGANVC(Method[Options]):
         kinds = ("discriminator", "second")[: 1 + o.second]
         for kind in kinds:
             for name in self.domains.names:
-                nets[f"{kind}_{name}"] = SpeechPatchDiscriminator(o.critic_width, o.normalise)
+                nets[f"{kind}_{name}"] = SpeechPatchDiscriminator(
+                    o.critic_width, o.normalise, slope=o.slope
+                )
         return nets
 
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:

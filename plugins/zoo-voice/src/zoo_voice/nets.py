@@ -100,22 +100,26 @@ class SpeechPatchDiscriminator(Discriminator):
     Args:
         width: Channels of the first layer; eight times as many in the last.
         normalise: ``instance`` as published, or ``spectral``.
+        slope: That of leaky rectifiers; None for `Swish`, as published. Swish halves what is
+            small, and spectral normalisation lets nothing grow again: together they learn slowly.
     """
 
-    def __init__(self, width: int = 128, normalise: Normalise = "instance") -> None:
+    def __init__(
+        self, width: int = 128, normalise: Normalise = "instance", *, slope: float | None = None
+    ) -> None:
         super().__init__()
         w, kind = width, normalise
         self.layers = nn.Sequential(
             _normal(nn.Conv2d(1, w, 3, padding=1), kind, plain=True),
-            Swish(),
+            _unit(slope),
             _normal(nn.Conv2d(w, 2 * w, 3, stride=2, padding=1), kind),
-            Swish(),
+            _unit(slope),
             _normal(nn.Conv2d(2 * w, 4 * w, 3, stride=2, padding=1), kind),
-            Swish(),
+            _unit(slope),
             _normal(nn.Conv2d(4 * w, 8 * w, 3, stride=2, padding=1), kind),
-            Swish(),
+            _unit(slope),
             _normal(nn.Conv2d(8 * w, 8 * w, (1, 5), padding=(0, 2)), kind),
-            Swish(),
+            _unit(slope),
             _normal(nn.Conv2d(8 * w, 1, (1, 3), padding=(0, 1)), kind, plain=True),
         )
 
@@ -147,6 +151,10 @@ def _doubling(inner: int, outer: int, side: int) -> nn.Sequential:
         _instance(outer),
         Swish(),
     )
+
+
+def _unit(slope: float | None) -> nn.Module:
+    return Swish() if slope is None else nn.LeakyReLU(slope)
 
 
 def _normal(conv: nn.Conv2d, kind: Normalise, *, plain: bool = False) -> nn.Module:
