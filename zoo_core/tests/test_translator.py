@@ -330,3 +330,10 @@ def test_public_face_refuses_other_names():
 
 def test_pattern_without_a_match_lists_nothing(tiny_host):
     assert zoo.list_models("no-such-*") == []
+
+
+def test_pictures_are_rendered_in_one_way(tiny_model):
+    with pytest.raises(UsageError, match="a picture is made in one way only"):
+        zoo.load(tiny_model, renderer=object())
+    with pytest.raises(UsageError, match="renderer"):
+        zoo.load(tiny_model, renderer="none:such=1")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from zoo_core.errors import UsageError
 from zoo_core.signals import TensorSpec
 
 if TYPE_CHECKING:
@@ -163,6 +164,18 @@ class Codec(ABC):
             outputs: What `join` made of each item, in order.
         """
         return list(outputs) if isinstance(value, (list, tuple)) else outputs[0]
+
+    def render_with(self, renderer: Any) -> None:
+        """Takes another way to make translated signals perceivable, such as a vocoder.
+
+        Raises:
+            UsageError: If there is one way only, or this is none for the kind.
+        """
+        raise UsageError(
+            f"a {self.noun} is made in one way only",
+            asked=f"renderer {type(renderer).__name__}",
+            hint="Leave it out.",
+        )
 
     @abstractmethod
     def write(self, value: Any, path: Path) -> None:

@@ -69,6 +69,15 @@ def zoo_signals() -> Iterable[Component]:  # type: ignore[empty-body]
 
 
 @hookspec
+def zoo_renderers() -> Iterable[Component]:  # type: ignore[empty-body]
+    """Ways to make translated signals perceivable, for ``--renderer``: vocoders, for speech.
+
+    Targets are what the codec of their kind takes in place of its own way; the constructor's
+    keyword arguments are the options. See `zoo_core.codec.Codec.render_with`.
+    """
+
+
+@hookspec
 def zoo_commands() -> Iterable[Component]:  # type: ignore[empty-body]
     """Commands for ``zoo``; targets are `click.Command` objects, imported when called."""
 

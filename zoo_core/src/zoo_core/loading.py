@@ -40,6 +40,7 @@ def load(
     precision: str = "auto",
     *,
     compile: bool = False,
+    renderer: Any = None,
     host: PluginHost | None = None,
 ) -> Translator:
     """Loads a model, ready to translate.
@@ -52,16 +53,19 @@ def load(
         device: ``auto`` (CUDA, Apple's MPS, else the CPU), or a device as torch names it.
         precision: ``auto`` (bfloat16 where it is fast), ``float32`` (exact) or ``bfloat16``.
         compile: Whether to compile the nets: slow at first, faster afterwards.
+        renderer: Makes translated signals perceivable in place of the codec's own way, such as a
+            vocoder: the name of one that a plugin brings, with options, as ``NAME:key=value``, or
+            an object that the codec takes.
         host: The plugins; None for the installed ones.
 
     Raises:
-        UsageError: If there is no such model, device or precision.
+        UsageError: If there is no such model, device, precision or renderer.
         HubError: If the Hub cannot be reached, or has no such model.
         WeightsError: If weights are missing, damaged, not those that are meant, or do not fit.
     """
     host = host or shared_host()
     options = {"device": device, "precision": precision, "compile": compile}
-    loader = _Loader(host, options)
+    loader = _Loader(host, options, renderer)
     registry = Registry.load(host)
     text = os.fspath(name)
     if isinstance(name, str) and name in registry.models:
@@ -204,12 +208,26 @@ class _Loader:
 
     host: PluginHost
     options: Mapping[str, Any]
+    renderer: Any = None
 
     def assemble(self, name: str, config: ModelConfig, weights: Path, card: str) -> Translator:
         kinds = self.host.components("zoo_signals")
         if config.signal.kind not in kinds:
             raise unknown("kind of signal", config.signal.kind, kinds)
         codec = self.host.codec_class(config.signal.kind)(config.signal, config.preprocessing)
+        if self.renderer is not None:
+            codec.render_with(_made(self.renderer, self.host))
         method = unfilled(lambda: build_method(config, self.host))
         load_weights(method, weights)
         return Translator(method, config, codec, card=card, name=name, **self.options)
+
+
+def _made(renderer: Any, host: PluginHost) -> Any:
+    """A renderer that is named together with its options; any other object as it is."""
+    if not isinstance(renderer, str):
+        return renderer
+    from zoo_core.train.named import make_named, parse_named
+
+    name, values = parse_named(renderer, "--renderer")
+    cls = host.component("zoo_renderers", name)
+    return make_named(cls, values, asked=f"renderer {name}")

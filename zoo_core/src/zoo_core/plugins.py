@@ -289,6 +289,7 @@ _KINDS: dict[str, type[Any]] = {
     "zoo_importers": Component,
     "zoo_networks": Component,
     "zoo_signals": Component,
+    "zoo_renderers": Component,
     "zoo_commands": Component,
     "zoo_benchmarks": Component,
 }

@@ -20,7 +20,8 @@ from zoo_voice.cepstrum import ALPHA, FLOOR, Floats
 from zoo_voice.join import Joiner
 from zoo_voice.speaker import Speaker
 from zoo_voice.store import SpeechStore, open_store
-from zoo_voice.world import HOP, RATE, Analysis, analyse, synthesise
+from zoo_voice.vocoder import Vocoder, World
+from zoo_voice.world import HOP, RATE, Analysis, analyse
 
 WINDOW = 2_000
 """Most frames of a window: 10 s."""
@@ -74,6 +75,7 @@ class SpeechCodec(Codec):
                 "speech has the shape (order, frames), one flexible axis and no bounds",
                 asked=f"signal of shape {spec.shape}",
             )
+        self.vocoder: Vocoder = World()
 
     def read(self, path: Path) -> Item:
         """Reads a file once to see that it can be used; its samples are read again in windows."""
@@ -155,6 +157,16 @@ class SpeechCodec(Codec):
             return Sound(joiner.finish(end), RATE)
         finally:
             joiner.close()
+
+    def render_with(self, renderer: Any) -> None:
+        """Takes another `zoo_voice.vocoder.Vocoder` in place of WORLD."""
+        if not isinstance(renderer, Vocoder):
+            raise UsageError(
+                "it is no vocoder",
+                asked=f"renderer {type(renderer).__name__}",
+                hint="Derive it from zoo_voice.vocoder.Vocoder.",
+            )
+        self.vocoder = renderer
 
     def write(self, value: Any, path: Path) -> None:
         """Writes a `Sound` atomically, in the format that the suffix names (none: WAV, 16 bits)."""
@@ -241,7 +253,12 @@ class SpeechCodec(Codec):
         made = output.detach().cpu().double().numpy().T  # (T', order)
         timbre = voice.denormalise(made[: len(place.analysis)])  # (T, order)
         f0 = voice.sing(place.analysis.f0, place.source)  # (T,)
-        return synthesise(place.analysis.with_voice(f0, timbre))  # (n,)
+        wave = self.vocoder.speak(place.analysis.with_voice(f0, timbre))  # (n,)
+        wanted = ((len(place.analysis) - 1) * HOP,)
+        if wave.shape != wanted:
+            name = type(self.vocoder).__name__
+            raise PluginError(f"it made shape {wave.shape} of {wanted}", asked=f"vocoder {name}")
+        return wave  # (n,)
 
     def _item(self, source: Path | Sound, name: str, form: str) -> Item:
         return Item(source, name, form, {"facts": examine(source, name=name)})

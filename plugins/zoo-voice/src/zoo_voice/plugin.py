@@ -61,6 +61,17 @@ def zoo_methods() -> Iterable[MethodSpec]:
 
 
 @hookimpl
+def zoo_renderers() -> Iterable[Component]:
+    """Vocoders."""
+    return [
+        Component("world", "zoo_voice.vocoder:World", "Speech by WORLD: the default"),
+        Component(
+            "hifigan", "zoo_voice.hifigan:HiFiGAN", "Speech by HiFi-GAN, weights=FILE or repo"
+        ),
+    ]
+
+
+@hookimpl
 def zoo_models() -> Iterable[Path]:
     """The trained models that come with the plugin."""
     return [Path(__file__).with_name("registry.yaml")]

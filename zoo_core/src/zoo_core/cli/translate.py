@@ -76,6 +76,7 @@ class Request:
     help="Most megapixels (for speech: million frames) at once; larger inputs are tiled.",
 )
 @click.option("--compile", "compile_", is_flag=True, help="Compile the nets: for many files.")
+@click.option("--renderer", help="Another way to make outputs, NAME:key=value: a vocoder, say.")
 def translate(
     *,
     model: str,
@@ -91,6 +92,7 @@ def translate(
     overwrite: bool,
     limit: float | None,
     compile_: bool,
+    renderer: str | None,
 ) -> int:
     """Translate INPUTS (files, folders, patterns) with MODEL.
 
@@ -100,7 +102,9 @@ def translate(
     """
     import zoo
 
-    translator = zoo.load(model, device=device, precision=precision, compile=compile_)
+    translator = zoo.load(
+        model, device=device, precision=precision, compile=compile_, renderer=renderer
+    )
     names = ", ".join(translator.method.targets)
     if to is None:
         raise UsageError("it is not said where to", asked="--to", hint=f"Choose one of {names}.")
