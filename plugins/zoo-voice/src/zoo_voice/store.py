@@ -94,11 +94,6 @@ class SpeechStore:
     def __len__(self) -> int:
         return len(self._lengths)
 
-    @property
-    def timbre(self) -> Floats:
-        """(F, order) c1, c2 ... of all frames, not normalised."""
-        return self.speaker.denormalise(self._frames)
-
     def batch(self, indices: Sequence[int], rng: torch.Generator | None = None) -> Tensor:
         """(N, order, T) float32; with ``rng`` beginning anywhere in the recording."""
         chosen = np.asarray(indices, np.intp)  # (N,)

@@ -59,11 +59,12 @@ VOICE = Benchmark(
         "small convolutions over 40 log-mel bands, up to 3.8 kHz for digits, that learnt from all "
         "real training takes.",
         "identity: the input, untouched. F0 only: resynthesised at the target's range of pitch. "
-        "mean and variance: each coefficient's mean and variance moved to the target's as well; a "
-        "method that is no better has learnt nothing. kNN (features): each frame is then the mean "
-        "of its 8 nearest training frames of the target; its mcd is of these cepstra, not of a "
-        "waveform. floor: the target's own test takes against its others. Identity and floor are "
-        "natural recordings; all else carries the 2 to 3 dB of WORLD's resynthesis.",
+        "mean and variance: each coefficient's mean and variance moved to the target's as well, "
+        "both of training frames within those 30 dB; a method that is no better has learnt "
+        "nothing. kNN (features): each frame is then the mean of its 8 nearest of the target's; "
+        "its mcd is of these cepstra, not of a waveform. floor: the target's own test takes "
+        "against its others. Identity and floor are natural recordings; all else carries the 2 to "
+        "3 dB of WORLD's resynthesis.",
         "A method of two voices takes part in the task of four only where it is asked for.",
     ),
     frame=("identity", "F0 only", "mean and variance", "kNN (features)", "floor"),

@@ -32,8 +32,14 @@ def loud(cepstrum: Floats) -> Floats:
     Args:
         cepstrum: (T, order + 1) mel-cepstra.
     """
-    decibels = 20 / np.log(10) * cepstrum[:, 0]  # (T,)
-    result: Floats = cepstrum[decibels > decibels.max() - GATE_DB, 1:]  # (T', order)
+    result: Floats = cepstrum[gate(cepstrum[:, 0]), 1:]  # (T', order)
+    return result
+
+
+def gate(energy: Floats) -> npt.NDArray[np.bool_]:
+    """(T,) which frames are loud enough, by their c0 (T,)."""
+    decibels = 20 / np.log(10) * energy  # (T,)
+    result: npt.NDArray[np.bool_] = decibels > decibels.max() - GATE_DB  # (T,)
     return result
 
 

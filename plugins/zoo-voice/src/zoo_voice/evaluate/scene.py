@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo_core.signals import TensorSpec
 from zoo_voice.audio import load
 from zoo_voice.cepstrum import Floats
 from zoo_voice.evaluate.corpus import Corpus, Recording, Split
-from zoo_voice.evaluate.distance import ORDER, loud
+from zoo_voice.evaluate.distance import ORDER, gate, loud
 from zoo_voice.speaker import Speaker
-from zoo_voice.store import open_store, threads, trimmed
+from zoo_voice.store import threads, trimmed
 from zoo_voice.world import HOP, Analysis, analyse, pitch_and_timbre
 
 
@@ -70,12 +69,16 @@ class Voices:
         return self._analyses[key]
 
     def learnt(self, speaker: str) -> tuple[Speaker, Floats]:
-        """Statistics of a voice, and its frames (F, 24), of its training takes."""
+        """Statistics of a voice, and its frames (F, 24): those of its training takes that are loud.
+
+        Frames that are not compared have no part in it: they move the mean of some voices so far
+        that what is made with it is worse by 0.2 dB.
+        """
         if speaker not in self._learnt:
-            files = [one.path for one in self.corpus.recordings(self.root, speaker, "train")]
-            spec = TensorSpec("speech", (ORDER, 64), low=None, high=None, flexible=1)
-            store = open_store(spec, files)
-            self._learnt[speaker] = store.own, store.timbre
+            takes = self.corpus.recordings(self.root, speaker, "train")
+            with ThreadPoolExecutor(threads()) as pool:
+                frames = np.concatenate(list(pool.map(_loud_frames, takes)))  # (F, 25)
+            self._learnt[speaker] = Speaker.of(frames[:, 0], frames[:, 1:]), frames[:, 1:]
         return self._learnt[speaker]
 
 
@@ -125,6 +128,12 @@ def read(recording: Recording) -> Floats:
     """(n,) a real recording at 16 kHz, without the silence at its ends."""
     samples, _ = load(recording.path, name=str(recording.path))
     return without_silence(samples)
+
+
+def _loud_frames(recording: Recording) -> Floats:
+    """(T, 1 + 24) F0, then c1 to c24."""
+    f0, cepstrum = pitch_and_timbre(read(recording), ORDER)
+    return np.column_stack([f0, cepstrum[:, 1:]])[gate(cepstrum[:, 0])]
 
 
 def _utterance(recording: Recording) -> Utterance:
