@@ -12,7 +12,7 @@ from PIL import Image
 
 from zoo_core.cli import run
 from zoo_core.cli.bench import run_benchmark
-from zoo_core.errors import DataError, UsageError
+from zoo_core.errors import DataError, PluginError, UsageError
 from zoo_core.evaluate.bench.digits import DIGITS
 from zoo_core.evaluate.bench.emoji import EMOJI
 from zoo_core.evaluate.bench.picture_cells import PictureAssessor
@@ -479,3 +479,10 @@ def test_the_choice_of_the_best_snapshot_opens_no_test_picture(
     case = Case(measuring.instruments, TINY.tasks[0], "dark", "light", same)
     assert 0 <= selection.score(case) <= 1
     assert set(opened) == {("dark", "train")}
+
+
+@pytest.mark.parametrize("target", ["zoo_core.nowhere:Assessor", "zoo_core.errors:Assessor", ""])
+def test_an_assessor_that_cannot_be_imported_is_named(root: Path, target: str) -> None:
+    broken = replace(TINY, assessor=target)
+    with pytest.raises(PluginError, match="assessor"):
+        Runner(broken, Asked(root=root, device="cpu"), Folder(root / "none"), lambda _: None)

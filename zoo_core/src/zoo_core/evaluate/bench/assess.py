@@ -94,7 +94,7 @@ def assessor_class(benchmark: Benchmark) -> type[Assessor]:
     module, _, name = benchmark.assessor.partition(":")
     try:
         found: type[Assessor] = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise PluginError(
             f"it cannot be imported: {error}", asked=f"assessor {benchmark.assessor}"
         ) from error
