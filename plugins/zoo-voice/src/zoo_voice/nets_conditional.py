@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from zoo_core.interfaces import Discriminator, Generator, Verdict
 from zoo_core.signals import Condition
-from zoo_voice.nets import Swish
+
+_FOLD = 2  # frames that become channels
 
 
 class GatedConv(nn.Module):
@@ -113,6 +115,72 @@ class ConditionalGenerator(Generator):
         return y + self.skip * x if self.skip else y  # (N, Q, T)
 
 
+class ToldBlock(nn.Module):
+    """A gated convolution over time that is told a voice, and one back, added to the input.
+
+    Args:
+        width: Channels.
+        embedding: Size of a voice's embedding.
+    """
+
+    def __init__(self, width: int, embedding: int) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(width + embedding, 2 * width, 3, padding=1)
+        self.second = nn.Conv1d(width, width, 3, padding=1)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Adds to ``x`` (N, C, T), told (N, E)."""
+        y = F.glu(self.first(_told(x, embedding)), dim=1)  # (N, C, T)
+        y = self.second(y)  # (N, C, T)
+        return x + y  # (N, C, T)
+
+
+class ResidualGenerator(Generator):
+    """One generator for all voices that adds to what it sees, block by block. Not published.
+
+    Frames are folded in pairs into the channels, and nothing is normalised or narrowed, so that
+    what is said passes from the first step on; every block is told the voice.
+
+    Args:
+        order: Mel-cepstral coefficients of the signal.
+        voices: Number K of voices.
+        width: Channels inside.
+        blocks: Residual blocks.
+        embedding: Size of a voice's embedding.
+        source: Whether it is told the input's voice, too.
+        skip: How much of the input is added to the output.
+    """
+
+    def __init__(
+        self,
+        order: int = 24,
+        voices: int = 4,
+        width: int = 64,
+        blocks: int = 6,
+        embedding: int = 16,
+        *,
+        source: bool = False,
+        skip: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.skip, told = skip, voices * (1 + source)
+        self.voice = _embedding(told, embedding)
+        self.first = nn.Conv1d(_FOLD * order, width, 3, padding=1)
+        self.blocks = nn.ModuleList([ToldBlock(width, embedding) for _ in range(blocks)])
+        self.last = nn.Conv1d(width + embedding, _FOLD * order, 3, padding=1)
+
+    def forward(self, x: Tensor, condition: Condition) -> Tensor:
+        """Translates ``x`` (N, Q, T), without bounds; conditions as for `ConditionalGenerator`."""
+        voice = self.voice(condition.label.to(x.dtype))  # (N, E)
+        y = x.unflatten(2, (-1, _FOLD)).movedim(3, 2).flatten(1, 2)  # (N, 2Q, T/2)
+        y = self.first(y)  # (N, W, T/2)
+        for block in self.blocks:
+            y = block(y, voice)  # (N, W, T/2)
+        y = self.last(_told(y, voice))  # (N, 2Q, T/2)
+        y = y.unflatten(1, (-1, _FOLD)).movedim(2, 3).flatten(2)  # (N, Q, T)
+        return y + self.skip * x if self.skip else y  # (N, Q, T)
+
+
 class VoiceDiscriminator(Discriminator):
     """Real or made, and whose voice, for every fourth frame; one body, two heads.
 
@@ -148,39 +216,38 @@ class VoiceDiscriminator(Discriminator):
         return Verdict((self.realness(y),), self.voice(y))  # (N, 1, T/4), (N, K, T/4)
 
 
-class VoicePatchDiscriminator(Discriminator):
-    """Judges overlapping patches of mel-cepstra: as which voice each is real, and whose it is.
+class ManyVoicesDiscriminator(Discriminator):
+    """Judges as which voice every fourth frame is real, and whose it is. Not published.
 
-    Spectral normalisation throughout. Not published; the body is that of CycleGAN-VC2, the head
-    for each voice StarGAN v2's.
+    The body is spectrally normalised, without gates; the heads are not, so that it learns quickly
+    how the voices differ.
 
     Args:
+        order: Mel-cepstral coefficients of the signal.
         voices: Number K of voices.
-        width: Channels of the first layer; eight times as many in the last.
+        width: Channels of the first layers; twice as many in the last.
     """
 
-    def __init__(self, voices: int = 4, width: int = 16) -> None:
+    def __init__(self, order: int = 24, voices: int = 4, width: int = 64) -> None:
         super().__init__()
         w = width
         self.body = nn.Sequential(
-            spectral_norm(nn.Conv2d(1, w, 3, padding=1)),
-            Swish(),
-            spectral_norm(nn.Conv2d(w, 2 * w, 3, stride=2, padding=1)),
-            Swish(),
-            spectral_norm(nn.Conv2d(2 * w, 4 * w, 3, stride=2, padding=1)),
-            Swish(),
-            spectral_norm(nn.Conv2d(4 * w, 8 * w, 3, stride=2, padding=1)),
-            Swish(),
-            spectral_norm(nn.Conv2d(8 * w, 8 * w, (1, 5), padding=(0, 2))),
-            Swish(),
+            spectral_norm(nn.Conv1d(order, w, 5, padding=2)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv1d(w, w, 6, stride=2, padding=2)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv1d(w, 2 * w, 6, stride=2, padding=2)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv1d(2 * w, 2 * w, 5, padding=2)),
+            nn.LeakyReLU(0.2),
         )
-        self.realness = spectral_norm(nn.Conv2d(8 * w, voices, (1, 3), padding=(0, 1)))
-        self.voice = spectral_norm(nn.Conv2d(8 * w, voices, (1, 3), padding=(0, 1)))
+        self.realness = nn.Conv1d(2 * w, voices, 3, padding=1)
+        self.voice = nn.Conv1d(2 * w, voices, 3, padding=1)
 
     def forward(self, x: Tensor) -> Verdict:
-        """Judges ``x`` (N, Q, T): realness and logits (N, K, Q/8, T/8)."""
-        y = self.body(x[:, None])  # (N, 8W, Q/8, T/8)
-        return Verdict((self.realness(y),), self.voice(y))  # (N, K, Q/8, T/8) each
+        """Judges ``x`` (N, Q, T): realness and logits (N, K, T/4)."""
+        y = self.body(x)  # (N, 2W, T/4)
+        return Verdict((self.realness(y),), self.voice(y))  # (N, K, T/4) each
 
 
 def _embedding(voices: int, size: int) -> nn.Linear:

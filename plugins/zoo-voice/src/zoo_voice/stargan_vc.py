@@ -22,8 +22,9 @@ from zoo_core.train.schedules import LinearDecay, Until
 from zoo_voice.method import speech
 from zoo_voice.nets_conditional import (
     ConditionalGenerator,
+    ManyVoicesDiscriminator,
+    ResidualGenerator,
     VoiceDiscriminator,
-    VoicePatchDiscriminator,
 )
 
 CRITIC = "discriminator"
@@ -34,16 +35,18 @@ class Options:
     """Options of StarGAN-VC; the defaults are those of the authors' code.
 
     Attributes:
+        generator: ``gated`` as published: gated layers to a narrow code and back; or ``residual``:
+            blocks that add to what they see.
         width: Channels inside the generator.
-        code: Channels of its narrowest layer.
+        code: Channels of the narrowest layer of ``gated``.
+        blocks: Blocks of ``residual``.
         embedding: Size of a voice's embedding.
         source: Whether the generator is told the input's voice, too.
         skip: How much of the input the generator adds to its output; 0 as published.
-        critic: ``frames`` as published: real or made, and whose voice, for every fourth frame; or
-            ``patches``: patches of coefficients and frames, a realness for each voice, spectral
-            normalisation.
+        critic: ``one`` as published: real or made, and whose voice, for every fourth frame; or
+            ``each``: real or not as each of the voices, spectral normalisation.
         critic_width: Channels of the discriminator.
-        dropout: Dropout of the discriminator ``frames``.
+        dropout: Dropout of the discriminator ``one``.
         objective: ``wgan`` (the default of the code), ``lsgan`` or ``cgan`` (cross-entropy).
         both: Whether reconstructions are judged and classified, too, as published.
         adversarial: Weight of the adversarial loss, of both players.
@@ -59,12 +62,14 @@ class Options:
         constant: Part of the run at these rates, 0 to 1; then they decay linearly.
     """
 
+    generator: Literal["gated", "residual"] = "gated"
     width: int = 64
     code: int = 16
+    blocks: int = 6
     embedding: int = 16
     source: bool = False
     skip: float = 0.0
-    critic: Literal["frames", "patches"] = "frames"
+    critic: Literal["one", "each"] = "one"
     critic_width: int = 32
     dropout: float = 0.1
     objective: Literal["wgan", "lsgan", "cgan"] = "wgan"
@@ -106,48 +111,53 @@ class StarGANVC(Method[Options]):
         ),
         "small": Preset(
             options={
+                "generator": "residual",
                 "skip": 0.5,
-                "critic": "patches",
-                "critic_width": 16,
+                "critic": "each",
+                "critic_width": 64,
                 "objective": "lsgan",
                 "both": False,
-                "cycle": 4.0,
+                "cycle": 8.0,
                 "identity": 2.0,
-                "identity_part": 0.15,
+                "identity_part": 0.3,
                 "penalty": 0.0,
                 "critic_lr": 5e-4,
                 "momentum": 0.5,
-                "constant": 0.5,
+                "constant": 0.6,
             },
             signal=speech(24, 64),
-            train=TrainConfig(batch=16, steps=4000, checkpoint_every=500, sample_every=500),
+            train=TrainConfig(
+                batch=8, steps=3500, ema=0.995, checkpoint_every=250, sample_every=500
+            ),
         ),
     }
 
     def build(self) -> Mapping[str, nn.Module]:
         """One generator and one discriminator for all voices."""
         o, (order, frames), voices = self.options, self.signal.shape, len(self.domains)
-        patches = o.critic == "patches"
-        if frames < 16 or (patches and order < 9):
+        each = o.critic == "each"
+        if frames < 16:
             raise UsageError(
-                "the nets need at least 16 frames, critic=patches also 9 coefficients",
+                "the nets need at least 16 frames",
                 asked=f"signal of shape {self.signal.shape}",
                 hint="Ask for a longer signal.",
             )
-        if patches and o.penalty:
+        if each and o.penalty:
             raise UsageError(
                 "a line between two voices has no voice, so that the penalty goes with "
-                "critic=frames alone",
-                asked=f"penalty={o.penalty:g} with critic=patches",
+                "critic=one alone",
+                asked=f"penalty={o.penalty:g} with critic=each",
                 hint="Set penalty=0.",
             )
         self.needs_source = o.source
+        gated = o.generator == "gated"
+        maker, inner = (ConditionalGenerator, o.code) if gated else (ResidualGenerator, o.blocks)
         return {
-            "generator": ConditionalGenerator(
-                order, voices, o.width, o.code, o.embedding, source=o.source, skip=o.skip
+            "generator": maker(
+                order, voices, o.width, inner, o.embedding, source=o.source, skip=o.skip
             ),
-            CRITIC: VoicePatchDiscriminator(voices, o.critic_width)
-            if patches
+            CRITIC: ManyVoicesDiscriminator(order, voices, o.critic_width)
+            if each
             else VoiceDiscriminator(order, voices, o.critic_width, o.dropout),
         }
 
@@ -187,7 +197,7 @@ class StarGANVC(Method[Options]):
         )
 
     def _judging(self) -> list[Term]:
-        o, heads = self.options, self.options.critic == "patches"
+        o, heads = self.options, self.options.critic == "each"
         objective, weight = self._adversarial()
         terms = [
             Term("critic", AdversarialCritic(CRITIC, objective, heads=heads), weight),
@@ -201,7 +211,7 @@ class StarGANVC(Method[Options]):
         return terms
 
     def _making(self) -> list[Term]:
-        o, heads = self.options, self.options.critic == "patches"
+        o, heads = self.options, self.options.critic == "each"
         objective, weight = self._adversarial()
         classify = o.classify / len(self.domains) / (1 + o.both)
         terms = [
