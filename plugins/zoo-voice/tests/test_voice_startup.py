@@ -1,7 +1,10 @@
 """Nothing of the zoo imports audio libraries until speech is used."""
 
+import os
 import subprocess
 import sys
+
+from zoo_core.plugins import host
 
 PROBE = """
 import sys
@@ -19,6 +22,39 @@ assert not audio, audio
 assert host().codec_class("speech").kind == "speech"
 assert "pyworld" in sys.modules
 """
+
+WITHOUT = """
+import importlib, pkgutil, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("zoo_voice", "pyworld", "soundfile", "soxr"):
+            raise ModuleNotFoundError(name, name=name)
+
+sys.meta_path.insert(0, Absent())
+from zoo_core.plugins import host
+assert "speech" not in host().components("zoo_signals")
+import zoo_core, zoo
+for module in pkgutil.walk_packages(zoo_core.__path__, "zoo_core."):
+    if ".templates" not in module.name and not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+for name in host().methods():
+    host().method_class(name)
+assert zoo.list_models()
+"""
+
+
+def test_without_the_plugin_the_zoo_needs_no_audio_libraries() -> None:
+    others = {plugin.name for plugin in host().plugins} - {"voice"}
+    environment = os.environ | {"ZOO_PLUGINS": ",".join(others), "ZOO_STRICT": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_audio_libraries_are_imported_with_the_codec_alone() -> None:
