@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import soundfile
 from PIL import Image
 from torch import Tensor
 
+from zoo_core.cli import run as zoo_command
 from zoo_core.codec import Sample, Window
 from zoo_core.data.sources import DataSet
 from zoo_core.inputs import Job
@@ -78,6 +80,33 @@ def test_windows_are_let_go_of_as_a_recording_is_translated(voice: Any) -> None:
     assert len(translated(codec, np.tile(unit, 12), 384, compute)) == 12 * len(unit)
     assert most <= 6  # the first two, two at once, two between the nets and the joiner
     assert len(held) == 13
+
+
+def test_a_folder_of_any_formats_is_converted_and_what_is_broken_is_named(
+    tmp_path: Path, voice: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    stereo = np.stack([voice(0.4, 110, rate=8000)] * 2, axis=1)
+    soundfile.write(folder / "a.wav", stereo, 8000, "PCM_U8")
+    soundfile.write(folder / "b.flac", voice(0.5, 110, rate=44_100), 44_100)
+    soundfile.write(folder / "c.ogg", voice(0.6, 110), RATE)
+    (folder / "broken.wav").write_bytes(b"RIFF")
+    model = ["translate", "cyclegan-vc-fsdd"]
+    asked = [*model, str(folder), "--to", "nicolas", "--out", str(out)]
+    assert zoo_command([*asked, "--grid", str(out / "sheet.png")]) == 1
+    assert "broken.wav" in capsys.readouterr().err
+    made = {path.name: soundfile.info(path) for path in out.glob("*.wav")}
+    assert {name: (i.samplerate, i.channels, i.frames) for name, i in made.items()} == {
+        "a_nicolas.wav": (RATE, 1, 6400),
+        "b_nicolas.wav": (RATE, 1, 8000),
+        "c_nicolas.wav": (RATE, 1, 9600),
+    }
+    with Image.open(out / "sheet.png") as image:
+        assert image.height > 3 * 160
+    one = [*model, str(folder / "b.flac"), "--to", "nicolas", "--out", str(out / "x.mp3")]
+    assert zoo_command(one) == 0
+    assert soundfile.info(out / "x.mp3").format == "MP3"
 
 
 def test_a_tone_is_a_line_at_its_frequency() -> None:
