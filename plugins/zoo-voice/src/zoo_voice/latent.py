@@ -42,7 +42,8 @@ class Options:
     Attributes:
         width: Channels of the code, and of the nets around it.
         bank: Channels of each of the seven kernel sizes that read the signal.
-        hidden: Width of the encoder's recurrent layer.
+        hidden: Width of the encoder's recurrent layer; with 0 neither it nor the decoders have
+            one, which makes a step several times faster on a CPU.
         dropout: Dropout of the encoder.
         decoders: ``one`` decoder that is told the voice, as published, or one for ``each``.
         critic_width: Channels of the discriminator's first layer.
@@ -197,7 +198,13 @@ class LatentVC(Method[Options]):
         }
         for kind in kinds:
             for name in self._names(kind):
-                nets[name] = VoiceDecoder(rows, o.width, voices, silent=kind == "residual")
+                nets[name] = VoiceDecoder(
+                    rows,
+                    o.width,
+                    voices,
+                    recurrent=o.hidden > 0,
+                    silent=kind == "residual",
+                )
         nets["classifier"] = SpeakerClassifier(o.width, count, frames // STRIDE)
         if o.second != "none":
             nets["discriminator"] = VoiceDiscriminator(

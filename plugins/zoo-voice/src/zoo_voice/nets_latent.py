@@ -59,7 +59,7 @@ class ContentEncoder(Encoder):
         rows: Coefficients of the signal.
         width: Channels of the code.
         bank: Channels of each kernel size of the first layer.
-        hidden: Width of the recurrent layer, per direction of time.
+        hidden: Width of the recurrent layer, per direction of time; 0 for none.
         dropout: Part of the activations that is dropped, after each normalisation.
     """
 
@@ -94,7 +94,7 @@ class ContentEncoder(Encoder):
             )
             for _ in range(2)
         )
-        self.recurrent = _Recurrent(width, hidden)
+        self.recurrent = _Recurrent(width, hidden) if hidden else None
         self.last = nn.Sequential(_conv(width + 2 * hidden, width, 1), nn.LeakyReLU(0.2))
 
     def forward(self, x: Tensor, condition: Condition) -> Code:
@@ -105,7 +105,8 @@ class ContentEncoder(Encoder):
             y = F.avg_pool1d(y, 2) + block(y)  # (N, W, T/2), in the end T/8
         for block in self.dense:
             y = y + block(y)  # (N, W, T/8)
-        y = torch.cat([y, self.recurrent(y)], dim=1)  # (N, W + 2 * hidden, T/8)
+        if self.recurrent is not None:
+            y = torch.cat([y, self.recurrent(y)], dim=1)  # (N, W + 2 * hidden, T/8)
         y = self.last(y)  # (N, W, T/8)
         return Code(y)  # (N, W, T/8)
 
@@ -119,11 +120,18 @@ class VoiceDecoder(Decoder):
         rows: Coefficients of the signal.
         width: Channels of the code.
         voices: Number of voices that it is told of; 0 where it has one of its own.
+        recurrent: Whether it has a recurrent layer.
         silent: Whether it gives 0 until it is trained, so that it can be added to another's output.
     """
 
     def __init__(
-        self, rows: int = 513, width: int = 512, voices: int = 20, *, silent: bool = False
+        self,
+        rows: int = 513,
+        width: int = 512,
+        voices: int = 20,
+        *,
+        recurrent: bool = True,
+        silent: bool = False,
     ) -> None:
         super().__init__()
         self.told = nn.ModuleList(nn.Embedding(voices, width) for _ in range(5 if voices else 0))
@@ -131,8 +139,8 @@ class VoiceDecoder(Decoder):
         self.refine = nn.ModuleList(_conv(width, width, 3) for _ in range(3))
         self.dense = nn.ModuleList(_conv(width, width, 1) for _ in range(4))
         self.normal = _Normal(0.2)
-        self.recurrent = _Recurrent(width, width // 2)
-        self.head = _conv(2 * width + (width if voices else 0), width, 1)
+        self.recurrent = _Recurrent(width, width // 2) if recurrent else None
+        self.head = _conv(width * (1 + recurrent + bool(voices)), width, 1)
         self.last = nn.Conv1d(width, rows, 1)
         if silent:
             nn.init.zeros_(self.last.weight)
@@ -149,7 +157,9 @@ class VoiceDecoder(Decoder):
         for first, second in (self.dense[:2], self.dense[2:]):
             z = F.leaky_relu(first(y + voice[3]), 0.2)  # (N, W, T)
             y = y + self.normal(second(z + voice[3]))  # (N, W, T)
-        parts = [y, self.recurrent(y + voice[4])]  # (N, W, T) each
+        parts = [y]  # (N, W, T) each
+        if self.recurrent is not None:
+            parts.append(self.recurrent(y + voice[4]))  # (N, W, T)
         if self.told:
             parts.append(voice[4].expand_as(y))  # (N, W, T)
         y = F.leaky_relu(self.head(torch.cat(parts, dim=1)), 0.2)  # (N, W, T)
