@@ -170,11 +170,10 @@ class DTN(Method[Options]):
         apart = distance_of(o.distance)
         kept = apart if o.places else over_places(apart)
         constancy = SemanticConsistency(kept, legs=[there])
-        terms = [
-            Term("adversarial", OriginGenerator()),
-            Term("constancy", constancy, o.constancy),
-            Term("identity", Identity(o.distance, legs=[same]), o.identity),
-        ]
+        terms = [Term("adversarial", OriginGenerator())]
+        if o.constancy:
+            terms.append(Term("constancy", constancy, o.constancy))
+        terms.append(Term("identity", Identity(o.distance, legs=[same]), o.identity))
         if o.variation:
             terms.append(Term("variation", TotalVariation(), o.variation))
         adam = Optimiser(o.lr, (0.5, 0.999))
