@@ -51,6 +51,7 @@ bench: setup
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/inference.py $(or $(MODEL),stargan-emoji) $(ARGS)
 	@$(BIN)/python benchmarks/training.py
+	@$(BIN)/python benchmarks/steps.py
 	@$(BIN)/python benchmarks/voice.py
 
 clean:

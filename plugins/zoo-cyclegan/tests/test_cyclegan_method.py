@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo_core.engine import Engine
 from zoo_core.errors import UsageError
 from zoo_core.method import Method
 from zoo_core.signals import Batch, Condition, Domains, TensorSpec
@@ -196,6 +197,25 @@ def test_a_step_translates_no_more_than_needed(direction: str, identity: float, 
     assert calls[0]["generator"] == count
 
 
+@pytest.mark.parametrize("direction", ["both", "forward"])
+def test_a_step_makes_one_translation_one_cycle_and_one_identity_of_each_direction(
+    direction: str,
+) -> None:
+    method, calls, real = make(direction=direction), Counter(), batch_of(0).signals
+    names = {"generator_photo": "photo", "generator_drawing": "drawing"}
+    for net, made in names.items():
+
+        def note(_: nn.Module, given: tuple[Tensor, Condition], made: str = made) -> None:
+            (origin,) = [n for n, x in real.items() if torch.equal(given[0], x)] or ["translation"]
+            calls[origin, made] += 1
+
+        method.nets[net].register_forward_pre_hook(note)
+    train(method, 1)
+    forward = {("photo", "drawing"): 1, ("translation", "photo"): 1, ("drawing", "drawing"): 1}
+    back = {("drawing", "photo"): 1, ("translation", "drawing"): 1, ("photo", "photo"): 1}
+    assert calls == (forward | back if direction == "both" else forward)
+
+
 def test_paper_preset_has_the_published_parameter_counts() -> None:
     preset = CycleGAN.presets["paper"]
     method = CycleGAN(Options(**preset.options), DOMAINS, preset.signal)
@@ -244,6 +264,18 @@ def test_the_way_back_learns_from_the_cycle_alone_in_one_way_training() -> None:
     train(method, 1)
     after = method.nets["generator_photo"].state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_one_way_does_not_answer_for_the_way_back() -> None:
+    method = make(direction="forward")
+    assert method.targets == ("drawing",)
+    assert method.translating == ("generator_drawing",)
+    with pytest.raises(UsageError, match="translates to drawing only"):
+        method.require_target("photo")
+    engine = Engine(method, device="cpu", precision="float32")
+    with pytest.raises(UsageError, match="translates to drawing only"):
+        engine.targets("photo", "drawing")
+    assert set(method.nets) == {"generator_drawing"}
 
 
 def test_pictures_too_small_for_the_discriminator_are_refused() -> None:

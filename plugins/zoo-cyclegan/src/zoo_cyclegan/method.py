@@ -28,7 +28,7 @@ class Options:
 
     Attributes:
         direction: ``both``; or ``forward``: only the first domain is translated, to the second.
-            The way back then learns from the cycle alone.
+            The way back then learns from the cycle alone, and the model does not answer for it.
         generators: The domains that have a generator, where one is missing: a published
             checkpoint often holds one direction. Such a model translates and cannot be trained.
         width: Channels of the generators at full size.
@@ -102,17 +102,28 @@ class CycleGAN(Method[Options]):
     }
 
     @property
+    def made(self) -> tuple[str, ...]:
+        """The domains that have a generator, be it for the cycle alone."""
+        held = self.options.generators
+        return tuple(name for name in self.domains.names if held is None or name in held)
+
+    @property
     def directions(self) -> tuple[tuple[str, str], ...]:
         """(origin, target) of every translation that is trained, or was."""
         a, b = self.domains.names
         pairs = ((a, b), (b, a)) if self.options.direction == "both" else ((a, b),)
-        return tuple(pair for pair in pairs if pair[1] in self.targets)
+        return tuple(pair for pair in pairs if pair[1] in self.made)
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The domains that have a generator."""
-        held = self.options.generators
-        return tuple(name for name in self.domains.names if held is None or name in held)
+        """The domains whose generator was held against real pictures: both, or the second."""
+        reached = {target for _, target in self.directions}
+        return tuple(name for name in self.domains.names if name in reached)
+
+    @property
+    def translating(self) -> tuple[str, ...]:
+        """The generators of the targets; one that serves the cycle alone is of training only."""
+        return tuple(f"generator_{name}" for name in self.targets)
 
     def build(self) -> Mapping[str, nn.Module]:
         """A generator named after the domain that it makes, a discriminator of each target."""
@@ -127,7 +138,7 @@ class CycleGAN(Method[Options]):
             )
         require_side(sides, o.critic_layers)
         nets: dict[str, nn.Module] = {}
-        for name in self.targets:
+        for name in self.made:
             nets[f"generator_{name}"] = ResnetGenerator(
                 channels,
                 o.width,
@@ -154,10 +165,10 @@ class CycleGAN(Method[Options]):
     def players(self) -> Sequence[Player]:
         """The generators move first, then the discriminators, which see the same translations."""
         o = self.options
-        if len(self.targets) < len(self.domains):
+        if len(self.made) < len(self.domains):
             raise UsageError(
                 "the cycle needs a generator into each domain",
-                asked=f"training with generators={', '.join(self.targets)}",
+                asked=f"training with generators={', '.join(self.made)}",
                 hint="Leave the option generators out.",
             )
         adam = Optimiser(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -20,6 +18,7 @@ from torch import Tensor
 
 from zoo_core.codec import Sample
 from zoo_core.errors import DataError, ZooError
+from zoo_core.files import caching, stamp
 from zoo_core.signals import TensorSpec
 from zoo_voice.audio import Sound, load
 from zoo_voice.cepstrum import Floats
@@ -130,7 +129,7 @@ def open_store(
     if found is None:
         found = _analysed(files, order, progress)
         if folder is not None:
-            _keep(folder, *found)
+            _keep(folder, order, *found)
     frames, contents = found
     names = [files[i].name for i in contents.kept]
     return SpeechStore(frames, contents, names, spec, speaker)
@@ -195,27 +194,13 @@ def _one(file: Path | Sample, order: int) -> tuple[npt.NDArray[np.float32], Any]
     return frames.astype(np.float32), facts
 
 
-def _keep(folder: Path, frames: npt.NDArray[np.float32], contents: Contents) -> None:
+def _keep(folder: Path, order: int, frames: npt.NDArray[np.float32], contents: Contents) -> None:
     """Writes a cache folder, whole or not at all."""
-    work = folder.with_name(f".part-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    try:
-        work.mkdir(parents=True)
+    with caching(
+        folder, lambda: _load(folder, order) is not None, what="analysed recordings"
+    ) as work:
         np.save(work / "frames.npy", frames)
         (work / "contents.json").write_text(json.dumps(asdict(contents)), encoding="utf-8")
-        if folder.exists():  # damaged, or another process was quicker
-            folder.rename(work / "before")
-        work.rename(folder)
-        shutil.rmtree(folder / "before", ignore_errors=True)
-    except OSError as error:
-        if (folder / "contents.json").exists():
-            return  # another process renamed its own into place in between
-        raise DataError(
-            f"analysed recordings cannot be kept there ({error.strerror or error})",
-            asked=f"cache {folder.parent}",
-            hint="Choose a cache folder that may be written to and has space left.",
-        ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _load(folder: Path, order: int) -> tuple[npt.NDArray[np.float32], Contents] | None:
@@ -239,12 +224,7 @@ def _key(files: Sequence[Path | Sample], order: int) -> str:
 def _state(file: Path | Sample) -> bytes:
     """What changes when a recording does."""
     if isinstance(file, Path):
-        try:
-            state = file.stat()
-            text = f"{file.absolute()}\0{state.st_mtime_ns}\0{state.st_size}\n"
-        except OSError:  # a broken link, say: decoding will name it
-            text = f"{file.absolute()}\0absent\n"
-        return text.encode("utf-8", errors="surrogateescape")
+        return stamp(file)
     return b"".join(_bytes(file))
 
 

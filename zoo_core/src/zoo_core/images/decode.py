@@ -168,7 +168,7 @@ def _deep_to_rgb(values: np.ndarray, mode: str, name: str) -> Image.Image:
     grey = values.astype(np.float32)
     if not np.isfinite(grey).all():
         raise DataError("it holds values that are not finite numbers", asked=name)
-    low, high = float(grey.min()), float(grey.max())
+    low, high = float(np.min(grey)), float(np.max(grey))
     if mode.startswith("F"):
         known = 1.0 if low >= 0 and high <= 1 else 255.0 if low >= 0 and high <= 255 else None
     else:  # 16-bit PNGs come as I;16 or I, by Pillow's version

@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -20,6 +17,7 @@ from PIL import Image
 
 from zoo_core.codec import Sample
 from zoo_core.errors import DataError, UsageError, ZooError
+from zoo_core.files import caching, stamp
 from zoo_core.images import accept
 from zoo_core.images.decode import decode
 from zoo_core.images.pixels import Bytes, fit
@@ -28,7 +26,6 @@ from zoo_core.signals import TensorSpec
 from zoo_core.spec import TrainConfig
 
 _VERSION = 1  # part of every cache key: raise it when the decoded pixels would differ
-_STALE_SECONDS = 24 * 3600
 
 
 def open_store(
@@ -163,10 +160,10 @@ def _build(
     config: TrainConfig,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    work = folder.with_name(f".part-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    try:
-        work.mkdir(parents=True)
-        _sweep(folder.parent)
+    def whole() -> bool:
+        return _load(folder, sizes, len(files)) is not None
+
+    with caching(folder, whole, what="decoded pictures") as work:
         layers = {
             name: _allocate(work / f"{name}.npy", (len(files), *size, 3))
             for name, size in sizes.items()
@@ -175,22 +172,6 @@ def _build(
         for layer in layers.values():
             layer.flush()
         (work / "contents.json").write_text(json.dumps(asdict(contents)), encoding="utf-8")
-        if folder.exists():
-            if _load(folder, sizes, len(files)) is not None:
-                return  # another process was quicker; its own may be in use already
-            folder.rename(work / "before")
-        work.rename(folder)
-        shutil.rmtree(folder / "before", ignore_errors=True)
-    except OSError as error:
-        if (folder / "contents.json").exists():
-            return  # another process renamed its own into place in between
-        raise DataError(
-            f"decoded pictures cannot be kept there ({error.strerror or error})",
-            asked=f"cache {folder.parent}",
-            hint="Choose a cache folder that may be written to and has space left.",
-        ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
@@ -224,27 +205,12 @@ def _key(
     digest.update(json.dumps([_VERSION, sizes, config.crop_first], sort_keys=True).encode())
     for file in files:
         if isinstance(file, Path):
-            try:
-                state = file.stat()
-                text = f"{file.absolute()}\0{state.st_mtime_ns}\0{state.st_size}\n"
-            except OSError:  # a broken link, say: decoding will name it
-                text = f"{file.absolute()}\0absent\n"
-            digest.update(text.encode("utf-8", errors="surrogateescape"))
+            digest.update(stamp(file))
         else:
             values: npt.NDArray[Any] = np.asarray(file.value)
             digest.update(f"{file.name}\0{values.dtype.str}\0{values.shape}\n".encode())
             digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
-
-
-def _sweep(folder: Path) -> None:
-    """Removes what killed writers left behind."""
-    for old in folder.glob(".part-*"):
-        try:
-            if time.time() - old.stat().st_mtime > _STALE_SECONDS:
-                shutil.rmtree(old, ignore_errors=True)
-        except OSError:
-            continue
 
 
 def _threads() -> int:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from zoo_core.errors import ZooError
 from zoo_core.plugins import PluginHost
-from zoo_core.testing import losses, models, players, states, static, translations
+from zoo_core.testing import losses, models, passes, players, states, static, translations
 from zoo_core.testing.error import ConformanceError
 from zoo_core.testing.models import ModelSubject, embedded_models
 from zoo_core.testing.subject import Subject, subjects
@@ -40,6 +40,7 @@ METHOD_CHECKS: Mapping[str, Callable[[Subject], None]] = _named(
     losses.losses_declared,
     losses.provided,
     losses.batch_untouched,
+    passes.passes_once,
     players.one_optimiser,
     players.reach,
     players.gradients,

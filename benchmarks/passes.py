@@ -1,0 +1,203 @@
+"""The nets' forward and backward passes of training steps, found out and timed one by one.
+
+`Passes` listens to a few steps of a real run. It notes every call of a net, with what the net was
+given, and every backward pass that reached what it returned. Each such pass is then repeated alone:
+the same net, the same inputs, the same parameters requiring gradients.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo_core.train.loop import Mover, Trainer
+
+
+@dataclass
+class Call:
+    """One forward pass of a net, and the backward passes through it.
+
+    Attributes:
+        name: Name of the net.
+        net: The net.
+        arguments: What it was given, without its graph.
+        learning: Its parameters that required gradients.
+        graph: Whether gradients were recorded.
+        backward: By the player's turn in which a backward pass came: which of its outputs were
+            reached, and whether that pass had a graph of its own (gradient penalties).
+    """
+
+    name: str
+    net: nn.Module
+    arguments: tuple[Any, ...]
+    learning: tuple[nn.Parameter, ...]
+    graph: bool
+    backward: dict[int, tuple[set[int], set[bool]]] = field(default_factory=dict)
+
+    @property
+    def form(self) -> object:
+        """Equal for calls that cost the same."""
+        shapes = tuple((tuple(x.shape), x.requires_grad) for x in tensors(self.arguments))
+        reached = tuple((tuple(sorted(o)), tuple(sorted(g))) for o, g in self.backward.values())
+        return self.name, shapes, len(self.learning), self.graph, reached
+
+    def repeat(self) -> None:
+        """Makes the forward pass and its backward passes once more."""
+        flags = [(parameter, parameter.requires_grad) for parameter in self.net.parameters()]
+        wanted = {id(parameter) for parameter in self.learning}
+        for parameter, _ in flags:
+            parameter.requires_grad_(id(parameter) in wanted)
+        try:
+            with torch.set_grad_enabled(self.graph):
+                made = list(tensors(self.net(*self.arguments)))
+            given = [x for x in tensors(self.arguments) if x.requires_grad]
+            for number, (reached, graphs) in enumerate(self.backward.values(), 1):
+                outputs = [made[index] for index in sorted(reached)]
+                ones = [torch.ones_like(x) for x in outputs]
+                keep = number < len(self.backward)
+                if True in graphs:  # the slope by the input, then the gradient of that slope
+                    slopes = torch.autograd.grad(outputs, given, ones, create_graph=True)
+                    outputs, ones = list(slopes), [torch.ones_like(x) for x in slopes]
+                    given = []
+                leaves = [*self.learning, *given]
+                torch.autograd.grad(outputs, leaves, ones, retain_graph=keep, allow_unused=True)
+        finally:
+            for parameter, flag in flags:
+                parameter.requires_grad_(flag)
+
+
+class Passes:
+    """Listens to the steps of a trainer.
+
+    Args:
+        trainer: Whose steps; its nets are listened to within `listening` alone.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.calls: list[Call] = []
+        self._trainer, self._turn = trainer, 0
+
+    def listen(self, steps: Sequence[int]) -> None:
+        """Makes the steps of these numbers and notes their passes."""
+        trainer = self._trainer
+        handles = []
+        for name, net in nets_of(trainer):
+            before, after = self._listeners(name)
+            handles += [
+                net.register_forward_pre_hook(before),
+                net.register_forward_hook(after),
+            ]
+        move = trainer._move
+
+        def counted(mover: Mover, *rest: Any) -> None:
+            self._turn += 1
+            move(mover, *rest)
+
+        trainer._move = counted  # type: ignore[method-assign]
+        try:
+            run(trainer, steps)
+        finally:
+            del trainer._move  # type: ignore[method-assign]
+            for handle in handles:
+                handle.remove()
+
+    def by_form(self) -> list[tuple[Call, int]]:
+        """One call of each form, and how many there were."""
+        counts = Counter(call.form for call in self.calls)
+        first = {call.form: call for call in reversed(self.calls)}
+        return [(first[form], count) for form, count in counts.items()]
+
+    def _listeners(self, name: str) -> tuple[Callable[..., None], Callable[..., None]]:
+        open_calls: list[Call] = []
+
+        def before(net: nn.Module, arguments: tuple[Any, ...]) -> None:
+            learning = tuple(p for p in net.parameters() if p.requires_grad)
+            copies = tuple(copied(x) for x in arguments)
+            open_calls.append(Call(name, net, copies, learning, torch.is_grad_enabled()))
+
+        def after(net: nn.Module, arguments: tuple[Any, ...], made: Any) -> None:
+            call = open_calls.pop()
+            self.calls.append(call)
+            for index, output in enumerate(tensors(made)):
+                if output.requires_grad:
+                    output.register_hook(self._reached(call, index))
+
+        return before, after
+
+    def _reached(self, call: Call, index: int) -> Callable[[Tensor], None]:
+        def note(gradient: Tensor) -> None:
+            outputs, graphs = call.backward.setdefault(self._turn, (set(), set()))
+            outputs.add(index)
+            graphs.add(torch.is_grad_enabled())  # within a backward pass: whether it has a graph
+
+        return note
+
+
+def run(trainer: Trainer, steps: Sequence[int]) -> None:
+    """Makes the steps of these numbers."""
+    for number in steps:
+        trainer.done = number
+        trainer.step()
+
+
+def update(trainer: Trainer, moves: Mapping[str, int]) -> None:
+    """Makes as many optimiser updates of each player, of the gradients as they are, at rate 0."""
+    for mover in trainer.movers:
+        for group in mover.optimiser.param_groups:
+            group["lr"] = 0.0  # the next move sets it
+        for _ in range(moves[mover.player.name]):
+            mover.optimiser.step()
+
+
+def nets_of(trainer: Trainer) -> Iterator[tuple[str, nn.Module]]:
+    """The nets of the method and of the losses (frozen backbones), by name."""
+    yield from trainer.method.nets.items()
+    for mover in trainer.movers:
+        for term in mover.player.terms:
+            for name, module in term.loss.named_children():
+                if any(True for _ in module.parameters()):
+                    yield f"{term.name}.{name}", module
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """All tensors of signals, codes, verdicts and conditions, each once."""
+    seen: set[int] = set()
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Tensor):
+            if id(item) not in seen:
+                yield item
+            seen.add(id(item))
+        elif dataclasses.is_dataclass(item) and not isinstance(item, type):
+            stack += [getattr(item, f.name) for f in reversed(dataclasses.fields(item))]
+        elif isinstance(item, Mapping):
+            stack += reversed(item.values())
+        elif isinstance(item, tuple | list):
+            stack += reversed(item)
+
+
+def copied(value: Any) -> Any:
+    """A net's argument with its tensors as leaves, lying in memory as they do."""
+    if isinstance(value, Tensor):
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: copied(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return dataclasses.replace(value, **fields)
+    if isinstance(value, Mapping):
+        return {key: copied(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(copied(item) for item in value)
+    return value
+
+
+def medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The median of each value over the rounds."""
+    return {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}

@@ -1,0 +1,123 @@
+"""What a training step costs beside the forward and backward passes of its nets.
+
+    python benchmarks/steps.py [METHOD ...] [--rounds 5]
+
+For every method, at its preset for 32 pixels (or the smallest that trains in earnest): the time of
+a step; that of the passes it makes, each repeated alone; that of the optimisers' updates; and the
+step against the sum. What is over is the losses, the batch, the plan, clipping, averages and the
+loop itself. Passes made without need would count as passes here: `zoo check` refuses those.
+
+Processor time of one thread, median over rounds in which step and passes take turns, so that other
+processes disturb little.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import click
+import torch
+from passes import Passes, medians, run, update
+from training import Noise
+
+from zoo_core.modeldir import ModelConfig, build_method
+from zoo_core.plugins import host
+from zoo_core.signals import Domains
+from zoo_core.train.loop import Trainer
+
+PRESETS = ("32px", "small")
+STEPS = 1000
+LIMIT = 1.10
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Milliseconds of one step.
+
+    Attributes:
+        step: The whole step.
+        passes: Forward and backward passes of its nets, each alone.
+        updates: The optimisers' updates.
+    """
+
+    step: float
+    passes: float
+    updates: float
+
+    @property
+    def ratio(self) -> float:
+        """The step against the sum of passes and updates."""
+        return self.step / (self.passes + self.updates)
+
+
+def trainer_of(name: str, preset: str) -> Trainer:
+    """A run of a method on random signals, as its preset says."""
+    cls, spec = host().method_class(name), host().method(name)
+    chosen = cls.presets[preset]
+    domains = Domains(("first", "second", "third")[: spec.domains[1] or 3])
+    torch.manual_seed(0)
+    config = ModelConfig(name, dict(chosen.options), domains=domains, signal=chosen.signal)
+    noise = Noise(cls.sampling, domains, chosen.signal, chosen.train.batch)
+    return Trainer(build_method(config), noise, replace(chosen.train, steps=STEPS))
+
+
+def cost(name: str, preset: str, rounds: int) -> Cost:
+    """Measures one method, over a number of steps after which its players' turns repeat."""
+    trainer = trainer_of(name, preset)
+    every = math.lcm(*(mover.player.every for mover in trainer.movers))
+    begin = STEPS // 2 // every * every
+    steps = range(begin, begin + every)
+    moves = {m.player.name: sum(map(m.player.moves, steps)) for m in trainer.movers}
+    passes = Passes(trainer)
+    passes.listen(steps)
+    calls = passes.by_form()
+
+    def once() -> dict[str, float]:
+        return {
+            "step": seconds(lambda: run(trainer, steps)),
+            "passes": sum(count * seconds(call.repeat) for call, count in calls),
+            "updates": seconds(lambda: update(trainer, moves)),
+        }
+
+    once()
+    found = medians([once() for _ in range(rounds)])
+    trainer.take_losses()
+    return Cost(**{key: value * 1000 / every for key, value in found.items()})
+
+
+def seconds(act: Callable[[], object]) -> float:
+    """Processor time of an act."""
+    begin = time.process_time()
+    act()
+    return time.process_time() - begin
+
+
+@click.command()
+@click.argument("methods", nargs=-1)
+@click.option("--rounds", default=5, show_default=True)
+def main(methods: tuple[str, ...], rounds: int) -> None:
+    """Prints a line per method, and names those whose step costs more than 1.1 times the sum."""
+    torch.set_num_threads(1)
+    print(f"{'method':20} {'preset':7} {'step':>8} {'passes':>8} {'updates':>8} {'ratio':>6}")
+    slow = []
+    for name in methods or host().methods():
+        held = host().method_class(name).presets
+        preset = next((preset for preset in PRESETS if preset in held), None)
+        if preset is None:
+            print(f"{name:20} has none of the presets {', '.join(PRESETS)}")
+            continue
+        found = cost(name, preset, rounds)
+        values = f"{found.step:8.1f} {found.passes:8.1f} {found.updates:8.1f} {found.ratio:6.2f}"
+        print(f"{name:20} {preset:7} {values}", flush=True)
+        if found.ratio > LIMIT:
+            slow.append(name)
+    print("milliseconds of one thread's time a step; ratio: step / (passes + updates)")
+    if slow:
+        print(f"more than {LIMIT}: {', '.join(slow)}")
+
+
+if __name__ == "__main__":
+    main()
