@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from zoo_core.errors import UsageError, unknown
 from zoo_core.interfaces import Code, Verdict
 from zoo_core.signals import Batch, Condition
-from zoo_core.turns import in_eval, only_training
+from zoo_core.turns import Learners, in_eval
 
 if TYPE_CHECKING:
     from zoo_core.method import Method
@@ -171,6 +172,10 @@ class Step:
         for leg in self.legs:
             leg._step = self
 
+    @cached_property
+    def _learners(self) -> Learners:
+        return Learners(self.method.nets)
+
     def real(self, domain: str) -> Tensor:
         """(N, *S) the batch's real signals of a domain."""
         if domain not in self.batch.signals:
@@ -265,7 +270,7 @@ class Step:
         self._verdicts = {}
         still = () if others == "train" else [n for n in self.method.nets if n not in nets]
         try:
-            with only_training(self.method.nets, nets), in_eval(self.method.nets, still, nets):
+            with self._learners.only(nets), in_eval(self.method.nets, still, nets):
                 yield
         finally:
             self._verdicts = None
@@ -307,5 +312,5 @@ class Step:
         if self._moving is None:
             yield
             return
-        with only_training(self.method.nets, self._moving):
+        with self._learners.only(self._moving):
             yield
