@@ -21,36 +21,48 @@ Given = list[Tensor]
 
 
 def passes_once(subject: Subject) -> None:
-    """In one player's move no net is run twice on the same input.
+    """No net is run twice on the same input: critics in one player's move, all others in a step.
 
-    Counted is what happens in every move of the player: a target may by chance be an input's own
-    condition, and then a translation equals an identity.
+    Counted is what happens whenever the same players move: a target may by chance be an input's
+    own condition, and then a translation equals an identity.
     """
     given: dict[str, list[Given]] = {}
     least: dict[tuple[str, str], int] = {}
+    moved: list[str] = []
 
     def after(player: Player) -> None:
-        for net, inputs in given.items():
-            count = _repeats(inputs)
-            least[player.name, net] = min(count, least.get((player.name, net), count))
-            inputs.clear()
+        moved.append(player.name)
+        count(f"move of {player.name}", [net for net in given if net not in makers])
+
+    def count(when: str, nets: Iterable[str]) -> None:
+        for net in nets:
+            found = _repeats(given[net])
+            least[when, net] = min(found, least.get((when, net), found))
+            given[net].clear()
+
+    def step(number: int) -> None:
+        moved.clear()
+        session.run([number])
+        count(f"step of {' and '.join(moved)}", makers)
 
     session = Session(subject, after=after)
+    makers = session.method.translating
     hooks = [_listen(net, given.setdefault(name, [])) for name, net in _nets(session)]
     try:
-        session.run(session.showing())
+        for number in session.showing():
+            step(number)
         for number in range(MORE):
             if not any(least.values()):
                 break
-            session.run([number])
+            step(number)
     finally:
         for hook in hooks:
             hook.remove()
-    for (player, net), count in sorted(least.items()):
-        if count:
+    for (when, net), found in sorted(least.items()):
+        if found:
             raise ConformanceError(
                 "passes-once",
-                f"each move of player {player} runs net {net} twice on the same input",
+                f"each {when} runs net {net} twice on the same input",
                 "Ask the step, which keeps what was made: `leg.translated`, `step.encode`, "
                 "`step.judge(critic, x)`.",
             )
