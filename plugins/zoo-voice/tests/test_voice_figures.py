@@ -16,6 +16,7 @@ from zoo_voice.evaluate.corpus import FSDD, WORDS20, Corpus, corpus_of
 from zoo_voice.evaluate.distance import aligned, distortion, loud, timbre, variance_ratio
 from zoo_voice.evaluate.figures import evaluate, find_judges
 from zoo_voice.evaluate.judge import SpeechJudge, SpeechJudgeNet, hear, together
+from zoo_voice.evaluate.judge_train import widely
 from zoo_voice.evaluate.recipes import recipes
 from zoo_voice.evaluate.rows import BASELINES
 from zoo_voice.evaluate.scene import Scene, Voices
@@ -166,6 +167,19 @@ def test_judges_are_trained_once_kept_and_recognised(voices: Voices, judged: Pat
         find_judges(judged, voices, recipes(SPOKEN, steps=31))
     with pytest.raises(DataError, match="are needed of an instrument"):
         find_judges(judged, voices, recipes(SPOKEN, steps=30, floor=1.01))
+
+
+def test_wide_changes_stretch_a_signal_and_keep_what_is_constant() -> None:
+    lengths = torch.tensor([40, 10])
+    x = torch.zeros(2, 40, 40)
+    x[0], x[1, :, :10] = 0.5, -0.25
+    y, longer = widely(x, lengths, torch.Generator().manual_seed(1))
+    assert y.shape[-1] == longer.max()
+    assert all(0.7 < ratio < 1.3 for ratio in (longer / lengths).tolist())
+    middle = (longer // 2).tolist()
+    assert y[0, 20, middle[0]] == pytest.approx(0.5)
+    assert y[1, 20, middle[1]] == pytest.approx(-0.25)
+    assert y[1, :, longer[1] :].abs().max() == 0
 
 
 def test_a_damaged_judge_is_refused(judged: Path, tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ class Corpus:
         second: Late training takes.
         digits: Digits of the number of a take.
         highest: Frequency (Hz) up to which the recordings hold sound.
+        few: Whether so few voices speak that the judge of words has to be shown others: their
+            signals, widely changed. It else reads words by the pitch of who says them.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Corpus:
     second: Takes
     digits: int
     highest: float
+    few: bool = False
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -150,6 +153,7 @@ WORDS20 = Corpus(
     second=(8, 14),
     digits=2,
     highest=7600.0,
+    few=True,
 )
 """Part of DSPSpeech-20: twenty words of two languages, 20 takes, 16 kHz."""
 

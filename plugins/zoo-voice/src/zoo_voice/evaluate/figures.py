@@ -131,6 +131,7 @@ def find_judges(
             recipe.steps,
             recipe.batch,
             widths=recipe.widths,
+            augmentation="wide" if corpus.few and recipe.task == "content" else "plain",
         )
         directory.mkdir(parents=True, exist_ok=True)
         with FileLock(directory.with_suffix(".lock")):
@@ -147,8 +148,9 @@ def find_judges(
 
 def _check(judge: SpeechJudge, plan: Plan, floor: float, directory: Path) -> None:
     card, asked = judge.card, f"judge {directory}"
-    same = (card.task, card.domains, card.steps, card.batch, card.widths, judge.highest)
-    if same != (plan.task, plan.domains, plan.steps, plan.batch, plan.widths, plan.highest):
+    keys = ("task", "domains", "steps", "batch", "widths", "augmentation")
+    same = all(getattr(card, key) == getattr(plan, key) for key in keys)
+    if not same or judge.highest != plan.highest:
         raise DataError(
             "it was made by another recipe than this version's",
             asked=asked,

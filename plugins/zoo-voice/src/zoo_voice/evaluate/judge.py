@@ -61,6 +61,12 @@ def together(signals: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return torch.stack(padded), lengths
 
 
+def inside(lengths: Tensor, frames: int) -> Tensor:
+    """(N, 1, frames) 1 inside each signal, 0 beyond it."""
+    within = torch.arange(frames) < lengths[:, None]  # (N, frames)
+    return within[:, None].float()
+
+
 class SpeechJudgeNet(nn.Module):
     """Three convolutions over time, mean and deviation over the frames, one linear layer.
 
@@ -85,19 +91,19 @@ class SpeechJudgeNet(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """(N, K) logits of signals ``x`` (N, B, T) that are ``lengths`` (N,) frames long."""
-        inside = _mask(lengths, x.shape[-1])  # (N, 1, T)
-        x = x * inside  # (N, B, T)
+        within = inside(lengths, x.shape[-1])  # (N, 1, T)
+        x = x * within  # (N, B, T)
         for number, (convolution, norm) in enumerate(
             zip(self.convolutions, self.norms, strict=True)
         ):
             if number:
                 lengths = (lengths + 1) // 2  # (N,)
             x = F.relu(norm(convolution(x)))  # (N, C, T')
-            inside = _mask(lengths, x.shape[-1])  # (N, 1, T')
-            x = x * inside  # (N, C, T')
-        count = inside.sum(-1)  # (N, 1)
+            within = inside(lengths, x.shape[-1])  # (N, 1, T')
+            x = x * within  # (N, C, T')
+        count = within.sum(-1)  # (N, 1)
         mean = x.sum(-1) / count  # (N, C)
-        apart = (x - mean[..., None]) * inside  # (N, C, T')
+        apart = (x - mean[..., None]) * within  # (N, C, T')
         deviation = (apart.square().sum(-1) / count + 1e-5).sqrt()  # (N, C)
         y: Tensor = self.head(self.dropout(torch.cat([mean, deviation], 1)))  # (N, K)
         return y  # (N, K)
@@ -179,12 +185,6 @@ class SpeechJudge:
                 hint="Remove the directory to have the judge trained again.",
             ) from error
         return cls(net, card)
-
-
-def _mask(lengths: Tensor, frames: int) -> Tensor:
-    """(N, 1, frames) 1 inside each signal, 0 beyond it."""
-    inside = torch.arange(frames) < lengths[:, None]  # (N, frames)
-    return inside[:, None].float()
 
 
 @lru_cache(maxsize=8)
