@@ -57,7 +57,8 @@ VOICE = Benchmark(
         "target accuracy: a judge of all speakers takes the conversion for the target. content "
         "accuracy: a judge of all words, whoever says them, reads the input's word. Judges are "
         "small convolutions over 40 log-mel bands, up to 3.8 kHz for digits, that learnt from all "
-        "real training takes.",
+        "real training takes; since four speakers are few, that of their words heard them widely "
+        "changed: stretched in time and in frequency, with and without harmonics.",
         "identity: the input, untouched. F0 only: resynthesised at the target's range of pitch. "
         "mean and variance: each coefficient's mean and variance moved to the target's as well, "
         "both of training frames within those 30 dB; a method that is no better has learnt "
