@@ -72,7 +72,8 @@ VOICE = Benchmark(
     last="floor",
     shown=(
         "Spectrograms of test takes: inputs, conversions, and a real take in which the target "
-        "says the word. Last state, not chosen by hand."
+        "says the word. Last state of the first seed, not chosen by hand."
     ),
+    one_seed=True,
     all_bars=True,
 )

@@ -79,17 +79,19 @@ def bars(panels: Sequence[Panel], columns: Sequence[str]) -> Image.Image:
     across = min(2, len(panels))
     heights = [_height(panel, len(columns)) for panel in panels]
     rows = [max(heights[i : i + across]) for i in range(0, len(heights), across)]
-    cell = _SIDE + _WIDTH + 50
+    names = [name for panel in panels for name, _ in panel.rows]
+    side = max([_SIDE, *(10 + int(font.getlength(name)) for name in names)])
+    cell = side + _WIDTH + 50
     page = Image.new("RGB", (cell * across, sum(rows) + 30), _PAPER)
     pen = ImageDraw.Draw(page)
-    x = _SIDE
+    x = side
     for name, colour in zip(columns, COLOURS, strict=False):
         pen.rectangle((x, 10, x + 10, 20), fill=colour)
         pen.text((x + 14, 7), name.replace("_", " "), _INK, font)
         x += 34 + int(font.getlength(name))
     for number, panel in enumerate(panels):
         left, top = cell * (number % across), 30 + sum(rows[: number // across])
-        _panel(pen, panel, len(columns), (left, top), font)
+        _panel(pen, panel, len(columns), (left + side, top), font)
     return page
 
 
@@ -104,7 +106,7 @@ def _panel(
     corner: tuple[int, int],
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
 ) -> None:
-    left, top = corner[0] + _SIDE, corner[1] + _TITLES * 2
+    left, top = corner[0], corner[1] + _TITLES * 2
     bottom = top + len(panel.rows) * (columns * _BAR + _GAP)
     pen.text((left, corner[1]), panel.title, _INK, font)
     for tenth in range(0, 11, 2):

@@ -207,6 +207,7 @@ class Benchmark:
         frame: Rows that frame the tables, in their order; those not named come in that of names.
         last: The row of them that stands below the methods.
         shown: What the pictures of the page show.
+        one_seed: Whether the page shows pictures of one seed alone, the first.
         all_bars: Whether the frame's rows are drawn as bars, too.
     """
 
@@ -237,6 +238,7 @@ class Benchmark:
         "Test pictures: inputs, translations, and true partners where there are any. Last state, "
         "not chosen by hand."
     )
+    one_seed: bool = False
     all_bars: bool = False
 
     def task(self, name: str) -> Task:

@@ -136,10 +136,12 @@ class Table:
             written["bars"] = f"{name}/bars.png"
             _save(bars(panels, columns), out / written["bars"])
         for method in dict.fromkeys(cell["method"] for cell in self.cells):
+            own = [cell for cell in self.cells if cell["method"] == method]
+            if self.benchmark.one_seed:
+                own = [cell for cell in own if cell["seed"] == min(c["seed"] for c in own)]
             strips = [
                 (f"{c['direction']}, {c['steps']} steps, seed {c['seed']}", path)
-                for c in self.cells
-                if c["method"] == method
+                for c in own
                 for path in (self.folder.cells / f"{c['file']}.png",)
                 if path.is_file()
             ]
