@@ -188,6 +188,19 @@ def test_one_way_has_one_generator_and_one_discriminator_and_translates_no_other
         method.translate(torch.zeros(2, 3, 16, 16), target, source)
 
 
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("digits", "digits"),
+        ("timm:resnet18", "timm:resnet18"),
+        ("timm:resnet18@/home/me/weights.safetensors", "timm:resnet18@weights.safetensors"),
+        ("judge:/home/me/judges/source", "judge:source"),
+    ],
+)
+def test_a_model_records_no_folder_of_whoever_trained_it(asked: str, kept: str) -> None:
+    assert make().recorded({"width": 4, "backbone": asked}) == {"width": 4, "backbone": kept}
+
+
 @pytest.mark.parametrize("name", list(Embedding.presets))
 def test_every_preset_builds_and_keeps_the_signals_form(name: str) -> None:
     preset = Embedding.presets[name]

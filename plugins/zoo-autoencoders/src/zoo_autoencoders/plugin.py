@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from zoo_core.hookspecs import hookimpl
 from zoo_core.spec import MethodSpec
@@ -19,3 +20,9 @@ def zoo_methods() -> Iterable[MethodSpec]:
             presets=("256px", "64px", "32px"),
         ),
     ]
+
+
+@hookimpl
+def zoo_models() -> Iterable[Path]:
+    """The trained models that come with the plugin."""
+    return [Path(__file__).with_name("registry.yaml")]

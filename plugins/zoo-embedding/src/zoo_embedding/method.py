@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import PurePath
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -120,6 +121,16 @@ class Embedding(Method[Options]):
                 channels, o.critic_width, o.critic_layers
             )
         return nets
+
+    def recorded(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The options with the name of phi's file or folder alone: only a training opens it."""
+        kind, _, name = options["backbone"].partition(":")
+        model, at, file = name.partition("@")
+        if kind == "judge":
+            name = PurePath(name).name
+        elif at:
+            name = f"{model}@{PurePath(file).name}"
+        return {**options, "backbone": f"{kind}:{name}"} if name else options
 
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
         """Both directions, or the one."""
