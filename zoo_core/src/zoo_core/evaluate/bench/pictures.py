@@ -123,7 +123,10 @@ def _panel(
                 box = (left, y + number * _BAR, end, y + (number + 1) * _BAR - 2)
                 pen.rectangle(box, fill=COLOURS[number % len(COLOURS)])
         y += columns * _BAR + _GAP
-    for name, value in panel.marks.items():
-        x = left + round(_WIDTH * value)
+    free = float(pen.im.size[0])  # names of lines that lie close together stand side by side
+    for name, value in sorted(panel.marks.items(), key=lambda mark: -mark[1]):
+        x, long = left + round(_WIDTH * value), font.getlength(name)
         pen.line((x, top - 4, x, bottom), fill=(190, 40, 40))
-        pen.text((x - font.getlength(name) / 2, top - _ROW - 4), name, (190, 40, 40), font)
+        start = min(x - long / 2, free - long)
+        pen.text((start, top - _ROW - 4), name, (190, 40, 40), font)
+        free = start - 6
