@@ -54,6 +54,8 @@ def main(
     cells: Cells = []
     for depth in (int(number) for number in depths.split(",")):
         cells += measured(depth, asked, work)
+    if not cells:
+        raise click.ClickException("nothing is finished; another process is at it. Run this again.")
     out.mkdir(parents=True, exist_ok=True)
     (out / "shallow-depth.json").write_text(json.dumps({"cells": cells}, indent=2) + "\n")
     (out / "shallow-depth.md").write_text(table(cells), encoding="utf-8")
@@ -63,8 +65,8 @@ def main(
 
 def measured(depth: int, asked: Asked, work: Path) -> Cells:
     """The cells of one depth; those of another length of training are left out."""
-    folder = Folder(work)
-    folder.runs, folder.cells = (work.absolute() / f"depth{depth}" / n for n in ("runs", "cells"))
+    folder = Folder(work / f"depth{depth}")  # with locks of its own; judges and data are shared
+    folder.judges, folder.data = (work.absolute() / name for name in ("judges", "data"))
     benchmark = replace(
         DIGITS,
         columns=tuple(column for column in DIGITS.columns if column.name in SHARES),

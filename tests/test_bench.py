@@ -451,10 +451,9 @@ def test_a_figure_of_which_nobody_is_sure_cannot_be_printed() -> None:
 
 def test_the_core_brings_its_benchmarks_through_the_hook() -> None:
     found = host().components("zoo_benchmarks")
-    assert {name: host().component("zoo_benchmarks", name).name for name in found} == {
-        "digits": "digits",
-        "emoji": "emoji",
-    }
+    names = {name: host().component("zoo_benchmarks", name).name for name in found}
+    assert {"digits", "emoji"} <= set(names)
+    assert all(name == own for name, own in names.items())
 
 
 def test_the_choice_of_the_best_snapshot_opens_no_test_picture(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,9 +88,11 @@ def resolve(
 
 
 def naming_offline(error: HubUnreachableError, names: Sequence[str]) -> HubUnreachableError:
-    """The error with the models that work without the Hub."""
+    """The error with the models that work without the Hub, those of a like name first."""
     if not names:
         return error
-    more = " and others" if len(names) > _SHOWN else ""
-    hint = f"{error.hint} These work offline: {', '.join(names[:_SHOWN])}{more}."
+    asked = error.asked or ""
+    near = sorted(names, key=lambda name: -SequenceMatcher(None, asked, f'model "{name}"').ratio())
+    more = " and others (zoo list)" if len(names) > _SHOWN else ""
+    hint = f"{error.hint} These work offline: {', '.join(near[:_SHOWN])}{more}."
     return HubUnreachableError(error.problem, asked=error.asked, hint=hint)
