@@ -21,7 +21,8 @@ from zoo_core.testing import MethodContract
 from zoo_core.train.config import Request, resolve
 from zoo_core.train.loop import Trainer, generator_for
 from zoo_core.train.run import train_run
-from zoo_voice.latent import LatentVC, Options, Stage
+from zoo_core.train.schedules import Stage
+from zoo_voice.latent import LatentVC, Options
 from zoo_voice.nets_latent import (
     ContentEncoder,
     SpeakerClassifier,

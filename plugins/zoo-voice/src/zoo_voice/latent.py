@@ -20,8 +20,8 @@ from zoo_core.method import Method, Optimiser, Player, Term
 from zoo_core.plans import routes
 from zoo_core.signals import Batch, Condition
 from zoo_core.spec import Preset, TrainConfig
-from zoo_core.step import Leg, Progress
-from zoo_core.train.schedules import LinearDecay
+from zoo_core.step import Leg
+from zoo_core.train.schedules import LinearDecay, Stage
 from zoo_voice.method import speech
 from zoo_voice.nets_latent import (
     STRIDE,
@@ -95,31 +95,6 @@ class Options:
     lr: float = 1e-4
     constant: float = 1.0
     clip: float = 5.0
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A weight that holds in some spans of the run, and is 0 outside them.
-
-    Attributes:
-        weight: The weight.
-        spans: Begin and end of each span, in steps of a run of ``total``.
-        total: The length that they refer to; a run of another length keeps their proportions.
-        ramp: Steps from the first span's begin on in which it rises from 0.
-    """
-
-    weight: float
-    spans: tuple[tuple[float, float], ...]
-    total: float
-    ramp: float = 0.0
-
-    def __call__(self, progress: Progress) -> float:
-        """The weight at a point of the run."""
-        at = progress.step * self.total / max(1, progress.steps)
-        if not any(begin <= at < end for begin, end in self.spans):
-            return 0.0
-        risen = (at - self.spans[0][0]) / self.ramp if self.ramp else 1.0
-        return self.weight * min(1.0, risen)
 
 
 class LatentVC(Method[Options]):

@@ -125,3 +125,28 @@ class Until:
         if self.step is not None:
             return self.before if progress.step < self.step else self.after
         return self.before if progress.fraction < (self.fraction or 0.0) else self.after
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A weight that holds in some spans of the run, and is 0 outside them.
+
+    Attributes:
+        weight: The weight.
+        spans: Begin and end of each span, in steps of a run of ``total``.
+        total: The length that they refer to; a run of another length keeps their proportions.
+        ramp: Steps from the first span's begin on in which it rises from 0.
+    """
+
+    weight: float
+    spans: tuple[tuple[float, float], ...]
+    total: float
+    ramp: float = 0.0
+
+    def __call__(self, progress: Progress) -> float:
+        """The weight at a point of the run."""
+        at = progress.step * self.total / max(1, progress.steps)
+        if not any(begin <= at < end for begin, end in self.spans):
+            return 0.0
+        risen = (at - self.spans[0][0]) / self.ramp if self.ramp else 1.0
+        return self.weight * min(1.0, risen)
