@@ -330,6 +330,9 @@ def test_a_judge_that_cannot_read_is_refused(finished: Path, root: Path, tmp_pat
     recipes = tuple(replace(recipe, steps=3) for recipe in TINY.judges)
     with pytest.raises(DataError, match="another recipe"):
         start(replace(TINY, judges=recipes), root, tmp_path)
+    recipes = tuple(replace(recipe, scales=(0.5, 1.0)) for recipe in TINY.judges)
+    with pytest.raises(DataError, match="another recipe"):
+        start(replace(TINY, judges=recipes), root, tmp_path)
 
 
 def test_a_training_that_knows_its_source_serves_one_direction(root: Path, tmp_path: Path) -> None:

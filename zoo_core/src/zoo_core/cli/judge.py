@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo_core.errors import UsageError
+from zoo_core.evaluate.judge_card import SCALES
 
 if TYPE_CHECKING:
     from zoo_core.data.sources import DataSet
@@ -53,6 +54,15 @@ def judge() -> None:
     show_default=True,
     help="wide: so far that other domains than those learnt from can be read (content only).",
 )
+@click.option(
+    "--scale",
+    "scales",
+    type=(float, float),
+    default=SCALES,
+    show_default=True,
+    metavar="MIN MAX",
+    help="Of --augment wide: how small and how large drawings become.",
+)
 @click.option("--steps", type=click.IntRange(1), default=1500, show_default=True)
 @click.option("--batch", type=click.IntRange(2), default=128, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
@@ -86,6 +96,7 @@ def train(out: Path, as_json: bool, device: str, **options: Any) -> None:
         architecture=options["architecture"],
         arguments=_arguments(options["settings"]),
         augmentation=options["augment"],
+        scales=options["scales"],
     )
     data = {name: _words(learnt, name) for name in learnt.stores}
     for line in learnt.describe():
@@ -246,6 +257,10 @@ def _with_progress(config: JudgeConfig, work: Any) -> Any:
         return work(told)
 
 
+def _scales(card: JudgeCard) -> str:
+    return " at scales {:g} to {:g}".format(*card.scales) if card.scales else ""
+
+
 def _show(card: JudgeCard, as_json: bool) -> None:
     from zoo_core.cli import output
 
@@ -265,7 +280,7 @@ def _show(card: JudgeCard, as_json: bool) -> None:
             (
                 "training",
                 f"{card.steps:,} steps of {card.batch}, seed {card.seed}, "
-                f"{card.augmentation} augmentation",
+                f"{card.augmentation} augmentation{_scales(card)}",
             ),
             *((f"data of {name}", words) for name, words in card.data.items()),
             ("sha256", card.sha256),

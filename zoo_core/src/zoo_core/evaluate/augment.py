@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo_core.evaluate.judge_card import Task
+from zoo_core.evaluate.judge_card import SCALES, Task
 
 
 def augment(x: Tensor, task: Task, rng: torch.Generator) -> Tensor:
@@ -31,13 +31,15 @@ def augment(x: Tensor, task: Task, rng: torch.Generator) -> Tensor:
     return noise(blur(x, rng, most=0.5), rng, most=0.03)
 
 
-def widely(x: Tensor, rng: torch.Generator) -> Tensor:
+def widely(x: Tensor, rng: torch.Generator, scales: tuple[float, float] = SCALES) -> Tensor:
     """Changes drawings so far that what is learnt from them holds in other domains too.
 
     They are stretched, turned and moved, some are made coarse; most lie on a made-up background,
     plain or cloudy, whose colours the strokes invert or replace; then as `augment` for content.
+    ``scales``: how small and how large they become. What fills its pictures (USPS) is smaller in
+    other domains, what has a margin (MNIST) may be larger there.
     """
-    x = coarse(stretch(x, rng), rng, most=2.5)
+    x = coarse(stretch(x, rng, scales), rng, most=2.5)
     return noise(recolour(on_background(x, rng), rng), rng, most=0.15)
 
 
@@ -54,10 +56,15 @@ def affine(x: Tensor, rng: torch.Generator, *, degrees: float = 10, shift: float
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)  # (N, 3, H, W)
 
 
-def stretch(x: Tensor, rng: torch.Generator) -> Tensor:
-    """Scales each side by 0.85 to 1.6, shears and rotates up to 12 degrees, shifts up to 8 %."""
+def stretch(x: Tensor, rng: torch.Generator, scales: tuple[float, float] = SCALES) -> Tensor:
+    """Scales from ``scales``, each side by 12 % besides; shears, rotates up to 12 degrees, shifts.
+
+    A shift is at most 8 % of the side.
+    """
     count = x.shape[0]
-    scale = torch.exp(_uniform(rng, count, 0.3) - 0.15)  # (N,): of the grid, small is large
+    least, most = (math.log(bound) for bound in scales)
+    middle, half = (least + most) / 2, (most - least) / 2
+    scale = torch.exp(_uniform(rng, count, half) - middle)  # (N,): of the grid, small is large
     ratio = torch.exp(_uniform(rng, count, 0.12))  # (N,)
     angle, shear = _uniform(rng, count, math.radians(12)), _uniform(rng, count, 0.2)  # (N,)
     dx, dy = _uniform(rng, count, 0.16), _uniform(rng, count, 0.16)  # (N,)

@@ -17,6 +17,8 @@ OWN = "judge"
 
 Task = Literal["domain", "content"]
 Augmentation = Literal["plain", "wide"]
+SCALES = (0.86, 1.57)
+"""Smallest and largest scale of ``wide`` changes: of drawings that have a margin."""
 
 
 class JudgeCard(BaseModel):
@@ -31,6 +33,7 @@ class JudgeCard(BaseModel):
         architecture: ``judge`` for the zoo's own net, ``timm:NAME`` for one of timm.
         arguments: What `timm.create_model` is given besides, for a net of timm.
         augmentation: Random changes of the training pictures; see `zoo_core.evaluate.augment`.
+        scales: Smallest and largest scale of ``wide`` changes; None of others.
         widths: Channels of the net's stages; the last is the number of its features.
         steps: Steps of training.
         batch: Pictures per step.
@@ -52,6 +55,7 @@ class JudgeCard(BaseModel):
     architecture: str = OWN
     arguments: dict[str, Any] = {}
     augmentation: Augmentation = "plain"
+    scales: tuple[float, float] | None = None
     widths: tuple[int, ...] = ()
     steps: int = 0
     batch: int = 0

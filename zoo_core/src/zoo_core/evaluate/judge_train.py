@@ -18,7 +18,7 @@ from zoo_core.errors import DataError, TrainingError, UsageError
 from zoo_core.evaluate.augment import augment, widely
 from zoo_core.evaluate.examples import Part
 from zoo_core.evaluate.judge import Judge, fit, rounded
-from zoo_core.evaluate.judge_card import OWN, Augmentation, JudgeCard, Task
+from zoo_core.evaluate.judge_card import OWN, SCALES, Augmentation, JudgeCard, Task
 from zoo_core.evaluate.judge_nets import WIDTHS, TimmJudgeNet, make_net
 
 Told = Callable[[int, float, float], None]
@@ -42,6 +42,7 @@ class JudgeConfig:
         architecture: ``judge`` for the zoo's own net, ``timm:NAME`` for one of timm.
         arguments: What `timm.create_model` is given besides.
         augmentation: ``plain``; or ``wide``, for judges that shall read other domains as well.
+        scales: Smallest and largest scale of ``wide``.
         widths: Channels of the own net's stages.
     """
 
@@ -58,6 +59,7 @@ class JudgeConfig:
     architecture: str = OWN
     arguments: Mapping[str, Any] = field(default_factory=dict)
     augmentation: Augmentation = "plain"
+    scales: tuple[float, float] = SCALES
     widths: tuple[int, ...] = WIDTHS
 
 
@@ -81,8 +83,16 @@ def train_judge(
     Raises:
         DataError: If a domain has too few pictures, or there are fewer than two classes.
         TrainingError: If the loss becomes non-finite.
-        UsageError: If there is no such architecture, or the augmentation does not fit the task.
+        UsageError: If there is no such architecture, the augmentation does not fit the task, or
+            the scales are no range.
     """
+    least, most = config.scales
+    if not 0 < least <= most:
+        raise UsageError(
+            "the smallest scale comes first, and both are above 0",
+            asked=f"scales {least:g} to {most:g}",
+            hint="Give them as 0.6 1.3, say.",
+        )
     if len(config.classes) < 2:
         raise DataError("there are fewer than two classes", asked=f"{config.task} judge")
     if config.augmentation == "wide" and config.task == "domain":
@@ -101,6 +111,7 @@ def train_judge(
         architecture=config.architecture,
         arguments=dict(config.arguments),
         augmentation=config.augmentation,
+        scales=config.scales if config.augmentation == "wide" else None,
         widths=config.widths,
         steps=config.steps,
         batch=config.batch,
@@ -212,7 +223,7 @@ def _draw(
     labels = torch.cat([labels for _, labels in drawn]).to(config.device)  # (N,)
     pictures = fit(pictures, config.size)  # (N, 3, S, S)
     if config.augmentation == "wide":
-        return widely(pictures, rng), labels
+        return widely(pictures, rng, config.scales), labels
     return augment(pictures, config.task, rng), labels
 
 

@@ -11,6 +11,7 @@ from zoo_core.evaluate.bench.protocol import (
     Recipe,
     Task,
 )
+from zoo_core.evaluate.judge_card import SCALES
 
 _HERE = "zoo_core.evaluate.bench"
 _UNIT = "arXiv:1703.00848"
@@ -23,10 +24,17 @@ _OTHER = "another classifier and protocol"
 _SMALL = (16, 32, 64, 96)
 
 
-def _source(domain: str, steps: int) -> Recipe:
+def _source(domain: str, steps: int, scales: tuple[float, float] = SCALES) -> Recipe:
     """A classifier that knows the pictures and labels of one domain alone."""
     return Recipe(
-        f"source-{domain}", "content", (domain,), steps, floor=0.9, widths=_SMALL, role="source"
+        f"source-{domain}",
+        "content",
+        (domain,),
+        steps,
+        floor=0.9,
+        widths=_SMALL,
+        role="source",
+        scales=scales,
     )
 
 
@@ -53,7 +61,8 @@ DIGITS = Benchmark(
             "domain-mnist-mnistm", "domain", ("mnist", "mnistm"), 150, floor=0.98, widths=_SMALL
         ),
         _source("mnist", 800),
-        _source("usps", 600),
+        # Digits of USPS fill their pictures; elsewhere they are smaller.
+        _source("usps", 600, scales=(0.55, 1.2)),
         _source("mnistm", 600),
     ),
     columns=(

@@ -9,7 +9,7 @@ from zoo_core.evaluate.bench.data import Pictures
 from zoo_core.evaluate.bench.protocol import Benchmark, Recipe
 from zoo_core.evaluate.bench.work import Folder
 from zoo_core.evaluate.judge import Judge
-from zoo_core.evaluate.judge_card import CARD, Augmentation
+from zoo_core.evaluate.judge_card import CARD, SCALES, Augmentation
 from zoo_core.evaluate.judge_train import JudgeConfig, train_judge
 
 Told = Callable[[str], None]
@@ -95,11 +95,12 @@ class Judges:
             device=self.device,
             widths=recipe.widths,
             augmentation=_augmentation(recipe),
+            scales=recipe.scales,
         )
 
     def _check(self, recipe: Recipe, judge: Judge) -> None:
         card, asked = judge.card, f"judge {self.folder.judges / recipe.name}"
-        wanted = {
+        wanted: dict[str, object] = {
             "task": recipe.task,
             "domains": recipe.domains,
             "steps": recipe.steps,
@@ -108,7 +109,10 @@ class Judges:
             "widths": recipe.widths,
             "augmentation": _augmentation(recipe),
         }
-        if any(getattr(card, key) != value for key, value in wanted.items()):
+        found = {key: getattr(card, key) for key in wanted}
+        if recipe.role == "source":
+            wanted["scales"], found["scales"] = recipe.scales, card.scales or SCALES
+        if found != wanted:
             raise DataError(
                 "it was made by another recipe than this version's",
                 asked=asked,

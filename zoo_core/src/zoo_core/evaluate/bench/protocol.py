@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from zoo_core.errors import UsageError, unknown
+from zoo_core.evaluate.judge_card import SCALES
 
 MARKS = {
     "V": "read in the source",
@@ -55,6 +56,7 @@ class Recipe:
         role: ``instrument``: it measures. ``source``: it learns from one domain, by changes so wide
             that it reads other domains too, is what ``{source_judge}`` stands for, and has a part
             in the choice of the best snapshot; it never measures.
+        scales: Smallest and largest scale of those changes.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Recipe:
     floor: float = 0.0
     widths: tuple[int, ...] = (24, 48, 96, 128)
     role: Literal["instrument", "source"] = "instrument"
+    scales: tuple[float, float] = SCALES
 
 
 @dataclass(frozen=True)
