@@ -11,8 +11,8 @@ from torch import nn
 from zoo_core.errors import UsageError
 from zoo_core.interfaces import Code
 from zoo_core.method import freeze
-from zoo_core.plans import legs_between
-from zoo_core.signals import MIXED, Condition
+from zoo_core.plans import elsewhere, legs_between, ring
+from zoo_core.signals import MIXED, Batch, Condition, Domains
 from zoo_core.step import Leg, Progress, Step
 from zoo_core.testing import Subject
 from zoo_core.testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
@@ -340,3 +340,26 @@ def test_legs_between_lead_from_every_part_to_every_other_domain():
     ]
     mixed, names = MIXED_SUBJECT.batch(), MIXED_SUBJECT.domains.names
     assert len(legs_between(MIXED_SUBJECT.domains, names, mixed)) == 3
+
+
+@given(seed=st.integers(0, 1000), count=st.integers(2, 5))
+@relaxed
+def test_a_ring_takes_every_domain_elsewhere_once(seed, count):
+    domains = Domains(tuple("abcde"[:count]))
+    batch = Batch({name: torch.zeros(1, 2) for name in domains.names}, {})
+    legs = ring(batch, domains, torch.Generator().manual_seed(seed))
+    assert [leg.origin for leg in legs] == list(domains.names)
+    assert sorted(leg.target.one_domain for leg in legs) == list(domains.names)
+    assert all(leg.origin != leg.target.one_domain for leg in legs)
+
+
+@given(seed=st.integers(0, 1000), count=st.integers(2, 5))
+@relaxed
+def test_no_signal_of_a_mixed_batch_stays_where_it_is(seed, count):
+    own = torch.arange(24) % count
+    label = torch.eye(count)[own]
+    batch = Batch({MIXED: torch.zeros(24, 2)}, {MIXED: Condition(label)})
+    (leg,) = elsewhere(batch, torch.Generator().manual_seed(seed))
+    wanted = leg.target.label
+    assert torch.equal(wanted.sum(1), torch.ones(24))
+    assert not (wanted.argmax(1) == own).any()

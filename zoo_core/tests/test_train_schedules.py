@@ -39,6 +39,13 @@ def test_linear_decay_of_a_run_in_steps_keeps_the_proportions() -> None:
     assert rule(Progress(4500, 6000, 17)) == pytest.approx(published_cyclegan(151))
 
 
+def test_linear_decay_after_a_part_of_the_run() -> None:
+    rule = LinearDecay.after(0.6)
+    assert rule(Progress(599, 1000, 1)) == 1.0
+    assert rule(Progress(800, 1000, 1)) == pytest.approx(0.5, abs=0.01)
+    assert LinearDecay.after(1.0)(Progress(999, 1000, 1)) == 1.0
+
+
 def test_stargan_rate_ends_at_the_published_value() -> None:
     total, lr, rate = 200_000, 1e-4, 1e-4
     rule = StepwiseLinearDecay()

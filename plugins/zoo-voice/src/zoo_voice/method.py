@@ -13,16 +13,11 @@ from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_core.losses.consistency import Cycle, Identity
 from zoo_core.method import Method, Optimiser, Player, Term, Weight
 from zoo_core.plans import every_way
-from zoo_core.signals import Batch, Condition, TensorSpec
+from zoo_core.signals import Batch, Condition
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.step import Leg
 from zoo_core.train.schedules import LinearDecay, Until
-from zoo_voice.nets import STRIDE, Generator212, Normalise, SpeechPatchDiscriminator
-
-
-def speech(order: int, frames: int) -> TensorSpec:
-    """The form of speech: so many mel-cepstral coefficients of so many frames."""
-    return TensorSpec("speech", (order, frames), low=None, high=None, stride=STRIDE, flexible=1)
+from zoo_voice.nets import Generator212, Normalise, SpeechPatchDiscriminator, speech
 
 
 @dataclass(frozen=True)
@@ -161,7 +156,7 @@ class CycleGANVC(Method[Options]):
         generator.append(Term("cycle", Cycle(), o.cycle))
         if o.identity:
             generator.append(Term("identity", Identity(), self._ending(o.identity)))
-        schedule = LinearDecay(round(1000 * o.constant), round(1000 * (1 - o.constant)))
+        schedule = LinearDecay.after(o.constant)
         makers = tuple(name for name in self.nets if name.startswith("generator_"))
         judges = tuple(name for name in self.nets if name not in makers)
         return (

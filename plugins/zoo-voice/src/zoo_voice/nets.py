@@ -8,12 +8,17 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from zoo_core.interfaces import Discriminator, Generator, Verdict
-from zoo_core.signals import Condition
+from zoo_core.signals import Condition, TensorSpec
 
 Normalise = Literal["instance", "spectral"]
 
 STRIDE = 4
 """Frames must be a multiple of it: two halvings."""
+
+
+def speech(order: int, frames: int) -> TensorSpec:
+    """The form of speech: so many mel-cepstral coefficients of so many frames."""
+    return TensorSpec("speech", (order, frames), low=None, high=None, stride=STRIDE, flexible=1)
 
 
 class Swish(nn.SiLU):

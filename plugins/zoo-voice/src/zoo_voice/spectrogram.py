@@ -21,6 +21,8 @@ LONGEST = 8.0
 """Seconds that are drawn of a longer recording."""
 RANGE = 60.0
 """Decibels from the loudest to black."""
+SHADES = 24
+"""Colours of a whole sheet: a third of the bytes."""
 _FFT, _SPAN = 512, 400  # samples: 32 ms, of which 25 ms are seen
 _HEIGHT, _WIDEST, _SHEET = 160, 480, 1500  # pixels: a picture, a short one at most, all of a row
 _LEFT, _BELOW, _ABOVE, _RIGHT = 42, 18, 7, 20  # margins of a picture, for its axes
@@ -53,7 +55,8 @@ def draw(
     count = max(len(row) for _, row in values)
     scale = min(4, max(1, min(_WIDEST, _SHEET // count) // longest))
     drawn = [(title, [picture(part, scale, longest) for part in row]) for title, row in values]
-    save(grid(drawn, columns), path, "PNG")
+    fewer = grid(drawn, columns).quantize(SHADES, dither=Image.Dither.NONE).convert("RGB")
+    save(fewer, path, "PNG")
 
 
 def beginning(source: Path | Sound, name: str) -> Floats:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,75 +13,19 @@ from zoo_core.losses.classification import DomainClassification
 from zoo_core.losses.consistency import Cycle, Identity
 from zoo_core.losses.gradient import GradientPenalty
 from zoo_core.method import Method, Optimiser, Player, Term, Weight
-from zoo_core.signals import MIXED, Batch, Condition
-from zoo_core.spec import Preset, TrainConfig
+from zoo_core.plans import elsewhere
+from zoo_core.signals import Batch, Condition
 from zoo_core.step import Leg
 from zoo_core.train.schedules import LinearDecay, Until
-from zoo_voice.method import speech
 from zoo_voice.nets_conditional import (
     ConditionalGenerator,
     ManyVoicesDiscriminator,
     ResidualGenerator,
     VoiceDiscriminator,
 )
+from zoo_voice.options_stargan import PRESETS, Options
 
 CRITIC = "discriminator"
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options of StarGAN-VC; the defaults are those of the authors' code.
-
-    Attributes:
-        generator: ``gated`` as published: gated layers to a narrow code and back; or ``residual``:
-            blocks that add to what they see.
-        width: Channels inside the generator.
-        code: Channels of the narrowest layer of ``gated``.
-        blocks: Blocks of ``residual``.
-        embedding: Size of a voice's embedding.
-        source: Whether the generator is told the input's voice, too.
-        skip: How much of the input the generator adds to its output; 0 as published.
-        critic: ``one`` as published: real or made, and whose voice, for every fourth frame; or
-            ``each``: real or not as each of the voices, spectral normalisation.
-        critic_width: Channels of the discriminator.
-        dropout: Dropout of the discriminator ``one``.
-        objective: ``wgan`` (the default of the code), ``lsgan`` or ``cgan`` (cross-entropy).
-        both: Whether reconstructions are judged and classified, too, as published.
-        adversarial: Weight of the adversarial loss, of both players.
-        classify: Weight of the classification, of both players. Cross-entropies are divided by the
-            number of voices, as in the code.
-        cycle: Weight of the cycle consistency.
-        identity: Weight of the reconstruction: the input translated into its own voice.
-        identity_part: Part of the run after which that ends, 0 to 1; 1: never, as published.
-        penalty: Weight of the gradient penalty. The code's is 1 for each of two voices, summed.
-        lr: Learning rate of the generator.
-        critic_lr: Learning rate of the discriminator.
-        momentum: First moment decay of the generator's optimiser; the discriminator's is 0.5.
-        constant: Part of the run at these rates, 0 to 1; then they decay linearly.
-    """
-
-    generator: Literal["gated", "residual"] = "gated"
-    width: int = 64
-    code: int = 16
-    blocks: int = 6
-    embedding: int = 16
-    source: bool = False
-    skip: float = 0.0
-    critic: Literal["one", "each"] = "one"
-    critic_width: int = 32
-    dropout: float = 0.1
-    objective: Literal["wgan", "lsgan", "cgan"] = "wgan"
-    both: bool = True
-    adversarial: float = 1.0
-    classify: float = 1.0
-    cycle: float = 1.0
-    identity: float = 1.0
-    identity_part: float = 1.0
-    penalty: float = 2.0
-    lr: float = 5e-4
-    critic_lr: float = 5e-6
-    momentum: float = 0.9
-    constant: float = 1.0
 
 
 class StarGANVC(Method[Options]):
@@ -97,40 +39,7 @@ class StarGANVC(Method[Options]):
 
     Options = Options
     sampling = "mixed"
-    presets = {  # noqa: RUF012
-        "paper": Preset(
-            signal=speech(36, 128),
-            train=TrainConfig(
-                batch=24, epochs=6000, clip=1.0, checkpoint_every=5000, sample_every=5000
-            ),
-        ),
-        "tiny": Preset(  # for the conformance kit: every kind of loss, hardly any work
-            options={"width": 2, "code": 2, "embedding": 2, "critic_width": 2, "source": True},
-            signal=speech(12, 16),
-            train=TrainConfig(batch=4, steps=20),
-        ),
-        "small": Preset(
-            options={
-                "generator": "residual",
-                "skip": 0.5,
-                "critic": "each",
-                "critic_width": 64,
-                "objective": "lsgan",
-                "both": False,
-                "cycle": 8.0,
-                "identity": 2.0,
-                "identity_part": 0.3,
-                "penalty": 0.0,
-                "critic_lr": 5e-4,
-                "momentum": 0.5,
-                "constant": 0.6,
-            },
-            signal=speech(24, 64),
-            train=TrainConfig(
-                batch=8, steps=3500, ema=0.995, checkpoint_every=250, sample_every=500
-            ),
-        ),
-    }
+    presets = PRESETS
 
     def build(self) -> Mapping[str, nn.Module]:
         """One generator and one discriminator for all voices."""
@@ -163,11 +72,7 @@ class StarGANVC(Method[Options]):
 
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
         """One leg: every signal to a voice that is not its own."""
-        label = batch.conditions[MIXED].label  # (N, K)
-        count, voices = label.shape
-        further = torch.randint(1, voices, (count,), generator=rng).to(label.device)  # (N,)
-        wanted = (label.argmax(1) + further) % voices  # (N,)
-        return [Leg(MIXED, Condition(torch.eye(voices, device=label.device)[wanted]))]
+        return elsewhere(batch, rng)
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, Q, T) ``x`` as the generator makes it for the target."""
@@ -180,7 +85,7 @@ class StarGANVC(Method[Options]):
     def players(self) -> Sequence[Player]:
         """The discriminator moves first, then the generator on the same translations."""
         o = self.options
-        schedule = LinearDecay(round(1000 * o.constant), round(1000 * (1 - o.constant)))
+        schedule = LinearDecay.after(o.constant)
         return (
             Player(
                 "discriminator",

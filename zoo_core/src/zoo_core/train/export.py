@@ -59,7 +59,7 @@ def export(
         domains: The domains or attributes.
         data: The sources in plain words.
         samples: Inputs for the golden file.
-        sheet: The last grid of samples.
+        sheet: The picture of the last samples.
         facts: What else the card and ``config.yaml`` record: steps, losses, device, precision.
         learnt: What the model has to know of its data; see `zoo_core.codec.Codec.learnt`.
         target: Another directory than ``RUN/model``.

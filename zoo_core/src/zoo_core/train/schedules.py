@@ -32,6 +32,12 @@ class LinearDecay:
     constant_epochs: int = 100
     decay_epochs: int = 100
 
+    @classmethod
+    def after(cls, part: float) -> LinearDecay:
+        """Constant for a part of the run, 0 to 1, then linear; in a thousand equal steps."""
+        constant = round(1000 * part)
+        return cls(constant, 1000 - constant)
+
     def __call__(self, progress: Progress) -> float:
         """The multiplier, in (0, 1]."""
         total = self.constant_epochs + self.decay_epochs

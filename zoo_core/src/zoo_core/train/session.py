@@ -29,7 +29,7 @@ from zoo_core.train.logs import Display, Logs, Silent, last_values
 from zoo_core.train.loop import Trainer
 from zoo_core.train.samples import Samples, engine_of, suspicions, translate, write_sheet
 from zoo_core.train.seeds import seed_all
-from zoo_core.train.wholes import Wholes
+from zoo_core.train.wholes import SHEET, Wholes
 
 STOP_EVERY = 10
 """Steps between two looks at each other's signals, where there are several processes."""
@@ -148,6 +148,12 @@ class Session:
         """Where the grid after so many steps is."""
         return self.run / "samples" / f"{done:06d}.png"
 
+    def shown(self, done: int) -> Path:
+        """What a card shows of it: whole inputs, where the run writes them, else the grid."""
+        grid = self.sheet(done)
+        whole = grid.with_suffix("") / SHEET
+        return whole if whole.is_file() else grid
+
     def _sample(self) -> None:
         """Writes the grid of samples, and warns of what is suspicious in it."""
         if self.first:
@@ -196,7 +202,7 @@ class Session:
                 self.data.domains,
                 data=self.data.provenance(),
                 samples=self.samples,
-                sheet=self.sheet(trainer.done),
+                sheet=self.shown(trainer.done),
                 facts={
                     "steps": trainer.done,
                     "losses": losses,

@@ -6,13 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from PIL import Image
-
 from zoo_core.errors import DataError
 from zoo_core.evaluate.bench.assess import Assessed, Assessor, Facts, Figures, Told
 from zoo_core.evaluate.bench.plan import Planner
 from zoo_core.evaluate.bench.protocol import Override, Task
-from zoo_core.images.save import save
 from zoo_core.translator import Translator
 from zoo_voice.audio import Sound
 from zoo_voice.evaluate.corpus import corpus_of
@@ -24,8 +21,6 @@ from zoo_voice.world import RATE
 
 SHOWN = 3
 """Most words that are drawn of a cell."""
-COLOURS = 24
-"""Colours of the picture of a cell: a third of the bytes."""
 
 
 class VoiceCase(Assessed):
@@ -142,9 +137,6 @@ def spectrograms(scene: Scene, made: Made, path: Path) -> None:
         (title, [(Sound(samples, RATE), title) for samples in some]) for title, some in rows.items()
     ]
     draw(sounds, words, path)
-    with Image.open(path) as image:
-        fewer = image.quantize(COLOURS, dither=Image.Dither.NONE).convert("RGB")
-    save(fewer, path, "PNG")
 
 
 def facts(scene: Scene) -> Facts:
