@@ -217,6 +217,8 @@ def test_a_run_keeps_what_it_learnt_of_the_voices(run: Path, speakers: dict[str,
     assert voices["low"]["pitch"][0] < voices["high"]["pitch"][0] - 0.3
     assert len(voices["low"]["mean"]) == 12
     assert (run / "samples" / "000003.png").is_file()
+    whole = run / "samples" / "000003" / "sheet.png"
+    assert (run / "model" / "samples.png").read_bytes() == whole.read_bytes()
     card = (run / "model" / "README.md").read_text()
     assert "Translates recordings between low, high" in card
 

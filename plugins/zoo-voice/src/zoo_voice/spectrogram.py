@@ -21,8 +21,8 @@ LONGEST = 8.0
 """Seconds that are drawn of a longer recording."""
 RANGE = 60.0
 """Decibels from the loudest to black."""
-SHADES = 24
-"""Colours of a whole sheet: a third of the bytes."""
+SHADES = 192
+"""Colours of a sheet: half of the bytes."""
 _FFT, _SPAN = 512, 400  # samples: 32 ms, of which 25 ms are seen
 _HEIGHT, _WIDEST, _SHEET = 160, 480, 1500  # pixels: a picture, a short one at most, all of a row
 _LEFT, _BELOW, _ABOVE, _RIGHT = 42, 18, 7, 20  # margins of a picture, for its axes
@@ -37,6 +37,7 @@ def draw(
     rows: Iterable[tuple[str, Sequence[tuple[Path | Sound, str]]]],
     columns: Sequence[str],
     path: Path,
+    shades: int = SHADES,
 ) -> None:
     """Writes a labelled grid of spectrograms that share one scale of time.
 
@@ -46,6 +47,7 @@ def draw(
         rows: Title of each row, and its recordings with what to call each in errors.
         columns: Title of each column.
         path: Where to.
+        shades: Colours of the whole picture.
     """
     values = [
         (title, [decibels(beginning(source, name)) for source, name in sounds])
@@ -55,7 +57,7 @@ def draw(
     count = max(len(row) for _, row in values)
     scale = min(4, max(1, min(_WIDEST, _SHEET // count) // longest))
     drawn = [(title, [picture(part, scale, longest) for part in row]) for title, row in values]
-    fewer = grid(drawn, columns).quantize(SHADES, dither=Image.Dither.NONE).convert("RGB")
+    fewer = grid(drawn, columns).quantize(shades, dither=Image.Dither.NONE).convert("RGB")
     save(fewer, path, "PNG")
 
 

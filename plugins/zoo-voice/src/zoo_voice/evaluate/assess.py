@@ -21,6 +21,8 @@ from zoo_voice.world import RATE
 
 SHOWN = 3
 """Most words that are drawn of a cell."""
+SHADES = 24
+"""Colours of the picture of a cell: a third of the bytes."""
 
 
 class VoiceCase(Assessed):
@@ -136,7 +138,7 @@ def spectrograms(scene: Scene, made: Made, path: Path) -> None:
     sounds = [
         (title, [(Sound(samples, RATE), title) for samples in some]) for title, some in rows.items()
     ]
-    draw(sounds, words, path)
+    draw(sounds, words, path, SHADES)
 
 
 def facts(scene: Scene) -> Facts:
