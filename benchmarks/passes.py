@@ -2,7 +2,7 @@
 
 `Passes` listens to a few steps of a real run. It notes every call of a net, with what the net was
 given, and every backward pass that reached what it returned. Each such pass is then repeated alone:
-the same net, the same inputs, the same parameters requiring gradients.
+the same net in the same mode, the same inputs, the same parameters requiring gradients.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import dataclasses
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from zoo_core.nets.backbones import Backbone
 from zoo_core.train.loop import Mover, Trainer
 
 
@@ -29,6 +31,7 @@ class Call:
         net: The net.
         arguments: What it was given, without its graph.
         learning: Its parameters that required gradients.
+        evaluating: Its layers that were in eval mode.
         graph: Whether gradients were recorded.
         backward: By the player's turn in which a backward pass came: which of its outputs were
             reached, and whether that pass had a graph of its own (gradient penalties).
@@ -38,6 +41,7 @@ class Call:
     net: nn.Module
     arguments: tuple[Any, ...]
     learning: tuple[nn.Parameter, ...]
+    evaluating: tuple[nn.Module, ...]
     graph: bool
     backward: dict[int, tuple[set[int], set[bool]]] = field(default_factory=dict)
 
@@ -46,31 +50,43 @@ class Call:
         """Equal for calls that cost the same."""
         shapes = tuple((tuple(x.shape), x.requires_grad) for x in tensors(self.arguments))
         reached = tuple((tuple(sorted(o)), tuple(sorted(g))) for o, g in self.backward.values())
-        return self.name, shapes, len(self.learning), self.graph, reached
+        own = len(self.learning), len(self.evaluating), self.graph
+        return self.name, shapes, *own, reached
 
-    def repeat(self) -> None:
-        """Makes the forward pass and its backward passes once more."""
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        """Within the block, the net is as it was: who learns, and which layers are in eval mode."""
         flags = [(parameter, parameter.requires_grad) for parameter in self.net.parameters()]
+        modes = [(module, module.training) for module in self.net.modules()]
         wanted = {id(parameter) for parameter in self.learning}
+        still = {id(module) for module in self.evaluating}
         for parameter, _ in flags:
             parameter.requires_grad_(id(parameter) in wanted)
+        for module, _ in modes:
+            module.training = id(module) not in still
         try:
-            with torch.set_grad_enabled(self.graph):
-                made = list(tensors(self.net(*self.arguments)))
-            given = [x for x in tensors(self.arguments) if x.requires_grad]
-            for number, (reached, graphs) in enumerate(self.backward.values(), 1):
-                outputs = [made[index] for index in sorted(reached)]
-                ones = [torch.ones_like(x) for x in outputs]
-                keep = number < len(self.backward)
-                if True in graphs:  # the slope by the input, then the gradient of that slope
-                    slopes = torch.autograd.grad(outputs, given, ones, create_graph=True)
-                    outputs, ones = list(slopes), [torch.ones_like(x) for x in slopes]
-                    given = []
-                leaves = [*self.learning, *given]
-                torch.autograd.grad(outputs, leaves, ones, retain_graph=keep, allow_unused=True)
+            yield
         finally:
             for parameter, flag in flags:
                 parameter.requires_grad_(flag)
+            for module, mode in modes:
+                module.training = mode
+
+    def repeat(self) -> None:
+        """Makes the forward pass and its backward passes once more, where it is `prepared`."""
+        with torch.set_grad_enabled(self.graph):
+            made = list(tensors(self.net(*self.arguments)))
+        given = [x for x in tensors(self.arguments) if x.requires_grad]
+        for number, (reached, graphs) in enumerate(self.backward.values(), 1):
+            outputs = [made[index] for index in sorted(reached)]
+            ones = [torch.ones_like(x) for x in outputs]
+            keep = number < len(self.backward)
+            if True in graphs:  # the slope by the input, then the gradient of that slope
+                slopes = torch.autograd.grad(outputs, given, ones, create_graph=True)
+                outputs, ones = list(slopes), [torch.ones_like(x) for x in slopes]
+                given = []
+            leaves = [*self.learning, *given]
+            torch.autograd.grad(outputs, leaves, ones, retain_graph=keep, allow_unused=True)
 
 
 class Passes:
@@ -119,8 +135,10 @@ class Passes:
 
         def before(net: nn.Module, arguments: tuple[Any, ...]) -> None:
             learning = tuple(p for p in net.parameters() if p.requires_grad)
+            still = tuple(module for module in net.modules() if not module.training)
             copies = tuple(copied(x) for x in arguments)
-            open_calls.append(Call(name, net, copies, learning, torch.is_grad_enabled()))
+            graph = torch.is_grad_enabled()
+            open_calls.append(Call(name, net, copies, learning, still, graph))
 
         def after(net: nn.Module, arguments: tuple[Any, ...], made: Any) -> None:
             call = open_calls.pop()
@@ -162,7 +180,7 @@ def nets_of(trainer: Trainer) -> Iterator[tuple[str, nn.Module]]:
     for mover in trainer.movers:
         for term in mover.player.terms:
             for name, module in term.loss.named_children():
-                if any(True for _ in module.parameters()):
+                if isinstance(module, Backbone) or any(True for _ in module.parameters()):
                     yield f"{term.name}.{name}", module
 
 

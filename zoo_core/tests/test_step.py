@@ -1,5 +1,7 @@
 """A step: what is computed once, what carries a graph, what the players share."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -16,7 +18,7 @@ from zoo_core.signals import MIXED, Batch, Condition, Domains
 from zoo_core.step import Leg, Progress, Step
 from zoo_core.testing import Subject
 from zoo_core.testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
-from zoo_core.turns import in_eval, only_training
+from zoo_core.turns import Turns, in_eval, only_training
 
 relaxed = settings(deadline=None)  # a busy machine is no failure
 
@@ -190,6 +192,43 @@ def test_only_training_leaves_frozen_nets_frozen():
     with only_training(nets, ["critic", "generator"]):
         assert not any(p.requires_grad for p in nets["critic"].parameters())
         assert all(p.requires_grad for p in nets["generator"].parameters())
+
+
+def test_flags_within_blocks_of_the_same_and_of_other_nets():
+    nets = MIXED_SUBJECT.build().nets
+    turns = Turns(nets)
+
+    def learning() -> set[str]:
+        return {
+            name for name, net in nets.items() if all(p.requires_grad for p in net.parameters())
+        }
+
+    with turns.only(["critic"]):
+        with turns.only(["critic"]):
+            assert learning() == {"critic"}
+        with turns.only(["generator", "critic"]):
+            assert learning() == {"generator", "critic"}
+            with turns.only(["critic"]):
+                assert learning() == {"critic"}
+            assert learning() == {"generator", "critic"}
+        assert learning() == {"critic"}
+    assert learning() == set(nets)
+
+
+def test_a_step_that_is_closed_holds_no_tensor_any_more():
+    step = make_step(MIXED_SUBJECT)
+    (leg,) = step.legs
+    translated = weakref.ref(leg.translated)
+    restored = weakref.ref(leg.restored)
+    gc.disable()  # without waiting for the collector
+    try:
+        step.close()
+        assert translated() is None
+        assert restored() is None
+    finally:
+        gc.enable()
+    with pytest.raises(RuntimeError, match="not bound"):
+        _ = leg.translated
 
 
 def test_gradients_pass_through_nets_that_do_not_train():

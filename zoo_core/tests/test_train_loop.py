@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo_core.errors import TrainingError
 from zoo_core.interfaces import Loss
@@ -17,10 +17,10 @@ from zoo_core.step import Step
 from zoo_core.testing.tiny import CriticLoss, CycleLoss, TinyMethod, TinyOptions
 from zoo_core.train.ahead import Ahead
 from zoo_core.train.ema import Ema
-from zoo_core.train.gradients import average_statistics
+from zoo_core.train.gradients import average_statistics, norm_and_clip
 from zoo_core.train.loop import Trainer
 from zoo_core.train.schedules import Ramp, StepDecay, Until
-from zoo_core.train.seeds import generator_for, mixed
+from zoo_core.train.seeds import generator_for, mixed, seed_all
 
 CONFIG = TrainConfig(batch=4, steps=20, seed=3)
 
@@ -145,6 +145,15 @@ def test_clipping_bounds_the_gradient() -> None:
     assert norm.item() == pytest.approx(0.5, rel=1e-3)
 
 
+@pytest.mark.parametrize("limit", [0.1, 4.999, 5.0, 5.001, 100.0])
+def test_gradients_are_clipped_to_the_bits_of_torch(limit: float) -> None:
+    ours, theirs = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(2))
+    ours.grad, theirs.grad = torch.tensor([3.0, 4.0]), torch.tensor([3.0, 4.0])
+    norm = norm_and_clip([ours], limit)
+    assert torch.equal(norm, nn.utils.clip_grad_norm_([theirs], limit))
+    assert torch.equal(ours.grad, theirs.grad)
+
+
 def test_the_runs_clip_applies_where_the_player_has_none() -> None:
     run = trainer([generator_player(Term("cycle", CycleLoss(), 1e4))], replace(CONFIG, clip=0.25))
     run.step()
@@ -261,6 +270,20 @@ def test_seeds_of_steps_differ() -> None:
         mixed(seed, step, draw) for seed in range(5) for step in range(50) for draw in range(3)
     }
     assert len(seeds) == 5 * 50 * 3
+
+
+def test_a_seed_gives_the_same_numbers_whatever_computes() -> None:
+    seed_all(3, 5, 0)
+    on_cpu = torch.rand(4)
+    seed_all(3, 5, 0, "cuda")
+    assert torch.equal(torch.rand(4), on_cpu)
+
+
+def test_a_run_that_was_left_in_eval_mode_trains_in_train_mode() -> None:
+    run = trainer()
+    run.method.eval()
+    run.step()
+    assert all(module.training for module in run.method.modules())
 
 
 def test_batches_drawn_ahead_are_the_same_batches() -> None:

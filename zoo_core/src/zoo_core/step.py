@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from zoo_core.errors import UsageError, unknown
 from zoo_core.interfaces import Code, Verdict
 from zoo_core.signals import Batch, Condition
-from zoo_core.turns import Learners, in_eval
+from zoo_core.turns import Turns
 
 if TYPE_CHECKING:
     from zoo_core.method import Method
@@ -146,6 +146,8 @@ class Step:
         world: Number of processes.
         moving: Names of the nets that some player trains in this step. Translations carry a
             graph for these only. None: whatever the parameters' own flags say.
+        turns: Who learns and who is in which mode, for the method's nets, where a run has it at
+            hand; None: the nets are walked when it is first asked.
     """
 
     def __init__(
@@ -159,11 +161,12 @@ class Step:
         rank: int = 0,
         world: int = 1,
         moving: Sequence[str] | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self.method, self.batch = method, batch
         self.progress = progress or Progress()
         self.rng, self.rank, self.world = rng, rank, world
-        self._moving = moving
+        self._moving, self._given_turns = moving, turns
         self._memo: dict[object, object] = {}
         self._kept: list[object] = []
         self._verdicts: dict[tuple[str, int], tuple[Tensor, Verdict]] | None = None
@@ -173,8 +176,8 @@ class Step:
             leg._step = self
 
     @cached_property
-    def _learners(self) -> Learners:
-        return Learners(self.method.nets)
+    def _turns(self) -> Turns:
+        return self._given_turns or Turns(self.method.nets)
 
     def real(self, domain: str) -> Tensor:
         """(N, *S) the batch's real signals of a domain."""
@@ -270,10 +273,21 @@ class Step:
         self._verdicts = {}
         still = () if others == "train" else [n for n in self.method.nets if n not in nets]
         try:
-            with self._learners.only(nets), in_eval(self.method.nets, still, nets):
+            with self._turns.only(nets), self._turns.in_eval(still, nets):
                 yield
         finally:
             self._verdicts = None
+
+    def close(self) -> None:
+        """Ends the step: it forgets all answers, and its legs belong to no step.
+
+        Step and legs know each other, so that their tensors would stay until Python looks for such
+        cycles. Given back at once, their memory serves the next step.
+        """
+        for leg in self.legs:
+            leg._step = None
+        self._memo.clear()
+        self._kept.clear()
 
     def seen(self, translated: Tensor) -> Tensor:
         """(N, *S) the translation as the way back sees it: through the defence, once per step."""
@@ -312,5 +326,5 @@ class Step:
         if self._moving is None:
             yield
             return
-        with self._learners.only(self._moving):
+        with self._turns.only(self._moving):
             yield

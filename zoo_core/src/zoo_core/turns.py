@@ -8,18 +8,21 @@ from contextlib import AbstractContextManager, contextmanager
 from torch import nn
 
 
-class Learners:
-    """Whose parameters require gradients.
+class Turns:
+    """Whose parameters require gradients, and who is in eval mode.
 
-    The nets are walked once, since a step asks many times.
+    The nets are walked once, since a run asks many times in every step.
 
     Args:
-        nets: The nets by name, which may share layers.
+        nets: The nets by name, which may share layers. They neither gain nor lose layers later.
     """
 
     def __init__(self, nets: Mapping[str, nn.Module] | nn.ModuleDict) -> None:
         self._owned = {name: tuple(net.parameters()) for name, net in nets.items()}
         self._all = {id(p): p for owned in self._owned.values() for p in owned}
+        self._modules = {name: tuple(net.modules()) for name, net in nets.items()}
+        self._trainable: dict[tuple[str, ...], frozenset[int]] = {}
+        self._now: frozenset[int] | None = None
 
     @contextmanager
     def only(self, names: Sequence[str]) -> Iterator[None]:
@@ -28,9 +31,11 @@ class Learners:
         Parameters that a method froze for good (``requires_grad=False`` outside any block, marked
         by `zoo_core.method.freeze`) stay frozen.
         """
-        wanted = {
-            id(p) for name in names for p in self._owned[name] if not getattr(p, "frozen", False)
-        }
+        wanted = self._of(tuple(names))
+        if wanted == self._now:  # a translation in the turn of the only player that moves
+            yield
+            return
+        before, self._now = self._now, wanted
         changed = [p for key, p in self._all.items() if p.requires_grad != (key in wanted)]
         for parameter in changed:
             parameter.requires_grad_(id(parameter) in wanted)
@@ -39,29 +44,48 @@ class Learners:
         finally:
             for parameter in changed:
                 parameter.requires_grad_(id(parameter) not in wanted)
+            self._now = before
+
+    @contextmanager
+    def in_eval(self, names: Sequence[str], but: Sequence[str]) -> Iterator[None]:
+        """Within the block, the named nets are in eval mode, but for layers shared with ``but``."""
+        spared = {id(module) for name in but for module in self._modules[name]}
+        changed = [
+            module
+            for name in names
+            for module in self._modules[name]
+            if module.training and id(module) not in spared
+        ]
+        # Past nn.Module, which would look whether the flag is a parameter: dozens of layers, twice.
+        for module in changed:
+            object.__setattr__(module, "training", False)
+        try:
+            yield
+        finally:
+            for module in changed:
+                object.__setattr__(module, "training", True)
+
+    def _of(self, names: tuple[str, ...]) -> frozenset[int]:
+        """The ids of the parameters of some nets that are not frozen for good."""
+        if names not in self._trainable:
+            self._trainable[names] = frozenset(
+                id(p)
+                for name in names
+                for p in self._owned[name]
+                if not getattr(p, "frozen", False)
+            )
+        return self._trainable[names]
 
 
 def only_training(
     nets: Mapping[str, nn.Module] | nn.ModuleDict, names: Sequence[str]
 ) -> AbstractContextManager[None]:
-    """`Learners.only` for who asks once."""
-    return Learners(nets).only(names)
+    """`Turns.only` for who asks once."""
+    return Turns(nets).only(names)
 
 
-@contextmanager
-def in_eval(nets: nn.ModuleDict, names: Sequence[str], but: Sequence[str]) -> Iterator[None]:
-    """Within the block, the named nets are in eval mode, but for layers shared with ``but``."""
-    spared = {id(module) for name in but for module in nets[name].modules()}
-    changed = [
-        module
-        for name in names
-        for module in nets[name].modules()
-        if module.training and id(module) not in spared
-    ]
-    for module in changed:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module in changed:
-            module.training = True
+def in_eval(
+    nets: Mapping[str, nn.Module] | nn.ModuleDict, names: Sequence[str], but: Sequence[str]
+) -> AbstractContextManager[None]:
+    """`Turns.in_eval` for who asks once."""
+    return Turns(nets).in_eval(names, but)

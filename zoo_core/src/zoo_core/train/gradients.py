@@ -62,9 +62,12 @@ def _summed(flat: Tensor, fabric: Fabric) -> Tensor:
 
 
 def norm_and_clip(parameters: Sequence[nn.Parameter], limit: float | None) -> Tensor:
-    """The gradients' norm () before clipping; clips them in place where a limit is given."""
+    """The gradients' norm () before clipping; clips them in place where a limit is given.
+
+    Where the norm is at hand, on a CPU, gradients within the limit are not multiplied by 1.
+    """
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients, error_if_nonfinite=False)
-    if limit is not None:
+    if limit is not None and not (norm.device.type == "cpu" and limit / (norm + 1e-6) >= 1):
         torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
     return norm

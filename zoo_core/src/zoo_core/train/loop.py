@@ -25,6 +25,7 @@ from zoo_core.train.ema import Ema
 from zoo_core.train.gradients import average, average_statistics, norm_and_clip
 from zoo_core.train.guard import FiniteGuard, require_finite
 from zoo_core.train.seeds import generator_for, seed_all
+from zoo_core.turns import Turns
 
 
 @dataclass
@@ -80,6 +81,8 @@ class Trainer:
         players = tuple(method.players() if players is None else players)
         prepare(method, players, self.fabric.device)
         self.movers = [self._mover(player) for player in players]
+        self._turns = Turns(method.nets)
+        method.train()
         self.ema = (
             Ema({name: method.nets[name] for name in method.translating}, config.ema)
             if config.ema is not None
@@ -107,8 +110,9 @@ class Trainer:
                 it is raised by a later `check`.
         """
         number, config = self.done, self.config
-        seed_all(config.seed, number, self.fabric.global_rank)
-        self.method.train()
+        seed_all(config.seed, number, self.fabric.global_rank, self.fabric.device.type)
+        if not self.method.training:  # to set every layer's mode takes time
+            self.method.train()
         moving = [mover for mover in self.movers if mover.player.moves(number)]
         shared = [mover for mover in moving if not mover.player.fresh]
         step = self._bind(number, 0, shared) if shared else None
@@ -116,9 +120,13 @@ class Trainer:
         for mover in moving:
             if mover.player.fresh:
                 draw += 1
-                self._move(mover, self._bind(number, draw, [mover]))
+                own = self._bind(number, draw, [mover])
+                self._move(mover, own)
+                own.close()
             elif step is not None:
                 self._move(mover, step)
+        if step is not None:
+            step.close()
         average_statistics(self.method.nets, self.fabric)
         if self.ema is not None:
             self.ema.update(number)
@@ -212,10 +220,11 @@ class Trainer:
         self.seen += sum(len(signal) for signal in whole.signals.values())
         legs = self.method.plan(whole, rng)
         device = self.fabric.device
-        batch = whole.shard(rank, world).to(device)
-        bound = [leg.shard(rank, world) for leg in legs]
-        for leg in bound:
-            leg.target = leg.target.to(device)
+        batch, bound = whole.shard(rank, world), [leg.shard(rank, world) for leg in legs]
+        if device.type != "cpu":  # where batches are drawn
+            batch = batch.to(device)
+            for leg in bound:
+                leg.target = leg.target.to(device)
         return Step(
             self.method,
             channels_last(batch),
@@ -225,6 +234,7 @@ class Trainer:
             rank=rank,
             world=world,
             moving=[name for mover in movers for name in mover.player.nets],
+            turns=self._turns,
         )
 
     def _move(self, mover: Mover, step: Step) -> None:
@@ -232,7 +242,8 @@ class Trainer:
         player, number = mover.player, step.progress.step
         with step.turn(player.nets, player.others):
             parameters = [p for p in mover.parameters if p.requires_grad]
-            mover.optimiser.zero_grad(set_to_none=True)
+            for parameter in mover.parameters:
+                parameter.grad = None
             with self.fabric.autocast():
                 total = self._objective(player, step)
             if self.fabric.device.type == "cpu":
@@ -256,7 +267,8 @@ class Trainer:
             weight = term.weight_at(step.progress)
             if weight:
                 loss = self._loss(player, term, step)
-                total = loss * weight if total is None else total + loss * weight
+                part = loss if weight == 1 else loss * weight
+                total = part if total is None else total + part
         return total
 
     def _loss(self, player: Player, term: Term, step: Step) -> Tensor:

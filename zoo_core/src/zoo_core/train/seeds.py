@@ -13,10 +13,21 @@ def generator_for(seed: int, step: int, draw: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(mixed(seed, step, draw))
 
 
-def seed_all(seed: int, step: int, rank: int) -> None:
-    """Seeds the global generators of torch, NumPy and Python for a step and a process."""
+def seed_all(seed: int, step: int, rank: int, device: str = "cpu") -> None:
+    """Seeds the global generators of torch, NumPy and Python for a step and a process.
+
+    Args:
+        seed: The run's seed.
+        step: Number of the step; -1 before the first.
+        rank: Number of the process.
+        device: Type of the device that computes. On a CPU the generators of accelerators are left
+            alone: to note a seed for devices that nobody uses takes longer than all of the rest.
+    """
     number = mixed(seed, step, 1_000_003 + rank)
-    torch.manual_seed(number)
+    if device == "cpu":
+        torch.default_generator.manual_seed(number)
+    else:
+        torch.manual_seed(number)
     np.random.seed(number % 2**32)  # for losses of plugins that use the global one
     random.seed(number)
 
