@@ -89,6 +89,8 @@ class ComboGAN(Method[Options]):
                 "upsample": "nearest",
                 "critic_width": 32,
                 "critic_layers": 3,
+                "identity": 5.0,
+                "forward": 2.0,
             },
             signal=TensorSpec(shape=(3, 64, 64)),
             train=TrainConfig(batch=4, steps=12_000, load_size=72, flip=True, ema=0.999),
