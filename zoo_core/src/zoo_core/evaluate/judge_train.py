@@ -6,22 +6,20 @@ measured on, once, at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from zoo_core.errors import DataError, TrainingError, UsageError
+from zoo_core.errors import DataError, UsageError
 from zoo_core.evaluate.augment import augment, widely
 from zoo_core.evaluate.examples import Part
 from zoo_core.evaluate.judge import Judge, fit, rounded
 from zoo_core.evaluate.judge_card import OWN, SCALES, Augmentation, JudgeCard, Task
 from zoo_core.evaluate.judge_nets import WIDTHS, TimmJudgeNet, make_net
-
-Told = Callable[[int, float, float], None]
+from zoo_core.evaluate.teaching import Told, teach
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,14 @@ def train_judge(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         net = make_net(card).to(config.device).to(memory_format=torch.channels_last)
-        _fit(net, seen, config, rng, told)
+
+        def read() -> tuple[Tensor, Tensor]:
+            pictures, labels = _draw(seen, config, rng)
+            opinion = net(pictures.to(memory_format=torch.channels_last))
+            return opinion.logits, labels  # (N, K), (N,)
+
+        asked = f"{config.task} judge"
+        teach(net, read, steps=config.steps, lr=config.lr, asked=asked, told=told)
     rounded(net)
     widths = (int(net.net.num_features),) if isinstance(net, TimmJudgeNet) else config.widths
     parameters = sum(p.numel() for p in net.parameters())
@@ -179,38 +184,6 @@ def divide(
         seen.append(kept)
         held.append(out)
     return seen, held
-
-
-def _fit(
-    net: nn.Module,
-    parts: Sequence[Part],
-    config: JudgeConfig,
-    rng: torch.Generator,
-    told: Told | None,
-) -> None:
-    optimiser = torch.optim.AdamW(net.parameters(), lr=config.lr, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, config.lr, total_steps=max(2, config.steps), pct_start=0.2
-    )
-    net.train()
-    for step in range(1, config.steps + 1):
-        pictures, labels = _draw(parts, config, rng)
-        opinion = net(pictures.to(memory_format=torch.channels_last))
-        loss = F.cross_entropy(opinion.logits, labels, label_smoothing=0.05)
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss.item()} at step {step}",
-                asked=f"{config.task} judge",
-                hint="Check the pictures, or train with another seed.",
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-        if told is not None:
-            right = (opinion.logits.argmax(1) == labels).float().mean()
-            told(step, loss.item(), right.item())
-    net.eval()
 
 
 def _draw(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo_core.errors import DataError, TrainingError
+from zoo_core.errors import DataError
 from zoo_core.evaluate.judge_card import Augmentation, JudgeCard, Task
+from zoo_core.evaluate.teaching import Told, teach
 from zoo_voice.cepstrum import Floats
 from zoo_voice.evaluate.judge import (
     ARCHITECTURE,
@@ -59,7 +60,7 @@ def train_judge(
     splits: Mapping[str, Mapping[str, Examples]],
     *,
     data: Mapping[str, str] | None = None,
-    told: Callable[[int, float], None] | None = None,
+    told: Told | None = None,
 ) -> SpeechJudge:
     """Trains a judge on one split, and measures it on all.
 
@@ -67,7 +68,7 @@ def train_judge(
         plan: How to train.
         splits: Examples by split (``train``, ``val``, ``test``) and domain.
         data: The training data of each domain, in words, for the card.
-        told: Called after each step with its number (from 1) and loss.
+        told: Called after each step with its number (from 1), loss and batch accuracy.
 
     Raises:
         DataError: If there are fewer than two classes.
@@ -82,7 +83,9 @@ def train_judge(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         net = SpeechJudgeNet(len(classes), BANDS, plan.widths)
-        _fit(net, heard, labels, plan, told)
+        lessons = _Lessons(net, heard, labels, plan)
+        asked = f"{plan.task} judge"
+        teach(net, lessons, steps=plan.steps, lr=plan.lr, asked=asked, told=told)
     card = JudgeCard(
         task=plan.task,
         classes=classes,
@@ -110,40 +113,34 @@ def train_judge(
     return judge
 
 
-def _fit(
-    net: SpeechJudgeNet,
-    heard: Sequence[Tensor],
-    labels: Tensor,
-    plan: Plan,
-    told: Callable[[int, float], None] | None,
-) -> None:
-    optimiser = torch.optim.AdamW(net.parameters(), plan.lr, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, plan.lr, total_steps=max(2, plan.steps), pct_start=0.2
-    )
-    rng = torch.Generator().manual_seed(plan.seed)
-    order = torch.randperm(len(heard), generator=rng)  # (M,)
-    net.train()
-    for step in range(1, plan.steps + 1):
-        while len(order) < plan.batch:
-            order = torch.cat([order, torch.randperm(len(heard), generator=rng)])
-        at, order = order[: plan.batch], order[plan.batch :]
-        x, lengths = together([heard[i] for i in at.tolist()])  # (N, B, T), (N,)
-        if plan.augmentation == "wide":
-            x, lengths = widely(x, lengths, rng)
-        logits = net(augment(x, lengths, rng), lengths)  # (N, K)
-        loss = F.cross_entropy(logits, labels[at], label_smoothing=0.05)
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss.item()} at step {step}", asked=f"{plan.task} judge"
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-        if told is not None:
-            told(step, loss.item())
-    net.eval()
+class _Lessons:
+    """Reads recordings with a net, a batch at a time, each recording once per round.
+
+    Args:
+        net: Reads them.
+        heard: (B, T) log-mel energies of each recording.
+        labels: (M,) class numbers.
+        plan: How to train.
+    """
+
+    def __init__(
+        self, net: SpeechJudgeNet, heard: Sequence[Tensor], labels: Tensor, plan: Plan
+    ) -> None:
+        self._net, self._heard, self._labels, self._plan = net, heard, labels, plan
+        self._rng = torch.Generator().manual_seed(plan.seed)
+        self._order = torch.randperm(len(heard), generator=self._rng)  # (M,)
+
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        """Logits (N, K) and class numbers (N,) of the next batch."""
+        while len(self._order) < self._plan.batch:
+            more = torch.randperm(len(self._heard), generator=self._rng)  # (M,)
+            self._order = torch.cat([self._order, more])
+        at, self._order = self._order.split([self._plan.batch, len(self._order) - self._plan.batch])
+        x, lengths = together([self._heard[i] for i in at.tolist()])  # (N, B, T), (N,)
+        if self._plan.augmentation == "wide":
+            x, lengths = widely(x, lengths, self._rng)
+        logits = self._net(augment(x, lengths, self._rng), lengths)  # (N, K)
+        return logits, self._labels[at]
 
 
 def augment(x: Tensor, lengths: Tensor, rng: torch.Generator) -> Tensor:
