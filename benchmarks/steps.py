@@ -1,6 +1,6 @@
 """What a training step costs beside the forward and backward passes of its nets.
 
-    python benchmarks/steps.py [METHOD ...] [--rounds 5]
+    python benchmarks/steps.py [METHOD ...] [--preset NAME] [--rounds 5]
 
 For every method, at its preset for 32 pixels (or the smallest that trains in earnest): the time of
 a step; that of the passes it makes, each repeated alone; that of the optimisers' updates; and the
@@ -105,17 +105,19 @@ def seconds(act: Callable[[], object], times: int = 1) -> float:
 
 @click.command()
 @click.argument("methods", nargs=-1)
+@click.option("--preset", "wanted", help="Preset of every method; else the one for 32 pixels.")
 @click.option("--rounds", default=5, show_default=True)
-def main(methods: tuple[str, ...], rounds: int) -> None:
+def main(methods: tuple[str, ...], wanted: str | None, rounds: int) -> None:
     """Prints a line per method, and names those whose step costs more than 1.1 times the sum."""
     torch.set_num_threads(1)
     print(f"{'method':20} {'preset':7} {'step':>8} {'passes':>8} {'updates':>8} {'ratio':>6}")
     slow = []
     for name in methods or host().methods():
         held = host().method_class(name).presets
-        preset = next((preset for preset in PRESETS if preset in held), None)
+        presets = (wanted,) if wanted else PRESETS
+        preset = next((preset for preset in presets if preset in held), None)
         if preset is None:
-            print(f"{name:20} has none of the presets {', '.join(PRESETS)}")
+            print(f"{name:20} has none of the presets {', '.join(presets)}")
             continue
         found = cost(name, preset, rounds)
         values = f"{found.step:8.1f} {found.passes:8.1f} {found.updates:8.1f} {found.ratio:6.2f}"

@@ -19,6 +19,7 @@ from zoo_core.train.ahead import Ahead
 from zoo_core.train.ema import Ema
 from zoo_core.train.gradients import average_statistics, norm_and_clip
 from zoo_core.train.loop import Trainer
+from zoo_core.train.memory import keep_freed_memory
 from zoo_core.train.schedules import Ramp, StepDecay, Until
 from zoo_core.train.seeds import generator_for, mixed, seed_all
 
@@ -277,6 +278,22 @@ def test_a_seed_gives_the_same_numbers_whatever_computes() -> None:
     on_cpu = torch.rand(4)
     seed_all(3, 5, 0, "cuda")
     assert torch.equal(torch.rand(4), on_cpu)
+
+
+def test_memory_that_was_given_back_is_not_mapped_anew() -> None:
+    resource = pytest.importorskip("resource")
+    if not keep_freed_memory():
+        pytest.skip("the C library has no mallopt")
+
+    def faults() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        parts = [torch.ones(2**18) for _ in range(64)]  # 1 MiB each, 16,384 pages in all
+        del parts
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    faults()
+    faults()
+    assert faults() < 4000
 
 
 def test_a_run_that_was_left_in_eval_mode_trains_in_train_mode() -> None:

@@ -24,6 +24,7 @@ from zoo_core.train.devices import channels_last, make_fabric, prepare
 from zoo_core.train.ema import Ema
 from zoo_core.train.gradients import average, average_statistics, norm_and_clip
 from zoo_core.train.guard import FiniteGuard, require_finite
+from zoo_core.train.memory import keep_freed_memory
 from zoo_core.train.seeds import generator_for, seed_all
 from zoo_core.turns import Turns
 
@@ -76,6 +77,8 @@ class Trainer:
             )
         if self.fabric.device.type != "cpu":
             sampler = Ahead(sampler)
+        else:
+            keep_freed_memory()
         self.method, self.sampler, self.config = method, sampler, config
         self.steps = length(config, sampler.steps_per_epoch)
         players = tuple(method.players() if players is None else players)
