@@ -436,6 +436,10 @@ def test_pictures_with_true_partners_and_no_labels(tmp_path: Path) -> None:
     for cell in found["cells"]:
         assert cell["metrics"]["cycle_l1"] is not None
         assert cell["metrics"]["hidden"] is not None
+    losses = [cell["metrics"]["partner_l1"] for cell in found["cells"]]
+    page = (tmp_path / "out" / "drawn.md").read_text()
+    assert "## emoji, mean of 6 directions" in page
+    assert f"| stargan | 4 | {sum(losses) / 6:.3f} | " in page
     with Image.open(tmp_path / "work" / "cells" / f"{_file(found['cells'][0])}.png") as image:
         assert image.size == (5 * 16, 3 * 16)  # inputs, translations, true partners
 

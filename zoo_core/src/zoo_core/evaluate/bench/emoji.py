@@ -42,6 +42,7 @@ EMOJI = Benchmark(
     methods=("stargan", "combogan", "fader", "cyclegan"),
     inputs=200,
     held=150,
+    all_bars=True,
     shown=(
         "Test pictures: inputs, translations, and true partners. Last state, not chosen by hand. "
         "Drawn by Noto Emoji (Apache-2.0), Twemoji (CC BY 4.0) and OpenMoji (CC BY-SA 4.0); what "

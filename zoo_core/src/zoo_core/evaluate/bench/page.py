@@ -28,6 +28,7 @@ def render(table: Table, pictures: Mapping[str, str]) -> str:
         f"[{benchmark.name}.json]({benchmark.name}.json), the protocol is explained in "
         "[benchmarks.md](../benchmarks.md).",
         _protocol(table),
+        *(_mean(table, task, ways) for task, ways in _tasks(table).items() if len(ways) > 2),
         *(_direction(table, task, direction) for task, direction in table.directions()),
     ]
     if "bars" in pictures:
@@ -75,6 +76,38 @@ def _given(table: Table) -> list[str]:
             lines.append(f"| {row} | | {', '.join(given)} |")
     head = ["", "| row | | given beyond the preset |", "|---|---|---|"]
     return [*head, *lines] if lines else []
+
+
+def _tasks(table: Table) -> dict[str, list[str]]:
+    """The directions of each task."""
+    tasks: dict[str, list[str]] = {}
+    for task, direction in table.directions():
+        tasks.setdefault(task, []).append(direction)
+    return tasks
+
+
+def _mean(table: Table, task: str, ways: Sequence[str]) -> str:
+    """Means over all directions of a task, of the rows that are finished in all of them."""
+    from zoo_core.evaluate.bench.table import grouped
+
+    groups = grouped([cell for way in ways for cell in table.at(table.frame, task, way)])
+    groups += grouped([cell for way in ways for cell in table.at(table.cells, task, way)])
+    columns = [c for c in table.benchmark.columns if any(_held(table, task, w, c) for w in ways)]
+    heads = [f"{c.name.replace('_', ' ')} {_ARROWS[c.better]}" for c in columns]
+    lines = [
+        f"## {task}, mean of {len(ways)} directions",
+        "",
+        "| method | steps | " + " | ".join(heads) + " |",
+        "|---|---:|" + "---:|" * len(columns),
+    ]
+    for group in groups:
+        if len(group) == len(ways) * len({cell["seed"] for cell in group}):
+            first = group[0]
+            name = f"*{first['method']}*" if first.get("frame") else first["method"]
+            steps = "" if first.get("frame") else f"{first['steps']:,}"
+            figures = [_text(group, "metrics", c, spread=False) or "–" for c in columns]
+            lines.append(f"| {name} | {steps} | " + " | ".join(figures) + " |")
+    return "\n".join(lines)
 
 
 def _direction(table: Table, task: str, direction: str) -> str:
@@ -148,11 +181,13 @@ def _figure(group: Sequence[Mapping[str, Any]], column: Column, chosen: bool) ->
     return f"{last} ({best})" if chosen and best and best != last else last
 
 
-def _text(group: Sequence[Mapping[str, Any]], part: str, column: Column) -> str:
+def _text(
+    group: Sequence[Mapping[str, Any]], part: str, column: Column, *, spread: bool = True
+) -> str:
     from zoo_core.evaluate.bench.table import averaged
 
     value, deviation = averaged(group, part, column.name)
     if value is None:
         return ""
-    spread = "" if deviation is None else f" ± {deviation:.{column.digits}f}"
-    return f"{value:.{column.digits}f}{spread}"
+    width = f" ± {deviation:.{column.digits}f}" if spread and deviation is not None else ""
+    return f"{value:.{column.digits}f}{width}"
