@@ -280,6 +280,19 @@ def test_a_seed_gives_the_same_numbers_whatever_computes() -> None:
     assert torch.equal(torch.rand(4), on_cpu)
 
 
+@pytest.mark.skipif(torch.cuda.device_count() > 0, reason="there is a GPU")
+def test_where_there_is_no_gpu_no_step_searches_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # as Lightning sets it
+    run = trainer()
+    run.step()
+
+    def search(*args: object) -> None:
+        raise AssertionError("a library is searched for")
+
+    monkeypatch.setattr("ctypes.CDLL.__init__", search)
+    run.step()
+
+
 def test_memory_that_was_given_back_is_not_mapped_anew() -> None:
     resource = pytest.importorskip("resource")
     if not keep_freed_memory():

@@ -49,6 +49,10 @@ def make_fabric(device: str, processes: int, precision: str) -> Fabric:
     else:
         strategy = "ddp_spawn" if processes > 1 else "auto"
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1")) if launched_outside() else 1
+    if kind == "cpu" and not torch.cuda.device_count():
+        # Lightning has torch ask NVIDIA's library for GPUs, and Adam asks in every step. Without a
+        # driver that is a search for the library each time, longer than a small net's update.
+        os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice to people who call Fabric themselves
         return Fabric(

@@ -35,17 +35,18 @@ class Ema:
                     self._live[f"{name}.{key}"] = value
                 seen.add(id(value))
         self._mean = {key: value.detach().clone() for key, value in self._live.items()}
+        self._averaged = [key for key, value in self._live.items() if value.is_floating_point()]
+        self._counters = [key for key in self._live if key not in set(self._averaged)]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Takes in the nets as they are after the step of this number, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        averaged = [key for key, value in self._live.items() if value.is_floating_point()]
         average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        average([self._mean[key] for key in averaged], [self._live[key] for key in averaged], step)
-        for key, value in self._live.items():
-            if not value.is_floating_point():
-                self._mean[key].copy_(value)
+        means = [self._mean[key] for key in self._averaged]
+        average(means, [self._live[key] for key in self._averaged], step)
+        for key in self._counters:
+            self._mean[key].copy_(self._live[key])
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -67,7 +67,11 @@ def norm_and_clip(parameters: Sequence[nn.Parameter], limit: float | None) -> Te
     Where the norm is at hand, on a CPU, gradients within the limit are not multiplied by 1.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients, error_if_nonfinite=False)
+    if not gradients:
+        return torch.zeros(())
+    # As torch.nn.utils.get_total_norm does, which first sorts them by device and type.
+    norms = torch._foreach_norm(gradients)  # () each
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))  # ()
     if limit is not None and not (norm.device.type == "cpu" and limit / (norm + 1e-6) >= 1):
         torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
     return norm
