@@ -21,8 +21,8 @@ from zoo_voice.audio import Sound
 from zoo_voice.cepstrum import envelope, floored, mel_cepstrum, unfloored, warping
 from zoo_voice.codec import SpeechCodec
 from zoo_voice.join import Joiner
+from zoo_voice.loudness import loud, trimmed
 from zoo_voice.speaker import Speaker
-from zoo_voice.store import trimmed
 from zoo_voice.world import HOP, RATE, analyse, synthesise
 
 SPEC = TensorSpec("speech", (24, 64), None, None, 4, 1)
@@ -34,7 +34,8 @@ def codec_of(*voices: tuple[str, Any]) -> SpeechCodec:
     known = {}
     for name, samples in voices:
         analysis = analyse(samples, 24)
-        known[name] = Speaker.of(analysis.f0, analysis.cepstrum[:, 1:]).plain()
+        spoken = loud(analysis.cepstrum[:, 0])
+        known[name] = Speaker.of(analysis.f0[spoken], analysis.cepstrum[spoken, 1:]).plain()
     return SpeechCodec(SPEC, {"speakers": known})
 
 
@@ -86,8 +87,8 @@ def test_synthesis_sounds_like_what_was_analysed(voice: Any) -> None:
     assert voiced.mean() > 0.5
     drift = np.abs(np.log(again.f0[: len(voiced)][voiced] / first.f0[:-1][voiced]))
     assert np.median(drift) < 0.01
-    loud = first.cepstrum[:-1, 0] > first.cepstrum[:, 0].max() - 2.3  # within 20 dB
-    gap = (again.cepstrum[: len(loud)] - first.cepstrum[:-1])[loud, 1:]
+    strong = first.cepstrum[:-1, 0] > first.cepstrum[:, 0].max() - 2.3  # within 20 dB
+    gap = (again.cepstrum[: len(strong)] - first.cepstrum[:-1])[strong, 1:]
     distortion = 10 * np.sqrt(2) / np.log(10) * np.linalg.norm(gap, axis=1).mean()
     assert distortion < 4.0
 
@@ -118,8 +119,10 @@ def test_speech_does_not_gain_a_floor_each_time_that_it_is_synthesised(voice: An
     narrow = soxr.resample(voice(0.9, rate=8000), 8000, RATE)  # nothing above 4 kHz
     first = analyse(narrow, 24)
     again = analyse(synthesise(first), 24)
-    loud = first.cepstrum[:-1, 0] > first.cepstrum[:, 0].max() - 2.3  # within 20 dB
-    both = [envelope(one.cepstrum[: len(loud)][loud], 513)[:, 330:450] for one in (first, again)]
+    strong = first.cepstrum[:-1, 0] > first.cepstrum[:, 0].max() - 2.3  # within 20 dB
+    both = [
+        envelope(one.cepstrum[: len(strong)][strong], 513)[:, 330:450] for one in (first, again)
+    ]
     before, after = (10 * np.log10(power).mean() for power in both)  # dB from 5 to 7 kHz
     assert abs(after - before) < 1.5
 
@@ -178,9 +181,9 @@ def test_signals_are_normalised_by_the_source_and_given_back_as_the_target(voice
     codec = codec_of(("low", low), ("high", high))
     (item,) = codec.wrap(Sound(low, RATE))
     (window,) = codec.windows(item, source="low")
-    count = len(window.place.analysis)
-    assert window.signal[:, :count].mean(1).abs().max() < 0.01
-    assert (window.signal[:, :count].std(1) - 1).abs().max() < 0.05
+    spoken = np.flatnonzero(loud(window.place.analysis.cepstrum[:, 0]))
+    assert window.signal[:, spoken].mean(1).abs().max() < 0.01
+    assert (window.signal[:, spoken].std(1) - 1).abs().max() < 0.05
     assert window.signal.shape[1] % SPEC.stride == 0
     made = through(codec, Sound(low, RATE), "high", source="low")
     f0 = analyse(made, 24).f0
@@ -225,9 +228,9 @@ def test_windows_are_joined_without_a_dip_or_a_click(voice: Any, pauses: bool) -
     (item,) = codec.wrap(Sound(samples, RATE))
     assert len(list(codec.windows(item, limit=384))) == 3
     assert len(cut) == len(whole) == len(samples)
-    loud = loudness(whole) > loudness(whole).max() - 20
+    strong = loudness(whole) > loudness(whole).max() - 20
     moved = [np.roll(whole, shift) for shift in range(-join.SHIFT, join.SHIFT + 1, 20)]
-    gap = np.min([np.abs(loudness(cut) - loudness(other)) for other in moved], axis=0)[loud]
+    gap = np.min([np.abs(loudness(cut) - loudness(other)) for other in moved], axis=0)[strong]
     assert gap.max() < 3.0
     assert np.abs(np.diff(cut)).max() < 1.3 * np.abs(np.diff(whole)).max()
 
@@ -305,6 +308,20 @@ def test_a_store_gives_crops_that_run_on_into_the_next_recording(speakers: Any) 
     assert len({row.numpy().tobytes() for row in drawn}) > 20
     assert torch.equal(drawn, store.batch([0] * 64, torch.Generator().manual_seed(1)))
     assert "s, 16,000 Hz, WAV PCM_16, pitch 1" in store.summary
+
+
+def test_pauses_are_no_part_of_a_voice(tmp_path: Path, voice: Any) -> None:
+    word = voice(0.5, pauses=False)
+    pause = 1e-3 * np.random.default_rng(0).normal(size=RATE)
+    for name, parts in (("plain", [word, word]), ("paused", [word, pause, word])):
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / "x.wav", np.concatenate(parts), RATE, "FLOAT")
+    voices = {
+        name: SpeechCodec(SPEC).open([tmp_path / name / "x.wav"], CONFIG).own
+        for name in ("plain", "paused")
+    }
+    assert np.allclose(voices["plain"].mean, voices["paused"].mean, atol=0.05)
+    assert np.allclose(voices["plain"].deviation, voices["paused"].deviation, rtol=0.2, atol=0.02)
 
 
 def test_a_model_s_statistics_of_a_voice_rule_its_store(speakers: Any, voice: Any) -> None:

@@ -22,6 +22,7 @@ from zoo_core.streaming import Plan, stream
 from zoo_core.train.wholes import Wholes
 from zoo_voice.audio import Sound
 from zoo_voice.codec import SpeechCodec
+from zoo_voice.loudness import loud
 from zoo_voice.speaker import Speaker
 from zoo_voice.spectrogram import LONGEST, beginning, decibels, picture
 from zoo_voice.world import HOP, RATE, analyse
@@ -34,7 +35,8 @@ def codec_of(**voices: Any) -> SpeechCodec:
     known = {}
     for name, samples in voices.items():
         analysis = analyse(samples, 24)
-        known[name] = Speaker.of(analysis.f0, analysis.cepstrum[:, 1:]).plain()
+        spoken = loud(analysis.cepstrum[:, 0])
+        known[name] = Speaker.of(analysis.f0[spoken], analysis.cepstrum[spoken, 1:]).plain()
     return SpeechCodec(SPEC, {"speakers": known})
 
 

@@ -184,6 +184,22 @@ def test_training_steps_equal_the_published_losses(objective: str, source: bool)
             torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
 
 
+def test_likeness_holds_translations_near_their_inputs() -> None:
+    apart = {}
+    for weight in (0.0, 50.0):
+        torch.manual_seed(SEED)
+        method = make(generator="residual", skip=0.5, likeness=weight, lr=1e-2)
+        trainer = trainer_of(method)
+        for _ in range(30):
+            trainer.step()
+        x, label = batch_of(99).signals[MIXED], torch.eye(3)[[0] * COUNT]
+        with torch.no_grad():
+            y = method.translate(x, Condition(label), Condition(label))
+        apart[weight] = float((y - x).abs().mean())
+        assert ("generator/likeness" in trainer.take_losses()) == bool(weight)
+    assert apart[50.0] < 0.8 * apart[0.0]
+
+
 def size(net: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 

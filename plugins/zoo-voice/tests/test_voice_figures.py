@@ -13,7 +13,7 @@ import torch
 
 from zoo_core.errors import DataError, UsageError, WeightsError
 from zoo_voice.evaluate.corpus import FSDD, WORDS20, Corpus, corpus_of
-from zoo_voice.evaluate.distance import aligned, distortion, loud, timbre, variance_ratio
+from zoo_voice.evaluate.distance import aligned, compared, distortion, timbre, variance_ratio
 from zoo_voice.evaluate.figures import evaluate, find_judges
 from zoo_voice.evaluate.judge import SpeechJudge, SpeechJudgeNet, hear, together
 from zoo_voice.evaluate.judge_train import widely
@@ -81,7 +81,7 @@ def test_frames_that_are_30_db_below_the_loudest_are_not_compared() -> None:
     cepstrum = np.zeros((4, 25))
     cepstrum[:, 0] = np.array([0.0, -29.0, -31.0, -5.0]) * np.log(10) / 20
     cepstrum[:, 1] = np.arange(4)
-    assert loud(cepstrum)[:, 0].tolist() == [0.0, 1.0, 3.0]
+    assert compared(cepstrum)[:, 0].tolist() == [0.0, 1.0, 3.0]
 
 
 def test_nothing_to_align_is_refused() -> None:

@@ -18,6 +18,7 @@ from zoo_core.spec import TrainConfig
 from zoo_voice.audio import FORMATS, Sound, blocks, examine, save
 from zoo_voice.cepstrum import ALPHA, FLOOR, Floats
 from zoo_voice.join import Joiner
+from zoo_voice.loudness import loud
 from zoo_voice.speaker import Speaker
 from zoo_voice.store import SpeechStore, open_store
 from zoo_voice.vocoder import Vocoder, World
@@ -124,7 +125,8 @@ class SpeechCodec(Codec):
         for begin, samples in _stretches(blocks(item.value, name=item.name), frames * HOP):
             analysis = analyse(samples, self.spec.channels)
             if speaker is None:
-                speaker = Speaker.of(analysis.f0, analysis.cepstrum[:, 1:])
+                spoken = loud(analysis.cepstrum[:, 0])  # (T,)
+                speaker = Speaker.of(analysis.f0[spoken], analysis.cepstrum[spoken, 1:])
             signal = self._signal(speaker.normalise(analysis.cepstrum[:, 1:]))  # (order, T)
             yield Window(signal, Place(analysis, speaker, begin, len(samples)))
 

@@ -34,6 +34,8 @@ class Options:
         cycle: Weight of the cycle consistency.
         identity: Weight of the reconstruction: the input translated into its own voice.
         identity_part: Part of the run after which that ends, 0 to 1; 1: never, as published.
+        likeness: Weight of the distance between translation and input, absent from the paper; it
+            keeps what is said in its place.
         penalty: Weight of the gradient penalty. The code's is 1 for each of two voices, summed.
         lr: Learning rate of the generator.
         critic_lr: Learning rate of the discriminator.
@@ -58,6 +60,7 @@ class Options:
     cycle: float = 1.0
     identity: float = 1.0
     identity_part: float = 1.0
+    likeness: float = 0.0
     penalty: float = 2.0
     lr: float = 5e-4
     critic_lr: float = 5e-6
@@ -86,14 +89,14 @@ PRESETS = {
             "objective": "lsgan",
             "both": False,
             "cycle": 8.0,
-            "identity": 2.0,
-            "identity_part": 0.3,
+            "identity": 5.0,
+            "likeness": 5.0,
             "penalty": 0.0,
             "critic_lr": 5e-4,
             "momentum": 0.5,
             "constant": 0.6,
         },
         signal=speech(24, 64),
-        train=TrainConfig(batch=8, steps=3500, ema=0.995, checkpoint_every=250, sample_every=500),
+        train=TrainConfig(batch=8, steps=1300, ema=0.995, checkpoint_every=250, sample_every=650),
     ),
 }

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from zoo_core.errors import UsageError
 from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_core.losses.classification import DomainClassification
-from zoo_core.losses.consistency import Cycle, Identity
+from zoo_core.losses.consistency import Cycle, Identity, Likeness
 from zoo_core.losses.gradient import GradientPenalty
 from zoo_core.method import Method, Optimiser, Player, Term, Weight
 from zoo_core.plans import elsewhere
@@ -131,6 +131,8 @@ class StarGANVC(Method[Options]):
         if o.identity:
             ends: Weight = Until(o.identity, fraction=o.identity_part)
             terms.append(Term("identity", Identity(), o.identity if o.identity_part >= 1 else ends))
+        if o.likeness:
+            terms.append(Term("likeness", Likeness("l1"), o.likeness))
         return terms
 
     def _adversarial(self) -> tuple[str, float]:

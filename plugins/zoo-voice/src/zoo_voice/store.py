@@ -1,4 +1,4 @@
-"""The recordings of one voice, analysed once, trimmed, and laid end to end."""
+"""The recordings of one voice, analysed once, without pauses, and laid end to end."""
 
 from __future__ import annotations
 
@@ -21,17 +21,13 @@ from zoo_core.errors import DataError, ZooError
 from zoo_core.files import caching, stamp
 from zoo_core.signals import TensorSpec
 from zoo_voice.audio import Sound, load
-from zoo_voice.cepstrum import Floats
+from zoo_voice.loudness import loud
 from zoo_voice.speaker import Speaker
 from zoo_voice.world import HOP, RATE, pitch_and_timbre
 
-TRIM_DB = 35.0
-"""Frames quieter than the loudest by more than this are silence at the ends of a recording."""
-MARGIN = 6
-"""Frames of such silence that are kept at either end: 30 ms."""
 CLIPPED = 1e-3
 """Share of samples at full scale from which a recording counts as clipped."""
-_VERSION = 1  # part of every cache key: raise it when features would differ
+_VERSION = 2  # part of every cache key: raise it when features would differ
 
 Progress = Callable[[int, int], None]
 
@@ -135,17 +131,6 @@ def open_store(
     return SpeechStore(frames, contents, names, spec, speaker)
 
 
-def trimmed(energy: Floats) -> slice:
-    """The frames of a recording between silence at its ends.
-
-    Args:
-        energy: (T,) c0, the mean of the log amplitude.
-    """
-    decibels = 20 / np.log(10) * energy  # (T,)
-    loud = np.flatnonzero(decibels > decibels.max() - TRIM_DB)
-    return slice(max(0, int(loud[0]) - MARGIN), int(loud[-1]) + 1 + MARGIN)
-
-
 def _analysed(
     files: Sequence[Path | Sample], order: int, progress: Progress | None
 ) -> tuple[npt.NDArray[np.float32], Contents]:
@@ -189,8 +174,9 @@ def _one(file: Path | Sample, order: int) -> tuple[npt.NDArray[np.float32], Any]
     except ZooError as error:
         return str(error)
     f0, cepstrum = pitch_and_timbre(samples, order)
-    span = trimmed(cepstrum[:, 0])
-    frames = np.column_stack([f0, cepstrum[:, 1:]])[span]  # (T, 1 + order)
+    # Pauses are no voice. Two speakers differ in how long theirs are, and a net that has to make
+    # as many of them as the target has turns words into silence, or silence into words.
+    frames = np.column_stack([f0, cepstrum[:, 1:]])[loud(cepstrum[:, 0])]  # (T, 1 + order)
     return frames.astype(np.float32), facts
 
 

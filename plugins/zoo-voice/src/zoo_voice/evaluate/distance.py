@@ -12,34 +12,22 @@ import numpy as np
 import numpy.typing as npt
 
 from zoo_voice.cepstrum import Floats
+from zoo_voice.loudness import loud
 from zoo_voice.world import pitch_and_timbre
 
 ORDER = 24
 """Number of the last coefficient that is compared."""
-GATE_DB = 30.0
-"""Frames whose energy (c0) is below the loudest by more than this are not compared."""
 _SCALE = 10 / np.log(10) * np.sqrt(2)  # dB of a Euclidean distance between cepstra
 
 
 def timbre(samples: npt.ArrayLike) -> Floats:
     """(T, 24) c1 to c24 of the frames of speech (n,) at 16 kHz that are loud enough to compare."""
-    return loud(pitch_and_timbre(samples, ORDER)[1])
+    return compared(pitch_and_timbre(samples, ORDER)[1])
 
 
-def loud(cepstrum: Floats) -> Floats:
-    """(T', order) c1, c2 ... of the frames whose c0 is within `GATE_DB` of the largest.
-
-    Args:
-        cepstrum: (T, order + 1) mel-cepstra.
-    """
-    result: Floats = cepstrum[gate(cepstrum[:, 0]), 1:]  # (T', order)
-    return result
-
-
-def gate(energy: Floats) -> npt.NDArray[np.bool_]:
-    """(T,) which frames are loud enough, by their c0 (T,)."""
-    decibels = 20 / np.log(10) * energy  # (T,)
-    result: npt.NDArray[np.bool_] = decibels > decibels.max() - GATE_DB  # (T,)
+def compared(cepstrum: Floats) -> Floats:
+    """(T', order) c1, c2 ... of the frames that are loud; ``cepstrum`` (T, order + 1)."""
+    result: Floats = cepstrum[loud(cepstrum[:, 0]), 1:]  # (T', order)
     return result
 
 

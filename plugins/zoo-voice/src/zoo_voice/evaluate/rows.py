@@ -14,7 +14,7 @@ import torch
 from zoo_core.translator import Translator
 from zoo_voice.audio import Sound
 from zoo_voice.cepstrum import Floats
-from zoo_voice.evaluate.distance import loud, timbre
+from zoo_voice.evaluate.distance import compared, timbre
 from zoo_voice.evaluate.scene import Scene
 from zoo_voice.world import RATE, Analysis, synthesise
 
@@ -75,7 +75,7 @@ def neighbours(scene: Scene) -> Made:
         near = torch.cdist(own, pool).topk(NEIGHBOURS, largest=False).indices  # (T, 8)
         other = moved.with_voice(moved.f0, pool[near].mean(1).numpy())
         samples.append(synthesise(other))
-        timbres.append(loud(other.cepstrum))
+        timbres.append(compared(other.cepstrum))
     words = [one.word for one in scene.inputs]
     return Made(samples, timbres, words, [scene.references(word) for word in words])
 

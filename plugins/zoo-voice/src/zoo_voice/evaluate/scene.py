@@ -11,9 +11,10 @@ import numpy as np
 from zoo_voice.audio import load
 from zoo_voice.cepstrum import Floats
 from zoo_voice.evaluate.corpus import Corpus, Recording, Split
-from zoo_voice.evaluate.distance import ORDER, gate, loud
+from zoo_voice.evaluate.distance import ORDER, compared
+from zoo_voice.loudness import loud, trimmed
 from zoo_voice.speaker import Speaker
-from zoo_voice.store import threads, trimmed
+from zoo_voice.store import threads
 from zoo_voice.world import HOP, Analysis, analyse, pitch_and_timbre
 
 
@@ -133,9 +134,9 @@ def read(recording: Recording) -> Floats:
 def _loud_frames(recording: Recording) -> Floats:
     """(T, 1 + 24) F0, then c1 to c24."""
     f0, cepstrum = pitch_and_timbre(read(recording), ORDER)
-    return np.column_stack([f0, cepstrum[:, 1:]])[gate(cepstrum[:, 0])]
+    return np.column_stack([f0, cepstrum[:, 1:]])[loud(cepstrum[:, 0])]
 
 
 def _utterance(recording: Recording) -> Utterance:
     samples = read(recording)
-    return Utterance(samples, recording.word, loud(pitch_and_timbre(samples, ORDER)[1]))
+    return Utterance(samples, recording.word, compared(pitch_and_timbre(samples, ORDER)[1]))
