@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,14 +43,6 @@ class Call:
     evaluating: tuple[nn.Module, ...]
     graph: bool
     backward: dict[int, tuple[set[int], set[bool]]] = field(default_factory=dict)
-
-    @property
-    def form(self) -> object:
-        """Equal for calls that cost the same."""
-        shapes = tuple((tuple(x.shape), x.requires_grad) for x in tensors(self.arguments))
-        reached = tuple((tuple(sorted(o)), tuple(sorted(g))) for o, g in self.backward.values())
-        own = len(self.learning), len(self.evaluating), self.graph
-        return self.name, shapes, *own, reached
 
     @contextmanager
     def prepared(self) -> Iterator[None]:
@@ -123,12 +114,6 @@ class Passes:
             del trainer._move  # type: ignore[method-assign]
             for handle in handles:
                 handle.remove()
-
-    def by_form(self) -> list[tuple[Call, int]]:
-        """One call of each form, and how many there were."""
-        counts = Counter(call.form for call in self.calls)
-        first = {call.form: call for call in reversed(self.calls)}
-        return [(first[form], count) for form, count in counts.items()]
 
     def _listeners(self, name: str) -> tuple[Callable[..., None], Callable[..., None]]:
         open_calls: list[Call] = []

@@ -4,7 +4,8 @@
 
 For every method, at its preset for 32 pixels (or the smallest that trains in earnest): the time of
 a step; that of the passes it makes, each repeated alone; that of the optimisers' updates; and the
-step against the sum. What is over is the losses, the batch, the plan, clipping, averages and the
+step against the sum. Passes are repeated in the order of the step, so that each finds the caches
+as it finds them there. What is over is the losses, the batch, the plan, clipping, averages and the
 loop itself. Passes made without need would count as passes here: `zoo check` refuses those.
 
 Processor time of one thread, median over rounds in which step and passes take turns, so that other
@@ -75,19 +76,21 @@ def cost(name: str, preset: str, rounds: int) -> Cost:
     moves = {m.player.name: sum(map(m.player.moves, steps)) for m in trainer.movers}
     passes = Passes(trainer)
     passes.listen(steps)
-    calls = passes.by_form()
     times = math.ceil(LONG / seconds(lambda: run(trainer, steps)))
 
     def alone(call: Call) -> float:
         with call.prepared():
-            return seconds(call.repeat, times)
+            return seconds(call.repeat)
+
+    def apart() -> tuple[float, float]:
+        """Seconds of the passes and of the updates, one after the other as in a step."""
+        return sum(map(alone, passes.calls)), seconds(lambda: update(trainer, moves))
 
     def once() -> dict[str, float]:
-        return {
-            "step": seconds(lambda: run(trainer, steps), times),
-            "passes": sum(count * alone(call) for call, count in calls),
-            "updates": seconds(lambda: update(trainer, moves), times),
-        }
+        step = seconds(lambda: run(trainer, steps), times)
+        parts = [apart() for _ in range(times)]
+        made, moved = (sum(part) / times for part in zip(*parts, strict=True))
+        return {"step": step, "passes": made, "updates": moved}
 
     once()
     found = medians([once() for _ in range(rounds)])
