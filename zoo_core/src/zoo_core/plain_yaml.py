@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from zoo_core.errors import ZooError
 LARGEST = 4_000_000
 """Characters beyond which a YAML file is refused unread."""
 _DEEPEST = 64
+_TOO_DEEP = "it is nested too deeply"
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -104,8 +105,18 @@ def plain(value: Any) -> Any:
 
 def _trap(text: str) -> str | None:
     """What makes a document costly to read, where it does so on purpose or by accident."""
+    try:
+        return _costly(yaml.parse(text, Loader=_Loader))
+    except yaml.YAMLError as fault:
+        # The parser looks ahead, and libyaml has a limit of its own since PyYAML 6.0.4.
+        if "nesting depth" in str(fault):
+            return _TOO_DEEP
+        raise
+
+
+def _costly(events: Iterable[yaml.Event]) -> str | None:
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in events:
         if isinstance(event, yaml.AliasEvent):
             # A few lines of aliases expand to gigabytes as soon as anything prints them.
             return "it holds an alias (*name)"
@@ -114,7 +125,7 @@ def _trap(text: str) -> str | None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > _DEEPEST:
-            return "it is nested too deeply"
+            return _TOO_DEEP
     return None
 
 
