@@ -43,3 +43,9 @@ def test_scales_that_are_no_range_are_refused(scales: tuple[float, float]) -> No
     config = JudgeConfig("content", ("0", "1"), augmentation="wide", scales=scales)
     with pytest.raises(UsageError, match="smallest scale comes first"):
         train_judge([], [], config)
+
+
+def test_scales_of_plain_augmentation_are_refused() -> None:
+    config = JudgeConfig("content", ("0", "1"), scales=(0.5, 1.2))
+    with pytest.raises(UsageError, match="plain augmentation has no scales"):
+        train_judge([], [], config)

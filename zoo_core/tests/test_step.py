@@ -18,7 +18,7 @@ from zoo_core.signals import MIXED, Batch, Condition, Domains
 from zoo_core.step import Leg, Progress, Step
 from zoo_core.testing import Subject
 from zoo_core.testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
-from zoo_core.turns import Turns, in_eval, only_training
+from zoo_core.turns import Turns
 
 relaxed = settings(deadline=None)  # a busy machine is no failure
 
@@ -147,7 +147,7 @@ def test_defence_acts_once_and_on_the_way_back_alone():
 
 def test_translation_carries_a_graph_for_the_nets_that_move():
     step = make_step(MIXED_SUBJECT, moving=["generator", "critic"])
-    with only_training(step.method.nets, ["critic"]):  # the critic asks first
+    with Turns(step.method.nets).only(["critic"]):  # the critic asks first
         assert step.legs[0].translated.requires_grad
     step.legs[0].translated.sum().backward()
     assert step.method.nets["generator"].first.weight.grad is not None
@@ -160,7 +160,7 @@ def test_translation_carries_no_graph_where_the_generator_does_not_move():
 
 def test_thawing_for_a_translation_ends_with_it():
     step = make_step(MIXED_SUBJECT, moving=["generator", "critic"])
-    with only_training(step.method.nets, ["critic"]):
+    with Turns(step.method.nets).only(["critic"]):
         _ = step.legs[0].translated
         assert not any(p.requires_grad for p in step.method.nets["generator"].parameters())
         assert all(p.requires_grad for p in step.method.nets["critic"].parameters())
@@ -173,7 +173,7 @@ def test_only_training_restores_the_flags_even_after_an_error():
     within: list[bool] = []
 
     def fail():
-        with only_training(nets, ["critic"]):
+        with Turns(nets).only(["critic"]):
             within.extend(p.requires_grad for p in nets["critic"].parameters())
             others.extend(p.requires_grad for p in nets["generator"].parameters())
             raise RuntimeError("within")
@@ -189,7 +189,7 @@ def test_only_training_restores_the_flags_even_after_an_error():
 def test_only_training_leaves_frozen_nets_frozen():
     nets = MIXED_SUBJECT.build().nets
     freeze(nets["critic"])
-    with only_training(nets, ["critic", "generator"]):
+    with Turns(nets).only(["critic", "generator"]):
         assert not any(p.requires_grad for p in nets["critic"].parameters())
         assert all(p.requires_grad for p in nets["generator"].parameters())
 
@@ -233,7 +233,7 @@ def test_a_step_that_is_closed_holds_no_tensor_any_more():
 
 def test_gradients_pass_through_nets_that_do_not_train():
     step = make_step(MIXED_SUBJECT, moving=["generator"])
-    with only_training(step.method.nets, ["generator"]):
+    with Turns(step.method.nets).only(["generator"]):
         step.net("critic")(step.legs[0].translated).realness[0].mean().backward()
     assert step.net("generator").first.weight.grad.abs().sum() > 0
     assert step.net("critic").body.weight.grad is None
@@ -327,7 +327,7 @@ def test_shared_layers_stay_in_the_mode_of_the_net_that_moves():
     layer = nn.Dropout()
     nets = nn.ModuleDict({"moving": nn.Sequential(layer), "other": nn.Sequential(layer)})
     nets["other"].append(nn.Dropout().eval())
-    with in_eval(nets, ["other"], but=["moving"]):
+    with Turns(nets).in_eval(["other"], but=["moving"]):
         assert layer.training
         assert not nets["other"].training
     assert nets["other"].training
@@ -336,8 +336,8 @@ def test_shared_layers_stay_in_the_mode_of_the_net_that_moves():
 
 def test_flags_of_shared_layers_are_restored():
     nets = COUPLED.build().nets
-    with only_training(nets, []):
-        with only_training(nets, list(nets)):
+    with Turns(nets).only([]):
+        with Turns(nets).only(list(nets)):
             assert all(p.requires_grad for p in nets.parameters())
         assert not any(p.requires_grad for p in nets.parameters())
     assert all(p.requires_grad for p in nets.parameters())

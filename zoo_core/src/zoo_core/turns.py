@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 from torch import nn
 
@@ -56,14 +56,13 @@ class Turns:
             for module in self._modules[name]
             if module.training and id(module) not in spared
         ]
-        # Past nn.Module, which would look whether the flag is a parameter: dozens of layers, twice.
         for module in changed:
-            object.__setattr__(module, "training", False)
+            module.training = False
         try:
             yield
         finally:
             for module in changed:
-                object.__setattr__(module, "training", True)
+                module.training = True
 
     def _of(self, names: tuple[str, ...]) -> frozenset[int]:
         """The ids of the parameters of some nets that are not frozen for good."""
@@ -75,17 +74,3 @@ class Turns:
                 if not getattr(p, "frozen", False)
             )
         return self._trainable[names]
-
-
-def only_training(
-    nets: Mapping[str, nn.Module] | nn.ModuleDict, names: Sequence[str]
-) -> AbstractContextManager[None]:
-    """`Turns.only` for who asks once."""
-    return Turns(nets).only(names)
-
-
-def in_eval(
-    nets: Mapping[str, nn.Module] | nn.ModuleDict, names: Sequence[str], but: Sequence[str]
-) -> AbstractContextManager[None]:
-    """`Turns.in_eval` for who asks once."""
-    return Turns(nets).in_eval(names, but)

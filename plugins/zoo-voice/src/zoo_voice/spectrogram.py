@@ -37,7 +37,6 @@ def draw(
     rows: Iterable[tuple[str, Sequence[tuple[Path | Sound, str]]]],
     columns: Sequence[str],
     path: Path,
-    shades: int = SHADES,
 ) -> None:
     """Writes a labelled grid of spectrograms that share one scale of time.
 
@@ -47,7 +46,6 @@ def draw(
         rows: Title of each row, and its recordings with what to call each in errors.
         columns: Title of each column.
         path: Where to.
-        shades: Colours of the whole picture.
     """
     values = [
         (title, [decibels(beginning(source, name)) for source, name in sounds])
@@ -57,7 +55,7 @@ def draw(
     count = max(len(row) for _, row in values)
     scale = min(4, max(1, min(_WIDEST, _SHEET // count) // longest))
     drawn = [(title, [picture(part, scale, longest) for part in row]) for title, row in values]
-    fewer = grid(drawn, columns).quantize(shades, dither=Image.Dither.NONE).convert("RGB")
+    fewer = grid(drawn, columns).quantize(SHADES, dither=Image.Dither.NONE).convert("RGB")
     save(fewer, path, "PNG")
 
 

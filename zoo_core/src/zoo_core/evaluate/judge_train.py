@@ -82,7 +82,7 @@ def train_judge(
         DataError: If a domain has too few pictures, or there are fewer than two classes.
         TrainingError: If the loss becomes non-finite.
         UsageError: If there is no such architecture, the augmentation does not fit the task, or
-            the scales are no range.
+            the scales are no range or are given to plain augmentation.
     """
     least, most = config.scales
     if not 0 < least <= most:
@@ -90,6 +90,12 @@ def train_judge(
             "the smallest scale comes first, and both are above 0",
             asked=f"scales {least:g} to {most:g}",
             hint="Give them as 0.6 1.3, say.",
+        )
+    if config.augmentation != "wide" and config.scales != SCALES:
+        raise UsageError(
+            "plain augmentation has no scales to choose",
+            asked=f"scales {least:g} to {most:g}",
+            hint="Ask for wide augmentation, or leave the scales out.",
         )
     if len(config.classes) < 2:
         raise DataError("there are fewer than two classes", asked=f"{config.task} judge")

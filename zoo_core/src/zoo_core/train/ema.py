@@ -36,7 +36,7 @@ class Ema:
                 seen.add(id(value))
         self._mean = {key: value.detach().clone() for key, value in self._live.items()}
         self._averaged = [key for key, value in self._live.items() if value.is_floating_point()]
-        self._counters = [key for key in self._live if key not in set(self._averaged)]
+        self._counters = [key for key in self._live if key not in self._averaged]
 
     @torch.no_grad()
     def update(self, step: int) -> None:

@@ -245,8 +245,7 @@ class Trainer:
         player, number = mover.player, step.progress.step
         with step.turn(player.nets, player.others):
             parameters = [p for p in mover.parameters if p.requires_grad]
-            for parameter in mover.parameters:
-                parameter.grad = None
+            mover.optimiser.zero_grad(set_to_none=True)
             with self.fabric.autocast():
                 total = self._objective(player, step)
             if self.fabric.device.type == "cpu":
@@ -270,8 +269,7 @@ class Trainer:
             weight = term.weight_at(step.progress)
             if weight:
                 loss = self._loss(player, term, step)
-                part = loss if weight == 1 else loss * weight
-                total = part if total is None else total + part
+                total = loss * weight if total is None else total + loss * weight
         return total
 
     def _loss(self, player: Player, term: Term, step: Step) -> Tensor:

@@ -21,8 +21,6 @@ from zoo_voice.world import RATE
 
 SHOWN = 3
 """Most words that are drawn of a cell."""
-SHADES = 24
-"""Colours of the picture of a cell: a third of the bytes."""
 
 
 class VoiceCase(Assessed):
@@ -138,7 +136,7 @@ def spectrograms(scene: Scene, made: Made, path: Path) -> None:
     sounds = [
         (title, [(Sound(samples, RATE), title) for samples in some]) for title, some in rows.items()
     ]
-    draw(sounds, words, path, SHADES)
+    draw(sounds, words, path)
 
 
 def facts(scene: Scene) -> Facts:

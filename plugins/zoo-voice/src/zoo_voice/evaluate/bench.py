@@ -74,6 +74,7 @@ VOICE = Benchmark(
         "Spectrograms of test takes: inputs, conversions, and a real take in which the target "
         "says the word. Last state of the first seed, not chosen by hand."
     ),
+    shades=64,
     one_seed=True,
     all_bars=True,
 )

@@ -210,6 +210,7 @@ class Benchmark:
         frame: Rows that frame the tables, in their order; those not named come in that of names.
         last: The row of them that stands below the methods.
         shown: What the pictures of the page show.
+        shades: Most colours of a picture of the page that shows signals; None: as they are.
         one_seed: Whether the page shows pictures of one seed alone, the first.
         all_bars: Whether the frame's rows are drawn as bars, too.
     """
@@ -241,6 +242,7 @@ class Benchmark:
         "Test pictures: inputs, translations, and true partners where there are any. Last state, "
         "not chosen by hand."
     )
+    shades: int | None = None
     one_seed: bool = False
     all_bars: bool = False
 

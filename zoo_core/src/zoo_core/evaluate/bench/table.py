@@ -147,7 +147,10 @@ class Table:
             ]
             if strips:
                 written[method] = f"{name}/{method}.png"
-                _save(sheet(strips, self.benchmark.size), out / written[method])
+                page = sheet(strips, self.benchmark.size)
+                if self.benchmark.shades:
+                    page = page.quantize(self.benchmark.shades, dither=Image.Dither.NONE)
+                _save(page, out / written[method])
         return written
 
     def _panel(self, task: str, direction: str, columns: Sequence[str]) -> Panel:
