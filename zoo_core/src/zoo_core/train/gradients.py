@@ -65,8 +65,6 @@ def norm_and_clip(parameters: Sequence[nn.Parameter], limit: float | None) -> Te
     """The gradients' norm () before clipping; clips them in place where a limit is given."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients, error_if_nonfinite=False)
-    # A look at the norm waits for an accelerator, but costs nothing on a CPU.
-    within = norm.device.type == "cpu" and limit is not None and bool(norm <= limit)
-    if limit is not None and not within:
+    if limit is not None:
         torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
     return norm
