@@ -1,17 +1,22 @@
-"""The nets' forward and backward passes of training steps, found out and timed one by one.
+"""The nets' forward and backward passes of training steps, found out and repeated one by one.
 
 `Passes` listens to a few steps of a real run. It notes every call of a net, with what the net was
 given, and every backward pass that reached what it returned. Each such pass is then repeated alone:
-the same net in the same mode, the same inputs, the same parameters requiring gradients.
+the same net in the same mode, the same inputs, the same parameters requiring gradients; and all of
+them in the order of the steps, a turn's backward passes after its forward passes, the last first.
+Right after its own forward pass, a backward pass would find in the caches what it finds no longer
+in a step, and take less time than it can take there.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import statistics
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,6 +37,7 @@ class Call:
         learning: Its parameters that required gradients.
         evaluating: Its layers that were in eval mode.
         graph: Whether gradients were recorded.
+        turn: The player's turn in which it was made, counted over the steps.
         backward: By the player's turn in which a backward pass came: which of its outputs were
             reached, and whether that pass had a graph of its own (gradient penalties).
     """
@@ -42,7 +48,9 @@ class Call:
     learning: tuple[nn.Parameter, ...]
     evaluating: tuple[nn.Module, ...]
     graph: bool
+    turn: int
     backward: dict[int, tuple[set[int], set[bool]]] = field(default_factory=dict)
+    _made: list[Tensor] = field(default_factory=list)
 
     @contextmanager
     def prepared(self) -> Iterator[None]:
@@ -63,21 +71,27 @@ class Call:
             for module, mode in modes:
                 module.training = mode
 
-    def repeat(self) -> None:
-        """Makes the forward pass and its backward passes once more, where it is `prepared`."""
+    def forward(self) -> None:
+        """Makes the forward pass once more, where the call is `prepared`."""
         with torch.set_grad_enabled(self.graph):
             made = list(tensors(self.net(*self.arguments)))
+        self._made = made if self.backward else []
+
+    def back(self, turn: int) -> None:
+        """Makes a turn's backward pass of the last `forward`, where the call is `prepared`."""
+        reached, graphs = self.backward[turn]
         given = [x for x in tensors(self.arguments) if x.requires_grad]
-        for number, (reached, graphs) in enumerate(self.backward.values(), 1):
-            outputs = [made[index] for index in sorted(reached)]
-            ones = [torch.ones_like(x) for x in outputs]
-            keep = number < len(self.backward)
-            if True in graphs:  # the slope by the input, then the gradient of that slope
-                slopes = torch.autograd.grad(outputs, given, ones, create_graph=True)
-                outputs, ones = list(slopes), [torch.ones_like(x) for x in slopes]
-                given = []
-            leaves = [*self.learning, *given]
-            torch.autograd.grad(outputs, leaves, ones, retain_graph=keep, allow_unused=True)
+        outputs = [self._made[index] for index in sorted(reached)]
+        ones = [torch.ones_like(x) for x in outputs]
+        keep = turn != max(self.backward)
+        if True in graphs:  # the slope by the input, then the gradient of that slope
+            slopes = torch.autograd.grad(outputs, given, ones, create_graph=True)
+            outputs, ones = list(slopes), [torch.ones_like(x) for x in slopes]
+            given = []
+        leaves = [*self.learning, *given]
+        torch.autograd.grad(outputs, leaves, ones, retain_graph=keep, allow_unused=True)
+        if not keep:
+            self._made = []
 
 
 class Passes:
@@ -115,6 +129,16 @@ class Passes:
             for handle in handles:
                 handle.remove()
 
+    def repeat(self) -> float:
+        """Makes all passes once more, in their order; seconds of processor time that they took."""
+        spent = 0.0
+        for turn in range(1, self._turn + 1):
+            made = [call for call in self.calls if call.turn == turn]
+            asked = [call for call in reversed(self.calls) if turn in call.backward]
+            spent += sum(_timed(call, call.forward) for call in made)
+            spent += sum(_timed(call, partial(call.back, turn)) for call in asked)
+        return spent
+
     def _listeners(self, name: str) -> tuple[Callable[..., None], Callable[..., None]]:
         open_calls: list[Call] = []
 
@@ -123,7 +147,7 @@ class Passes:
             still = tuple(module for module in net.modules() if not module.training)
             copies = tuple(copied(x) for x in arguments)
             graph = torch.is_grad_enabled()
-            open_calls.append(Call(name, net, copies, learning, still, graph))
+            open_calls.append(Call(name, net, copies, learning, still, graph, self._turn))
 
         def after(net: nn.Module, arguments: tuple[Any, ...], made: Any) -> None:
             call = open_calls.pop()
@@ -141,6 +165,13 @@ class Passes:
             graphs.add(torch.is_grad_enabled())  # within a backward pass: whether it has a graph
 
         return note
+
+
+def _timed(call: Call, act: Callable[[], object]) -> float:
+    with call.prepared():
+        begin = time.process_time()
+        act()
+        return time.process_time() - begin
 
 
 def run(trainer: Trainer, steps: Sequence[int]) -> None:

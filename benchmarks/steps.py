@@ -3,10 +3,11 @@
     python benchmarks/steps.py [METHOD ...] [--preset NAME] [--rounds 5]
 
 For every method, at its preset for 32 pixels (or the smallest that trains in earnest): the time of
-a step; that of the passes it makes, each repeated alone; that of the optimisers' updates; and the
-step against the sum. Passes are repeated in the order of the step, so that each finds the caches
-as it finds them there. What is over is the losses, the batch, the plan, clipping, averages and the
-loop itself. Passes made without need would count as passes here: `zoo check` refuses those.
+a step; that of the passes of its nets, each repeated alone; that of the losses, which make a number
+of what the nets gave; that of the optimisers' updates; and the step against the sum. Passes are
+repeated in the order of the step, so that each finds the caches as it finds them there. What is
+over is the losses' own backward passes, the batch, the plan, norms, clipping, averages and the loop
+itself. Passes made without need would count as passes here: `zoo check` refuses those.
 
 Processor time of one thread, median over rounds in which step and passes take turns, so that other
 processes disturb little. Short ones are made several times in a row, as a training does.
@@ -21,7 +22,8 @@ from dataclasses import dataclass, replace
 
 import click
 import torch
-from passes import Call, Passes, medians, run, update
+from losses import Losses
+from passes import Passes, medians, run, update
 from training import Noise
 
 from zoo_core.modeldir import ModelConfig, build_method
@@ -43,17 +45,19 @@ class Cost:
     Attributes:
         step: The whole step.
         passes: Forward and backward passes of its nets, each alone.
+        losses: The losses, without their own backward passes.
         updates: The optimisers' updates.
     """
 
     step: float
     passes: float
+    losses: float
     updates: float
 
     @property
     def ratio(self) -> float:
-        """The step against the sum of passes and updates."""
-        return self.step / (self.passes + self.updates)
+        """The step against the sum of the others."""
+        return self.step / (self.passes + self.losses + self.updates)
 
 
 def trainer_of(name: str, preset: str) -> Trainer:
@@ -78,19 +82,18 @@ def cost(name: str, preset: str, rounds: int) -> Cost:
     passes.listen(steps)
     times = math.ceil(LONG / seconds(lambda: run(trainer, steps)))
 
-    def alone(call: Call) -> float:
-        with call.prepared():
-            return seconds(call.repeat)
-
     def apart() -> tuple[float, float]:
         """Seconds of the passes and of the updates, one after the other as in a step."""
-        return sum(map(alone, passes.calls)), seconds(lambda: update(trainer, moves))
+        return passes.repeat(), seconds(lambda: update(trainer, moves))
 
     def once() -> dict[str, float]:
         step = seconds(lambda: run(trainer, steps), times)
+        losses = Losses(trainer)
+        for _ in range(times):
+            losses.run(steps)
         parts = [apart() for _ in range(times)]
         made, moved = (sum(part) / times for part in zip(*parts, strict=True))
-        return {"step": step, "passes": made, "updates": moved}
+        return {"step": step, "passes": made, "losses": losses.spent / times, "updates": moved}
 
     once()
     found = medians([once() for _ in range(rounds)])
@@ -113,7 +116,8 @@ def seconds(act: Callable[[], object], times: int = 1) -> float:
 def main(methods: tuple[str, ...], wanted: str | None, rounds: int) -> None:
     """Prints a line per method, and names those whose step costs more than 1.1 times the sum."""
     torch.set_num_threads(1)
-    print(f"{'method':20} {'preset':7} {'step':>8} {'passes':>8} {'updates':>8} {'ratio':>6}")
+    heads = "".join(f"{head:>9}" for head in ("step", "passes", "losses", "updates", "ratio"))
+    print(f"{'method':20} {'preset':7}{heads}")
     slow = []
     for name in methods or host().methods():
         held = host().method_class(name).presets
@@ -123,11 +127,12 @@ def main(methods: tuple[str, ...], wanted: str | None, rounds: int) -> None:
             print(f"{name:20} has none of the presets {', '.join(presets)}")
             continue
         found = cost(name, preset, rounds)
-        values = f"{found.step:8.1f} {found.passes:8.1f} {found.updates:8.1f} {found.ratio:6.2f}"
-        print(f"{name:20} {preset:7} {values}", flush=True)
+        parts = (found.step, found.passes, found.losses, found.updates)
+        values = "".join(f"{part:9.1f}" for part in parts) + f"{found.ratio:9.2f}"
+        print(f"{name:20} {preset:7}{values}", flush=True)
         if found.ratio > LIMIT:
             slow.append(name)
-    print("milliseconds of one thread's time a step; ratio: step / (passes + updates)")
+    print("milliseconds of one thread's time a step; ratio: step / the sum of the others")
     if slow:
         print(f"more than {LIMIT}: {', '.join(slow)}")
 

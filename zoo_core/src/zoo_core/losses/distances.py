@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import add
 
 import torch
 from torch import Tensor
@@ -65,4 +67,4 @@ def total(parts: Iterable[Tensor]) -> Tensor:
     found = [part.float() for part in parts]
     if not found:
         raise RuntimeError("a loss found no leg to work on: see its `legs` and the method's plan")
-    return torch.stack(found).sum()
+    return reduce(add, found)

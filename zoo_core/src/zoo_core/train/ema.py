@@ -27,26 +27,28 @@ class Ema:
 
     def __init__(self, nets: Mapping[str, nn.Module], decay: float) -> None:
         self.decay = decay
-        self._live: dict[str, Tensor] = {}
+        live: dict[str, Tensor] = {}
         seen: set[int] = set()
         for name, net in nets.items():
             for key, value in (*net.named_parameters(), *net.named_buffers()):
                 if id(value) not in seen:  # nets may share layers
-                    self._live[f"{name}.{key}"] = value
+                    live[f"{name}.{key}"] = value
                 seen.add(id(value))
-        self._mean = {key: value.detach().clone() for key, value in self._live.items()}
-        self._averaged = [key for key, value in self._live.items() if value.is_floating_point()]
-        self._counters = [key for key in self._live if key not in self._averaged]
+        self._mean = {key: value.detach().clone() for key, value in live.items()}
+        pairs = list(zip(self._mean.values(), live.values(), strict=True))
+        self._pairs = pairs
+        self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
+        averaged = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._averaged = [mean for mean, _ in averaged], [value for _, value in averaged]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Takes in the nets as they are after the step of this number, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
         average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        means = [self._mean[key] for key in self._averaged]
-        average(means, [self._live[key] for key in self._averaged], step)
-        for key in self._counters:
-            self._mean[key].copy_(self._live[key])
+        average(*self._averaged, step)
+        for mean, value in self._counters:
+            mean.copy_(value)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -68,5 +70,5 @@ class Ema:
             value.copy_(state[key])
 
     def _swap(self) -> None:
-        for key, value in self._live.items():
-            value.data, self._mean[key] = self._mean[key], value.data
+        for mean, value in self._pairs:
+            value.data, mean.data = mean.data, value.data

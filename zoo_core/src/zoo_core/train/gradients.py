@@ -65,6 +65,15 @@ def norm_and_clip(parameters: Sequence[nn.Parameter], limit: float | None) -> Te
     """The gradients' norm () before clipping; clips them in place where a limit is given."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients, error_if_nonfinite=False)
-    if limit is not None:
+    if limit is not None and not _is_within(norm, limit):
         torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
     return norm
+
+
+def _is_within(norm: Tensor, limit: float) -> bool:
+    """Whether to clip would be to multiply by exactly 1, where that is known without waiting.
+
+    Torch multiplies by ``min(1, limit / (norm + 1e-6))`` in any case, and of nets of few
+    parameters this is a noticeable part of a step. Other devices would have to be waited for.
+    """
+    return norm.device.type == "cpu" and bool(limit / (norm + 1e-6) >= 1)

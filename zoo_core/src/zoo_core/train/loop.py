@@ -248,8 +248,6 @@ class Trainer:
             mover.optimiser.zero_grad(set_to_none=True)
             with self.fabric.autocast():
                 total = self._objective(player, step)
-            if self.fabric.device.type == "cpu":
-                self._guard.check()
             if total is not None and total.requires_grad:
                 torch.autograd.backward(total, inputs=parameters)
             average(parameters, self.fabric)
