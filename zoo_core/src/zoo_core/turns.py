@@ -56,13 +56,14 @@ class Turns:
             for module in self._modules[name]
             if module.training and id(module) not in spared
         ]
+        # Past nn.Module's own setter, which first looks for a parameter, a buffer and a layer.
         for module in changed:
-            module.training = False
+            vars(module)["training"] = False
         try:
             yield
         finally:
             for module in changed:
-                module.training = True
+                vars(module)["training"] = True
 
     def _of(self, names: tuple[str, ...]) -> frozenset[int]:
         """The ids of the parameters of some nets that are not frozen for good."""

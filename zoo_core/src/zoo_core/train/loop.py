@@ -245,7 +245,8 @@ class Trainer:
         player, number = mover.player, step.progress.step
         with step.turn(player.nets, player.others):
             parameters = [p for p in mover.parameters if p.requires_grad]
-            mover.optimiser.zero_grad(set_to_none=True)
+            for parameter in mover.parameters:
+                parameter.grad = None
             with self.fabric.autocast():
                 total = self._objective(player, step)
             if total is not None and total.requires_grad:
