@@ -62,7 +62,7 @@ class Cost:
 
 def trainer_of(name: str, preset: str) -> Trainer:
     """A run of a method on random signals, as its preset says."""
-    cls, spec = host().method_class(name), host().method(name)
+    cls, spec = host().load("method", name), host().method(name)
     chosen = cls.presets[preset]
     domains = Domains(("first", "second", "third")[: spec.domains[1] or 3])
     torch.manual_seed(0)
@@ -120,7 +120,7 @@ def main(methods: tuple[str, ...], wanted: str | None, rounds: int) -> None:
     print(f"{'method':20} {'preset':7}{heads}")
     slow = []
     for name in methods or host().methods():
-        held = host().method_class(name).presets
+        held = host().load("method", name).presets
         presets = (wanted,) if wanted else PRESETS
         preset = next((preset for preset in presets if preset in held), None)
         if preset is None:

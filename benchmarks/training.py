@@ -50,7 +50,7 @@ class Noise:
 
 def rate(method: str, preset: str, batch: int, steps: int, *, device: str, plain: bool) -> float:
     """Images per second, after two steps of warm-up."""
-    cls = host().method_class(method)
+    cls = host().load("method", method)
     chosen = cls.presets[preset]
     names = NAMES[: host().method(method).domains[1]]
     domains = Domains(names)

@@ -457,8 +457,8 @@ def test_a_figure_of_which_nobody_is_sure_cannot_be_printed() -> None:
 
 
 def test_the_core_brings_its_benchmarks_through_the_hook() -> None:
-    found = host().components("zoo_benchmarks")
-    names = {name: host().component("zoo_benchmarks", name).name for name in found}
+    found = host().components("benchmark")
+    names = {name: host().load("benchmark", name).name for name in found}
     assert {"digits", "emoji"} <= set(names)
     assert all(name == own for name, own in names.items())
 

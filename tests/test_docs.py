@@ -143,7 +143,7 @@ def test_every_option_and_preset_of_a_method_is_on_its_page() -> None:
     for name in host().methods():
         page = (ROOT / "docs" / "methods" / f"{name}.md").read_text(encoding="utf-8")
         rows = [line for line in page.splitlines() if line.startswith("|")]
-        cls = host().method_class(name)
+        cls = host().load("method", name)
         for field in dataclasses.fields(cls.Options):
             assert any(f"`{field.name}`" in row for row in rows), f"{name}.md: {field.name}"
         for preset in host().method(name).presets:

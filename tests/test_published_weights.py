@@ -305,7 +305,7 @@ def test_the_registry_knows_what_was_published():
 @pytest.mark.parametrize("name", FOREIGN)
 def test_an_entry_of_foreign_weights_is_true_of_the_nets_and_says_where_they_are_from(name: str):
     entry: ModelEntry = FOREIGN[name].entry
-    assert entry.weights.format in host().components("zoo_importers")
+    assert entry.weights.format in host().components("importer")
     method = blueprint(entry_config(entry), host())
     counts = {n: sum(p.numel() for p in method.nets[n].parameters()) for n in method.translating}
     assert dict(entry.nets) == counts

@@ -38,7 +38,7 @@ def trained(method: str, precision: str, steps: int) -> tuple[Trainer, dict[str,
     torch.manual_seed(0)
     spec = TensorSpec(shape=(3, 16, 16))
     built = build_method(ModelConfig(method, SMALL[method], domains=DOMAINS, signal=spec))
-    noise = Noise(host().method_class(method).sampling == "mixed")
+    noise = Noise(host().load("method", method).sampling == "mixed")
     trainer = Trainer(
         built, noise, TrainConfig(batch=4, steps=50), fabric=make_fabric("cpu", 1, precision)
     )

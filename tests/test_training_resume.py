@@ -128,36 +128,32 @@ def test_the_pool_is_full_before_the_kill_and_part_of_the_checkpoint(
     assert [len(pool) for pool in pools if pool.numel()] == [6, 6]
 
 
-class Signals:
+class Signals(RunEvents):
     """A plugin that sends this process a signal at a step."""
 
     def __init__(self, number: int, step: int) -> None:
         self.number, self.step = number, step
 
-    @hookimpl
-    def zoo_step_done(self, progress: Progress) -> None:
+    def step_done(self, directory: Path, progress: Progress, values: Mapping[str, float]) -> None:
         if progress.step == self.step:
             os.kill(os.getpid(), self.number)
 
 
-class Watches:
+class Watches(RunEvents):
     """A plugin that notes a run's events, and fails in one."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, object]] = []
 
-    @hookimpl
-    def zoo_run_started(self, directory: Path, config: dict[str, object]) -> None:
+    def started(self, directory: Path, config: Mapping[str, object]) -> None:
         self.events.append(("started", config["method"]))
         raise ValueError("a fault of the plugin")
 
-    @hookimpl
-    def zoo_step_done(self, progress: Progress, values: dict[str, float]) -> None:
+    def step_done(self, directory: Path, progress: Progress, values: Mapping[str, float]) -> None:
         self.events.append(("step", progress.step))
         assert values["images_per_second"] > 0
 
-    @hookimpl
-    def zoo_run_finished(self, model: Path) -> None:
+    def finished(self, directory: Path, model: Path) -> None:
         self.events.append(("finished", model.name))
 
 

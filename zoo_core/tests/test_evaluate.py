@@ -109,7 +109,7 @@ def a_judge(classes=("a", "b"), task="domain", domains=("a", "b")) -> Judge:
 
 
 def test_every_metric_of_the_core_resolves_and_has_its_name() -> None:
-    names = list(host().components("zoo_metrics"))
+    names = list(host().components("metric"))
     assert {"fid", "kid", "domain", "content", "cycle", "l1", "psnr", "ssim", "retrieval"} <= set(
         names
     )

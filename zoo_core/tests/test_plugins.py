@@ -77,9 +77,9 @@ def test_methods_losses_and_components_are_found_by_name(plugin: Make) -> None:
     )  # fmt: skip
     assert set(host.methods()) == {"one", "two"}
     assert host.losses()["soft"] == loss
-    assert host.components("zoo_metrics")["odd"] == metric
-    assert host.owner("zoo_methods", "two") == "zoo-two"
-    assert host.brought("zoo_losses", "zoo-one") == ["soft"]
+    assert host.components("metric")["odd"] == metric
+    assert host.owner("method", "two") == "zoo-two"
+    assert host.brought("loss", "zoo-one") == ["soft"]
     assert not host.problems
 
 
@@ -169,7 +169,7 @@ def test_of_two_plugins_with_one_method_the_one_named_after_it_stays(
     owner = plugin("cyclegan", zoo_methods=brings(method("cyclegan")))
     other = plugin(name, zoo_methods=brings(method("cyclegan"), method("other")))
     host = PluginHost([other, owner], strict=False)
-    assert host.owner("zoo_methods", "cyclegan") == "zoo-cyclegan"
+    assert host.owner("method", "cyclegan") == "zoo-cyclegan"
     assert set(host.methods()) == {"cyclegan"}
     assert f"both zoo-cyclegan and zoo-{name}" in only_problem(host)
 
@@ -208,8 +208,8 @@ def test_a_target_is_resolved_to_what_it_names() -> None:
 
 def test_the_core_brings_its_own_through_the_same_hooks() -> None:
     host = PluginHost([])
-    assert "image" in host.components("zoo_signals")
-    assert {"list", "train", "translate"} <= set(host.components("zoo_commands"))
+    assert "image" in host.components("codec")
+    assert {"list", "train", "translate"} <= set(host.components("command"))
 
 
 def test_every_hook_that_brings_named_things_is_collected() -> None:

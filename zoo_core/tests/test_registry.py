@@ -46,7 +46,7 @@ class Host(PluginHost):
     ) -> None:
         super().__init__([], strict=strict)
         self._registries = list(registries.items())
-        self._tables["zoo_methods"] = dict.fromkeys(methods)
+        self._tables["method"] = dict.fromkeys(methods)
         self._plugins += [Plugin(name, name, "1.0") for name in registries]
         self._plugins += [Plugin(name, name, "1.0", "it is broken") for name in broken]
 

@@ -32,7 +32,7 @@ class OneWay(TinyCodeMethod):
 @pytest.fixture
 def translator() -> Translator:
     method = OneWay(TinyOptions(), DOMAINS, SPEC)
-    codec_class = host().codec_class("image")
+    codec_class = host().load("codec", "image")
     config = ModelConfig("tiny-code", {}, DOMAINS, SPEC)
     codec = codec_class(SPEC, config.preprocessing)
     return Translator(method, config, codec, precision="float32", device="cpu")

@@ -10,7 +10,7 @@ PROBE = """
 import sys
 import zoo_voice.plugin
 from zoo_core.plugins import host
-assert "speech" in host().components("zoo_signals")
+assert "speech" in host().components("codec")
 host().methods()
 heavy = {"torch", "numpy", "pyworld", "soundfile", "soxr"} & set(sys.modules)
 assert not heavy, heavy
@@ -19,7 +19,7 @@ import zoo
 zoo.list_models()
 audio = {"pyworld", "soundfile", "soxr"} & set(sys.modules)
 assert not audio, audio
-assert host().codec_class("speech").kind == "speech"
+assert host().load("codec", "speech").kind == "speech"
 assert "pyworld" in sys.modules
 """
 
@@ -33,13 +33,13 @@ class Absent:
 
 sys.meta_path.insert(0, Absent())
 from zoo_core.plugins import host
-assert "speech" not in host().components("zoo_signals")
+assert "speech" not in host().components("codec")
 import zoo_core, zoo
 for module in pkgutil.walk_packages(zoo_core.__path__, "zoo_core."):
     if ".templates" not in module.name and not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 for name in host().methods():
-    host().method_class(name)
+    host().load("method", name)
 assert zoo.list_models()
 """
 

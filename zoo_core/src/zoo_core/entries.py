@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from importlib import metadata
-from pathlib import Path
 
 from zoo_core import hookspecs
-from zoo_core.errors import PluginError, unknown
+from zoo_core.errors import PluginError
 
 
 def restriction() -> frozenset[str] | None:
@@ -24,23 +23,12 @@ def precedence(entry: metadata.EntryPoint) -> tuple[str, bool, str]:
     return (entry.name, distribution != f"zoo-{entry.name}", distribution)
 
 
-def refuse_misspelt(module: object) -> None:
-    """Refuses hooks that do not exist, and functions that look like hooks but are not marked."""
-    known = [name for name in dir(hookspecs) if name.startswith("zoo_")]
-    for name in dir(module):
-        value = getattr(module, name)
-        if hasattr(value, "zoo_impl"):
-            if name not in known:
-                raise unknown("hook", name, known)
-        elif name in known and callable(value):
+def refuse_unmarked(module: object) -> None:
+    """Refuses a function that is named like a hook and not marked as one."""
+    for name in (name for name in dir(hookspecs) if name.startswith("zoo_")):
+        value = getattr(module, name, None)
+        if callable(value) and not hasattr(value, "zoo_impl"):
             raise PluginError(f"{name} is not marked with @hookimpl")
-
-
-def registry_path(value: object) -> Path:
-    """What ``zoo_models`` gave, as a path."""
-    if not isinstance(value, str | Path):
-        raise PluginError(f"zoo_models gave {value!r}, not a path")
-    return Path(value)
 
 
 def version_of(distribution: str) -> str:

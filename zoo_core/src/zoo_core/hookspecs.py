@@ -1,28 +1,29 @@
-"""The whole plugin contract. Every hook is optional; each returns values and imports no torch.
+"""The whole plugin contract: three hooks, each optional. An entry module imports no torch.
 
-Targets are lazy strings ``"package.module:Name"``, resolved only when something is used.
+Targets of components are lazy strings ``"package.module:Name"``, imported when they are first used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pluggy
 
-from zoo_core.spec import Component, LossSpec, MethodSpec
-
-if TYPE_CHECKING:
-    from zoo_core.step import Progress
+from zoo_core.spec import Component
 
 hookspec = pluggy.HookspecMarker("zoo")
 hookimpl = pluggy.HookimplMarker("zoo")
 
 
 @hookspec
-def zoo_methods() -> Iterable[MethodSpec]:  # type: ignore[empty-body]
-    """Methods that the plugin brings. Called once, when anything asks for the catalogue."""
+def zoo_components() -> Iterable[Component]:  # type: ignore[empty-body]
+    """All that the plugin brings: methods, losses, metrics, commands, kinds of its own …
+
+    Called once, when anything asks for a component. ``zoo plugins --kinds`` lists the kinds; what
+    a component of each kind must be stands in docs/plugins.md.
+    """
 
 
 @hookspec
@@ -30,73 +31,9 @@ def zoo_models() -> Iterable[Path]:  # type: ignore[empty-body]
     """Paths of registry files; embedded weights are named relative to the file."""
 
 
-@hookspec
-def zoo_losses() -> Iterable[LossSpec]:  # type: ignore[empty-body]
-    """Losses for ``zoo train ... --add``. Called when a run names one."""
+@hookspec(firstresult=True)
+def zoo_open_reference(reference: str) -> Any:
+    """Opens a model that is neither in the registry nor in the zoo's own form.
 
-
-@hookspec
-def zoo_defences() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Defences for ``zoo train ... --defence``; targets are `zoo_core.defences.Defence`s.
-
-    The constructor's keyword arguments are the options. Called when a run names one.
+    Called when ``zoo.load`` is given such a reference; None where this plugin does not know it.
     """
-
-
-@hookspec
-def zoo_metrics() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Metrics for ``zoo evaluate --metrics``; targets are `zoo_core.evaluate.metrics.Metric`."""
-
-
-@hookspec
-def zoo_datasets() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Kinds of data source, named ``NAME:`` in front of a source; see `zoo_core.data.sources`."""
-
-
-@hookspec
-def zoo_importers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Foreign layouts of checkpoints; targets are `zoo_core.importing.Importer` classes."""
-
-
-@hookspec
-def zoo_networks() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Backbones that options may name; targets make a `zoo_core.nets.backbones.Backbone`."""
-
-
-@hookspec
-def zoo_signals() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Kinds of signal; targets are `zoo_core.codec.Codec` classes."""
-
-
-@hookspec
-def zoo_renderers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Ways to make translated signals perceivable, for ``--renderer``: vocoders, for speech.
-
-    Targets are what the codec of their kind takes in place of its own way; the constructor's
-    keyword arguments are the options. See `zoo_core.codec.Codec.render_with`.
-    """
-
-
-@hookspec
-def zoo_commands() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Commands for ``zoo``; targets are `click.Command` objects, imported when called."""
-
-
-@hookspec
-def zoo_benchmarks() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Commands of ``zoo bench``; targets are `zoo_core.evaluate.bench.protocol.Benchmark`s."""
-
-
-@hookspec
-def zoo_run_started(directory: Path, config: Mapping[str, object]) -> None:
-    """A training run starts or resumes. ``config`` is what its ``config.yaml`` holds."""
-
-
-@hookspec
-def zoo_step_done(directory: Path, progress: Progress, values: Mapping[str, float]) -> None:
-    """A step of training that is logged has ended; ``values`` are its losses and rates."""
-
-
-@hookspec
-def zoo_run_finished(directory: Path, model: Path) -> None:
-    """A run has ended and written its model directory."""

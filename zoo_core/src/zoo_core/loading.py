@@ -211,10 +211,10 @@ class _Loader:
     renderer: Any = None
 
     def assemble(self, name: str, config: ModelConfig, weights: Path, card: str) -> Translator:
-        kinds = self.host.components("zoo_signals")
+        kinds = self.host.components("codec")
         if config.signal.kind not in kinds:
             raise unknown("kind of signal", config.signal.kind, kinds)
-        codec = self.host.codec_class(config.signal.kind)(config.signal, config.preprocessing)
+        codec = self.host.load("codec", config.signal.kind)(config.signal, config.preprocessing)
         if self.renderer is not None:
             codec.render_with(_made(self.renderer, self.host))
         method = unfilled(lambda: build_method(config, self.host))
@@ -229,5 +229,5 @@ def _made(renderer: Any, host: PluginHost) -> Any:
     from zoo_core.train.named import make_named, parse_named
 
     name, values = parse_named(renderer, "--renderer")
-    cls = host.component("zoo_renderers", name)
+    cls = host.load("renderer", name)
     return make_named(cls, values, asked=f"renderer {name}")

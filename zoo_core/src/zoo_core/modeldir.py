@@ -135,7 +135,7 @@ def build_method(config: ModelConfig, host: PluginHost | None = None) -> Method[
     if config.domains.kind == "domains" and (count < fewest or (most or count) < count):
         wanted = str(fewest) if most == fewest else f"{fewest} to {most or 'any number of'}"
         raise UsageError(f"{spec.name} takes {wanted} domains, got {count}", asked=asked)
-    return instantiate(host.method_class(config.method), config)
+    return instantiate(host.load("method", config.method), config)
 
 
 def instantiate(cls: type[Any], config: ModelConfig) -> Method[Any]:

@@ -1,28 +1,37 @@
-"""From entry points to a plugin manager in which a broken plugin breaks nothing else."""
+"""From entry points to components, so that a broken plugin breaks nothing else."""
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import importlib
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pluggy
 
 from zoo_core import hookspecs
-from zoo_core.entries import precedence, refuse_misspelt, registry_path, restriction, version_of
-from zoo_core.errors import PluginError, UsageError, ZooError, unknown
-from zoo_core.spec import Component, LossSpec, MethodSpec
+from zoo_core.entries import precedence, refuse_unmarked, restriction, version_of
+from zoo_core.errors import PluginError, UsageError, unknown
+from zoo_core.isolation import isolated, said
+from zoo_core.spec import Component, Kind, MethodSpec
 
 GROUP = "zoo"
 """Group of the entry points."""
 CORE = "zoo-core"
 """Name of the core's own plugin and distribution."""
-NamedT = TypeVar("NamedT", MethodSpec, LossSpec, Component)
+SECONDS = 30.0
+"""How long a plugin may take to be imported and to say what it brings."""
+MOST = 10_000
+"""Most components that one plugin may bring."""
+KINDS = Kind("kind", "", "Kinds of component", spec=Kind)
 
 
 @dataclass(frozen=True)
@@ -34,12 +43,16 @@ class Plugin:
         distribution: Name of the installed distribution, as pip knows it.
         version: Version of the distribution.
         problem: Why it was skipped; None where it works.
+        components: What it brings; empty where it was skipped.
+        registries: Its registry files.
     """
 
     name: str
     distribution: str
     version: str
     problem: str | None = None
+    components: tuple[Component, ...] = field(default=(), repr=False)
+    registries: tuple[Path, ...] = field(default=(), repr=False)
 
     @property
     def label(self) -> str:
@@ -58,6 +71,11 @@ class PluginHost:
         entries: Entry points; None for those that are installed.
         only: Names of the plugins to load; None for ``ZOO_PLUGINS`` or all.
         strict: Whether a broken plugin is an error; None for ``ZOO_STRICT``.
+        seconds: How long one plugin may take.
+
+    Attributes:
+        strict: Whether a broken plugin is an error.
+        unused: Components of kinds that no installed package declares, with their distribution.
 
     Raises:
         PluginError: In strict mode, for the first broken plugin.
@@ -69,16 +87,19 @@ class PluginHost:
         *,
         only: Iterable[str] | None = None,
         strict: bool | None = None,
+        seconds: float = SECONDS,
     ) -> None:
         self.strict = (
             os.environ.get("ZOO_STRICT", "") not in ("", "0") if strict is None else strict
         )
+        self.unused: list[tuple[Component, str]] = []
+        self._seconds = seconds
         self._manager = pluggy.PluginManager("zoo")
         self._manager.add_hookspecs(hookspecs)
         self._plugins: list[Plugin] = []
-        self._tables: dict[str, dict[str, Any]] = {hook: {} for hook in _KINDS}
-        self._owners: dict[tuple[str, str], str] = {}
-        self._registries: list[tuple[str, Path]] = []
+        self._kinds: dict[str, Kind] = {"kind": KINDS}
+        self._tables: dict[str, dict[str, Component]] = {"kind": {}}
+        self._owners: dict[tuple[str, str], Plugin] = {}
         self._load_all(entries, restriction() if only is None else frozenset(only))
 
     @property
@@ -92,51 +113,74 @@ class PluginHost:
         return tuple(plugin for plugin in self.plugins if plugin.problem)
 
     @property
-    def hook(self) -> Any:
-        """The hooks of all working plugins, for the run's events."""
-        return self._manager.hook
+    def kinds(self) -> Mapping[str, Kind]:
+        """Kinds of component that installed packages declare, by name."""
+        return self._kinds
+
+    def components(self, kind: str) -> dict[str, Component]:
+        """Components of one kind, by name; none where nobody declares the kind."""
+        return dict(self._tables.get(kind, {}))
+
+    def find(self, kind: str, name: str) -> Component:
+        """The description of a component.
+
+        Raises:
+            UsageError: If there is none of this name, with the near match.
+        """
+        table = self._tables.get(kind, {})
+        if name not in table:
+            error = unknown(kind, name, table)
+            if self.problems:
+                broken = ", ".join(plugin.name for plugin in self.problems)
+                note = f"Broken plugins, which may bring it: {broken}; see zoo plugins."
+                error = UsageError(error.problem, asked=error.asked, hint=f"{error.hint} {note}")
+            raise error
+        return table[name]
+
+    def load(self, kind: str, name: str) -> Any:
+        """What a component's target names, imported and held against its kind's contract.
+
+        Raises:
+            UsageError: If there is none of this name.
+            PluginError: If its import fails, or it is not what its kind asks for.
+        """
+        owner = self.owner(kind, name)
+        found = self.resolve(self.find(kind, name).target, owner=owner)
+        contract = self._kinds[kind].target
+        if contract:
+            cls = self.resolve(contract, owner=self.owner("kind", kind))
+            fits = isinstance(found, cls) or (isinstance(found, type) and issubclass(found, cls))
+        else:
+            fits = callable(found)
+        if not fits:
+            raise PluginError(
+                f"it is {found!r}, which is not a {contract or 'callable'}",
+                asked=f'{kind} "{name}" of plugin {owner}',
+                hint="Mend or uninstall the plugin.",
+            )
+        return found
 
     def methods(self) -> dict[str, MethodSpec]:
         """Methods by name."""
-        return dict(self._tables["zoo_methods"])
+        return {n: m for n, m in self._tables["method"].items() if isinstance(m, MethodSpec)}
 
     def method(self, name: str) -> MethodSpec:
-        """A method's spec; an unknown name is an error with the near match."""
-        spec: MethodSpec = self._pick("method", "zoo_methods", name)
-        return spec
-
-    def method_class(self, name: str) -> Any:
-        """The class of a method (imports it, and with it torch)."""
-        return self.resolve(self.method(name).target, owner=self.owner("zoo_methods", name))
-
-    def losses(self) -> dict[str, LossSpec]:
-        """Losses by name."""
-        return dict(self._tables["zoo_losses"])
-
-    def components(self, hook: str) -> dict[str, Component]:
-        """Components that one hook brings, by name: ``zoo_signals``, ``zoo_metrics`` …"""
-        return dict(self._tables[hook])
-
-    def component(self, hook: str, name: str) -> Any:
-        """A component, resolved to what its target names."""
-        spec = self._pick(kind_of(hook), hook, name)
-        return self.resolve(spec.target, owner=self.owner(hook, name))
-
-    def codec_class(self, kind: str) -> Any:
-        """The codec of a kind of signal."""
-        return self.component("zoo_signals", kind)
+        """A method's description; an unknown name is an error with the near match."""
+        self.find("method", name)
+        return self.methods()[name]
 
     def registries(self) -> tuple[tuple[str, Path], ...]:
         """(distribution, path) of every registry file that working plugins name."""
-        return tuple(self._registries)
+        return tuple((p.distribution, path) for p in self.plugins for path in p.registries)
 
-    def brought(self, hook: str, distribution: str) -> list[str]:
-        """Names that a distribution brings through one hook."""
-        return [n for n in self._tables[hook] if self.owner(hook, n) == distribution]
+    def owner(self, kind: str, name: str) -> str:
+        """Distribution that brings a component, such as ``zoo-cyclegan``."""
+        plugin = self._owners.get((kind, name))
+        return plugin.distribution if plugin else CORE
 
-    def owner(self, hook: str, name: str) -> str:
-        """Distribution that brings something, such as ``zoo-cyclegan``."""
-        return self._owners.get((hook, name), CORE)
+    def open_reference(self, reference: str) -> Any:
+        """What the first plugin that knows a foreign reference makes of it; None where none does."""
+        return self._manager.hook.zoo_open_reference(reference=reference)
 
     @staticmethod
     def resolve(target: str, *, owner: str = "") -> Any:
@@ -150,24 +194,16 @@ class PluginHost:
         if not name:
             raise PluginError('it is not of the form "package.module:Name"', asked=asked)
         try:
-            return getattr(importlib.import_module(module), name)
-        except Exception as error:
+            with contextlib.redirect_stdout(sys.stderr):
+                return getattr(importlib.import_module(module), name)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise PluginError(
-                f"it cannot be imported: {type(error).__name__}: {error}",
+                f"it cannot be imported: {said(error)}",
                 asked=asked,
                 hint="Mend or uninstall the plugin.",
             ) from error
-
-    def _pick(self, kind: str, hook: str, name: str) -> Any:
-        table = self._tables[hook]
-        if name not in table:
-            error = unknown(kind, name, table)
-            if self.problems:
-                broken = ", ".join(plugin.name for plugin in self.problems)
-                note = f"Broken plugins, which may bring it: {broken}; see zoo plugins."
-                error = UsageError(error.problem, asked=error.asked, hint=f"{error.hint} {note}")
-            raise error
-        return table[name]
 
     def _load_all(
         self, entries: Iterable[metadata.EntryPoint] | None, only: frozenset[str] | None
@@ -175,132 +211,156 @@ class PluginHost:
         from zoo_core import builtin
 
         self._manager.register(builtin, name=CORE)
-        loaded = [Plugin(CORE, CORE, version_of(CORE))]
+        loaded = [self._brought(Plugin(CORE, CORE, version_of(CORE)))]
         found = list(metadata.entry_points(group=GROUP) if entries is None else entries)
         for entry in sorted(found, key=precedence):
             if only is None or entry.name in only:
-                plugin = self._load(entry, loaded)
-                if plugin is not None:
-                    loaded.append(plugin)
+                loaded += self._load(entry, {plugin.name: plugin for plugin in loaded})
         for name in sorted((only or frozenset()) - {entry.name for entry in found} - {CORE}):
             self._skip(Plugin(name, "", ""), unknown("plugin", name, {e.name for e in found}))
-        for plugin in sorted(loaded, key=self._claims):
-            self._collect(plugin)
+        kept = [
+            plugin
+            for plugin in sorted(loaded, key=_precedence)
+            if self._try(plugin, lambda plugin=plugin: self._add_kinds(plugin))
+        ]
+        for plugin in kept:
+            if self._try(plugin, lambda plugin=plugin: self._add(plugin)):
+                self._plugins.append(plugin)
 
-    def _load(self, entry: metadata.EntryPoint, loaded: Iterable[Plugin]) -> Plugin | None:
-        """Imports and registers one plugin; None where it is skipped."""
+    def _load(self, entry: metadata.EntryPoint, loaded: Mapping[str, Plugin]) -> list[Plugin]:
+        """Imports one plugin and asks what it brings; nothing where it is skipped."""
         dist = entry.dist
         name, version = (dist.name, dist.version) if dist else (entry.name, "")
         plugin = Plugin(entry.name, name, version)
-        for other in loaded:
-            if other.name == plugin.name:
-                text = f"{other.distribution} and {name} both bring a plugin of this name"
-                self._skip(plugin, PluginError(text))
-                return None
-        try:
+        if entry.name in loaded:
+            text = f"{loaded[entry.name].distribution} and {name} both bring a plugin of this name"
+            self._skip(plugin, PluginError(text))
+            return []
+
+        def ask() -> Plugin:
             module = entry.load()
-            self._manager.register(module, name=plugin.name)
-            refuse_misspelt(module)
-        except (Exception, SystemExit) as error:
+            self._manager.register(module, name=entry.name)
+            self._manager.check_pending()
+            refuse_unmarked(module)
+            return self._brought(plugin)
+
+        try:
+            return [isolated(ask, self._seconds)]
+        except PluginError as error:
             self._drop(plugin)
             self._skip(plugin, error)
-            return None
-        return plugin
+            return []
 
-    def _claims(self, plugin: Plugin) -> tuple[bool, bool, str]:
-        """Sort key: the core, then plugins that bring a method of their own name."""
-        try:
-            names = {getattr(item, "name", None) for item in self._call(plugin, "zoo_methods")}
-        except (Exception, SystemExit):  # `_collect` meets it again and reports it
-            names = set()
-        own = any(plugin.distribution == f"zoo-{name}" for name in names)
-        return (plugin.name != CORE, not own, plugin.name)
+    def _brought(self, plugin: Plugin) -> Plugin:
+        """The plugin with all that its hooks give."""
+        components = self._call(plugin, "zoo_components", Component)
+        paths = self._call(plugin, "zoo_models", str | Path)
+        return replace(plugin, components=components, registries=tuple(Path(p) for p in paths))
 
-    def _collect(self, plugin: Plugin) -> None:
-        """Takes all that a plugin names, or nothing where one thing is wrong."""
-        try:
-            fresh = {hook: self._checked(plugin, hook) for hook in _KINDS}
-            registries = [
-                (plugin.distribution, registry_path(p)) for p in self._call(plugin, "zoo_models")
-            ]
-        except (Exception, SystemExit) as error:
-            self._drop(plugin)
-            self._skip(plugin, error)
-            return
-        for hook, items in fresh.items():
-            for item in items:
-                self._tables[hook][item.name] = item
-                self._owners[hook, item.name] = plugin.distribution
-        self._registries += registries
-        self._plugins.append(plugin)
-
-    def _checked(self, plugin: Plugin, hook: str) -> list[Any]:
-        """What a plugin's hook gives, each of the right type and under a name that is free."""
-        items = self._call(plugin, hook)
-        names: set[str] = set()
-        for item in items:
-            if not isinstance(item, _KINDS[hook]):
-                raise PluginError(f"{hook} gave {item!r}, not a {_KINDS[hook].__name__}")
-            if item.name in self._tables[hook] or item.name in names:
-                owner = "itself" if item.name in names else self.owner(hook, item.name)
-                raise PluginError(
-                    f'{kind_of(hook)} "{item.name}" is brought by both {owner} and '
-                    f"{plugin.distribution}"
-                )
-            names.add(item.name)
-        return items
-
-    def _call(self, plugin: Plugin, hook: str) -> list[Any]:
-        """Calls one plugin's hook alone."""
+    def _call(self, plugin: Plugin, hook: str, kind: Any) -> tuple[Any, ...]:
+        """What one plugin's hook gives, each of the right type."""
         items: list[Any] = []
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             if implementation.plugin_name == plugin.name:
                 given = implementation.function()
                 if isinstance(given, str | bytes | Path) or not isinstance(given, Iterable):
                     raise PluginError(f"{hook} gave {given!r}, not a list")
-                items += given
-        return items
+                items += islice(given, MOST + 1)
+        if len(items) > MOST:
+            raise PluginError(f"{hook} gave more than {MOST:,} things")
+        for item in items:
+            if not isinstance(item, kind):
+                raise PluginError(f"{hook} gave {item!r}, not a {_name(kind)}")
+        return tuple(items)
+
+    def _add_kinds(self, plugin: Plugin) -> None:
+        """Takes the kinds that a plugin declares."""
+        for kind in plugin.components:
+            if isinstance(kind, Kind):
+                self._require_free(kind, plugin)
+                self._kinds[kind.name] = kind
+                self._tables.setdefault(kind.name, {})
+                self._register(kind, plugin)
+
+    def _add(self, plugin: Plugin) -> None:
+        """Takes all that a plugin brings, or nothing where one thing is wrong."""
+        fresh: dict[tuple[str, str], Component] = {}
+        unused = []
+        for item in plugin.components:
+            if isinstance(item, Kind):
+                continue
+            if item.kind not in self._kinds:
+                near = difflib.get_close_matches(item.kind, self._kinds, n=1, cutoff=0.75)
+                if near:
+                    raise unknown("kind of component", item.kind, self._kinds)
+                unused.append((item, plugin.distribution))
+                continue
+            spec = self._kinds[item.kind].spec
+            if not isinstance(item, spec):
+                raise PluginError(
+                    f'{item.kind} "{item.name}" is described by a {_name(type(item))}, '
+                    f"not by a {_name(spec)}"
+                )
+            if (item.kind, item.name) in fresh:
+                raise PluginError(
+                    f'{item.kind} "{item.name}" is brought by both itself and {plugin.distribution}'
+                )
+            self._require_free(item, plugin)
+            fresh[item.kind, item.name] = item
+        for item in fresh.values():
+            self._register(item, plugin)
+        self.unused += unused
+
+    def _require_free(self, item: Component, plugin: Plugin) -> None:
+        if item.name in self._tables.get(item.kind, {}):
+            raise PluginError(
+                f'{item.kind} "{item.name}" is brought by both '
+                f"{self.owner(item.kind, item.name)} and {plugin.distribution}"
+            )
+
+    def _register(self, item: Component, plugin: Plugin) -> None:
+        self._tables[item.kind][item.name] = item
+        self._owners[item.kind, item.name] = plugin
+
+    def _try(self, plugin: Plugin, act: Any) -> bool:
+        """Whether a plugin could be taken; it is skipped whole otherwise."""
+        try:
+            act()
+        except (PluginError, UsageError) as error:
+            self._drop(plugin)
+            self._skip(plugin, error)
+            return False
+        return True
 
     def _drop(self, plugin: Plugin) -> None:
         if self._manager.has_plugin(plugin.name):
             self._manager.unregister(name=plugin.name)
+        for key in [key for key, owner in self._owners.items() if owner.name == plugin.name]:
+            self._tables[key[0]].pop(key[1], None)
+            del self._owners[key]
 
-    def _skip(self, plugin: Plugin, error: BaseException) -> None:
+    def _skip(self, plugin: Plugin, error: PluginError | UsageError) -> None:
         """Keeps the problem of a plugin that is not loaded, or raises it in strict mode."""
-        text = str(error) or type(error).__name__
-        if not isinstance(error, ZooError):
-            text = f"{type(error).__name__}: {text}"
-        text = " ".join(text.split()).rstrip(".")
         if self.strict:
             raise PluginError(
-                text,
+                said(error),
                 asked=f"plugin {plugin.label}",
                 hint="Mend or uninstall it, or unset ZOO_STRICT.",
             ) from error
-        self._plugins.append(replace(plugin, problem=text))
+        self._plugins.append(replace(plugin, problem=said(error), components=(), registries=()))
 
 
-_KINDS: dict[str, type[Any]] = {
-    "zoo_methods": MethodSpec,
-    "zoo_losses": LossSpec,
-    "zoo_defences": Component,
-    "zoo_metrics": Component,
-    "zoo_datasets": Component,
-    "zoo_importers": Component,
-    "zoo_networks": Component,
-    "zoo_signals": Component,
-    "zoo_renderers": Component,
-    "zoo_commands": Component,
-    "zoo_benchmarks": Component,
-}
-HOOKS = tuple(_KINDS)
-"""Hooks that bring named things."""
+def _precedence(plugin: Plugin) -> tuple[bool, bool, str]:
+    """Sort key: the core, then plugins that bring a method of their own name."""
+    own = any(
+        item.kind == "method" and plugin.distribution == f"zoo-{item.name}"
+        for item in plugin.components
+    )
+    return (plugin.name != CORE, not own, plugin.name)
 
 
-def kind_of(hook: str) -> str:
-    """What a hook brings, in the singular: ``method`` for ``zoo_methods``."""
-    singular = {"zoo_losses": "loss", "zoo_signals": "kind of signal", "zoo_datasets": "source"}
-    return singular.get(hook, hook.removeprefix("zoo_").removesuffix("s"))
+def _name(kind: Any) -> str:
+    return getattr(kind, "__name__", "path")
 
 
 @cache

@@ -38,7 +38,7 @@ def method_name(name: str, host: PluginHost) -> str:
             hint=f'Try "{near.strip("-")}".' if near.strip("-") else "Try my-method.",
         )
     taken = {plugin.name: plugin.distribution for plugin in host.plugins}
-    taken |= {known: host.owner("zoo_methods", known) for known in host.methods()}
+    taken |= {known: host.owner("method", known) for known in host.methods()}
     if method in taken:
         raise UsageError(
             f"{taken[method]} already brings this name", asked=asked, hint="Choose another name."

@@ -2,20 +2,81 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from zoo_core.errors import PluginError
 from zoo_core.signals import TensorSpec
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.+:-]*")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
 @dataclass(frozen=True)
-class MethodSpec:
-    """What a plugin registers for a method.
+class Component:
+    """What a plugin brings, found by kind and name: a metric, an importer, a command …
+
+    Attributes:
+        kind: What it is; see ``zoo plugins --kinds`` for the kinds that installed packages declare.
+        name: Unique name within its kind, without spaces.
+        target: Lazy target ``"package.module:Name"``, imported when it is first used.
+        summary: One line.
+
+    Raises:
+        PluginError: If an attribute is of another type or form.
+    """
+
+    kind: str
+    name: str
+    target: str
+    summary: str = ""
+
+    def __post_init__(self) -> None:
+        for key in ("kind", "name", "target", "summary"):
+            value = getattr(self, key)
+            if not isinstance(value, str) or any(ord(sign) < 32 for sign in value):
+                raise PluginError(
+                    f"its {key} is {value!r}, not one line of text", asked=self._asked
+                )
+        if not _NAME.fullmatch(self.name) or not _NAME.fullmatch(self.kind):
+            raise PluginError(
+                f"a name holds letters, digits and any of _ . + : -, not {self.name!r}",
+                asked=self._asked,
+            )
+        if self.target and not _TARGET.fullmatch(self.target):
+            raise PluginError(
+                f'its target {self.target!r} is not of the form "package.module:Name"',
+                asked=self._asked,
+            )
+
+    @property
+    def _asked(self) -> str:
+        return f"{type(self).__name__} {self.name!r}"
+
+
+@dataclass(frozen=True)
+class Kind(Component):
+    """A kind of component, declared by the package that uses components of this kind.
+
+    Attributes:
+        target: Class that the targets of this kind are subclasses or instances of; empty where
+            any callable will do.
+        spec: Class of the descriptions, for kinds that say more of a component than `Component`.
+    """
+
+    kind: str = field(default="kind", init=False)
+    spec: type[Component] = Component
+
+
+@dataclass(frozen=True)
+class MethodSpec(Component):
+    """A method.
 
     Attributes:
         name: Unique name, such as ``cyclegan``.
-        target: Lazy target ``"package.module:Class"`` of the `zoo_core.method.Method`.
+        target: Lazy target of the `zoo_core.method.Method`.
         summary: One line for ``zoo list --methods``.
         paper: Citation with arXiv number where there is one.
         domains: Fewest and most domains; None for no upper bound.
@@ -24,49 +85,52 @@ class MethodSpec:
         presets: Names of its presets, the default one first.
     """
 
-    name: str
-    target: str
-    summary: str
+    kind: str = field(default="method", init=False)
     paper: str = ""
     domains: tuple[int, int | None] = (2, 2)
     conditions: tuple[str, ...] = ("domains",)
     signal: str = "image"
     presets: tuple[str, ...] = ("paper", "64px", "32px")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("paper", "signal"):
+            if not isinstance(getattr(self, key), str):
+                raise PluginError(f"its {key} is {getattr(self, key)!r}", asked=self._asked)
+        for key in ("conditions", "presets"):
+            names = getattr(self, key)
+            if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+                raise PluginError(
+                    f"its {key} are {names!r}, not a tuple of names", asked=self._asked
+                )
+        match self.domains:
+            case (int(), int() | None):
+                return
+        raise PluginError(f"its domains are {self.domains!r}", asked=self._asked)
+
 
 @dataclass(frozen=True)
-class LossSpec:
+class LossSpec(Component):
     """A loss that ``zoo train ... --add NAME:key=value`` can add to any method.
 
     Attributes:
         name: Unique name, such as ``embedding``.
         target: Lazy target of a `zoo_core.interfaces.Loss` class; its constructor's keyword
             arguments are the options.
-        summary: One line.
         player: Name of the player whose objective it joins.
         weight: Its weight unless ``weight=`` says otherwise.
     """
 
-    name: str
-    target: str
-    summary: str
+    kind: str = field(default="loss", init=False)
     player: str = "generator"
     weight: float = 1.0
 
-
-@dataclass(frozen=True)
-class Component:
-    """Anything else that is found by name: a metric, data source, importer, network or signal kind.
-
-    Attributes:
-        name: Unique name within its kind.
-        target: Lazy target ``"package.module:Class"``.
-        summary: One line.
-    """
-
-    name: str
-    target: str
-    summary: str = ""
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.player, str) or not isinstance(self.weight, int | float):
+            raise PluginError(
+                f"its player is {self.player!r} and its weight {self.weight!r}", asked=self._asked
+            )
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from zoo_core.spec import Component, MethodSpec
 
 
 @hookimpl
-def zoo_methods() -> Iterable[MethodSpec]:
+def zoo_components() -> Iterable[Component]:
     """CycleGAN in both directions, or in one."""
+    here = "zoo_cyclegan.importers"
     return [
         MethodSpec(
             name="cyclegan",
@@ -19,6 +20,16 @@ def zoo_methods() -> Iterable[MethodSpec]:
             summary="Two generators tied by cycle consistency, a PatchGAN for each domain",
             paper="Zhu et al. 2017, arXiv:1703.10593",
         ),
+        Component(
+            "importer", "cyclegan-official", f"{here}:Official", "junyanz's generator or PatchGAN"
+        ),
+        Component(
+            "importer", "cyclegan-huggan", f"{here}:Huggan", "generator of huggan and PyTorch-GAN"
+        ),
+        Component(
+            "importer", "cyclegan-upit", f"{here}:Upit", "all four nets of UPIT, or one generator"
+        ),
+        Component("importer", "cut-official", f"{here}:Cut", "anti-aliased generator of CUT"),
     ]
 
 
@@ -26,15 +37,3 @@ def zoo_methods() -> Iterable[MethodSpec]:
 def zoo_models() -> Iterable[Path]:
     """The trained models that come with the plugin."""
     return [Path(__file__).with_name("registry.yaml")]
-
-
-@hookimpl
-def zoo_importers() -> Iterable[Component]:
-    """Layouts of checkpoints that hold the same nets."""
-    here = "zoo_cyclegan.importers"
-    return [
-        Component("cyclegan-official", f"{here}:Official", "junyanz's generator or PatchGAN"),
-        Component("cyclegan-huggan", f"{here}:Huggan", "generator of huggan and PyTorch-GAN"),
-        Component("cyclegan-upit", f"{here}:Upit", "all four nets of UPIT, or one generator"),
-        Component("cut-official", f"{here}:Cut", "anti-aliased generator of CUT"),
-    ]

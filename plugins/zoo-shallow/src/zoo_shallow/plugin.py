@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from zoo_core.hookspecs import hookimpl
-from zoo_core.spec import MethodSpec
+from zoo_core.spec import Component, MethodSpec
 
 
 @hookimpl
-def zoo_methods() -> Iterable[MethodSpec]:
+def zoo_components() -> Iterable[Component]:
     """Generators tied by nothing but their own depth."""
     return [
         MethodSpec(

@@ -10,8 +10,9 @@ from zoo_core.spec import Component, MethodSpec
 
 
 @hookimpl
-def zoo_methods() -> Iterable[MethodSpec]:
+def zoo_components() -> Iterable[Component]:
     """StarGAN over domains or attributes."""
+    here = "zoo_stargan.importers"
     return [
         MethodSpec(
             name="stargan",
@@ -21,6 +22,13 @@ def zoo_methods() -> Iterable[MethodSpec]:
             domains=(2, None),
             conditions=("domains", "attributes"),
         ),
+        Component(
+            "importer",
+            "stargan-official",
+            f"{here}:Official",
+            "yunjey's generator or discriminator",
+        ),
+        Component("importer", "stargan-lornatang", f"{here}:Lornatang", "those of StarGAN-PyTorch"),
     ]
 
 
@@ -28,13 +36,3 @@ def zoo_methods() -> Iterable[MethodSpec]:
 def zoo_models() -> Iterable[Path]:
     """The trained models that come with the plugin."""
     return [Path(__file__).with_name("registry.yaml")]
-
-
-@hookimpl
-def zoo_importers() -> Iterable[Component]:
-    """Layouts of checkpoints that hold the same nets."""
-    here = "zoo_stargan.importers"
-    return [
-        Component("stargan-official", f"{here}:Official", "yunjey's generator or discriminator"),
-        Component("stargan-lornatang", f"{here}:Lornatang", "those of StarGAN-PyTorch"),
-    ]

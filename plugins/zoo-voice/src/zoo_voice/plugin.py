@@ -10,27 +10,18 @@ from zoo_core.spec import Component, MethodSpec
 
 
 @hookimpl
-def zoo_signals() -> Iterable[Component]:
+def zoo_components() -> Iterable[Component]:
     """Speech as mel-cepstra."""
-    return [Component("speech", "zoo_voice.codec:SpeechCodec", "Mel-cepstra of speech, by WORLD")]
-
-
-@hookimpl
-def zoo_benchmarks() -> Iterable[Component]:
-    """Methods and baselines on spoken digits and words."""
     return [
         Component(
+            "codec", "speech", "zoo_voice.codec:SpeechCodec", "Mel-cepstra of speech, by WORLD"
+        ),
+        Component(
+            "benchmark",
             "voice",
             "zoo_voice.evaluate.bench:VOICE",
             "Conversion of voices: spoken digits of two pairs, 20 words of four speakers",
-        )
-    ]
-
-
-@hookimpl
-def zoo_methods() -> Iterable[MethodSpec]:
-    """Conversion of voices without parallel recordings."""
-    return [
+        ),
         MethodSpec(
             name="cyclegan-vc",
             target="zoo_voice.method:CycleGANVC",
@@ -57,16 +48,12 @@ def zoo_methods() -> Iterable[MethodSpec]:
             signal="speech",
             presets=("paper", "small"),
         ),
-    ]
-
-
-@hookimpl
-def zoo_renderers() -> Iterable[Component]:
-    """Vocoders."""
-    return [
-        Component("world", "zoo_voice.vocoder:World", "Speech by WORLD: the default"),
+        Component("renderer", "world", "zoo_voice.vocoder:World", "Speech by WORLD: the default"),
         Component(
-            "hifigan", "zoo_voice.hifigan:HiFiGAN", "Speech by HiFi-GAN, weights=FILE or repo"
+            "renderer",
+            "hifigan",
+            "zoo_voice.hifigan:HiFiGAN",
+            "Speech by HiFi-GAN, weights=FILE or repo",
         ),
     ]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zoo_core.hookspecs import hookimpl
-from zoo_core.spec import MethodSpec
+from zoo_core.spec import Component, MethodSpec
 
 
 @hookimpl
-def zoo_methods() -> Iterable[MethodSpec]:
+def zoo_components() -> Iterable[Component]:
     """The method that this plugin brings."""
     return [
         MethodSpec(
@@ -18,5 +18,5 @@ def zoo_methods() -> Iterable[MethodSpec]:
             summary="Two small generators tied by cycle consistency",
             paper="",
             presets=("64px", "32px"),
-        )
+        ),
     ]

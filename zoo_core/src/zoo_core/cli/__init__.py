@@ -18,15 +18,15 @@ class LazyGroup(click.Group):
         """Names of all commands, the core's first."""
         from zoo_core.plugins import host
 
-        return list(host().components("zoo_commands"))
+        return list(host().components("command"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Imports a command."""
         from zoo_core.plugins import host
 
-        if cmd_name not in host().components("zoo_commands"):
+        if cmd_name not in host().components("command"):
             return None
-        command: click.Command = host().component("zoo_commands", cmd_name)
+        command: click.Command = host().load("command", cmd_name)
         return command
 
     def resolve_command(
@@ -41,7 +41,7 @@ class LazyGroup(click.Group):
         """Writes the list of commands without importing any of them."""
         from zoo_core.plugins import host
 
-        components = host().components("zoo_commands").values()
+        components = host().components("command").values()
         rows = [(component.name, component.summary) for component in components]
         with formatter.section("Commands"):
             formatter.write_dl(rows)

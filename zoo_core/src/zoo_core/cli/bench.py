@@ -21,18 +21,18 @@ class Benchmarks(click.Group):
         """Names of the benchmarks."""
         from zoo_core.plugins import host
 
-        return list(host().components("zoo_benchmarks"))
+        return list(host().components("benchmark"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a benchmark."""
         from zoo_core.plugins import host
 
-        component = host().components("zoo_benchmarks").get(cmd_name)
+        component = host().components("benchmark").get(cmd_name)
         if component is None:
             return None
 
         def run(**options: Any) -> int:
-            return run_benchmark(host().component("zoo_benchmarks", cmd_name), **options)
+            return run_benchmark(host().load("benchmark", cmd_name), **options)
 
         return click.Command(
             cmd_name, params=list(OPTIONS), callback=run, help=f"{component.summary}\n\n{HELP}"

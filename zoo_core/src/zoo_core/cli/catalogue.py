@@ -142,7 +142,7 @@ def _method_row(plugins: PluginHost, spec: MethodSpec) -> dict[str, Any]:
         "conditions": list(spec.conditions),
         "signal": spec.signal,
         "presets": list(spec.presets),
-        "plugin": plugins.owner("zoo_methods", spec.name),
+        "plugin": plugins.owner("method", spec.name),
     }
 
 
@@ -169,7 +169,7 @@ def _method_details(plugins: PluginHost, name: str) -> dict[str, Any]:
     from zoo_core.signals import Domains
     from zoo_core.weights import parameter_counts
 
-    spec, cls = plugins.method(name), plugins.method_class(name)
+    spec, cls = plugins.method(name), plugins.load("method", name)
     preset = cls.presets[spec.presets[0]]
     options = make_options(cls.Options, preset.options, asked=name)
     names = tuple("abcdefghijklmnopqrstuvwxyz"[: spec.domains[0]])

@@ -164,7 +164,7 @@ def _open(sources: dict[str, Any], size: int, split: str) -> DataSet:
     from zoo_core.signals import TensorSpec
     from zoo_core.spec import TrainConfig
 
-    codec = host().codec_class("image")(TensorSpec(shape=(3, size, size)))
+    codec = host().load("codec", "image")(TensorSpec(shape=(3, size, size)))
     return open_sources(**sources, codec=codec, config=TrainConfig(), split=split)
 
 

@@ -1,22 +1,25 @@
-"""``zoo plugins`` and ``zoo new``: what is plugged in, and how to begin a plugin."""
+"""``zoo plugins``: what is plugged in."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from zoo_core.cli.output import as_json, table
-from zoo_core.plugins import HOOKS, Plugin, PluginHost, host
+from zoo_core.plugins import Plugin, PluginHost, host
 from zoo_core.registry import Registry
 
 
 @click.command("plugins")
+@click.option("--kinds", is_flag=True, help="List the kinds of component instead.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
-def plugins(json_: bool) -> None:
-    """List plugins, and what is wrong with broken ones."""
+def plugins(kinds: bool, json_: bool) -> None:
+    """List plugins, what they bring, and what is wrong with broken ones."""
     known = host()
+    if kinds:
+        _print_kinds(known, json_)
+        return
     registry = Registry.load(known)
     rows = [_row(known, registry, plugin) for plugin in known.plugins]
     if json_:
@@ -29,37 +32,33 @@ def plugins(json_: bool) -> None:
     table(("PLUGIN", "DISTRIBUTION", "BRINGS"), shown)
 
 
-@click.command("new")
-@click.argument("name")
-@click.option(
-    "--dir",
-    "directory",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    help="Folder in which to write the package zoo-NAME; the current one by default.",
-)
-def new(name: str, directory: Path) -> None:
-    """Write a new plugin package, ready to install.
-
-    NAME is the method's name, such as my-method.
-    """
-    from zoo_core.scaffold import method_name, write_plugin
-
-    method = method_name(name, host())
-    folder = write_plugin(method, directory)
-    click.echo(f"Wrote {folder}. Next:")
-    click.echo(f"  pip install -e {folder}")
-    click.echo(f"  zoo check {method}")
+def _print_kinds(known: PluginHost, json_: bool) -> None:
+    rows = [
+        {
+            "kind": kind.name,
+            "summary": kind.summary,
+            "contract": kind.target,
+            "declared_by": known.owner("kind", kind.name),
+            "components": sorted(known.components(kind.name)),
+        }
+        for kind in known.kinds.values()
+        if kind.name != "kind"
+    ]
+    if json_:
+        as_json(rows)
+        return
+    shown = [(row["kind"], row["summary"], row["declared_by"]) for row in rows]
+    table(("KIND", "SUMMARY", "DECLARED BY"), shown)
 
 
 def _row(known: PluginHost, registry: Registry, plugin: Plugin) -> dict[str, Any]:
     brings: dict[str, list[str]] = {}
     problem = plugin.problem
     if problem is None:
-        for hook in HOOKS:
-            names = known.brought(hook, plugin.distribution)
-            if names:
-                brings[hook.removeprefix("zoo_")] = names
+        unused = [item for item, _ in known.unused]
+        for item in plugin.components:
+            kind = f"{item.kind} (unused: no package here declares it)" if item in unused else item.kind
+            brings.setdefault(kind, []).append(item.name)
         models = [m.id for m in registry.models.values() if m.distribution == plugin.distribution]
         if models:
             brings["models"] = models

@@ -135,7 +135,7 @@ def _from_set(name: str, root: Path, split: str) -> Found:
 
     pairs: list[tuple[Any, Any]] = []
     try:
-        for value, label in host().component("zoo_datasets", name)(root, split):
+        for value, label in host().load("source", name)(root, split):
             pairs.append((value, label))
     except ZooError:
         raise

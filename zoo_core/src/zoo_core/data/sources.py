@@ -131,7 +131,7 @@ def open_sources(
     else:
         from zoo_core.plugins import host
 
-        sets = host().components("zoo_datasets") if domains else {}
+        sets = host().components("source") if domains else {}
         sources = {name: parse_source(text, sets) for name, text in domains.items()}
     for name in sources:
         check_name(name)

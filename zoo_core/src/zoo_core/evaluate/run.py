@@ -100,12 +100,12 @@ def evaluate_model(
 
 def metric_classes(names: Sequence[str] | None = None) -> list[type[Metric]]:
     """The metrics of the given names, or all that plugins bring, in the order of registration."""
-    known = host().components("zoo_metrics")
+    known = host().components("metric")
     for name in names or ():
         if name not in known:
             raise unknown("metric", name, known)
     chosen = list(dict.fromkeys(names)) if names else list(known)
-    return [host().component("zoo_metrics", name) for name in chosen]
+    return [host().load("metric", name) for name in chosen]
 
 
 def _refuse_nothing(

@@ -82,7 +82,7 @@ def publish(directory: Path, repo: str, host: PluginHost, *, private: bool = Fal
     method = rebuilt(lambda: build_method(config, host), directory / MODEL)
     if (directory / GOLDEN).is_file():
         check_golden(method, directory / GOLDEN)
-    install = host.owner("zoo_methods", config.method)
+    install = host.owner("method", config.method)
     card = published_card(directory, config, repo, install)
     added = [
         CommitOperationAdd(name, directory / name) for name in FILES if (directory / name).is_file()

@@ -102,7 +102,7 @@ def adopted(path: Path, name: str, *, host: PluginHost) -> Path:
     kind = found.importer.kind
     names = [chr(ord("a") + i) if kind == "domains" else f"attribute_{i + 1}" for i in range(count)]
     config = configure([found], Domains(tuple(names), kind))
-    codec = host.codec_class(config.signal.kind)
+    codec = host.load("codec", config.signal.kind)
     trained = codec.preprocessing_for(config.signal, TrainConfig())
     config = replace(config, preprocessing=trained)
     card = Card(

@@ -96,7 +96,7 @@ def import_files(
     config = configure(sources, domains)
     if wishes.size is not None:
         config = replace(config, signal=_resized(config.signal, wishes.size))
-    codec = host.codec_class(config.signal.kind)
+    codec = host.load("codec", config.signal.kind)
     trained = codec.preprocessing_for(config.signal, TrainConfig(crop_first=wishes.crop))
     config = replace(config, preprocessing=trained)
     tensors = tensors_for(config, sources, host)

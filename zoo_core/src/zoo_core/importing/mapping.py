@@ -48,11 +48,11 @@ def importer_of(layout: str, host: PluginHost) -> Importer:
     Raises:
         WeightsError: If no plugin brings it, with the near match.
     """
-    known = host.components("zoo_importers")
+    known = host.components("importer")
     if layout not in known:
         fault = unknown("layout", layout, known)
         raise WeightsError(fault.problem, asked=f'foreign format "{layout}"', hint=fault.hint)
-    importer: Importer = host.component("zoo_importers", layout)()
+    importer: Importer = host.load("importer", layout)()
     return importer
 
 
@@ -71,7 +71,7 @@ def recognise(path: Path, state: State, layout: str, host: PluginHost) -> Source
     if empty := [key for key, value in state.items() if not value.numel()]:
         raise WeightsError(f"{empty[0]} has no values at all", asked=f"checkpoint {path}")
     shapes: Shapes = {key: tuple(value.shape) for key, value in state.items()}
-    known = sorted(host.components("zoo_importers"))
+    known = sorted(host.components("importer"))
     names = known if layout == AUTO else [layout]
     importers = {name: importer_of(name, host) for name in names}
     found = {name: tuple(importer.parts(shapes)) for name, importer in importers.items()}

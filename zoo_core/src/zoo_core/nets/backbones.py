@@ -184,7 +184,7 @@ def open_backbone(name: str, *, size: int | None = None) -> Backbone:
         UsageError: If there is no backbone of this name.
         WeightsError: If its weights are missing, damaged, or do not fit.
     """
-    brought = host().components("zoo_networks")
+    brought = host().components("backbone")
     kind, colon, rest = name.partition(":")
     if not colon and name not in brought and is_timm(name):
         kind, rest = "timm", name
@@ -195,7 +195,7 @@ def open_backbone(name: str, *, size: int | None = None) -> Backbone:
     elif name not in brought:
         raise unknown("backbone", name, [*brought, "timm:NAME", "timm:NAME@FILE", "judge:DIR"])
     else:
-        backbone = host().component("zoo_networks", name)()
+        backbone = host().load("backbone", name)()
     if not isinstance(backbone, Backbone):
         raise UsageError(
             f"it is a {type(backbone).__name__}, no backbone",

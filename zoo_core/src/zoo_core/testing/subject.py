@@ -147,7 +147,7 @@ def subjects(name: str, host: PluginHost) -> list[Subject]:
         UsageError: If no method has this name.
     """
     spec = host.method(name)
-    entry = entry_module(host.owner("zoo_methods", name))
+    entry = entry_module(host.owner("method", name))
     return [Subject(spec, cast("Kind", kind), entry) for kind in spec.conditions]
 
 

@@ -10,6 +10,7 @@ from zoo_core.errors import UsageError, unknown
 from zoo_core.interfaces import Loss
 from zoo_core.method import Method, Player, Term
 from zoo_core.plugins import host
+from zoo_core.spec import LossSpec
 from zoo_core.train.named import make_named, parse_named
 
 
@@ -28,15 +29,14 @@ def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player,
     players = list(method.players())
     for text in additions:
         name, values = parse_addition(text)
-        spec = host().losses().get(name)
-        if spec is None:
-            raise unknown("loss", name, host().losses())
+        spec = host().find("loss", name)
+        assert isinstance(spec, LossSpec)  # what the kind's own spec asks for
         weight = _number(values.pop("weight", spec.weight), text)
         target = str(values.pop("player", spec.player))
         names = [player.name for player in players]
         if target not in names:
             raise unknown("player", target, names)
-        cls: type[Loss] = host().resolve(spec.target)
+        cls: type[Loss] = host().load("loss", name)
         loss = make_named(cls, values, asked=f"--add {text}", beside=("weight", "player"))
         companions = method.adopt(loss)
         index = names.index(target)

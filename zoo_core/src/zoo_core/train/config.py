@@ -143,7 +143,7 @@ def resolve(request: Request) -> RunConfig:
     name = request.method or given.get("method")
     if not name:
         raise UsageError("no method is given", asked="run", hint="See zoo list --methods.")
-    cls = host().method_class(name)
+    cls = host().load("method", name)
     preset_name, preset = pick_preset(cls, name, request.preset or given.get("preset"))
     settings = _split(request.settings, cls, name)
     options = {**preset.options, **given.get("options", {}), **settings["options"]}

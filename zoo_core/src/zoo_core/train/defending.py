@@ -27,7 +27,7 @@ def defend(method: Method[Any], players: Sequence[Player], texts: Sequence[str])
     parts: list[Defence] = []
     for text in texts:
         name, values = parse_named(text, "--defence")
-        cls = host().component("zoo_defences", name)
+        cls = host().load("defence", name)
         parts.append(make_named(cls, values, asked=f"--defence {text}"))
     if not parts:
         return

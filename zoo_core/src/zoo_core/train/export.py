@@ -26,7 +26,7 @@ def model_config(
     learnt: Mapping[str, Any] | None = None,
 ) -> ModelConfig:
     """What rebuilds the model of a run; ``learnt`` is what its codec knows of the data."""
-    codec = host().codec_class(config.signal.kind)
+    codec = host().load("codec", config.signal.kind)
     return ModelConfig(
         method=config.method,
         options=dict(config.options),
@@ -104,7 +104,7 @@ def export(
 
 
 def _summary(config: RunConfig, domains: Domains, targets: Sequence[str]) -> str:
-    noun = host().codec_class(config.signal.kind).noun
+    noun = host().load("codec", config.signal.kind).noun
     how = "trained without paired examples"
     if domains.kind == "attributes":
         return f"Edits {', '.join(targets)} of {noun}s, {how}."

@@ -17,12 +17,12 @@ from zoo_core.modeldir import build_method
 from zoo_core.plain_yaml import plain
 from zoo_core.plugins import host
 from zoo_core.precision import resolve_precision
-from zoo_core.train import events
 from zoo_core.train.additions import players_with
 from zoo_core.train.checkpoint import Checkpoints
 from zoo_core.train.config import RunConfig
 from zoo_core.train.defending import defend
 from zoo_core.train.disk import writing
+from zoo_core.train.events import Listeners
 from zoo_core.train.export import export, model_config
 from zoo_core.train.guard import StopFlag, StoppedError
 from zoo_core.train.logs import Display, Logs, Silent, last_values
@@ -52,7 +52,7 @@ class Session:
         self.fabric, self.config, self.run = fabric, config, run
         self.first = fabric.global_rank == 0
         self.display: Display = display if self.first else Silent()
-        codec_class = host().codec_class(config.signal.kind)
+        codec_class = host().load("codec", config.signal.kind)
         self.codec = codec_class(
             config.signal, codec_class.preprocessing_for(config.signal, config.train)
         )
@@ -61,7 +61,7 @@ class Session:
         self.codec.preprocessing |= self.learnt
         for line in self.data.describe():
             self.display.note(line)
-        cls = host().method_class(config.method)
+        cls = host().load("method", config.method)
         seed_all(config.train.seed, -1, 0)  # the same initial nets in all processes
         method = build_method(model_config(config, self.data.domains))
         players = players_with(method, config.add)
@@ -72,6 +72,7 @@ class Session:
         self.wholes = Wholes.of(self.data, method.targets) if self.codec.whole else None
         self.checkpoints = Checkpoints(run / "checkpoint")
         self.dtype = resolve_precision(fabric.device, config.train.precision)
+        self.events = Listeners() if self.first else None
 
     def restore(self) -> None:
         """Goes on from the newest checkpoint that is whole, where there is one."""
@@ -92,7 +93,7 @@ class Session:
         trainer = self.trainer
         self.display.note(self._plan())
         logs = Logs(self.run, trainer.done) if self.first else None
-        self._fire("zoo_run_started", config=plain(self.config))
+        self._fire("started", config=plain(self.config))
         self.display.start(trainer.done, trainer.steps)
         try:
             with StopFlag().listening() as stop:
@@ -119,7 +120,7 @@ class Session:
                 values["steps_per_second"] = (done - first_done) / seconds
                 if logs is not None:
                     logs.write(done, values)
-                self._fire("zoo_step_done", progress=trainer.progress(), values=values)
+                self._fire("step_done", progress=trainer.progress(), values=values)
             self.display.tick(done, values)
             if done % settings.sample_every == 0 or last:
                 self._sample()
@@ -179,7 +180,7 @@ class Session:
             if not self.sheet(self.trainer.steps).is_file():
                 self._sample()
             self._export(model)
-            self._fire("zoo_run_finished", model=model)
+            self._fire("finished", model=model)
         self.fabric.barrier()
         return model
 
@@ -263,6 +264,6 @@ class Session:
         return f"{left} of {trainer.steps} steps to go on {where} in {precision}, into {self.run}"
 
     def _fire(self, event: str, **values: Any) -> None:
-        if self.first:
-            for problem in events.fire(event, directory=self.run, **values):
+        if self.events is not None:
+            for problem in self.events.fire(event, directory=self.run, **values):
                 self.display.warn(problem)

@@ -52,7 +52,7 @@ class Pictures:
         source = planner.benchmark.source(domain, planner.root, split)
         return open_sources(
             {domain: source},
-            codec=host().codec_class("image")(TensorSpec(shape=(3, size, size))),
+            codec=host().load("codec", "image")(TensorSpec(shape=(3, size, size))),
             config=TrainConfig(),
             split=split,
             cache=planner.folder.data,
