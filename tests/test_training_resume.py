@@ -19,7 +19,7 @@ from PIL import Image
 from zoo_core.errors import TrainingError
 from zoo_core.hookspecs import hookimpl
 from zoo_core.plugins import host
-from zoo_core.step import Progress
+from zoo_core.spec import Progress
 from zoo_core.train.checkpoint import Checkpoints
 from zoo_core.train.config import Request, RunConfig, resolve
 from zoo_core.train.guard import StoppedError

@@ -14,7 +14,7 @@ import pluggy
 from zoo_core.spec import Component, LossSpec, MethodSpec
 
 if TYPE_CHECKING:
-    from zoo_core.step import Progress
+    from zoo_core.spec import Progress
 
 hookspec = pluggy.HookspecMarker("zoo")
 hookimpl = pluggy.HookimplMarker("zoo")
@@ -37,7 +37,7 @@ def zoo_losses() -> Iterable[LossSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def zoo_defences() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Defences for ``zoo train ... --defence``; targets are `zoo_core.defences.Defence`s.
+    """Defences for ``zoo train ... --defence``; targets are `zoo_core.method.Defence`s.
 
     The constructor's keyword arguments are the options. Called when a run names one.
     """
