@@ -26,7 +26,8 @@ from losses import Losses
 from passes import Passes, medians, run, update
 from training import Noise
 
-from zoo_core.modeldir import ModelConfig, build_method
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import build_method
 from zoo_core.plugins import host
 from zoo_core.signals import Domains
 from zoo_core.train.loop import Trainer

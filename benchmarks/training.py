@@ -16,7 +16,8 @@ from dataclasses import replace
 import click
 import torch
 
-from zoo_core.modeldir import ModelConfig, build_method
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import build_method
 from zoo_core.plugins import host
 from zoo_core.precision import resolve_device, resolve_precision
 from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec

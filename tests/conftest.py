@@ -59,7 +59,8 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from zoo_core.card import Card
-    from zoo_core.modeldir import ModelConfig, build_method, write_model
+    from zoo_core.modelconfig import ModelConfig
+    from zoo_core.modeldir import build_method, write_model
     from zoo_core.signals import Batch, Condition, Domains, TensorSpec
 
     options = {"width": 8, "blocks": 1, "critic_layers": 1, "critic_width": 8}

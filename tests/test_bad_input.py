@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 
 from zoo_core.card import Card
 from zoo_core.cli import run
-from zoo_core.modeldir import ModelConfig, build_method, write_model
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import build_method, write_model
 from zoo_core.registry import Registry
 from zoo_core.signals import Domains, TensorSpec
 

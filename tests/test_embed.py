@@ -12,7 +12,8 @@ from zoo_core.card import Card
 from zoo_core.cli import run
 from zoo_core.golden import check_golden
 from zoo_core.manifest import parse_file
-from zoo_core.modeldir import ModelConfig, build_method, load_weights, write_model
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import build_method, load_weights, write_model
 from zoo_core.plain_yaml import write_yaml
 from zoo_core.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.weights import verify

@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 import zoo_core.testing
 from zoo_core.card import Card
 from zoo_core.cli import run as zoo
-from zoo_core.modeldir import ModelConfig, write_model
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import write_model
 from zoo_core.plain_yaml import write_yaml
 from zoo_core.plugins import PluginHost
 from zoo_core.registry import file_hash

@@ -15,10 +15,10 @@ import zoo
 from hub_server import HubServer
 from zoo_core.cli import run
 from zoo_core.errors import HubError, UsageError
-from zoo_core.hub.fetch import Expected, fetch
+from zoo_core.hub.fetch import fetch
 from zoo_core.hub.pin import pin
 from zoo_core.hub.reference import Reference, parse
-from zoo_core.hub.store import Store
+from zoo_core.hub.store import Expected, Store
 from zoo_core.manifest import parse_file
 from zoo_core.plugins import host
 from zoo_core.registry import Registry

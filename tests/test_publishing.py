@@ -25,7 +25,8 @@ from zoo_core.hub.publish import publish
 from zoo_core.hub.release import publish_embedded
 from zoo_core.loading import load
 from zoo_core.manifest import parse_file
-from zoo_core.modeldir import ModelConfig, build_method, write_model
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import build_method, write_model
 from zoo_core.plugins import PluginHost, host
 from zoo_core.registry import Registry
 from zoo_core.signals import Domains, TensorSpec

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo_core.modeldir import ModelConfig, build_method
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import build_method
 from zoo_core.plugins import host
 from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.spec import TrainConfig

@@ -19,11 +19,12 @@ from PIL import Image
 from zoo_core.errors import TrainingError
 from zoo_core.hookspecs import hookimpl
 from zoo_core.plugins import host
-from zoo_core.step import Progress
+from zoo_core.spec import Progress
 from zoo_core.train.checkpoint import Checkpoints
 from zoo_core.train.config import Request, RunConfig, resolve
+from zoo_core.train.disk import record
 from zoo_core.train.guard import StoppedError
-from zoo_core.train.run import record, resume_run, train_run
+from zoo_core.train.run import resume_run, train_run
 
 SMALL = {
     "cyclegan": {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1, "pool": 6},

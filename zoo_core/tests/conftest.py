@@ -11,7 +11,8 @@ from PIL import Image
 
 from zoo_core.card import Card
 from zoo_core.hookspecs import hookimpl
-from zoo_core.modeldir import ModelConfig, build_method, write_model
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import build_method, write_model
 from zoo_core.plugins import PluginHost
 from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.testing.tiny import CODE_SPEC, SPEC

@@ -4,7 +4,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from zoo_core.card import Card, CardMetric
-from zoo_core.modeldir import ModelConfig
+from zoo_core.modelconfig import ModelConfig
 from zoo_core.signals import Domains, TensorSpec
 
 

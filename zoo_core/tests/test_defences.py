@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo_core.defences import Chain, LowPass, Noise, Quantise
+from zoo_core.defences import LowPass, Noise, Quantise
 from zoo_core.errors import UsageError
 from zoo_core.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.step import Step
 from zoo_core.testing.tiny import TinyCodeMethod, TinyMethod, TinyOptions
 from zoo_core.train.additions import players_with
-from zoo_core.train.defending import defend
+from zoo_core.train.defending import Chain, defend
 
 SIGNAL = TensorSpec(shape=(3, 16, 16), stride=2)
 

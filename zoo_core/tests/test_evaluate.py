@@ -375,7 +375,8 @@ def test_content_judges_need_labels(vendors: Path, tmp_path: Path) -> None:
 def model(tmp_path: Path) -> Path:
     """A tiny untrained CycleGAN of the two domains, as a model directory."""
     from zoo_core.card import Card
-    from zoo_core.modeldir import ModelConfig, build_method, write_model
+    from zoo_core.modelconfig import ModelConfig
+    from zoo_core.modeldir import build_method, write_model
 
     torch.manual_seed(0)
     config = ModelConfig(

@@ -15,8 +15,8 @@ from zoo_core.losses.embedding import EmbeddingDistance
 from zoo_core.method import Method
 from zoo_core.nets.backbones import open_backbone
 from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import TrainConfig
-from zoo_core.step import Leg, Progress, Step
+from zoo_core.spec import Progress, TrainConfig
+from zoo_core.step import Leg, Step
 from zoo_core.testing.signals import random_batch
 from zoo_core.testing.tiny import TinyCodeMethod, TinyMethod, TinyOptions
 from zoo_core.train.additions import players_with

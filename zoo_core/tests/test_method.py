@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from zoo_core.errors import UsageError
-from zoo_core.interfaces import Loss
-from zoo_core.method import Optimiser, Player, Term, constant, freeze, make_options
-from zoo_core.step import Progress
+from zoo_core.method import Loss, Optimiser, Player, Term, constant, freeze, make_options
+from zoo_core.spec import Progress
 from zoo_core.testing import Subject
 from zoo_core.testing.tiny import CODE_SPEC, SPEC, CycleLoss, TinyCodeMethod, TinyMethod
 

@@ -8,7 +8,8 @@ import torch
 from zoo_core.card import Card
 from zoo_core.errors import UsageError, WeightsError, ZooError
 from zoo_core.golden import check_golden, read_golden
-from zoo_core.modeldir import ModelConfig, build_method, read_config, write_model
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import build_method, read_config, write_model
 from zoo_core.signals import Domains, TensorSpec
 from zoo_core.weights import load_weights
 

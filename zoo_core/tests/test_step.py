@@ -13,9 +13,10 @@ from torch import nn
 from zoo_core.errors import UsageError
 from zoo_core.interfaces import Code
 from zoo_core.method import freeze
-from zoo_core.plans import elsewhere, legs_between, ring
+from zoo_core.plans import elsewhere, ring
 from zoo_core.signals import MIXED, Batch, Condition, Domains
-from zoo_core.step import Leg, Progress, Step
+from zoo_core.spec import Progress
+from zoo_core.step import Leg, Step, legs_between
 from zoo_core.testing import Subject
 from zoo_core.testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
 from zoo_core.turns import Turns

@@ -10,7 +10,7 @@ import torch
 from zoo_core.codec import Store
 from zoo_core.errors import UsageError
 from zoo_core.evaluate.translates import as_translates
-from zoo_core.modeldir import ModelConfig
+from zoo_core.modelconfig import ModelConfig
 from zoo_core.plugins import host
 from zoo_core.signals import Condition, Domains, TensorSpec
 from zoo_core.testing.tiny import TinyCodeMethod, TinyOptions

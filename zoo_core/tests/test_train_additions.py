@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo_core.errors import UsageError
-from zoo_core.interfaces import Loss
-from zoo_core.method import Method, Player, Term
+from zoo_core.method import Loss, Method, Player, Term
 from zoo_core.signals import Domains, TensorSpec
 from zoo_core.spec import LossSpec
 from zoo_core.step import Step

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo_core.errors import TrainingError
-from zoo_core.interfaces import Loss
-from zoo_core.method import Optimiser, Player, Term
+from zoo_core.method import Loss, Optimiser, Player, Term
 from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.spec import TrainConfig
 from zoo_core.step import Step

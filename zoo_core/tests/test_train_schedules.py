@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from zoo_core.errors import UsageError
-from zoo_core.step import Progress
+from zoo_core.spec import Progress
 from zoo_core.train.schedules import LinearDecay, Ramp, StepDecay, StepwiseLinearDecay, Until
 
 

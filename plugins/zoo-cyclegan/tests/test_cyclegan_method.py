@@ -15,8 +15,7 @@ from zoo_core.engine import Engine
 from zoo_core.errors import UsageError
 from zoo_core.method import Method
 from zoo_core.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import TrainConfig
-from zoo_core.step import Progress
+from zoo_core.spec import Progress, TrainConfig
 from zoo_core.train.loop import Trainer, generator_for
 from zoo_cyclegan.method import CycleGAN, Options
 

@@ -13,8 +13,7 @@ from torch.nn import functional as F
 from zoo_core.errors import UsageError
 from zoo_core.method import Method
 from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import TrainConfig
-from zoo_core.step import Progress
+from zoo_core.spec import Progress, TrainConfig
 from zoo_core.train.loop import Trainer, generator_for
 from zoo_stargan.method import Options, StarGAN
 from zoo_stargan.nets import ConditionalGenerator, DomainDiscriminator

@@ -17,7 +17,8 @@ from zoo_core.errors import UsageError
 from zoo_core.golden import check_golden, read_golden
 from zoo_core.interfaces import Code
 from zoo_core.method import Method
-from zoo_core.modeldir import ModelConfig, read_config, write_model
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import read_config, write_model
 from zoo_core.signals import Batch, Condition, Domains, TensorSpec, class_key
 from zoo_core.spec import TrainConfig
 from zoo_core.train.loop import Trainer, generator_for

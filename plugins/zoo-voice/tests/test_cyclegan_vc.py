@@ -17,8 +17,7 @@ import zoo
 from zoo_core.errors import UsageError
 from zoo_core.modeldir import read_config
 from zoo_core.signals import Batch, Condition, Domains
-from zoo_core.spec import TrainConfig
-from zoo_core.step import Progress
+from zoo_core.spec import Progress, TrainConfig
 from zoo_core.testing import MethodContract
 from zoo_core.train.config import Request, RunConfig, resolve
 from zoo_core.train.loop import Trainer

@@ -15,8 +15,7 @@ from torch.nn import functional as F
 import zoo
 from zoo_core.errors import UsageError
 from zoo_core.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import TrainConfig
-from zoo_core.step import Progress
+from zoo_core.spec import Progress, TrainConfig
 from zoo_core.testing import MethodContract
 from zoo_core.train.config import Request, resolve
 from zoo_core.train.loop import Trainer, generator_for

@@ -16,8 +16,7 @@ from zoo_core.errors import UsageError
 from zoo_core.method import Method
 from zoo_core.modeldir import read_config
 from zoo_core.signals import MIXED, Batch, Condition, Domains
-from zoo_core.spec import TrainConfig
-from zoo_core.step import Progress
+from zoo_core.spec import Progress, TrainConfig
 from zoo_core.testing import MethodContract
 from zoo_core.train.config import Request, resolve
 from zoo_core.train.loop import Trainer, generator_for

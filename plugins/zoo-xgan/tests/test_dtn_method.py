@@ -16,7 +16,8 @@ from zoo_core.card import Card
 from zoo_core.errors import UsageError
 from zoo_core.evaluate.judge import Judge, JudgeNet
 from zoo_core.evaluate.judge_card import JudgeCard
-from zoo_core.modeldir import ModelConfig, write_model
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import write_model
 from zoo_core.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.spec import TrainConfig
 from zoo_core.train.loop import Trainer

@@ -17,8 +17,8 @@ def zoo_components() -> Iterable[Component]:
 def _kinds() -> Iterable[Kind]:
     return [
         Kind("method", "zoo_core.method:Method", "Ways to translate", spec=MethodSpec),
-        Kind("loss", "zoo_core.interfaces:Loss", "Losses for zoo train --add", spec=LossSpec),
-        Kind("defence", "zoo_core.defence:Defence", "Defences for zoo train --defence"),
+        Kind("loss", "zoo_core.method:Loss", "Losses for zoo train --add", spec=LossSpec),
+        Kind("defence", "zoo_core.method:Defence", "Defences for zoo train --defence"),
         Kind("codec", "zoo_core.codec:Codec", "Kinds of signal: how they are read and written"),
         Kind("renderer", "", "Ways to make translated signals perceivable, for --renderer"),
         Kind("source", "", "Kinds of data source, named NAME: in front of a source"),

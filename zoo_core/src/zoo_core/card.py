@@ -13,7 +13,7 @@ from zoo_core.plain_yaml import read_yaml, write_yaml
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard
 
-    from zoo_core.modeldir import ModelConfig
+    from zoo_core.modelconfig import ModelConfig
 
 
 _HUB_LICENCES = {"not stated": "unknown"}

@@ -9,26 +9,12 @@ hidden does not arrive. Critics, and all other losses, see the translation itsel
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-
 from torch import Tensor
 
 from zoo_core.errors import UsageError
 from zoo_core.filters import lowpass, rounded
+from zoo_core.method import Defence
 from zoo_core.step import Step
-
-
-class Defence(ABC):
-    """What every translation of a step goes through on its way back.
-
-    A defence has no state and no parameters; what it draws comes from the step, so that a run is
-    the same over processes and when it is resumed.
-    """
-
-    @abstractmethod
-    def __call__(self, step: Step, x: Tensor) -> Tensor:
-        """(N, *S) what the way back sees of the translation ``x`` (N, *S); gradients pass."""
 
 
 class Noise(Defence):
@@ -95,20 +81,3 @@ class LowPass(Defence):
     def __call__(self, step: Step, x: Tensor) -> Tensor:
         """(N, *S) ``x`` without its fine detail."""
         return lowpass(x, self.sigma, step.method.signal.flexible)  # (N, *S)
-
-
-class Chain(Defence):
-    """Several defences, one after the other.
-
-    Args:
-        parts: The defences in their order.
-    """
-
-    def __init__(self, parts: Sequence[Defence]) -> None:
-        self.parts = tuple(parts)
-
-    def __call__(self, step: Step, x: Tensor) -> Tensor:
-        """(N, *S) ``x`` through all of them."""
-        for part in self.parts:
-            x = part(step, x)  # (N, *S)
-        return x

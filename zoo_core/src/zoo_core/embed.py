@@ -17,7 +17,8 @@ from zoo_core.card import Card, CardMetric
 from zoo_core.errors import UsageError, unknown
 from zoo_core.manifest import Metric, ModelEntry, explain, parse_entry, parse_file
 from zoo_core.method import Method
-from zoo_core.modeldir import CARD, CONFIG, GOLDEN, MODEL, ModelConfig, build_method, read_config
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import CARD, CONFIG, GOLDEN, MODEL, build_method, read_config
 from zoo_core.plain_yaml import plain, read_yaml_file
 from zoo_core.workspace import REGISTRY, package_of, write_registry
 

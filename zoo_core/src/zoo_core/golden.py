@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from zoo_core.errors import WeightsError
-from zoo_core.plans import legs_between
 from zoo_core.signals import Batch, Condition
+from zoo_core.step import legs_between
 
 if TYPE_CHECKING:
     from zoo_core.method import Method

@@ -1,4 +1,4 @@
-"""The five things that a method is made of, each an abstract `torch.nn.Module`.
+"""The nets that a method is made of, each an abstract `torch.nn.Module`, and what they give.
 
 Every net is called as ``net(...)``, never ``net.some_method(...)``. Shapes: N batch,
 ``*S`` any signal (an image is C H W), K condition width.
@@ -7,17 +7,12 @@ Every net is called as ``net(...)``, never ``net.some_method(...)``. Shapes: N b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
 from zoo_core.signals import Condition
-
-if TYPE_CHECKING:
-    from zoo_core.method import Method, Player
-    from zoo_core.step import Step
 
 
 @dataclass(frozen=True)
@@ -87,27 +82,3 @@ class Discriminator(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Tensor) -> Verdict:
         """Judges ``x`` (N, *S)."""
-
-
-class Loss(nn.Module, ABC):
-    """One term of a player's objective.
-
-    A loss asks the step's legs for what it needs and calls no generator itself. It is a module so
-    that what it remembers (an image pool, a frozen backbone) is moved and saved with the run; nets
-    that players train are not its children: it reaches them by name through ``step.net(name)``.
-    """
-
-    requires: Sequence[str] = ()
-    """What the step must provide: of ``translated restored identity code recoded sampled``."""
-
-    @abstractmethod
-    def forward(self, step: Step) -> Tensor:
-        """The unweighted loss: a float32 scalar ()."""
-
-    def companions(self, method: Method[Any]) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
-        """Nets that this loss brings along and the players that train them (none by default).
-
-        Args:
-            method: The method that it is added to: its signal, domains and nets.
-        """
-        return ()

@@ -22,7 +22,8 @@ from zoo_core.errors import (
     unknown,
 )
 from zoo_core.hub.reference import Reference, looks_like, parse
-from zoo_core.modeldir import CARD, CONFIG, MODEL, ModelConfig, build_method
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import CARD, CONFIG, MODEL, build_method
 from zoo_core.plugins import PluginHost
 from zoo_core.plugins import host as shared_host
 from zoo_core.registry import Model, Registry

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from zoo_core.errors import UsageError, unknown
-from zoo_core.interfaces import Code, Decoder, Encoder, Generator, Loss
+from zoo_core.interfaces import Code, Decoder, Encoder, Generator
 from zoo_core.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import Preset
-from zoo_core.step import Leg, Progress, Step
+from zoo_core.spec import Preset, Progress
+from zoo_core.step import Leg, Step
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -47,6 +47,30 @@ class Optimiser:
     weight_decay: float = 0.0
     schedule: Schedule = constant
     name: Literal["adam", "adamw"] = "adam"
+
+
+class Loss(nn.Module, ABC):
+    """One term of a player's objective.
+
+    A loss asks the step's legs for what it needs and calls no generator itself. It is a module so
+    that what it remembers (an image pool, a frozen backbone) is moved and saved with the run; nets
+    that players train are not its children: it reaches them by name through ``step.net(name)``.
+    """
+
+    requires: Sequence[str] = ()
+    """What the step must provide: of ``translated restored identity code recoded sampled``."""
+
+    @abstractmethod
+    def forward(self, step: Step) -> Tensor:
+        """The unweighted loss: a float32 scalar ()."""
+
+    def companions(self, method: Method[Any]) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
+        """Nets that this loss brings along and the players that train them (none by default).
+
+        Args:
+            method: The method that it is added to: its signal, domains and nets.
+        """
+        return ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +121,18 @@ class Player:
         return (step + 1) % self.every == 0
 
 
+class Defence(ABC):
+    """What every translation of a step goes through on its way back.
+
+    A defence has no state and no parameters; what it draws comes from the step, so that a run is
+    the same over processes and when it is resumed.
+    """
+
+    @abstractmethod
+    def __call__(self, step: Step, x: Tensor) -> Tensor:
+        """(N, *S) what the way back sees of the translation ``x`` (N, *S); gradients pass."""
+
+
 class Method(nn.Module, ABC, Generic[OptionsT]):
     """A way to translate crossed with constraints that keep the output related to the input.
 
@@ -111,7 +147,7 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
     Attributes:
         nets: The nets by name.
         defence: What a translation (N, *S) goes through before it is translated back, against
-            hidden information (`zoo_core.defences`); a run's ``--defence`` sets it. None: nothing.
+            hidden information (a `Defence`); a run's ``--defence`` sets it. None: nothing.
     """
 
     Options: ClassVar[type[Any]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import torch
 
@@ -39,12 +39,3 @@ def elsewhere(batch: Batch, rng: torch.Generator) -> list[Leg]:
     further = torch.randint(1, domains, (count,), generator=rng).to(label.device)  # (N,)
     wanted = (label.argmax(1) + further) % domains  # (N,)
     return [Leg(MIXED, Condition(torch.eye(domains, device=label.device)[wanted]))]
-
-
-def legs_between(domains: Domains, targets: Sequence[str], batch: Batch) -> list[Leg]:
-    """A leg from every part of a batch, be it mixed, to every other of some domains.
-
-    What is translated with a method that plans no leg, since it learns from samples (CoGAN).
-    """
-    pairs = [(origin, name) for origin in batch.signals for name in targets if name != origin]
-    return routes(batch, domains, pairs)

@@ -82,7 +82,7 @@ def write_plugin(method: str, parent: Path) -> Path:
 
 def template() -> Path:
     """The template's folder: a plugin called ``my-method``."""
-    return Path(str(resources.files("zoo_core"))) / "templates" / "plugin"
+    return Path(str(resources.files("zoo_testing"))) / "templates" / "plugin"
 
 
 def _rename(folder: Path, method: str) -> None:

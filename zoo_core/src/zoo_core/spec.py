@@ -115,7 +115,7 @@ class LossSpec(Component):
 
     Attributes:
         name: Unique name, such as ``embedding``.
-        target: Lazy target of a `zoo_core.interfaces.Loss` class; its constructor's keyword
+        target: Lazy target of a `zoo_core.method.Loss` class; its constructor's keyword
             arguments are the options.
         player: Name of the player whose objective it joins.
         weight: Its weight unless ``weight=`` says otherwise.
@@ -189,3 +189,28 @@ class Preset:
     options: Mapping[str, Any] = field(default_factory=dict)
     signal: TensorSpec = field(default_factory=TensorSpec)
     train: TrainConfig = field(default_factory=TrainConfig)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training is; schedules and weights are functions of it.
+
+    Attributes:
+        step: Steps already done.
+        steps: Steps in all.
+        steps_per_epoch: Steps in one pass over the largest domain.
+    """
+
+    step: int = 0
+    steps: int = 1
+    steps_per_epoch: int = 1
+
+    @property
+    def epoch(self) -> int:
+        """Current epoch, counted from 1."""
+        return self.step // self.steps_per_epoch + 1
+
+    @property
+    def fraction(self) -> float:
+        """Part of the training that is done, 0 to 1."""
+        return min(1.0, self.step / max(1, self.steps))

@@ -6,45 +6,43 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import ClassVar, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from zoo_core.errors import UsageError, unknown
 from zoo_core.interfaces import Code, Verdict
-from zoo_core.signals import Batch, Condition
+from zoo_core.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.spec import Progress
 from zoo_core.turns import Turns
-
-if TYPE_CHECKING:
-    from zoo_core.method import Method
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far training is; schedules and weights are functions of it.
+class Translating(Protocol):
+    """What a step and its losses ask of a method; every `zoo_core.method.Method` is one."""
 
-    Attributes:
-        step: Steps already done.
-        steps: Steps in all.
-        steps_per_epoch: Steps in one pass over the largest domain.
-    """
+    nets: nn.ModuleDict
+    domains: Domains
+    signal: TensorSpec
+    defence: Callable[[Step, Tensor], Tensor] | None
+    has_code: ClassVar[bool]
 
-    step: int = 0
-    steps: int = 1
-    steps_per_epoch: int = 1
+    def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        """(N, *S) ``x`` (N, *S) translated from ``source`` to ``target``."""
 
-    @property
-    def epoch(self) -> int:
-        """Current epoch, counted from 1."""
-        return self.step // self.steps_per_epoch + 1
+    def encode(self, x: Tensor, source: Condition) -> Code:
+        """The code of ``x`` (N, *S), whose own condition is ``source``."""
 
-    @property
-    def fraction(self) -> float:
-        """Part of the training that is done, 0 to 1."""
-        return min(1.0, self.step / max(1, self.steps))
+    def decode(self, code: Code, target: Condition) -> Tensor:
+        """(N, *S) a code decoded into ``target``."""
+
+    def sample(self, step: Step, code: Code) -> Code:
+        """A code as decoders read it in training."""
+
+    def prior(self, step: Step, count: int) -> Code:
+        """A code drawn from the prior."""
 
 
 @dataclass
@@ -152,7 +150,7 @@ class Step:
 
     def __init__(
         self,
-        method: Method[Any],
+        method: Translating,
         batch: Batch,
         legs: Iterable[Leg],
         *,
@@ -328,3 +326,16 @@ class Step:
             return
         with self._turns.only(self._moving):
             yield
+
+
+def legs_between(domains: Domains, targets: Sequence[str], batch: Batch) -> list[Leg]:
+    """A leg from every part of a batch, be it mixed, to every other of some domains.
+
+    What is translated with a method that plans no leg, since it learns from samples (CoGAN).
+    """
+    return [
+        Leg(origin, Condition.of(domains, name, len(x), x.device), f"{origin}->{name}")
+        for origin, x in batch.signals.items()
+        for name in targets
+        if name != origin
+    ]

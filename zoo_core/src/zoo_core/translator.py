@@ -17,7 +17,7 @@ from zoo_core.engine import ALL, Engine, Target
 from zoo_core.errors import UsageError
 from zoo_core.inputs import Job, file_job, files_in, jobs_of
 from zoo_core.interfaces import Code
-from zoo_core.modeldir import ModelConfig
+from zoo_core.modelconfig import ModelConfig
 from zoo_core.signals import Domains
 from zoo_core.streaming import Plan, Result, stream
 

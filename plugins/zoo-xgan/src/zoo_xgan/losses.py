@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo_core.interfaces import Loss
 from zoo_core.losses.distances import Distance, distance_of, total
+from zoo_core.method import Loss
 from zoo_core.nets.backbones import EMBEDDING, Backbone, without_state
 from zoo_core.step import Step
 

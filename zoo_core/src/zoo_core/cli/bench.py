@@ -106,6 +106,7 @@ def run_benchmark(
     from zoo_core.evaluate.bench.runner import Outcome, Runner
     from zoo_core.evaluate.bench.table import Table
     from zoo_core.evaluate.bench.work import Folder
+    from zoo_core.evaluate.bench.writing import write_table
 
     folder = Folder(work or Path("runs", "bench", benchmark.name))
     asked = Asked(_names(methods), _names(tasks), _seeds(seeds), steps, device, data)
@@ -114,7 +115,7 @@ def run_benchmark(
         outcome = Runner(benchmark, asked, folder, lambda text: click.echo(text, err=True)).run()
     with folder.locked("table", wait=True):
         table = Table(benchmark, folder)
-        place = table.write(out or _place())
+        place = write_table(table, out or _place())
     if as_json:
         click.echo(table.to_json())
     else:

@@ -1,10 +1,11 @@
-"""``zoo check``: the conformance kit without a test file."""
+"""``zoo check`` and ``zoo new``: the conformance kit without a test file, and how to begin a plugin."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -37,6 +38,30 @@ def check(methods: Sequence[str], every: bool, only: Sequence[str], as_json: boo
     cases = _cases(sorted(host().methods()) if every else methods, host(), only)
     outcomes = _json(cases) if as_json else _report(cases)
     return 0 if all(outcome.passed for outcome in outcomes) else 1
+
+
+@click.command("new")
+@click.argument("name")
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="Folder in which to write the package zoo-NAME; the current one by default.",
+)
+def new(name: str, directory: Path) -> None:
+    """Write a new plugin package, ready to install.
+
+    NAME is the method's name, such as my-method.
+    """
+    from zoo_core.plugins import host
+    from zoo_core.scaffold import method_name, write_plugin
+
+    method = method_name(name, host())
+    folder = write_plugin(method, directory)
+    click.echo(f"Wrote {folder}. Next:")
+    click.echo(f"  pip install -e {folder}")
+    click.echo(f"  zoo check {method}")
 
 
 def _cases(methods: Iterable[str], host: PluginHost, only: Sequence[str]) -> list[Case]:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from zoo_core.checksum import file_sha256
 from zoo_core.errors import HubError, ZooError
@@ -20,10 +19,7 @@ from zoo_core.hub.failures import Request, explained, is_local
 from zoo_core.hub.progress import progress_bar
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.settings import silence
-from zoo_core.hub.store import Seen, Store, today
-
-if TYPE_CHECKING:
-    from zoo_core.hub.fetch import Expected
+from zoo_core.hub.store import Expected, Seen, Store, today
 
 _SHA256, _GIT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 

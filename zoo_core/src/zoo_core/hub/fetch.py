@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from zoo_core.checksum import verify
@@ -16,20 +16,7 @@ from zoo_core.errors import HubMissingError, HubUnreachableError, WeightsError
 from zoo_core.hub.progress import note
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.settings import cache_root, offline
-from zoo_core.hub.store import Record, Seen, Store, today
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What a file must be; None: not known beforehand, so what was seen first counts.
-
-    Attributes:
-        sha256: Its hash.
-        bytes: Its size.
-    """
-
-    sha256: str | None = None
-    bytes: int | None = None
+from zoo_core.hub.store import Expected, Record, Seen, Store, today
 
 
 def fetch(reference: Reference, expected: Expected | None = None, *, asked: str = "") -> Path:
@@ -99,7 +86,7 @@ class _Fetch:
 
     def _from_hub(self) -> Path:
         """Asks the Hub, unless another process did so while the lock was awaited."""
-        from zoo_core.hub.arrival import Arrival, remote_file
+        from zoo_core.hub.arrival import Arrival, remote_file  # imports huggingface_hub
 
         record = self.store.record()
         commit = record.commit(self.reference)

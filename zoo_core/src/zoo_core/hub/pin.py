@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from zoo_core.errors import HubError, UsageError
-from zoo_core.hub.fetch import Expected, fetch
+from zoo_core.hub.fetch import fetch
 from zoo_core.hub.reference import of_weights
-from zoo_core.hub.store import Store
+from zoo_core.hub.store import Expected, Store
 from zoo_core.manifest import ModelEntry, parse_entry, parse_file
 from zoo_core.registry import Model
 from zoo_core.workspace import values_of, write_registry

@@ -9,7 +9,8 @@ from typing import cast
 from huggingface_hub import ModelCard, ModelCardData
 
 from zoo_core.card import Card, metric_type, read_card
-from zoo_core.modeldir import CARD, ModelConfig
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import CARD
 
 SAMPLES = "samples.png"
 

@@ -28,6 +28,19 @@ UNNAMED = ""
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What a file must be; None: not known beforehand, so what was seen first counts.
+
+    Attributes:
+        sha256: Its hash.
+        bytes: Its size.
+    """
+
+    sha256: str | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True)
 class Seen:
     """What a file was when it came into the cache first.
 

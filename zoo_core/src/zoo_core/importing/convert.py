@@ -29,7 +29,8 @@ from zoo_core.importing.mapping import (
     tensors_for,
 )
 from zoo_core.method import Method
-from zoo_core.modeldir import MODEL, ModelConfig, build_method, write_model
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import MODEL, build_method, write_model
 from zoo_core.plain_yaml import read_yaml_file, write_yaml
 from zoo_core.plugins import PluginHost
 from zoo_core.signals import Domains, TensorSpec

@@ -12,7 +12,8 @@ from zoo_core.errors import UsageError
 from zoo_core.importing.checkpoint import read_state
 from zoo_core.importing.convert import write_import
 from zoo_core.importing.mapping import AUTO, Source, configure, recognise, renamed, tensors_for
-from zoo_core.modeldir import ModelConfig, refuse_foreign
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import refuse_foreign
 from zoo_core.plugins import PluginHost
 from zoo_core.signals import Domains, TensorSpec
 from zoo_core.spec import TrainConfig

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from zoo_core.errors import UsageError
-from zoo_core.hub.fetch import Expected, fetch
+from zoo_core.hub.fetch import fetch
 from zoo_core.hub.reference import Reference
+from zoo_core.hub.store import Expected
 from zoo_core.importing.convert import adopted, converted
 from zoo_core.modeldir import CONFIG, MODEL
 from zoo_core.plugins import PluginHost

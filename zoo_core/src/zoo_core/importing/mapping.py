@@ -15,7 +15,8 @@ from zoo_core.errors import UsageError, WeightsError, unknown
 from zoo_core.importing.checkpoint import State
 from zoo_core.importing.contract import Importer, Part, Shapes
 from zoo_core.method import Method
-from zoo_core.modeldir import ModelConfig, build_method
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import build_method
 from zoo_core.plugins import PluginHost
 from zoo_core.signals import Domains
 from zoo_core.weights import listed

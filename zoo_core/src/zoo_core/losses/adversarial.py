@@ -9,11 +9,11 @@ from typing import Literal
 from torch import Tensor
 
 from zoo_core.errors import UsageError
-from zoo_core.interfaces import Loss, Verdict
+from zoo_core.interfaces import Verdict
 from zoo_core.losses.distances import total
 from zoo_core.losses.objectives import Objective, Share, each, objective_of
 from zoo_core.losses.pool import ImagePool, ImagePools
-from zoo_core.method import Term
+from zoo_core.method import Loss, Term
 from zoo_core.signals import Condition
 from zoo_core.step import Leg, Step
 

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo_core.errors import UsageError
-from zoo_core.interfaces import Loss
 from zoo_core.losses.adversarial import critic_of
 from zoo_core.losses.distances import total
+from zoo_core.method import Loss
 from zoo_core.signals import Condition, class_key
 from zoo_core.step import Leg, Step
 

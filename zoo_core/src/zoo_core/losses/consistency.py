@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from zoo_core.interfaces import Loss
 from zoo_core.losses.distances import Distance, distance_of, total
+from zoo_core.method import Loss
 from zoo_core.step import Step
 
 

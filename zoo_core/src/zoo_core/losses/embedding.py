@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from zoo_core.errors import UsageError, WeightsError, unknown
-from zoo_core.interfaces import Loss
 from zoo_core.losses.distances import distance_of, total
+from zoo_core.method import Loss
 from zoo_core.nets.backbones import EMBEDDING, open_backbone, without_state
 from zoo_core.step import Leg, Step
 

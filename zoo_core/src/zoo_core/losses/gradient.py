@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from zoo_core.interfaces import Loss
 from zoo_core.losses.adversarial import critic_of
 from zoo_core.losses.distances import total
+from zoo_core.method import Loss
 from zoo_core.step import Leg, Step
 
 

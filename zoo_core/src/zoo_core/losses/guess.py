@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from zoo_core.errors import UsageError
-from zoo_core.interfaces import Loss
 from zoo_core.losses.distances import total
+from zoo_core.method import Loss
 from zoo_core.nets.patch import PatchDiscriminator, smallest_side
 from zoo_core.signals import MIXED
 from zoo_core.step import Leg, Step

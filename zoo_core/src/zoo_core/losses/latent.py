@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo_core.interfaces import Loss
 from zoo_core.losses.adversarial import critic_of
 from zoo_core.losses.distances import total
-from zoo_core.method import Method, Optimiser, Player, Term, Weight
+from zoo_core.method import Loss, Method, Optimiser, Player, Term, Weight
 from zoo_core.nets.code import CodeDiscriminator
 from zoo_core.signals import Condition, Domains
 from zoo_core.step import Leg, Step

@@ -7,8 +7,9 @@ from typing import Literal
 
 from torch import Tensor
 
-from zoo_core.interfaces import Code, Loss
+from zoo_core.interfaces import Code
 from zoo_core.losses.distances import total
+from zoo_core.method import Loss
 from zoo_core.step import Step
 
 

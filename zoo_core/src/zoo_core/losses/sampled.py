@@ -6,8 +6,8 @@ import itertools
 
 from torch import Tensor
 
-from zoo_core.interfaces import Loss
 from zoo_core.losses.distances import distance_of, total
+from zoo_core.method import Loss
 from zoo_core.step import Step
 
 

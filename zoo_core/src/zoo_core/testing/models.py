@@ -9,7 +9,8 @@ from zoo_core.checksum import verify
 from zoo_core.errors import ZooError
 from zoo_core.golden import check_golden
 from zoo_core.method import Method
-from zoo_core.modeldir import ModelConfig, build_method, load_weights
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import build_method, load_weights
 from zoo_core.plugins import PluginHost
 from zoo_core.registry import Model, Registry
 from zoo_core.testing.error import ConformanceError

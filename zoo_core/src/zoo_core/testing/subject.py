@@ -14,10 +14,10 @@ from torch import Tensor
 
 from zoo_core.errors import PluginError
 from zoo_core.method import Method, make_options
-from zoo_core.plans import legs_between
 from zoo_core.plugins import GROUP, PluginHost
 from zoo_core.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.spec import MethodSpec, Preset
+from zoo_core.step import legs_between
 from zoo_core.testing.signals import random_batch
 
 Kind = Literal["domains", "attributes"]

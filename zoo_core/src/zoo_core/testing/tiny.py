@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zoo_core.interfaces import Code, Decoder, Discriminator, Encoder, Generator, Loss, Verdict
-from zoo_core.method import Method, Player, Term
+from zoo_core.interfaces import Code, Decoder, Discriminator, Encoder, Generator, Verdict
+from zoo_core.method import Loss, Method, Player, Term
 from zoo_core.signals import MIXED, Batch, Condition, TensorSpec
 from zoo_core.spec import MethodSpec, Preset
 from zoo_core.step import Leg, Step

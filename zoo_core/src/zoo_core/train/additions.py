@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from zoo_core.errors import UsageError, unknown
-from zoo_core.interfaces import Loss
-from zoo_core.method import Method, Player, Term
+from zoo_core.method import Loss, Method, Player, Term
 from zoo_core.plugins import host
 from zoo_core.spec import LossSpec
 from zoo_core.train.named import make_named, parse_named

@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from zoo_core.defences import Chain, Defence
+from torch import Tensor
+
 from zoo_core.errors import UsageError
-from zoo_core.method import Method, Player
+from zoo_core.method import Defence, Method, Player
 from zoo_core.plugins import host
+from zoo_core.step import Step
 from zoo_core.train.named import make_named, parse_named
+
+
+class Chain(Defence):
+    """Several defences, one after the other.
+
+    Args:
+        parts: The defences in their order.
+    """
+
+    def __init__(self, parts: Sequence[Defence]) -> None:
+        self.parts = tuple(parts)
+
+    def __call__(self, step: Step, x: Tensor) -> Tensor:
+        """(N, *S) ``x`` through all of them."""
+        for part in self.parts:
+            x = part(step, x)  # (N, *S)
+        return x
 
 
 def defend(method: Method[Any], players: Sequence[Player], texts: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Faults of the disk in words: what could not be written, and what is still there."""
+"""A run's ``config.yaml``, and faults of the disk in words: what could not be written."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zoo_core.errors import TrainingError, ZooError
+from zoo_core.train.config import RunConfig
+
+CONFIG = "config.yaml"
 
 
 @contextmanager
@@ -41,3 +44,11 @@ def disk_fault(fault: BaseException | None) -> str | None:
             return "the disk may be full"
         fault = fault.__cause__ or fault.__context__
     return None
+
+
+def record(config: RunConfig, out: Path) -> None:
+    """Writes a run's ``config.yaml``, whole or not at all."""
+    with writing(CONFIG, out):
+        aside = out / f".{CONFIG}.part"
+        aside.write_text(config.to_yaml(), encoding="utf-8")
+        aside.replace(out / CONFIG)

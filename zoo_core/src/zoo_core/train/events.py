@@ -11,7 +11,7 @@ from zoo_core.isolation import said
 from zoo_core.plugins import PluginHost, host
 
 if TYPE_CHECKING:
-    from zoo_core.step import Progress
+    from zoo_core.spec import Progress
 
 
 class RunEvents:

@@ -12,7 +12,8 @@ import torch
 
 from zoo_core.card import Card
 from zoo_core.method import Method
-from zoo_core.modeldir import ModelConfig, write_model
+from zoo_core.modelconfig import ModelConfig
+from zoo_core.modeldir import write_model
 from zoo_core.plugins import host
 from zoo_core.signals import Domains
 from zoo_core.train.config import RunConfig

@@ -21,9 +21,9 @@ from zoo_core import errors
 from zoo_core.errors import TrainingError, ZooError
 from zoo_core.train.config import RunConfig
 from zoo_core.train.devices import launched_outside, make_fabric
+from zoo_core.train.disk import record
 from zoo_core.train.guard import StoppedError
 from zoo_core.train.logs import Display, Silent, Terminal
-from zoo_core.train.run import record
 from zoo_core.train.session import Session
 
 

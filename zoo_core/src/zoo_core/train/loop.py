@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from zoo_core.errors import TrainingError
 from zoo_core.method import Method, Player, Term
-from zoo_core.spec import TrainConfig
-from zoo_core.step import Progress, Step
+from zoo_core.spec import Progress, TrainConfig
+from zoo_core.step import Step
 from zoo_core.train.ahead import Ahead, Sampler
 from zoo_core.train.devices import channels_last, make_fabric, prepare
 from zoo_core.train.ema import Ema

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from zoo_core.errors import UsageError
 from zoo_core.train.config import RunConfig
-from zoo_core.train.disk import writing
+from zoo_core.train.disk import CONFIG, writing
 
-CONFIG, CACHE = "config.yaml", "cache"
+CACHE = "cache"
 
 
 def train_run(config: RunConfig, out: Path, *, resume: bool = False, quiet: bool = False) -> Path:
@@ -109,14 +109,6 @@ def claim(config: RunConfig, out: Path, *, resume: bool) -> RunConfig:
         out.mkdir(parents=True, exist_ok=True)
         _probe(out)
     return config
-
-
-def record(config: RunConfig, out: Path) -> None:
-    """Writes a run's ``config.yaml``, whole or not at all."""
-    with writing(CONFIG, out):
-        aside = out / f".{CONFIG}.part"
-        aside.write_text(config.to_yaml(), encoding="utf-8")
-        aside.replace(out / CONFIG)
 
 
 def _continued(old: RunConfig, new: RunConfig, out: Path) -> RunConfig:

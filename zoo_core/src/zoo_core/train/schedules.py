@@ -1,6 +1,6 @@
 """Learning-rate schedules and loss weights as functions of the progress. Imports no torch.
 
-Each is a frozen dataclass that is called with a `zoo_core.step.Progress`, so that players stay
+Each is a frozen dataclass that is called with a `zoo_core.spec.Progress`, so that players stay
 comparable, printable and free of state: resuming needs nothing but the step.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from zoo_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoo_core.step import Progress
+    from zoo_core.spec import Progress
 
 
 @dataclass(frozen=True)

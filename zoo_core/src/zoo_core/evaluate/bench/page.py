@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo_core.evaluate.bench.protocol import MARKS, Column
 from zoo_core.evaluate.bench.selection import in_words
-
-if TYPE_CHECKING:
-    from zoo_core.evaluate.bench.table import Table
+from zoo_core.evaluate.bench.table import Table, averaged, grouped
 
 _ARROWS = {"more": "↑", "less": "↓", "one": "→ 1"}
 
@@ -88,8 +86,6 @@ def _tasks(table: Table) -> dict[str, list[str]]:
 
 def _mean(table: Table, task: str, ways: Sequence[str]) -> str:
     """Means over all directions of a task, of the rows that are finished in all of them."""
-    from zoo_core.evaluate.bench.table import grouped
-
     groups = grouped([cell for way in ways for cell in table.at(table.frame, task, way)])
     groups += grouped([cell for way in ways for cell in table.at(table.cells, task, way)])
     columns = [c for c in table.benchmark.columns if any(_held(table, task, w, c) for w in ways)]
@@ -111,8 +107,6 @@ def _mean(table: Table, task: str, ways: Sequence[str]) -> str:
 
 
 def _direction(table: Table, task: str, direction: str) -> str:
-    from zoo_core.evaluate.bench.table import grouped
-
     columns = [c for c in table.benchmark.columns if _held(table, task, direction, c)]
     heads = [f"{c.name.replace('_', ' ')} {_ARROWS[c.better]}" for c in columns]
     lines = [
@@ -184,8 +178,6 @@ def _figure(group: Sequence[Mapping[str, Any]], column: Column, chosen: bool) ->
 def _text(
     group: Sequence[Mapping[str, Any]], part: str, column: Column, *, spread: bool = True
 ) -> str:
-    from zoo_core.evaluate.bench.table import averaged
-
     value, deviation = averaged(group, part, column.name)
     if value is None:
         return ""

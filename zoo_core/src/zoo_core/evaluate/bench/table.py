@@ -1,24 +1,17 @@
-"""The table of a benchmark: every finished cell as JSON, as a page, and as pictures."""
+"""The table of a benchmark: every finished cell, grouped and averaged, and as JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
-from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from PIL import Image
-
-from zoo_core.evaluate.bench import page
-from zoo_core.evaluate.bench.pictures import Panel, bars, sheet
 from zoo_core.evaluate.bench.protocol import Benchmark
 from zoo_core.evaluate.bench.selection import in_words
 from zoo_core.evaluate.bench.work import Folder
 from zoo_core.evaluate.judge_card import CARD, JudgeCard
-from zoo_core.evaluate.report import write_text
-from zoo_core.files import replacing
 
 Cells = list[dict[str, Any]]
 
@@ -98,18 +91,6 @@ class Table:
         """The cells of one direction."""
         return [c for c in cells if (c["task"], c["direction"]) == (task, direction)]
 
-    def write(self, out: Path) -> Path:
-        """Writes ``NAME.json``, ``NAME.md`` and the pictures below ``NAME/``.
-
-        Returns:
-            The page.
-        """
-        name = self.benchmark.name
-        write_text(out / f"{name}.json", self.to_json() + "\n")
-        pictures = self._pictures(out)
-        write_text(out / f"{name}.md", page.render(self, pictures))
-        return out / f"{name}.md"
-
     def brief(self) -> list[list[str]]:
         """Headings and rows for the terminal."""
         names = [column.name for column in self.benchmark.columns]
@@ -126,49 +107,6 @@ class Table:
                     ]
                 )
         return rows
-
-    def _pictures(self, out: Path) -> dict[str, str]:
-        """Writes bars and sheets; their paths relative to ``out``, by what they show."""
-        name, written = self.benchmark.name, {}
-        columns = [column.name for column in self.benchmark.columns if column.percent]
-        panels = [self._panel(task, way, columns) for task, way in self.directions()]
-        if panels:
-            written["bars"] = f"{name}/bars.png"
-            _save(bars(panels, columns), out / written["bars"])
-        for method in dict.fromkeys(cell["method"] for cell in self.cells):
-            own = [cell for cell in self.cells if cell["method"] == method]
-            if self.benchmark.one_seed:
-                own = [cell for cell in own if cell["seed"] == min(c["seed"] for c in own)]
-            strips = [
-                (f"{c['direction']}, {c['steps']} steps, seed {c['seed']}", path)
-                for c in own
-                for path in (self.folder.cells / f"{c['file']}.png",)
-                if path.is_file()
-            ]
-            if strips:
-                written[method] = f"{name}/{method}.png"
-                page = sheet(strips, self.benchmark.size)
-                if self.benchmark.shades:
-                    page = page.quantize(self.benchmark.shades, dither=Image.Dither.NONE)
-                _save(page, out / written[method])
-        return written
-
-    def _panel(self, task: str, direction: str, columns: Sequence[str]) -> Panel:
-        framed = self.frame if self.benchmark.all_bars else []
-        groups = grouped(self.at(framed + self.cells, task, direction))
-        many = {g[0]["method"] for g in groups if len([h for h in groups if _same(g, h)]) > 1}
-        rows = []
-        for group in groups:
-            method, steps = group[0]["method"], group[0]["steps"]
-            title = f"{method} ({steps})" if method in many else method
-            rows.append((title, [averaged(group, "metrics", name)[0] for name in columns]))
-        marks = {
-            cell["method"]: value
-            for cell in self.at(self.frame, task, direction)
-            for value in (cell["metrics"].get("adaptation_accuracy"),)
-            if value is not None
-        }
-        return Panel(direction, rows, marks)
 
     def _place(self, cell: Mapping[str, Any]) -> tuple[int, int] | None:
         """Where a cell stands; None where this version has no such task or direction."""
@@ -198,10 +136,6 @@ def averaged(
     return mean(held), stdev(held) if len(held) > 1 else None
 
 
-def _same(one: Cells, other: Cells) -> bool:
-    return bool(one[0]["method"] == other[0]["method"])
-
-
 def _public(cell: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in cell.items() if key not in ("file", "frame")}
 
@@ -217,8 +151,3 @@ def _card(card: JudgeCard) -> dict[str, Any]:
         "accuracy": card.accuracy,
         "sha256": card.sha256,
     }
-
-
-def _save(image: Image.Image, path: Path) -> None:
-    with replacing(path) as part:
-        image.save(part, "PNG", optimize=True)

@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from zoo_core.interfaces import Loss
-from zoo_core.method import Player, Term
+from zoo_core.method import Loss, Player, Term
 from zoo_core.step import Step
 from zoo_core.testing import tiny
 from zoo_core.testing.tiny import TinyMethod
