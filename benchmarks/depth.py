@@ -17,11 +17,11 @@ from typing import Any
 
 import click
 
-from zoo_core.evaluate.bench.digits import DIGITS
-from zoo_core.evaluate.bench.plan import Asked
-from zoo_core.evaluate.bench.protocol import Override
-from zoo_core.evaluate.bench.runner import Runner
-from zoo_core.evaluate.bench.work import Folder
+from zoo_evaluate.bench.digits import DIGITS
+from zoo_evaluate.bench.plan import Asked
+from zoo_evaluate.bench.protocol import Override
+from zoo_evaluate.bench.runner import Runner
+from zoo_evaluate.bench.work import Folder
 
 SHARES = {"content_accuracy": "#426eb4", "domain_accuracy": "#e69138"}
 """The figures that are drawn, and the colours of their curves."""

@@ -11,11 +11,11 @@ import tempfile
 from pathlib import Path
 
 import torch
+from benchmarking import fastest, peak_of_zoo, psnr, write_pictures
 
 import zoo
-from zoo_core.benchmarking import fastest, peak_of_zoo, psnr, write_pictures
-from zoo_core.inputs import files_in
-from zoo_core.translator import Translator
+from zoo_core.translate.inputs import files_in
+from zoo_core.translate.translator import Translator
 
 
 def signals(translator: Translator, folder: Path, count: int) -> torch.Tensor:

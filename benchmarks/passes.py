@@ -22,8 +22,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo_core.nets.backbones import Backbone
 from zoo_core.train.loop import Mover, Trainer
+from zoo_nn.nets.backbones import Backbone
 
 
 @dataclass

@@ -26,10 +26,10 @@ from losses import Losses
 from passes import Passes, medians, run, update
 from training import Noise
 
-from zoo_core.modelconfig import ModelConfig
-from zoo_core.modeldir import build_method
-from zoo_core.plugins import host
-from zoo_core.signals import Domains
+from zoo_core.contracts.signals import Domains
+from zoo_core.host.plugins import host
+from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.modeldir import build_method
 from zoo_core.train.loop import Trainer
 
 PRESETS = ("32px", "small")

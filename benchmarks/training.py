@@ -16,15 +16,15 @@ from dataclasses import replace
 import click
 import torch
 
-from zoo_core.modelconfig import ModelConfig
-from zoo_core.modeldir import build_method
-from zoo_core.plugins import host
-from zoo_core.precision import resolve_device, resolve_precision
-from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
+from zoo_core.host.plugins import host
+from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.modeldir import build_method
 from zoo_core.train import loop
 from zoo_core.train.devices import make_fabric
 from zoo_core.train.loop import Trainer
 from zoo_core.train.seeds import generator_for
+from zoo_core.translate.precision import resolve_device, resolve_precision
 
 NAMES = ("apple", "google", "twitter")
 

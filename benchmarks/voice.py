@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmarking import peak_of_zoo
 
 import zoo
-from zoo_core.benchmarking import peak_of_zoo
-from zoo_core.inputs import files_in
-from zoo_core.translator import Translator
+from zoo_core.translate.inputs import files_in
+from zoo_core.translate.translator import Translator
 from zoo_voice.audio import Sound, load, save
 from zoo_voice.world import RATE
 

@@ -14,12 +14,12 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from zoo_core.card import Card
+from zoo_core.catalogue.registry import Registry
 from zoo_core.cli import run
-from zoo_core.modelconfig import ModelConfig
-from zoo_core.modeldir import build_method, write_model
-from zoo_core.registry import Registry
-from zoo_core.signals import Domains, TensorSpec
+from zoo_core.contracts.signals import Domains, TensorSpec
+from zoo_core.models.card import Card
+from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.modeldir import build_method, write_model
 
 TINY = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 2}
 TRAIN = ["train", "stargan", "--preset", "32px", "--steps", "2", "--out", "run"]
@@ -333,8 +333,8 @@ def test_other_pictures_are_done_when_one_is_broken(
     ids=["unknown key", "not YAML", "not a mapping"],
 )
 def test_bad_registry_is_refused_with_its_file(tmp_path: Path, text: str, says: str) -> None:
+    from zoo_core.catalogue.manifest import parse_file
     from zoo_core.errors import ZooError
-    from zoo_core.manifest import parse_file
 
     path = tmp_path / "registry.yaml"
     path.write_text(text)
@@ -344,7 +344,7 @@ def test_bad_registry_is_refused_with_its_file(tmp_path: Path, text: str, says: 
 
 def test_damaged_embedded_weights_are_refused(tmp_path: Path) -> None:
     from zoo_core.errors import WeightsError
-    from zoo_core.weights import verify
+    from zoo_core.models.weights import verify
 
     models = [model for model in Registry.load().models.values() if model.installed]
     embedded = [model for model in models if model.entry.weights.path is not None]

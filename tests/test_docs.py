@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo_core import hookspecs
-from zoo_core.plugins import host
+from zoo_core.host import hookspecs
+from zoo_core.host.plugins import host
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
+from zoo_core.catalogue.manifest import parse_file
 from zoo_core.errors import ZooError
 from zoo_core.hub.reference import Reference, parse
 from zoo_core.hub.store import Store
-from zoo_core.manifest import parse_file
-from zoo_core.modeldir import read_config
-from zoo_core.translator import Translator
-from zoo_core.weights import read_tensors
+from zoo_core.models.modeldir import read_config
+from zoo_core.models.weights import read_tensors
+from zoo_core.translate.translator import Translator
 
 ROOT = Path(__file__).parents[1]
 STARGAN = ROOT / "plugins/zoo-stargan/src/zoo_stargan"

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from zoo_core.index import read_index
-from zoo_core.manifest import parse_file
-from zoo_core.plugins import host
-from zoo_core.registry import Registry
-from zoo_core.workspace import stale
+from zoo_core.catalogue.index import read_index
+from zoo_core.catalogue.manifest import parse_file
+from zoo_core.catalogue.registry import Registry
+from zoo_core.host.plugins import host
+from zoo_publish.workspace import stale
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))

@@ -16,7 +16,7 @@ from PIL import Image
 PACKAGES = Path(__file__).parent / "third_party"
 BAD = {
     "broken": "No module named 'a_package_that_nobody_has'",
-    "misspelt": "zoo_methods",
+    "misspelt": "zoo_component",
     "second": "brought by both zoo-cyclegan and zoo-second",
 }
 Done = subprocess.CompletedProcess[str]

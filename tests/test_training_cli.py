@@ -11,8 +11,8 @@ from PIL import Image
 
 import zoo
 from zoo_core.cli import run
-from zoo_core.images.pixels import to_bytes
 from zoo_core.train import session
+from zoo_images.pixels import to_bytes
 
 SMALL = ["--preset", "32px", "--size", "16", "--batch", "2", "--device", "cpu"]
 FAST = ["--set", "width=4", "--set", "blocks=1", "--set", "critic_width=4"]

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo_core.modelconfig import ModelConfig
-from zoo_core.modeldir import build_method
-from zoo_core.plugins import host
-from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import TrainConfig
+from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import TrainConfig
+from zoo_core.host.plugins import host
+from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.modeldir import build_method
 from zoo_core.train.devices import make_fabric
 from zoo_core.train.loop import Trainer
 from zoo_core.train.seeds import generator_for

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,13 @@ import pytest
 import torch
 from PIL import Image
 
+from zoo_core.contracts.spec import Component, Progress
 from zoo_core.errors import TrainingError
-from zoo_core.hookspecs import hookimpl
-from zoo_core.plugins import host
-from zoo_core.spec import Progress
+from zoo_core.host.plugins import PluginHost, host
 from zoo_core.train.checkpoint import Checkpoints
 from zoo_core.train.config import Request, RunConfig, resolve
 from zoo_core.train.disk import record
+from zoo_core.train.events import RunEvents
 from zoo_core.train.guard import StoppedError
 from zoo_core.train.run import resume_run, train_run
 
@@ -158,20 +159,35 @@ class Watches(RunEvents):
         self.events.append(("finished", model.name))
 
 
+@contextmanager
+def hearing(monkeypatch: pytest.MonkeyPatch, listener: RunEvents) -> Iterator[None]:
+    """Within the block, an object hears of the runs of this process."""
+    load = PluginHost.load
+    known = host()
+    spec = Component("run-events", "watcher", "made:here")
+    with monkeypatch.context() as patch:
+        patch.setitem(known._tables["run-events"], "watcher", spec)
+        patch.setattr(
+            PluginHost,
+            "load",
+            lambda self, kind, name: (
+                (lambda: listener) if name == "watcher" else load(self, kind, name)
+            ),
+        )
+        yield
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_after_a_checkpoint_and_the_run_resumes(
-    number: signal.Signals, pictures: Path, tmp_path: Path
+    number: signal.Signals, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = config("stargan", pictures, steps=20)
     train_run(settings, tmp_path / "straight", quiet=True)
-    plugin = Signals(number, step=5)
-    manager = host()._manager
-    manager.register(plugin)
-    try:
-        with pytest.raises(StoppedError, match="--resume") as caught:
-            train_run(settings, tmp_path / "stopped", quiet=True)
-    finally:
-        manager.unregister(plugin)
+    with (
+        hearing(monkeypatch, Signals(number, step=5)),
+        pytest.raises(StoppedError, match="--resume") as caught,
+    ):
+        train_run(settings, tmp_path / "stopped", quiet=True)
     assert caught.value.exit_code == 128 + number
     assert Checkpoints(tmp_path / "stopped" / "checkpoint").steps() == [5]
     train_run(settings, tmp_path / "stopped", resume=True, quiet=True)
@@ -179,22 +195,21 @@ def test_a_signal_stops_after_a_checkpoint_and_the_run_resumes(
 
 
 def test_plugins_hear_of_a_run_and_their_faults_end_nothing(
-    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pictures: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plugin = Watches()
-    manager = host()._manager
-    manager.register(plugin, name="watcher")
-    try:
+    with hearing(monkeypatch, plugin):
         train_run(config("stargan", pictures, steps=10), tmp_path / "run")
-    finally:
-        manager.unregister(plugin)
     assert plugin.events == [
         ("started", "stargan"),
         ("step", 5),
         ("step", 10),
         ("finished", "model"),
     ]
-    assert "plugin watcher failed in zoo_run_started: ValueError" in capsys.readouterr().out
+    assert "run-events watcher failed in started: ValueError" in capsys.readouterr().out
 
 
 def test_a_full_disk_stops_with_a_message_and_the_run_resumes(

@@ -3,9 +3,9 @@
 import pytest
 from huggingface_hub import ModelCard
 
-from zoo_core.card import Card, CardMetric
-from zoo_core.modelconfig import ModelConfig
-from zoo_core.signals import Domains, TensorSpec
+from zoo_core.contracts.signals import Domains, TensorSpec
+from zoo_core.models.card import Card, CardMetric
+from zoo_core.models.modelconfig import ModelConfig
 
 
 @pytest.fixture

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
+import zoo_core.catalogue.registry as registry_module
 import zoo_core.cli.catalogue as catalogue_module
 import zoo_core.cli.plugins as plugins_module
-import zoo_core.registry as registry_module
+from zoo_core.catalogue.index import Index, write_index
+from zoo_core.catalogue.plain_yaml import write_yaml
 from zoo_core.cli import run
-from zoo_core.hookspecs import hookimpl
-from zoo_core.index import Index, write_index
-from zoo_core.plain_yaml import write_yaml
-from zoo_core.plugins import PluginHost
-from zoo_core.spec import MethodSpec
+from zoo_core.contracts.spec import MethodSpec
+from zoo_core.host.hookspecs import hookimpl
+from zoo_core.host.plugins import PluginHost
 
 SHA = "ab" * 32
 
@@ -94,9 +94,9 @@ def zoo(
 
         @staticmethod
         @hookimpl
-        def zoo_methods() -> list[MethodSpec]:
+        def zoo_components() -> list[MethodSpec]:
             return [
-                MethodSpec("stargan", "a:B", "One generator", "Choi", domains=(2, None)),
+                MethodSpec("stargan", "a:B", "One generator", paper="Choi", domains=(2, None)),
                 MethodSpec("pair", "a:C", "Two", domains=(2, 2)),
                 MethodSpec("few", "a:D", "Few", domains=(2, 5)),
             ]

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo_core.data.sampling import Sampler
+from zoo_core.contracts.signals import MIXED, Domains, class_key
 from zoo_core.errors import UsageError
-from zoo_core.signals import MIXED, Domains, class_key
+from zoo_core.train.data.sampling import Sampler
 
 
 class Numbers:

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from zoo_core.data.grammar import parse_domains, parse_source
-from zoo_core.data.sources import open_sources
+from zoo_core.contracts.signals import MIXED, TensorSpec
+from zoo_core.contracts.spec import Component, TrainConfig
 from zoo_core.errors import DataError, PluginError, UsageError, ZooError
-from zoo_core.images.codec import ImageCodec
-from zoo_core.signals import MIXED, TensorSpec
-from zoo_core.spec import Component, TrainConfig
+from zoo_core.train.data.grammar import parse_domains, parse_source
+from zoo_core.train.data.sources import open_sources
+from zoo_images.codec import ImageCodec
 
 CODEC = ImageCodec(TensorSpec(shape=(3, 8, 8)))
 
@@ -149,7 +149,7 @@ def test_attributes_make_domains(tmp_path):
 
 
 def test_a_data_set_of_a_plugin_is_a_source(tmp_path, monkeypatch):
-    from zoo_core import plugins
+    from zoo_core.host import plugins
 
     def squares(root, split):
         assert (root, split) == (tmp_path, "test")

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from zoo_core.contracts.method import Loss, Optimiser, Player, Term, constant, freeze, make_options
+from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
-from zoo_core.method import Loss, Optimiser, Player, Term, constant, freeze, make_options
-from zoo_core.spec import Progress
-from zoo_core.testing import Subject
-from zoo_core.testing.tiny import CODE_SPEC, SPEC, CycleLoss, TinyCodeMethod, TinyMethod
+from zoo_testing import Subject
+from zoo_testing.tiny import CODE_SPEC, SPEC, CycleLoss, TinyCodeMethod, TinyMethod
 
 relaxed = settings(deadline=None)  # a busy machine is no failure
 

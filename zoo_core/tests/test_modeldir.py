@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from zoo_core.card import Card
+from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.errors import UsageError, WeightsError, ZooError
-from zoo_core.golden import check_golden, read_golden
-from zoo_core.modelconfig import ModelConfig
-from zoo_core.modeldir import build_method, read_config, write_model
-from zoo_core.signals import Domains, TensorSpec
-from zoo_core.weights import load_weights
+from zoo_core.models.card import Card
+from zoo_core.models.golden import check_golden, read_golden
+from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.modeldir import build_method, read_config, write_model
+from zoo_core.models.weights import load_weights
 
 GOOD = """
 method: tiny

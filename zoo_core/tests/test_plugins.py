@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterator
 from importlib import metadata
@@ -12,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from zoo_core import hookspecs
+from zoo_core.contracts.spec import Component, Kind, LossSpec, MethodSpec
 from zoo_core.errors import PluginError, UsageError
-from zoo_core.hookspecs import hookimpl
-from zoo_core.plugins import HOOKS, PluginHost
-from zoo_core.spec import Component, LossSpec, MethodSpec
+from zoo_core.host.hookspecs import hookimpl
+from zoo_core.host.plugins import PluginHost
 
 Make = Callable[..., metadata.EntryPoint]
 
@@ -69,18 +70,35 @@ def only_problem(host: PluginHost) -> str:
     return host.problems[0].problem or ""
 
 
-def test_methods_losses_and_components_are_found_by_name(plugin: Make) -> None:
-    loss, metric = LossSpec("soft", "package:Soft", ""), Component("odd", "package:Odd")
+def test_components_are_found_by_kind_and_name(plugin: Make) -> None:
+    loss, metric = LossSpec("soft", "package:Soft"), Component("metric", "odd", "package:Odd")
     host = PluginHost(
-        [plugin("one", zoo_methods=brings(method("one")), zoo_losses=brings(loss)),
-         plugin("two", zoo_methods=brings(method("two")), zoo_metrics=brings(metric))]
+        [plugin("one", zoo_components=brings(method("one"), loss)),
+         plugin("two", zoo_components=brings(method("two"), metric, Kind("metric", "")))]
     )  # fmt: skip
     assert set(host.methods()) == {"one", "two"}
-    assert host.losses()["soft"] == loss
+    assert host.components("loss")["soft"] == loss
     assert host.components("metric")["odd"] == metric
     assert host.owner("method", "two") == "zoo-two"
-    assert host.brought("loss", "zoo-one") == ["soft"]
+    assert host.owner("kind", "metric") == "zoo-two"
     assert not host.problems
+    assert not host.unused
+
+
+def test_a_component_of_a_kind_that_nobody_declares_is_kept_as_unused(plugin: Make) -> None:
+    importer = Component("importer", "theirs", "package:Theirs")
+    host = PluginHost([plugin("one", zoo_components=brings(method("one"), importer))], strict=True)
+    assert set(host.methods()) == {"one"}
+    assert host.unused == [(importer, "zoo-one")]
+    assert host.components("importer") == {}
+
+
+def test_what_a_target_names_is_held_against_the_contract_of_its_kind(plugin: Make) -> None:
+    wrong = Component("command", "wrong", "zoo_core.errors:ZooError")
+    host = PluginHost([plugin("one", zoo_components=brings(wrong))], strict=True)
+    with pytest.raises(PluginError) as caught:
+        host.load("command", "wrong")
+    assert caught.value.asked == 'command "wrong" of plugin zoo-one'
 
 
 def test_registry_files_are_named_with_their_distribution(plugin: Make, tmp_path: Path) -> None:
@@ -89,7 +107,7 @@ def test_registry_files_are_named_with_their_distribution(plugin: Make, tmp_path
 
 
 def test_an_unknown_method_gives_the_near_match_and_names_broken_plugins(plugin: Make) -> None:
-    entries = [plugin("one", zoo_methods=brings(method("cyclegan"))),
+    entries = [plugin("one", zoo_components=brings(method("cyclegan"))),
                metadata.EntryPoint("lost", "no_such_module_anywhere", "zoo")]  # fmt: skip
     with pytest.raises(UsageError, match=r'Did you mean "cyclegan".*lost.*zoo plugins'):
         PluginHost(entries).method("cyclgan")
@@ -105,19 +123,28 @@ def raising(error: BaseException) -> Any:
 @pytest.mark.parametrize(
     ("hooks", "expected"),
     [
-        ({"zoo_method": brings()}, 'hook "zoo_method".*Did you mean "zoo_methods"'),
-        ({"methods": brings()}, 'hook "methods"'),
-        ({"zoo_methods": lambda: []}, "zoo_methods is not marked with @hookimpl"),
-        ({"zoo_methods": hookimpl(lambda argument: [])}, "argument"),
-        ({"zoo_methods": raising(ValueError("no luck"))}, "ValueError: no luck"),
-        ({"zoo_methods": raising(SystemExit(3))}, "SystemExit"),
-        ({"zoo_methods": hookimpl(lambda: None)}, "gave None, not a list"),
-        ({"zoo_methods": hookimpl(lambda: method("one"))}, "not a list"),
-        ({"zoo_methods": brings("cyclegan")}, "not a MethodSpec"),
-        ({"zoo_methods": brings(LossSpec("a", "b:c", ""))}, "not a MethodSpec"),
-        ({"zoo_methods": brings(method("x"), method("x"))}, "both itself and zoo-bad"),
-        ({"zoo_methods": brings(method("good"))}, "both zoo-good and zoo-bad"),
-        ({"zoo_commands": brings(Component("list", "a:b"))}, "both zoo-core and zoo-bad"),
+        ({"zoo_component": brings()}, "zoo_component"),
+        ({"zoo_components": lambda: []}, "zoo_components is not marked with @hookimpl"),
+        ({"zoo_components": hookimpl(lambda argument: [])}, "argument"),
+        ({"zoo_components": raising(ValueError("no luck"))}, "ValueError: no luck"),
+        ({"zoo_components": raising(SystemExit(3))}, "SystemExit"),
+        ({"zoo_components": raising(KeyboardInterrupt())}, "KeyboardInterrupt"),
+        ({"zoo_components": raising(GeneratorExit())}, "GeneratorExit"),
+        ({"zoo_components": hookimpl(lambda: None)}, "gave None, not a list"),
+        ({"zoo_components": hookimpl(lambda: method("one"))}, "not a list"),
+        ({"zoo_components": brings("cyclegan")}, "not a Component"),
+        ({"zoo_components": hookimpl(lambda: itertools.repeat(method("x")))}, "more than 10,000"),
+        ({"zoo_components": hookimpl(lambda: [Component("loss", 5, "a:b")])}, "name is 5"),
+        ({"zoo_components": hookimpl(lambda: [Component("loss", "a", "a:b", None)])}, "summary"),
+        ({"zoo_components": hookimpl(lambda: [Component("loss", "a", "a")])}, "target 'a'"),
+        ({"zoo_components": hookimpl(lambda: [MethodSpec("m", "a:b", presets=3)])}, "presets"),
+        ({"zoo_components": hookimpl(lambda: [MethodSpec("m", "a:b", domains="2")])}, "domains"),
+        ({"zoo_components": brings(Component("los", "a", "b:c"))}, 'Did you mean "loss"'),
+        ({"zoo_components": brings(Component("method", "a", "b:c"))}, "not by a MethodSpec"),
+        ({"zoo_components": brings(method("x"), method("x"))}, "both itself and zoo-bad"),
+        ({"zoo_components": brings(method("good"))}, "both zoo-good and zoo-bad"),
+        ({"zoo_components": brings(Component("command", "list", "a:b"))}, "both zoo-core and zoo-"),
+        ({"zoo_components": brings(Kind("loss", ""))}, "both zoo-core and zoo-bad"),
         ({"zoo_models": hookimpl(lambda: "registry.yaml")}, "not a list"),
         ({"zoo_models": brings(3)}, "not a path"),
     ],
@@ -125,15 +152,13 @@ def raising(error: BaseException) -> Any:
 def test_a_broken_plugin_is_skipped_whole_and_the_rest_works(
     hooks: dict[str, Any], expected: str, plugin: Make
 ) -> None:
-    entries = [plugin("bad", zoo_losses=brings(LossSpec("its", "a:b", "")), **hooks),
-               plugin("good", zoo_methods=brings(method("good")))]  # fmt: skip
+    entries = [plugin("bad", **hooks), plugin("good", zoo_components=brings(method("good")))]
     host = PluginHost(entries, strict=False)
     problem = only_problem(host)
     assert re.search(expected, problem), problem
     assert host.problems[0].name == "bad"
     assert set(host.methods()) == {"good"}
-    assert "its" not in host.losses()
-    assert host.hook.zoo_methods() == [[method("good")]]
+    assert host.owner("method", "good") == "zoo-good"
     with pytest.raises(PluginError, match=r"plugin bad \(zoo-bad 1.0\).*ZOO_STRICT"):
         PluginHost(entries, strict=True)
 
@@ -154,9 +179,33 @@ def test_a_plugin_that_exits_while_imported_is_skipped(
     assert only_problem(host) == "SystemExit: bye"
 
 
+def test_a_plugin_that_prints_while_imported_leaves_stdout_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "chatty_plugin.py").write_text("print('hello')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    host = PluginHost([metadata.EntryPoint("chatty", "chatty_plugin", "zoo")], strict=False)
+    assert not host.problems
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "hello\n")
+
+
+def test_a_plugin_that_never_ends_is_skipped_and_named(plugin: Make) -> None:
+    released = threading.Event()
+    entries = [
+        plugin("endless", zoo_components=hookimpl(released.wait)),
+        plugin("good", zoo_components=brings(method("good"))),
+    ]
+    host = PluginHost(entries, strict=False, seconds=0.2)
+    released.set()
+    assert host.problems[0].name == "endless"
+    assert "did not end within 0.2 seconds" in only_problem(host)
+    assert set(host.methods()) == {"good"}
+
+
 def test_of_two_plugins_with_one_name_the_one_named_after_it_stays(plugin: Make) -> None:
-    first = plugin("cyclegan", "a-thief", zoo_methods=brings(method("stolen")))
-    owner = plugin("cyclegan", "zoo-cyclegan", zoo_methods=brings(method("cyclegan")))
+    first = plugin("cyclegan", "a-thief", zoo_components=brings(method("stolen")))
+    owner = plugin("cyclegan", "zoo-cyclegan", zoo_components=brings(method("cyclegan")))
     host = PluginHost([first, owner], strict=False)
     assert set(host.methods()) == {"cyclegan"}
     assert only_problem(host) == "zoo-cyclegan and a-thief both bring a plugin of this name"
@@ -166,8 +215,8 @@ def test_of_two_plugins_with_one_name_the_one_named_after_it_stays(plugin: Make)
 def test_of_two_plugins_with_one_method_the_one_named_after_it_stays(
     name: str, plugin: Make
 ) -> None:
-    owner = plugin("cyclegan", zoo_methods=brings(method("cyclegan")))
-    other = plugin(name, zoo_methods=brings(method("cyclegan"), method("other")))
+    owner = plugin("cyclegan", zoo_components=brings(method("cyclegan")))
+    other = plugin(name, zoo_components=brings(method("cyclegan"), method("other")))
     host = PluginHost([other, owner], strict=False)
     assert host.owner("method", "cyclegan") == "zoo-cyclegan"
     assert set(host.methods()) == {"cyclegan"}
@@ -175,7 +224,7 @@ def test_of_two_plugins_with_one_method_the_one_named_after_it_stays(
 
 
 def test_only_named_plugins_are_loaded(plugin: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    entries = [plugin(name, zoo_methods=brings(method(name))) for name in ("one", "two")]
+    entries = [plugin(name, zoo_components=brings(method(name))) for name in ("one", "two")]
     monkeypatch.setenv("ZOO_PLUGINS", "two")
     assert set(PluginHost(entries).methods()) == {"two"}
     monkeypatch.setenv("ZOO_PLUGINS", "")
@@ -206,13 +255,14 @@ def test_a_target_is_resolved_to_what_it_names() -> None:
     assert PluginHost.resolve("zoo_core.errors:PluginError") is PluginError
 
 
-def test_the_core_brings_its_own_through_the_same_hooks() -> None:
+def test_the_core_brings_its_own_through_the_same_hook() -> None:
     host = PluginHost([])
-    assert "image" in host.components("codec")
+    assert {"method", "loss", "codec", "source", "command"} <= set(host.kinds)
     assert {"list", "train", "translate"} <= set(host.components("command"))
 
 
-def test_every_hook_that_brings_named_things_is_collected() -> None:
-    declared = {name for name in dir(hookspecs) if name.startswith("zoo_")}
-    events = {name for name in declared if name.startswith(("zoo_run", "zoo_step"))}
-    assert set(HOOKS) == declared - events - {"zoo_models"}
+def test_every_contract_of_a_kind_can_be_imported() -> None:
+    host = PluginHost()
+    for kind in host.kinds.values():
+        if kind.target:
+            assert isinstance(host.resolve(kind.target), type)

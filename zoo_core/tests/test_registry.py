@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from zoo_core.catalogue.index import Index, read_index, write_index
+from zoo_core.catalogue.plain_yaml import write_yaml
+from zoo_core.catalogue.registry import Registry, file_hash
 from zoo_core.errors import PluginError, UsageError
-from zoo_core.index import Index, read_index, write_index
-from zoo_core.plain_yaml import write_yaml
-from zoo_core.plugins import Plugin, PluginHost
-from zoo_core.registry import Registry, file_hash
-from zoo_core.workspace import indexed_files, stale
+from zoo_core.host.plugins import Plugin, PluginHost
+from zoo_publish.workspace import indexed_files, stale
 
 SHA = "ab" * 32
 
@@ -182,7 +182,9 @@ def test_a_registry_with_the_indexed_hash_is_not_read_again(
 
 def test_the_index_is_read_without_pydantic_and_torch() -> None:
     code = (
-        "import sys; from zoo_core.plugins import host; from zoo_core.registry import Registry; "
+        "import sys\n"
+        "from zoo_core.host.plugins import host\n"
+        "from zoo_core.catalogue.registry import Registry\n"
         "Registry.load(host()); print(*sorted({'pydantic', 'torch', 'rich'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.errors import UsageError
-from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
 
 relaxed = settings(deadline=None)  # a busy machine is no failure
 
@@ -180,5 +180,5 @@ def test_batch_moves_with_its_conditions_and_extras():
 
 
 def test_signals_import_no_torch():
-    program = "import sys, zoo_core.signals; sys.exit('torch' in sys.modules)"
+    program = "import sys, zoo_core.contracts.signals; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from zoo_core.contracts.interfaces import Code
+from zoo_core.contracts.method import freeze
+from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains
+from zoo_core.contracts.spec import Progress
+from zoo_core.contracts.step import Leg, Step, legs_between
+from zoo_core.contracts.turns import Turns
 from zoo_core.errors import UsageError
-from zoo_core.interfaces import Code
-from zoo_core.method import freeze
-from zoo_core.plans import elsewhere, ring
-from zoo_core.signals import MIXED, Batch, Condition, Domains
-from zoo_core.spec import Progress
-from zoo_core.step import Leg, Step, legs_between
-from zoo_core.testing import Subject
-from zoo_core.testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
-from zoo_core.turns import Turns
+from zoo_nn.plans import elsewhere, ring
+from zoo_testing import Subject
+from zoo_testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
 
 relaxed = settings(deadline=None)  # a busy machine is no failure
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from zoo_core.codec import Store
+from zoo_core.contracts.codec import Store
+from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.errors import UsageError
-from zoo_core.evaluate.translates import as_translates
-from zoo_core.modelconfig import ModelConfig
-from zoo_core.plugins import host
-from zoo_core.signals import Condition, Domains, TensorSpec
-from zoo_core.testing.tiny import TinyCodeMethod, TinyOptions
+from zoo_core.host.plugins import host
+from zoo_core.models.modelconfig import ModelConfig
 from zoo_core.train.samples import Samples
-from zoo_core.translator import Translator
+from zoo_core.translate.translator import Translator
+from zoo_evaluate.translates import as_translates
+from zoo_testing.tiny import TinyCodeMethod, TinyOptions
 
 DOMAINS = Domains(("day", "night"))
 SPEC = TensorSpec(shape=(3, 8, 8), stride=2)

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from zoo_core.contracts.method import Loss, Method, Player, Term
+from zoo_core.contracts.signals import Domains, TensorSpec
+from zoo_core.contracts.spec import LossSpec
+from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError
-from zoo_core.method import Loss, Method, Player, Term
-from zoo_core.signals import Domains, TensorSpec
-from zoo_core.spec import LossSpec
-from zoo_core.step import Step
-from zoo_core.testing.tiny import CriticLoss, TinyMethod, TinyOptions
 from zoo_core.train import additions
 from zoo_core.train.additions import parse_addition, players_with
+from zoo_testing.tiny import CriticLoss, TinyMethod, TinyOptions
 
 
 class Bright(Loss):

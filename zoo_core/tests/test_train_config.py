@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.spec import Preset, TrainConfig
-from zoo_core.testing import tiny
 from zoo_core.train import config as module
 from zoo_core.train.config import Request, RunConfig, parse_value, resolve
+from zoo_testing import tiny
 
 PRESETS = {
     "small": Preset(
@@ -33,7 +33,7 @@ class Host:
 
 @pytest.fixture(autouse=True)
 def tiny_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo_core.plugins.host", Host)
+    monkeypatch.setattr("zoo_core.host.plugins.host", Host)
 
 
 def resolved(**request: object) -> RunConfig:

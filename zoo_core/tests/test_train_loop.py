@@ -8,19 +8,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from zoo_core.contracts.method import Loss, Optimiser, Player, Term
+from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import TrainConfig
+from zoo_core.contracts.step import Step
 from zoo_core.errors import TrainingError
-from zoo_core.method import Loss, Optimiser, Player, Term
-from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import TrainConfig
-from zoo_core.step import Step
-from zoo_core.testing.tiny import CriticLoss, CycleLoss, TinyMethod, TinyOptions
 from zoo_core.train.ahead import Ahead
 from zoo_core.train.ema import Ema
 from zoo_core.train.gradients import average_statistics, norm_and_clip
 from zoo_core.train.loop import Trainer
 from zoo_core.train.memory import keep_freed_memory
-from zoo_core.train.schedules import Ramp, StepDecay, Until
 from zoo_core.train.seeds import generator_for, mixed, seed_all
+from zoo_nn.schedules import Ramp, StepDecay, Until
+from zoo_testing.tiny import CriticLoss, CycleLoss, TinyMethod, TinyOptions
 
 CONFIG = TrainConfig(batch=4, steps=20, seed=3)
 

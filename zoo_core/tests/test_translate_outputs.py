@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from zoo_core.errors import DataError, UsageError
-from zoo_core.outputs import Source, expand, plan_outputs, prepare, prepare_root, safe_name
+from zoo_core.translate.outputs import (
+    Source,
+    expand,
+    plan_outputs,
+    prepare,
+    prepare_root,
+    safe_name,
+)
 
 SUFFIXES = (".png", ".jpg")
 

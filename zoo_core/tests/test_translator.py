@@ -11,7 +11,7 @@ from PIL import Image
 
 import zoo
 from zoo_core.errors import DataError, HubError, UsageError, WeightsError
-from zoo_core.precision import resolve_device, resolve_precision, supports_bfloat16
+from zoo_core.translate.precision import resolve_device, resolve_precision, supports_bfloat16
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def coded(tmp_path, write_tiny, code_config):
 
 def expected(translator, x, to):
     """The nets' own answer for a tensor whose size they take as it is."""
-    from zoo_core.signals import Condition
+    from zoo_core.contracts.signals import Condition
 
     method = translator.method
     with torch.inference_mode():

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import zoo
-from zoo_core.codec import Item
+from zoo_core.contracts.codec import Item
 from zoo_core.errors import DataError
-from zoo_core.streaming import Job
+from zoo_core.translate.streaming import Job
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_windows_of_a_batch_are_bounded_by_their_extent(translator, monkeypatch)
         return translate(x, source, target)
 
     monkeypatch.setattr(translator.engine, "translate", counting)
-    monkeypatch.setattr("zoo_core.streaming.EXTENT", 3 * 16 * 16)
+    monkeypatch.setattr("zoo_core.translate.streaming.EXTENT", 3 * 16 * 16)
     list(translator.stream([job(str(i)) for i in range(7)], "noto", batch=64))
     assert sizes == [3, 3, 1]
 

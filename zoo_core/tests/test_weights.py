@@ -8,12 +8,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from zoo_core.catalogue.manifest import parse_entry
+from zoo_core.catalogue.registry import Model
 from zoo_core.errors import WeightsError
-from zoo_core.manifest import parse_entry
-from zoo_core.modeldir import build_method
-from zoo_core.registry import Model
-from zoo_core.resolve import resolve
-from zoo_core.weights import file_sha256, load_weights, unfilled, verify
+from zoo_core.models.modeldir import build_method
+from zoo_core.models.resolve import resolve
+from zoo_core.models.weights import file_sha256, load_weights, unfilled, verify
 
 
 @pytest.fixture

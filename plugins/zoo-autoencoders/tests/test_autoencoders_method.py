@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from zoo_autoencoders.method import Autoencoders, Options
+from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import TrainConfig
 from zoo_core.train.loop import Trainer
 
 DOMAINS = Domains(("photo", "drawing"))

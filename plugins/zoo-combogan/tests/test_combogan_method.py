@@ -13,10 +13,10 @@ from torch.nn import functional as F
 
 from zoo_combogan.method import ComboGAN, Options
 from zoo_combogan.nets import TwoViewDiscriminator
+from zoo_core.contracts.method import Method
+from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.method import Method
-from zoo_core.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import Progress, TrainConfig
 from zoo_core.train.loop import Trainer, generator_for
 
 DOMAINS = Domains(("noto", "twemoji", "openmoji"))

@@ -2,10 +2,10 @@
 
 import pytest
 
-from zoo_core.cli.measuring import open_test_data
-from zoo_core.data.root import data_root
-from zoo_core.evaluate.audit import AuditConfig, audit
-from zoo_core.loading import load
+from zoo_core.models.loading import load
+from zoo_core.train.data.root import data_root
+from zoo_evaluate.audit import AuditConfig, audit
+from zoo_evaluate.cli.measuring import open_test_data
 
 
 def test_the_audit_finds_the_hidden_background_of_mnist_m() -> None:

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo_core.engine import Engine
+from zoo_core.contracts.method import Method
+from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.method import Method
-from zoo_core.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import Progress, TrainConfig
 from zoo_core.train.loop import Trainer, generator_for
+from zoo_core.translate.engine import Engine
 from zoo_cyclegan.method import CycleGAN, Options
 
 DOMAINS = Domains(("photo", "drawing"))

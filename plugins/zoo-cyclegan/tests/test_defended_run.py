@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from zoo_core.errors import UsageError
-from zoo_core.modeldir import read_config
+from zoo_core.models.modeldir import read_config
 from zoo_core.train.checkpoint import Checkpoints
 from zoo_core.train.config import Request, RunConfig, resolve
 from zoo_core.train.run import resume_run, train_run

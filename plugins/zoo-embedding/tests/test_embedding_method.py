@@ -13,13 +13,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import zoo_core.nets.backbones
+import zoo_nn.nets.backbones
+from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.losses.embedding import EmbeddingDistance
-from zoo_core.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import TrainConfig
 from zoo_core.train.loop import Trainer
 from zoo_embedding.method import Embedding, Options
+from zoo_nn.losses.embedding import EmbeddingDistance
 
 DOMAINS = Domains(("photo", "drawing"))
 SPEC = TensorSpec(shape=(3, 16, 16))
@@ -61,7 +61,7 @@ def trainer_of(method: Embedding) -> Trainer:
 
 def shipped() -> nn.Module:
     """The shipped backbone, made by timm alone."""
-    place = Path(zoo_core.nets.backbones.__file__).with_name("weights") / "digits"
+    place = Path(zoo_nn.nets.backbones.__file__).with_name("weights") / "digits"
     card = yaml.safe_load((place / "judge.yaml").read_text())
     name = card["architecture"].removeprefix("timm:")
     net = timm.create_model(name, num_classes=len(card["classes"]), **card["arguments"])

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo_core.contracts.method import Method
+from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.method import Method
-from zoo_core.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import TrainConfig
 from zoo_core.train.loop import Trainer, generator_for
 from zoo_fader.latent_adversarial import LatentAdversarial, Options
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import TrainConfig
 from zoo_core.train.loop import Trainer
 from zoo_shallow.method import Options, Shallow
 from zoo_shallow.nets import ShallowGenerator

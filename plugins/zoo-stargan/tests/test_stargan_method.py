@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo_core.contracts.method import Method
+from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.method import Method
-from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import Progress, TrainConfig
 from zoo_core.train.loop import Trainer, generator_for
 from zoo_stargan.method import Options, StarGAN
 from zoo_stargan.nets import ConditionalGenerator, DomainDiscriminator

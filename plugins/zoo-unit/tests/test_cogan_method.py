@@ -11,18 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo_core.card import Card
-from zoo_core.engine import Engine
+from zoo_core.contracts.interfaces import Code
+from zoo_core.contracts.method import Method
+from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec, class_key
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.golden import check_golden, read_golden
-from zoo_core.interfaces import Code
-from zoo_core.method import Method
-from zoo_core.modelconfig import ModelConfig
-from zoo_core.modeldir import read_config, write_model
-from zoo_core.signals import Batch, Condition, Domains, TensorSpec, class_key
-from zoo_core.spec import TrainConfig
+from zoo_core.models.card import Card
+from zoo_core.models.golden import check_golden, read_golden
+from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.modeldir import read_config, write_model
+from zoo_core.models.weights import load_weights
 from zoo_core.train.loop import Trainer, generator_for
-from zoo_core.weights import load_weights
+from zoo_core.translate.engine import Engine
 from zoo_unit.cogan import CoGAN, Options
 from zoo_unit.inversion import invert
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from zoo_core.contracts.signals import TensorSpec
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError
-from zoo_core.signals import TensorSpec
-from zoo_core.spec import TrainConfig
 from zoo_voice.audio import Sound, load
 from zoo_voice.codec import SpeechCodec
 

@@ -14,15 +14,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import zoo
+from zoo_core.contracts.signals import Batch, Condition, Domains
+from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.modeldir import read_config
-from zoo_core.signals import Batch, Condition, Domains
-from zoo_core.spec import Progress, TrainConfig
-from zoo_core.testing import MethodContract
+from zoo_core.models.modeldir import read_config
 from zoo_core.train.config import Request, RunConfig, resolve
 from zoo_core.train.loop import Trainer
 from zoo_core.train.run import train_run
 from zoo_core.train.session import Session
+from zoo_testing import MethodContract
 from zoo_voice.audio import Sound
 from zoo_voice.method import CycleGANVC, Options, speech
 

@@ -13,14 +13,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import zoo
+from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import Progress, TrainConfig
-from zoo_core.testing import MethodContract
 from zoo_core.train.config import Request, resolve
 from zoo_core.train.loop import Trainer, generator_for
 from zoo_core.train.run import train_run
-from zoo_core.train.schedules import Stage
+from zoo_nn.schedules import Stage
+from zoo_testing import MethodContract
 from zoo_voice.latent import LatentVC, Options
 from zoo_voice.nets_latent import (
     ContentEncoder,
@@ -111,7 +111,7 @@ class Reference:
 
     def speak(self, code: Tensor, name: str) -> Tensor:
         own = "" if self.o.decoders == "one" else f"_{name}"
-        from zoo_core.interfaces import Code
+        from zoo_core.contracts.interfaces import Code
 
         told = Condition.of(DOMAINS, name, len(code))
         y = self.nets[f"decoder{own}"](Code(code), told)

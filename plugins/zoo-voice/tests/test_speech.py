@@ -13,9 +13,9 @@ import soxr
 import torch
 from PIL import Image
 
+from zoo_core.contracts.signals import TensorSpec
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError, WeightsError
-from zoo_core.signals import TensorSpec
-from zoo_core.spec import TrainConfig
 from zoo_voice import join
 from zoo_voice.audio import Sound
 from zoo_voice.cepstrum import envelope, floored, mel_cepstrum, unfloored, warping

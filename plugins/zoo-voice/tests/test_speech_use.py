@@ -14,12 +14,12 @@ from PIL import Image
 from torch import Tensor
 
 from zoo_core.cli import run as zoo_command
-from zoo_core.codec import Sample, Window
-from zoo_core.data.sources import DataSet
-from zoo_core.inputs import Job
-from zoo_core.signals import Domains, TensorSpec
-from zoo_core.streaming import Plan, stream
+from zoo_core.contracts.codec import Sample, Window
+from zoo_core.contracts.signals import Domains, TensorSpec
+from zoo_core.train.data.sources import DataSet
 from zoo_core.train.wholes import Wholes
+from zoo_core.translate.inputs import Job
+from zoo_core.translate.streaming import Plan, stream
 from zoo_voice.audio import Sound
 from zoo_voice.codec import SpeechCodec
 from zoo_voice.loudness import loud

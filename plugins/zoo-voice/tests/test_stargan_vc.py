@@ -12,15 +12,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import zoo
+from zoo_core.contracts.method import Method
+from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains
+from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.method import Method
-from zoo_core.modeldir import read_config
-from zoo_core.signals import MIXED, Batch, Condition, Domains
-from zoo_core.spec import Progress, TrainConfig
-from zoo_core.testing import MethodContract
+from zoo_core.models.modeldir import read_config
 from zoo_core.train.config import Request, resolve
 from zoo_core.train.loop import Trainer, generator_for
 from zoo_core.train.run import train_run
+from zoo_testing import MethodContract
 from zoo_voice.audio import Sound
 from zoo_voice.nets import speech
 from zoo_voice.nets_conditional import (

@@ -17,11 +17,11 @@ from torch.nn import functional as F
 
 import zoo
 from zoo_core.cli import run as zoo_command
+from zoo_core.contracts.spec import Component
 from zoo_core.errors import PluginError, UsageError, WeightsError
-from zoo_core.hookspecs import hookimpl
-from zoo_core.loading import load
-from zoo_core.plugins import PluginHost
-from zoo_core.spec import Component
+from zoo_core.host.hookspecs import hookimpl
+from zoo_core.host.plugins import PluginHost
+from zoo_core.models.loading import load
 from zoo_voice.audio import Sound
 from zoo_voice.hifigan import HiFiGANGenerator, generator_of, log_mel, mel_filters
 from zoo_voice.vocoder import Vocoder
@@ -187,9 +187,9 @@ class Entry:
     name, value, group, dist = "whistle", "whistle", "zoo", None
 
     def load(self) -> ModuleType:
-        found = [Component("whistle", f"{__name__}:Whistle", "A tone")]
+        found = [Component("renderer", "whistle", f"{__name__}:Whistle", "A tone")]
         module = ModuleType("whistle_plugin")
-        module.zoo_renderers = hookimpl(lambda: found, specname="zoo_renderers")  # type: ignore[attr-defined]
+        module.zoo_components = hookimpl(lambda: found, specname="zoo_components")  # type: ignore[attr-defined]
         return module
 
 

@@ -13,12 +13,12 @@ import pytest
 import soundfile
 from PIL import Image
 
-from zoo_core.cli.bench import run_benchmark
-from zoo_core.evaluate.bench.plan import Asked, Planner
-from zoo_core.evaluate.bench.protocol import Benchmark, Override, Task
-from zoo_core.evaluate.bench.table import Table
-from zoo_core.evaluate.bench.work import Folder
-from zoo_core.plugins import host
+from zoo_core.host.plugins import host
+from zoo_evaluate.bench.plan import Asked, Planner
+from zoo_evaluate.bench.protocol import Benchmark, Override, Task
+from zoo_evaluate.bench.table import Table
+from zoo_evaluate.bench.work import Folder
+from zoo_evaluate.cli.bench import run_benchmark
 from zoo_voice.evaluate.bench import VOICE
 from zoo_voice.evaluate.corpus import CORPORA, FSDD, Corpus
 from zoo_voice.evaluate.recipes import recipes
@@ -129,8 +129,8 @@ def test_last_and_best_are_told_apart_by_validation_takes_alone(
         return whole(voices, speaker, split)
 
     monkeypatch.setattr(Voices, "utterances", utterances)
-    from zoo_core.evaluate.bench.assess import assessor_class
-    from zoo_core.loading import load
+    from zoo_core.models.loading import load
+    from zoo_evaluate.bench.assess import assessor_class
 
     benchmark = small(corpus)
     planner = Planner(benchmark, Asked(root=finished / "data"), Folder(finished / "work"))
@@ -169,7 +169,7 @@ def test_what_is_finished_is_neither_trained_nor_measured_again(
     def never(*args: object, **options: object) -> None:
         raise AssertionError("it is done again")
 
-    monkeypatch.setattr("zoo_core.evaluate.bench.runner.train_run", never)
+    monkeypatch.setattr("zoo_evaluate.bench.runner.train_run", never)
     monkeypatch.setattr("zoo_voice.evaluate.assess.compare", never)
     before = table(finished)
     assert start(small(corpus), finished) == 0

@@ -4,17 +4,17 @@ import os
 import subprocess
 import sys
 
-from zoo_core.plugins import host
+from zoo_core.host.plugins import host
 
 PROBE = """
 import sys
 import zoo_voice.plugin
-from zoo_core.plugins import host
+from zoo_core.host.plugins import host
 assert "speech" in host().components("codec")
 host().methods()
 heavy = {"torch", "numpy", "pyworld", "soundfile", "soxr"} & set(sys.modules)
 assert not heavy, heavy
-from zoo_core.images.codec import ImageCodec
+from zoo_images.codec import ImageCodec
 import zoo
 zoo.list_models()
 audio = {"pyworld", "soundfile", "soxr"} & set(sys.modules)
@@ -32,7 +32,7 @@ class Absent:
             raise ModuleNotFoundError(name, name=name)
 
 sys.meta_path.insert(0, Absent())
-from zoo_core.plugins import host
+from zoo_core.host.plugins import host
 assert "speech" not in host().components("codec")
 import zoo_core, zoo
 for module in pkgutil.walk_packages(zoo_core.__path__, "zoo_core."):

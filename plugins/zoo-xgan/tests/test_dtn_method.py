@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 
 import zoo
-from zoo_core.card import Card
+from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.evaluate.judge import Judge, JudgeNet
-from zoo_core.evaluate.judge_card import JudgeCard
-from zoo_core.modelconfig import ModelConfig
-from zoo_core.modeldir import write_model
-from zoo_core.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import TrainConfig
+from zoo_core.models.card import Card
+from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.modeldir import write_model
 from zoo_core.train.loop import Trainer
+from zoo_evaluate.judge import Judge, JudgeNet
+from zoo_evaluate.judge_card import JudgeCard
 from zoo_xgan.dtn import DTN, Options
 
 DOMAINS = Domains(("svhn", "mnist"))

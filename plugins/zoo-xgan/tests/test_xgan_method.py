@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.evaluate.judge import Judge, JudgeNet
-from zoo_core.evaluate.judge_card import JudgeCard
-from zoo_core.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.spec import TrainConfig
 from zoo_core.train.loop import Trainer
+from zoo_evaluate.judge import Judge, JudgeNet
+from zoo_evaluate.judge_card import JudgeCard
 from zoo_xgan.xgan import XGAN, Options
 
 A, B = "face", "cartoon"

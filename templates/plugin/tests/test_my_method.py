@@ -1,6 +1,6 @@
 """MyMethod keeps the contract of all methods."""
 
-from zoo_core.testing import MethodContract
+from zoo_testing import MethodContract
 
 
 class TestMyMethod(MethodContract):

@@ -1,9 +1,9 @@
 """A plugin with a hook that does not exist."""
 
-from zoo_core.hookspecs import hookimpl
+from zoo_core.host.hookspecs import hookimpl
 
 
 @hookimpl
-def zoo_method():
-    """Misspelt: the hook is ``zoo_methods``."""
+def zoo_component():
+    """Misspelt: the hook is ``zoo_components``."""
     return []

@@ -1,10 +1,10 @@
 """A plugin that wants the name of another's method."""
 
-from zoo_core.hookspecs import hookimpl
-from zoo_core.spec import MethodSpec
+from zoo_core.contracts.spec import MethodSpec
+from zoo_core.host.hookspecs import hookimpl
 
 
 @hookimpl
-def zoo_methods():
+def zoo_components():
     """Repeats ``cyclegan``."""
     return [MethodSpec("cyclegan", "zoo_second:Nothing", "Not the CycleGAN you know")]

@@ -16,17 +16,17 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo_core.hookspecs import hookimpl
-    from zoo_core.loading import list_models, load
-    from zoo_core.translator import Translator
+    from zoo_core.host.hookspecs import hookimpl
+    from zoo_core.models.loading import list_models, load
+    from zoo_core.translate.translator import Translator
 
 __all__ = ["Translator", "hookimpl", "list_models", "load"]
 
 _PLACES = {
-    "Translator": "zoo_core.translator",
-    "hookimpl": "zoo_core.hookspecs",
-    "list_models": "zoo_core.loading",
-    "load": "zoo_core.loading",
+    "Translator": "zoo_core.translate.translator",
+    "hookimpl": "zoo_core.host.hookspecs",
+    "list_models": "zoo_core.models.loading",
+    "load": "zoo_core.models.loading",
 }
 
 

@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from zoo_combogan.nets import ResnetDecoder, TwoViewDiscriminator
-from zoo_core.interfaces import Code
-from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
-from zoo_core.losses.consistency import Cycle, Identity, Likeness, SemanticConsistency
-from zoo_core.losses.objectives import deeper
-from zoo_core.method import Method, Optimiser, Player, Term
-from zoo_core.nets.autoencoder import ResnetEncoder
-from zoo_core.plans import routes
-from zoo_core.signals import Batch, Condition, TensorSpec
-from zoo_core.spec import Preset, TrainConfig
-from zoo_core.step import Leg
-from zoo_core.train.schedules import LinearDecay, Ramp
+from zoo_core.contracts.interfaces import Code
+from zoo_core.contracts.method import Method, Optimiser, Player, Term
+from zoo_core.contracts.signals import Batch, Condition, TensorSpec
+from zoo_core.contracts.spec import Preset, TrainConfig
+from zoo_core.contracts.step import Leg
+from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_nn.losses.consistency import Cycle, Identity, Likeness, SemanticConsistency
+from zoo_nn.losses.objectives import deeper
+from zoo_nn.nets.autoencoder import ResnetEncoder
+from zoo_nn.plans import routes
+from zoo_nn.schedules import LinearDecay, Ramp
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
-from zoo_core.interfaces import Code, Decoder, Discriminator, Verdict
-from zoo_core.nets.init import init_normal
-from zoo_core.nets.resnet import ResidualBlock
-from zoo_core.signals import Condition
+from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Verdict
+from zoo_core.contracts.signals import Condition
+from zoo_nn.nets.init import init_normal
+from zoo_nn.nets.resnet import ResidualBlock
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the luminance (ITU-R BT.601)."""

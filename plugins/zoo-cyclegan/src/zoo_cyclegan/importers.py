@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from zoo_core.errors import WeightsError
-from zoo_core.importing import Importer, Part, Shapes
-from zoo_core.importing.contract import STATISTICS
+from zoo_import import Importer, Part, Shapes
+from zoo_import.contract import STATISTICS
 
 FORWARD = "generator_{1}"
 """The net from the first domain to the second."""

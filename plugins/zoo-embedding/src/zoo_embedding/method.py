@@ -11,16 +11,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from zoo_core.losses.adversarial import AdversarialGenerator, critic_terms
-from zoo_core.losses.embedding import EmbeddingDistance
-from zoo_core.method import Method, Optimiser, Player, Term
-from zoo_core.nets.patch import PatchDiscriminator, require_side
-from zoo_core.nets.resnet import ResnetGenerator
-from zoo_core.plans import every_way
-from zoo_core.signals import Batch, Condition, TensorSpec
-from zoo_core.spec import Preset, TrainConfig
-from zoo_core.step import Leg
-from zoo_core.train.schedules import LinearDecay
+from zoo_core.contracts.method import Method, Optimiser, Player, Term
+from zoo_core.contracts.signals import Batch, Condition, TensorSpec
+from zoo_core.contracts.spec import Preset, TrainConfig
+from zoo_core.contracts.step import Leg
+from zoo_nn.losses.adversarial import AdversarialGenerator, critic_terms
+from zoo_nn.losses.embedding import EmbeddingDistance
+from zoo_nn.nets.patch import PatchDiscriminator, require_side
+from zoo_nn.nets.resnet import ResnetGenerator
+from zoo_nn.plans import every_way
+from zoo_nn.schedules import LinearDecay
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from zoo_core.interfaces import Code
-from zoo_core.losses.consistency import Identity
-from zoo_core.losses.latent import CodeClassification, CodeConfusion, class_count
-from zoo_core.method import Method, Optimiser, Player, Term
-from zoo_core.nets.code import CodeDiscriminator
-from zoo_core.signals import MIXED, Batch, Condition, TensorSpec
-from zoo_core.spec import Preset, TrainConfig
-from zoo_core.step import Leg
-from zoo_core.train.schedules import Ramp
+from zoo_core.contracts.interfaces import Code
+from zoo_core.contracts.method import Method, Optimiser, Player, Term
+from zoo_core.contracts.signals import MIXED, Batch, Condition, TensorSpec
+from zoo_core.contracts.spec import Preset, TrainConfig
+from zoo_core.contracts.step import Leg
 from zoo_fader.nets import StridedDecoder, StridedEncoder, code_shape
 from zoo_fader.sizes import require_multiple
+from zoo_nn.losses.consistency import Identity
+from zoo_nn.losses.latent import CodeClassification, CodeConfusion, class_count
+from zoo_nn.nets.code import CodeDiscriminator
+from zoo_nn.schedules import Ramp
 
 
 @dataclass(frozen=True)

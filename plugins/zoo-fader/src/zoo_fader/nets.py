@@ -8,9 +8,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from zoo_core.interfaces import Code, Decoder, Encoder
-from zoo_core.losses.latent import class_count, one_hot
-from zoo_core.signals import Condition, Domains
+from zoo_core.contracts.interfaces import Code, Decoder, Encoder
+from zoo_core.contracts.signals import Condition, Domains
+from zoo_nn.losses.latent import class_count, one_hot
 
 
 class StridedEncoder(Encoder):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from zoo_core.contracts.interfaces import Generator
+from zoo_core.contracts.signals import Condition
 from zoo_core.errors import UsageError
-from zoo_core.interfaces import Generator
-from zoo_core.nets.init import init_normal
-from zoo_core.signals import Condition
+from zoo_nn.nets.init import init_normal
 
 
 class ShallowGenerator(Generator):

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
-from zoo_core.importing import Importer, Part, Shapes
-from zoo_core.importing.contract import STATISTICS
-from zoo_core.signals import TensorSpec
+from zoo_core.contracts.signals import TensorSpec
+from zoo_import import Importer, Part, Shapes
+from zoo_import.contract import STATISTICS
 
 TRUNK = 9
 """Number of the first residual block in our sequence: three stages of three layers precede it."""

@@ -9,16 +9,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from zoo_core.contracts.method import Method, Optimiser, Player, Schedule, Term
+from zoo_core.contracts.signals import MIXED, Batch, Condition, TensorSpec
+from zoo_core.contracts.spec import Preset, TrainConfig
+from zoo_core.contracts.step import Leg
 from zoo_core.errors import UsageError
-from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
-from zoo_core.losses.classification import DomainClassification
-from zoo_core.losses.consistency import Cycle, Identity
-from zoo_core.losses.gradient import GradientPenalty
-from zoo_core.method import Method, Optimiser, Player, Schedule, Term
-from zoo_core.signals import MIXED, Batch, Condition, TensorSpec
-from zoo_core.spec import Preset, TrainConfig
-from zoo_core.step import Leg
-from zoo_core.train.schedules import LinearDecay, StepwiseLinearDecay
+from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_nn.losses.classification import DomainClassification
+from zoo_nn.losses.consistency import Cycle, Identity
+from zoo_nn.losses.gradient import GradientPenalty
+from zoo_nn.schedules import LinearDecay, StepwiseLinearDecay
 from zoo_stargan.nets import ConditionalGenerator, DomainDiscriminator
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from zoo_core.hookspecs import hookimpl
-from zoo_core.spec import Component, MethodSpec
+from zoo_core.contracts.spec import Component, MethodSpec
+from zoo_core.host.hookspecs import hookimpl
 
 
 @hookimpl

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from zoo_core.interfaces import Code
-from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
-from zoo_core.losses.classification import ClassLabels
-from zoo_core.losses.sampled import SampledCode, SampledFeatures
-from zoo_core.method import Method, Optimiser, Player, Term
-from zoo_core.signals import Batch, Condition, TensorSpec
-from zoo_core.spec import Preset, TrainConfig
-from zoo_core.step import Leg, Step
+from zoo_core.contracts.interfaces import Code
+from zoo_core.contracts.method import Method, Optimiser, Player, Term
+from zoo_core.contracts.signals import Batch, Condition, TensorSpec
+from zoo_core.contracts.spec import Preset, TrainConfig
+from zoo_core.contracts.step import Leg, Step
+from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_nn.losses.classification import ClassLabels
+from zoo_nn.losses.sampled import SampledCode, SampledFeatures
 from zoo_unit.cogan_nets import (
     CodeEncoder,
     CoupledDiscriminator,

@@ -7,10 +7,10 @@ from math import sqrt
 
 from torch import Tensor, nn
 
+from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
+from zoo_core.contracts.signals import Condition
 from zoo_core.errors import UsageError
-from zoo_core.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
-from zoo_core.nets.init import init_xavier_uniform
-from zoo_core.signals import Condition
+from zoo_nn.nets.init import init_xavier_uniform
 
 
 def decoder_sides(size: int, doublings: int) -> list[int]:

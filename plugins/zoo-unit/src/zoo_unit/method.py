@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from zoo_core.contracts.interfaces import Code
+from zoo_core.contracts.method import Method, Optimiser, Player, Term
+from zoo_core.contracts.signals import Batch, Condition, TensorSpec
+from zoo_core.contracts.spec import Preset, TrainConfig
+from zoo_core.contracts.step import Leg, Step
 from zoo_core.errors import UsageError
-from zoo_core.interfaces import Code
-from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
-from zoo_core.losses.consistency import Cycle, Identity
-from zoo_core.losses.regularisers import KullbackLeibler
-from zoo_core.method import Method, Optimiser, Player, Term
-from zoo_core.plans import every_way
-from zoo_core.signals import Batch, Condition, TensorSpec
-from zoo_core.spec import Preset, TrainConfig
-from zoo_core.step import Leg, Step
-from zoo_core.train.schedules import StepDecay
+from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_nn.losses.consistency import Cycle, Identity
+from zoo_nn.losses.regularisers import KullbackLeibler
+from zoo_nn.plans import every_way
+from zoo_nn.schedules import StepDecay
 from zoo_unit.nets import (
     MultiScaleDiscriminator,
     SharedDecoder,

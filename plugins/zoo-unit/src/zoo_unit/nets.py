@@ -7,10 +7,10 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo_core.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
-from zoo_core.nets.init import init_kaiming, init_normal
-from zoo_core.nets.resnet import ResidualBlock
-from zoo_core.signals import Condition
+from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
+from zoo_core.contracts.signals import Condition
+from zoo_nn.nets.init import init_kaiming, init_normal
+from zoo_nn.nets.resnet import ResidualBlock
 
 
 def residual_blocks(width: int, count: int) -> nn.Sequential:

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo_core.codec import Codec, Item, Sample, Store, Window
+from zoo_core.contracts.codec import Codec, Item, Sample, Store, Window
+from zoo_core.contracts.signals import MIXED, TensorSpec
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import PluginError, UsageError, WeightsError
-from zoo_core.signals import MIXED, TensorSpec
-from zoo_core.spec import TrainConfig
 from zoo_voice.audio import FORMATS, Sound, blocks, examine, save
 from zoo_voice.cepstrum import ALPHA, FLOOR, Floats
 from zoo_voice.join import Joiner
@@ -49,7 +49,7 @@ class Place:
 
 
 class SpeechCodec(Codec):
-    """Reads, windows, joins, writes and stores speech; see `zoo_core.codec.Codec`.
+    """Reads, windows, joins, writes and stores speech; see `zoo_core.contracts.codec.Codec`.
 
     A signal is (order, T): mel-cepstral coefficients c1 to c_order of frames of 5 ms, with mean 0
     and deviation 1 over the voice that speaks. Energy (c0), aperiodicity and timing stay those of

@@ -23,8 +23,8 @@ from torch.nn import functional as F
 from zoo_core.errors import UsageError, WeightsError
 from zoo_core.hub.fetch import fetch
 from zoo_core.hub.reference import looks_like, parse
-from zoo_core.importing.checkpoint import read_state
-from zoo_core.precision import resolve_device
+from zoo_core.translate.precision import resolve_device
+from zoo_import.checkpoint import read_state
 from zoo_voice.cepstrum import Floats
 from zoo_voice.vocoder import Vocoder
 from zoo_voice.world import RATE, Analysis, synthesise

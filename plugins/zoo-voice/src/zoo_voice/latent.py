@@ -8,18 +8,18 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from zoo_core.contracts.interfaces import Code
+from zoo_core.contracts.method import Method, Optimiser, Player, Term
+from zoo_core.contracts.signals import Batch, Condition
+from zoo_core.contracts.step import Leg
 from zoo_core.errors import UsageError
-from zoo_core.interfaces import Code
-from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
-from zoo_core.losses.classification import DomainClassification
-from zoo_core.losses.consistency import Identity
-from zoo_core.losses.gradient import GradientPenalty
-from zoo_core.losses.latent import CodeClassification, CodeConfusion
-from zoo_core.method import Method, Optimiser, Player, Term
-from zoo_core.plans import ring
-from zoo_core.signals import Batch, Condition
-from zoo_core.step import Leg
-from zoo_core.train.schedules import LinearDecay, Stage
+from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_nn.losses.classification import DomainClassification
+from zoo_nn.losses.consistency import Identity
+from zoo_nn.losses.gradient import GradientPenalty
+from zoo_nn.losses.latent import CodeClassification, CodeConfusion
+from zoo_nn.plans import ring
+from zoo_nn.schedules import LinearDecay, Stage
 from zoo_voice.nets_latent import (
     STRIDE,
     ContentEncoder,

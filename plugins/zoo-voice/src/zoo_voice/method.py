@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from zoo_core.contracts.method import Method, Optimiser, Player, Term, Weight
+from zoo_core.contracts.signals import Batch, Condition
+from zoo_core.contracts.spec import Preset, TrainConfig
+from zoo_core.contracts.step import Leg
 from zoo_core.errors import UsageError
-from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
-from zoo_core.losses.consistency import Cycle, Identity
-from zoo_core.method import Method, Optimiser, Player, Term, Weight
-from zoo_core.plans import every_way
-from zoo_core.signals import Batch, Condition
-from zoo_core.spec import Preset, TrainConfig
-from zoo_core.step import Leg
-from zoo_core.train.schedules import LinearDecay, Until
+from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_nn.losses.consistency import Cycle, Identity
+from zoo_nn.plans import every_way
+from zoo_nn.schedules import LinearDecay, Until
 from zoo_voice.nets import Generator212, Normalise, SpeechPatchDiscriminator, speech
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from zoo_core.interfaces import Discriminator, Generator, Verdict
-from zoo_core.signals import Condition, TensorSpec
+from zoo_core.contracts.interfaces import Discriminator, Generator, Verdict
+from zoo_core.contracts.signals import Condition, TensorSpec
 
 Normalise = Literal["instance", "spectral"]
 

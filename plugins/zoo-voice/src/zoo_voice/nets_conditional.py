@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
-from zoo_core.interfaces import Discriminator, Generator, Verdict
-from zoo_core.signals import Condition
+from zoo_core.contracts.interfaces import Discriminator, Generator, Verdict
+from zoo_core.contracts.signals import Condition
 
 _FOLD = 2  # frames that become channels
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from zoo_core.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
-from zoo_core.signals import Condition
+from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
+from zoo_core.contracts.signals import Condition
 
 STRIDE = 8
 """Frames per position of the code: three halvings."""

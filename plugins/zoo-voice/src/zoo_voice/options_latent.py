@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from zoo_core.spec import Preset, TrainConfig
-from zoo_core.train.schedules import Stage
+from zoo_core.contracts.spec import Preset, TrainConfig
+from zoo_nn.schedules import Stage
 from zoo_voice.nets import speech
 from zoo_voice.nets_latent import STRIDE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from zoo_core.spec import Preset, TrainConfig
+from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_voice.nets import speech
 
 

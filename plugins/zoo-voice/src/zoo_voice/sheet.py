@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from zoo_core.images.save import save
-from zoo_core.images.sheet import draw as grid
+from zoo_images.save import save
+from zoo_images.sheet import draw as grid
 from zoo_voice.cepstrum import envelope
 
 _BINS = 129

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from zoo_core.images.save import save
-from zoo_core.images.sheet import draw as grid
+from zoo_images.save import save
+from zoo_images.sheet import draw as grid
 from zoo_voice.audio import BLOCK, Sound, blocks
 from zoo_voice.cepstrum import Floats
 from zoo_voice.world import HOP, RATE

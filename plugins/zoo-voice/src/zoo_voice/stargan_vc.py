@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from zoo_core.contracts.method import Method, Optimiser, Player, Term, Weight
+from zoo_core.contracts.signals import Batch, Condition
+from zoo_core.contracts.step import Leg
 from zoo_core.errors import UsageError
-from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
-from zoo_core.losses.classification import DomainClassification
-from zoo_core.losses.consistency import Cycle, Identity, Likeness
-from zoo_core.losses.gradient import GradientPenalty
-from zoo_core.method import Method, Optimiser, Player, Term, Weight
-from zoo_core.plans import elsewhere
-from zoo_core.signals import Batch, Condition
-from zoo_core.step import Leg
-from zoo_core.train.schedules import LinearDecay, Until
+from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_nn.losses.classification import DomainClassification
+from zoo_nn.losses.consistency import Cycle, Identity, Likeness
+from zoo_nn.losses.gradient import GradientPenalty
+from zoo_nn.plans import elsewhere
+from zoo_nn.schedules import LinearDecay, Until
 from zoo_voice.nets_conditional import (
     ConditionalGenerator,
     ManyVoicesDiscriminator,

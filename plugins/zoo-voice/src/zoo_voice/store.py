@@ -16,10 +16,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from zoo_core.codec import Sample
+from zoo_core.contracts.codec import Sample
+from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError, ZooError
 from zoo_core.files import caching, stamp
-from zoo_core.signals import TensorSpec
 from zoo_voice.audio import Sound, load
 from zoo_voice.loudness import loud
 from zoo_voice.speaker import Speaker
@@ -54,7 +54,7 @@ class Contents:
 
 
 class SpeechStore:
-    """See `zoo_core.codec.Store`: recordings of one voice, laid end to end.
+    """See `zoo_core.contracts.codec.Store`: recordings of one voice, laid end to end.
 
     Words are often shorter than the frames that nets see, so that a signal begins in its recording
     and runs on into the next.
@@ -109,7 +109,7 @@ def open_store(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> SpeechStore:
-    """Analyses recordings, or finds them analysed; see `zoo_core.codec.Codec.open`.
+    """Analyses recordings, or finds them analysed; see `zoo_core.contracts.codec.Codec.open`.
 
     The cache is keyed by a hash of the files' paths, times and sizes and of the analysis. It is
     complete or absent: it is written under a temporary name and renamed.

@@ -9,17 +9,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from zoo_core.contracts.interfaces import Code
+from zoo_core.contracts.method import Method, Optimiser, Player, Term
+from zoo_core.contracts.signals import Batch, Condition, TensorSpec
+from zoo_core.contracts.spec import Preset, TrainConfig
+from zoo_core.contracts.step import Leg
 from zoo_core.errors import UsageError
-from zoo_core.interfaces import Code
-from zoo_core.losses.consistency import Identity, SemanticConsistency
-from zoo_core.losses.distances import distance_of
-from zoo_core.losses.regularisers import TotalVariation
-from zoo_core.method import Method, Optimiser, Player, Term
-from zoo_core.nets.backbones import bare_backbone, open_backbone
-from zoo_core.plans import routes
-from zoo_core.signals import Batch, Condition, TensorSpec
-from zoo_core.spec import Preset, TrainConfig
-from zoo_core.step import Leg
+from zoo_nn.losses.consistency import Identity, SemanticConsistency
+from zoo_nn.losses.distances import distance_of
+from zoo_nn.losses.regularisers import TotalVariation
+from zoo_nn.nets.backbones import bare_backbone, open_backbone
+from zoo_nn.plans import routes
 from zoo_xgan.blocks import Norm, Upsample
 from zoo_xgan.losses import OriginCritic, OriginGenerator, over_places
 from zoo_xgan.nets import BackboneEncoder, CodeDecoder, OriginDiscriminator

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo_core.losses.distances import Distance, distance_of, total
-from zoo_core.method import Loss
-from zoo_core.nets.backbones import EMBEDDING, Backbone, without_state
-from zoo_core.step import Step
+from zoo_core.contracts.method import Loss
+from zoo_core.contracts.step import Step
+from zoo_nn.losses.distances import Distance, distance_of, total
+from zoo_nn.nets.backbones import EMBEDDING, Backbone, without_state
 
 
 class OriginCritic(Loss):

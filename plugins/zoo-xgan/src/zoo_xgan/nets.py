@@ -7,10 +7,10 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
+from zoo_core.contracts.signals import Condition
 from zoo_core.errors import UsageError
-from zoo_core.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
-from zoo_core.nets.backbones import Backbone
-from zoo_core.signals import Condition
+from zoo_nn.nets.backbones import Backbone
 from zoo_xgan.blocks import SIDE, Norm, Upsample, doubled, doublings, normed
 
 

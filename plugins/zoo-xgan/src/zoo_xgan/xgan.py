@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from zoo_core.contracts.interfaces import Code
+from zoo_core.contracts.method import Method, Optimiser, Player, Term
+from zoo_core.contracts.signals import Batch, Condition, TensorSpec
+from zoo_core.contracts.spec import Preset, TrainConfig
+from zoo_core.contracts.step import Leg
 from zoo_core.errors import UsageError
-from zoo_core.interfaces import Code
-from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
-from zoo_core.losses.consistency import Identity, SemanticConsistency
-from zoo_core.losses.latent import DomainAdversarial
-from zoo_core.method import Method, Optimiser, Player, Term
-from zoo_core.nets.backbones import Backbone, open_backbone
-from zoo_core.plans import every_way
-from zoo_core.signals import Batch, Condition, TensorSpec
-from zoo_core.spec import Preset, TrainConfig
-from zoo_core.step import Leg
+from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_nn.losses.consistency import Identity, SemanticConsistency
+from zoo_nn.losses.latent import DomainAdversarial
+from zoo_nn.nets.backbones import Backbone, open_backbone
+from zoo_nn.plans import every_way
 from zoo_xgan.blocks import Norm, Upsample
 from zoo_xgan.losses import Teaching
 from zoo_xgan.xgan_nets import DomainClassifier, PictureDiscriminator, SharedDecoder, SharedEncoder

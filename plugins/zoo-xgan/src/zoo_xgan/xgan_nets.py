@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from zoo_core.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
-from zoo_core.signals import Condition
+from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
+from zoo_core.contracts.signals import Condition
 from zoo_xgan.blocks import SIDE, Norm, Upsample, doubled, doublings, normed
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
-from zoo_core.losses.consistency import Cycle
-from zoo_core.method import Method, Optimiser, Player, Term
-from zoo_core.plans import every_way
-from zoo_core.signals import Batch, Condition, TensorSpec
-from zoo_core.spec import Preset, TrainConfig
-from zoo_core.step import Leg
+from zoo_core.contracts.method import Method, Optimiser, Player, Term
+from zoo_core.contracts.signals import Batch, Condition, TensorSpec
+from zoo_core.contracts.spec import Preset, TrainConfig
+from zoo_core.contracts.step import Leg
 from zoo_my_method.nets import SmallCritic, SmallGenerator
+from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_nn.losses.consistency import Cycle
+from zoo_nn.plans import every_way
 
 
 @dataclass(frozen=True)

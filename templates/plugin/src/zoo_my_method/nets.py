@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from zoo_core.interfaces import Discriminator, Generator, Verdict
-from zoo_core.signals import Condition
+from zoo_core.contracts.interfaces import Discriminator, Generator, Verdict
+from zoo_core.contracts.signals import Condition
 
 
 class SmallGenerator(Generator):

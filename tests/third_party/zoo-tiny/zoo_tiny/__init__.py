@@ -1,6 +1,6 @@
-from zoo_core.hookspecs import hookimpl
-from zoo_core.spec import MethodSpec
+from zoo_core.host.hookspecs import hookimpl
+from zoo_core.contracts.spec import MethodSpec
 
 @hookimpl
-def zoo_methods():
+def zoo_components():
     return [MethodSpec("tiny", "zoo_tiny.method:Tiny", "Small painters", presets=("32px",))]

@@ -1,14 +1,14 @@
 from dataclasses import dataclass
 
 from torch import nn
-from zoo_core.interfaces import Generator
-from zoo_core.losses.adversarial import AdversarialCritic, AdversarialGenerator
-from zoo_core.losses.consistency import Cycle
-from zoo_core.method import Method, Player, Term
-from zoo_core.nets.patch import PatchDiscriminator
-from zoo_core.signals import Condition, TensorSpec
-from zoo_core.spec import Preset, TrainConfig
-from zoo_core.step import Leg
+from zoo_core.contracts.interfaces import Generator
+from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_nn.losses.consistency import Cycle
+from zoo_core.contracts.method import Method, Player, Term
+from zoo_nn.nets.patch import PatchDiscriminator
+from zoo_core.contracts.signals import Condition, TensorSpec
+from zoo_core.contracts.spec import Preset, TrainConfig
+from zoo_core.contracts.step import Leg
 
 class Painter(Generator):
     def __init__(self):

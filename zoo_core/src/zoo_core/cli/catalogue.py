@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import click
 
+from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.cli.origin import known_of, size, source_text, where
 from zoo_core.cli.output import as_json, facts, report_broken, size_text, table
+from zoo_core.contracts.spec import MethodSpec
 from zoo_core.errors import unknown
-from zoo_core.plugins import PluginHost, host
-from zoo_core.registry import Model, Registry
-from zoo_core.spec import MethodSpec
+from zoo_core.host.plugins import PluginHost, host
 
 
 @click.command("list")
@@ -164,10 +164,10 @@ def _method_details(plugins: PluginHost, name: str) -> dict[str, Any]:
     """The options of a method, and its default preset's nets, counted without their memory."""
     import torch
 
-    from zoo_core.method import make_options
-    from zoo_core.plain_yaml import plain
-    from zoo_core.signals import Domains
-    from zoo_core.weights import parameter_counts
+    from zoo_core.catalogue.plain_yaml import plain
+    from zoo_core.contracts.method import make_options
+    from zoo_core.contracts.signals import Domains
+    from zoo_core.models.weights import parameter_counts
 
     spec, cls = plugins.method(name), plugins.load("method", name)
     preset = cls.presets[spec.presets[0]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from zoo_core.catalogue.registry import Model
 from zoo_core.cli.output import size_text
 from zoo_core.errors import WeightsError
-from zoo_core.registry import Model
 
 if TYPE_CHECKING:
     from zoo_core.hub.status import Cached

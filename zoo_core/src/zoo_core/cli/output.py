@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from zoo_core.plugins import PluginHost
-from zoo_core.registry import Registry
+from zoo_core.catalogue.registry import Registry
+from zoo_core.host.plugins import PluginHost
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> None:

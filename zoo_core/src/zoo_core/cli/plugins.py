@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
+from zoo_core.catalogue.registry import Registry
 from zoo_core.cli.output import as_json, table
-from zoo_core.plugins import Plugin, PluginHost, host
-from zoo_core.registry import Registry
+from zoo_core.host.plugins import Plugin, PluginHost, host
 
 
 @click.command("plugins")
@@ -57,7 +57,11 @@ def _row(known: PluginHost, registry: Registry, plugin: Plugin) -> dict[str, Any
     if problem is None:
         unused = [item for item, _ in known.unused]
         for item in plugin.components:
-            kind = f"{item.kind} (unused: no package here declares it)" if item in unused else item.kind
+            kind = (
+                f"{item.kind} (unused: no package here declares it)"
+                if item in unused
+                else item.kind
+            )
             brings.setdefault(kind, []).append(item.name)
         models = [m.id for m in registry.models.values() if m.distribution == plugin.distribution]
         if models:

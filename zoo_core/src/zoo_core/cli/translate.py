@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo_core.errors import UsageError, ZooError
-from zoo_core.outputs import Entry, expand, plan_outputs, prepare, prepare_root
+from zoo_core.translate.outputs import Entry, expand, plan_outputs, prepare, prepare_root
 
 if TYPE_CHECKING:
-    from zoo_core.streaming import Result
-    from zoo_core.translator import Translator
+    from zoo_core.translate.streaming import Result
+    from zoo_core.translate.translator import Translator
 
 _SHOWN = 20
 """Failures that are named one by one."""
@@ -253,7 +253,7 @@ def _progress(total: int) -> Iterator[Any]:
 
 def _grid(translator: Translator, entries: Sequence[Entry], path: Path, overwrite: bool) -> None:
     """Writes the sheet of all entries whose outputs are there."""
-    from zoo_core.cli.sheet import ROWS, write_sheet
+    from zoo_evaluate.cli.sheet import ROWS, write_sheet
 
     if path.exists() and not overwrite:
         click.echo(f"Kept {path}, which was there already (--overwrite replaces it).")

@@ -11,8 +11,8 @@ import click
 from zoo_core.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
+    from zoo_core.catalogue.registry import Registry
     from zoo_core.hub.status import Finding
-    from zoo_core.registry import Registry
 
 
 @click.command("verify")
@@ -24,9 +24,9 @@ def verify(name: str | None, all_: bool, json_: bool) -> None:
 
     NAME is a name from zoo list, or ORG/REPO[@REVISION] of the Hub.
     """
+    from zoo_core.catalogue.registry import Registry
     from zoo_core.cli.output import as_json, report_broken, table
-    from zoo_core.plugins import host
-    from zoo_core.registry import Registry
+    from zoo_core.host.plugins import host
 
     if (name is None) != all_:
         raise UsageError("give a NAME, or --all, not both", asked="zoo verify")

@@ -9,7 +9,7 @@ from zoo_core.errors import HubError, HubMissingError
 from zoo_core.hub.fetch import fetch, fetch_optional
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.store import Store
-from zoo_core.modeldir import CARD, CONFIG, MODEL
+from zoo_core.models.modeldir import CARD, CONFIG, MODEL
 
 
 def fetch_model(reference: Reference) -> Path:

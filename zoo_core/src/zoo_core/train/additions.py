@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from zoo_core.contracts.method import Loss, Method, Player, Term
+from zoo_core.contracts.spec import LossSpec
 from zoo_core.errors import UsageError, unknown
-from zoo_core.method import Loss, Method, Player, Term
-from zoo_core.plugins import host
-from zoo_core.spec import LossSpec
+from zoo_core.host.plugins import host
 from zoo_core.train.named import make_named, parse_named
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
-from zoo_core.signals import Batch
+from zoo_core.contracts.signals import Batch
 
 
 class Sampler(Protocol):

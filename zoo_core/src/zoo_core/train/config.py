@@ -14,10 +14,10 @@ from typing import Any
 
 import yaml
 
+from zoo_core.catalogue.plain_yaml import plain, read_yaml_file, write_yaml
+from zoo_core.contracts.signals import TensorSpec
+from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_core.errors import UsageError, unknown
-from zoo_core.plain_yaml import plain, read_yaml_file, write_yaml
-from zoo_core.signals import TensorSpec
-from zoo_core.spec import Preset, TrainConfig
 
 FORMAT = 1
 """Version of a run's ``config.yaml``."""
@@ -137,7 +137,7 @@ def resolve(request: Request) -> RunConfig:
         UsageError: For an unknown method, preset, option or key (with the near match), a value of
             the wrong type, or a missing source.
     """
-    from zoo_core.plugins import host
+    from zoo_core.host.plugins import host
 
     given = _file(request.file) if request.file else {}
     name = request.method or given.get("method")
@@ -237,7 +237,7 @@ def _split(settings: Mapping[str, Any], cls: Any, method: str) -> dict[str, dict
 
 
 def _all_options(cls: Any, values: Mapping[str, Any], method: str) -> dict[str, Any]:
-    from zoo_core.method import make_options
+    from zoo_core.contracts.method import make_options
 
     options: dict[str, Any] = plain(make_options(cls.Options, values, asked=method))
     return options

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
+from zoo_core.contracts.method import Defence, Method, Player
+from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError
-from zoo_core.method import Defence, Method, Player
-from zoo_core.plugins import host
-from zoo_core.step import Step
+from zoo_core.host.plugins import host
 from zoo_core.train.named import make_named, parse_named
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
+from zoo_core.contracts.method import Method, Player
+from zoo_core.contracts.signals import Batch
 from zoo_core.errors import UsageError
-from zoo_core.method import Method, Player
-from zoo_core.precision import resolve_device, resolve_precision
-from zoo_core.signals import Batch
+from zoo_core.translate.precision import resolve_device, resolve_precision
 
 
 def launched_outside() -> bool:

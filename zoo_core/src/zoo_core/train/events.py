@@ -1,4 +1,4 @@
-"""The events of a run: components of kind ``run-events`` hear of them, and none can break the run."""
+"""The events of a run, of which components of kind ``run-events`` hear; none can break the run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo_core.errors import ZooError
-from zoo_core.isolation import said
-from zoo_core.plugins import PluginHost, host
+from zoo_core.host.isolation import said
+from zoo_core.host.plugins import PluginHost, host
 
 if TYPE_CHECKING:
-    from zoo_core.spec import Progress
+    from zoo_core.contracts.spec import Progress
 
 
 class RunEvents:

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-from zoo_core.card import Card
-from zoo_core.method import Method
-from zoo_core.modelconfig import ModelConfig
-from zoo_core.modeldir import write_model
-from zoo_core.plugins import host
-from zoo_core.signals import Domains
+from zoo_core.contracts.method import Method
+from zoo_core.contracts.signals import Domains
+from zoo_core.host.plugins import host
+from zoo_core.models.card import Card
+from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.modeldir import write_model
 from zoo_core.train.config import RunConfig
 from zoo_core.train.samples import Samples
 
@@ -62,7 +62,7 @@ def export(
         samples: Inputs for the golden file.
         sheet: The picture of the last samples.
         facts: What else the card and ``config.yaml`` record: steps, losses, device, precision.
-        learnt: What the model has to know of its data; see `zoo_core.codec.Codec.learnt`.
+        learnt: What the model has to know of its data; see `zoo_core.contracts.codec.Codec.learnt`.
         target: Another directory than ``RUN/model``.
 
     Returns:

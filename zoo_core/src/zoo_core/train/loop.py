@@ -15,10 +15,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from zoo_core.contracts.method import Method, Player, Term
+from zoo_core.contracts.spec import Progress, TrainConfig
+from zoo_core.contracts.step import Step
+from zoo_core.contracts.turns import Turns
 from zoo_core.errors import TrainingError
-from zoo_core.method import Method, Player, Term
-from zoo_core.spec import Progress, TrainConfig
-from zoo_core.step import Step
 from zoo_core.train.ahead import Ahead, Sampler
 from zoo_core.train.devices import channels_last, make_fabric, prepare
 from zoo_core.train.ema import Ema
@@ -26,7 +27,6 @@ from zoo_core.train.gradients import average, average_statistics, norm_and_clip
 from zoo_core.train.guard import FiniteGuard, require_finite
 from zoo_core.train.memory import keep_freed_memory
 from zoo_core.train.seeds import generator_for, seed_all
-from zoo_core.turns import Turns
 
 
 @dataclass

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo_core.codec import Codec, Store
-from zoo_core.engine import Engine
+from zoo_core.contracts.codec import Codec, Store
+from zoo_core.contracts.method import Method
+from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains
 from zoo_core.errors import UsageError
-from zoo_core.method import Method
-from zoo_core.signals import MIXED, Batch, Condition, Domains
 from zoo_core.train.watch import alarms
+from zoo_core.translate.engine import Engine
 
 PER_DOMAIN = 4
 """Sample inputs of each domain, where there are several."""

@@ -10,16 +10,14 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from zoo_core.data.sources import DataSet, open_sources
-from zoo_core.engine import Engine
+from zoo_core.catalogue.plain_yaml import plain
 from zoo_core.errors import UsageError
-from zoo_core.modeldir import build_method
-from zoo_core.plain_yaml import plain
-from zoo_core.plugins import host
-from zoo_core.precision import resolve_precision
+from zoo_core.host.plugins import host
+from zoo_core.models.modeldir import build_method
 from zoo_core.train.additions import players_with
 from zoo_core.train.checkpoint import Checkpoints
 from zoo_core.train.config import RunConfig
+from zoo_core.train.data.sources import DataSet, open_sources
 from zoo_core.train.defending import defend
 from zoo_core.train.disk import writing
 from zoo_core.train.events import Listeners
@@ -30,6 +28,8 @@ from zoo_core.train.loop import Trainer
 from zoo_core.train.samples import Samples, engine_of, suspicions, translate, write_sheet
 from zoo_core.train.seeds import seed_all
 from zoo_core.train.wholes import SHEET, Wholes
+from zoo_core.translate.engine import Engine
+from zoo_core.translate.precision import resolve_precision
 
 STOP_EVERY = 10
 """Steps between two looks at each other's signals, where there are several processes."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo_core.codec import Codec, Item, Sample
-from zoo_core.data.sources import DataSet
-from zoo_core.engine import Engine
+from zoo_core.contracts.codec import Codec, Item, Sample
 from zoo_core.errors import ZooError
-from zoo_core.outputs import safe_name
+from zoo_core.train.data.sources import DataSet
+from zoo_core.translate.engine import Engine
+from zoo_core.translate.outputs import safe_name
 
 PER_DOMAIN = 2
 """Whole inputs of each domain."""

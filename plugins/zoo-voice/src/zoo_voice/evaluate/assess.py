@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from zoo_core.errors import DataError
-from zoo_core.evaluate.bench.assess import Assessed, Assessor, Facts, Figures, Told
-from zoo_core.evaluate.bench.plan import Planner
-from zoo_core.evaluate.bench.protocol import Override, Task
-from zoo_core.translator import Translator
+from zoo_core.translate.translator import Translator
+from zoo_evaluate.bench.assess import Assessed, Assessor, Facts, Figures, Told
+from zoo_evaluate.bench.plan import Planner
+from zoo_evaluate.bench.protocol import Override, Task
 from zoo_voice.audio import Sound
 from zoo_voice.evaluate.corpus import corpus_of
 from zoo_voice.evaluate.figures import Judges, compare, find_judges
@@ -61,7 +61,7 @@ class VoiceCase(Assessed):
 
 
 class VoiceAssessor(Assessor):
-    """Measures models of speech; see `zoo_core.evaluate.bench.assess.Assessor`."""
+    """Measures models of speech; see `zoo_evaluate.bench.assess.Assessor`."""
 
     margin: ClassVar[float] = 0.05
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo_core.evaluate.bench.protocol import Benchmark, Column, Task
+from zoo_evaluate.bench.protocol import Benchmark, Column, Task
 from zoo_voice.evaluate.corpus import FSDD, WORDS20
 from zoo_voice.evaluate.recipes import recipes
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from zoo_core.data.root import data_root
 from zoo_core.errors import DataError, UsageError
-from zoo_core.evaluate.bench.protocol import Recipe
-from zoo_core.evaluate.judge_card import CARD, Task
-from zoo_core.loading import load
-from zoo_core.translator import Translator
+from zoo_core.models.loading import load
+from zoo_core.train.data.root import data_root
+from zoo_core.translate.translator import Translator
+from zoo_evaluate.bench.protocol import Recipe
+from zoo_evaluate.judge_card import CARD, Task
 from zoo_voice.evaluate.corpus import Corpus, Recording, Split, corpus_of
 from zoo_voice.evaluate.distance import distortion, variance_ratio
 from zoo_voice.evaluate.judge import SpeechJudge

@@ -1,7 +1,7 @@
 """Judges of speech: small nets that say who speaks, or which word is said.
 
 A judge directory is that of a judge of pictures: ``judge.safetensors`` and ``judge.yaml``, a
-`zoo_core.evaluate.judge_card.JudgeCard` whose architecture is ``speech``; its ``arguments`` hold
+`zoo_evaluate.judge_card.JudgeCard` whose architecture is ``speech``; its ``arguments`` hold
 the highest frequency that is heard, and its ``size`` the number of mel bands.
 Shapes: N batch, B mel bands, T frames of 10 ms, K classes.
 """
@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo_core.errors import DataError, WeightsError
-from zoo_core.evaluate.judge_card import CARD, WEIGHTS, JudgeCard
 from zoo_core.files import replacing
+from zoo_evaluate.judge_card import CARD, WEIGHTS, JudgeCard
 from zoo_voice.cepstrum import Floats
 from zoo_voice.evaluate.recipes import WIDTHS
 from zoo_voice.world import RATE

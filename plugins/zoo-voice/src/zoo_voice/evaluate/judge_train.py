@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo_core.errors import DataError
-from zoo_core.evaluate.judge_card import Augmentation, JudgeCard, Task
-from zoo_core.evaluate.teaching import Told, teach
+from zoo_evaluate.judge_card import Augmentation, JudgeCard, Task
+from zoo_evaluate.teaching import Told, teach
 from zoo_voice.cepstrum import Floats
 from zoo_voice.evaluate.judge import (
     ARCHITECTURE,

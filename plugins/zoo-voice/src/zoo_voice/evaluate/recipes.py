@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo_core.evaluate.bench.protocol import Recipe
+from zoo_evaluate.bench.protocol import Recipe
 from zoo_voice.evaluate.corpus import Corpus
 
 WIDTHS = (64, 96, 128)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from zoo_core.translator import Translator
+from zoo_core.translate.translator import Translator
 from zoo_voice.audio import Sound
 from zoo_voice.cepstrum import Floats
 from zoo_voice.evaluate.distance import compared, timbre

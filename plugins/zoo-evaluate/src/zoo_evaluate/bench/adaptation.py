@@ -1,0 +1,62 @@
+"""Adaptation accuracy: what a classifier learns from translations alone, on real target pictures.
+
+The classifier sees translated source training pictures with their source labels, and no picture
+and no label of the target. Its recipe is fixed, its last state is tested, nothing is selected.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from zoo_evaluate.bench.data import Made, to_pixels
+from zoo_evaluate.bench.measure import SEED, Case, chosen, labels_of
+from zoo_evaluate.examples import Part
+from zoo_evaluate.judge_train import JudgeConfig, train_judge
+
+
+def accuracy(case: Case) -> float | None:
+    """Accuracy on all real test pictures of the target, 0 to 1; None without a recipe."""
+    recipe = case.benchmark.adaptation
+    if recipe is None:
+        return None
+    store = case.store(case.source, "train")
+    at = chosen(len(store), case.override.pictures or recipe.pictures)
+    pixels = torch.cat(
+        [to_pixels(case.translate(x)) for x in case.batches(case.source, "train", at)]
+    )  # (M, 3, H, W)
+    case.facts["adaptation_pictures"] = len(at)
+    return _tested(case, Made(pixels, labels_of(store, case.source)[at]).part(case.target))
+
+
+def of_target(case: Case) -> float | None:
+    """The same, of a classifier that learns from as many real pictures of the target."""
+    recipe = case.benchmark.adaptation
+    if recipe is None:
+        return None
+    store = case.store(case.target, "train")
+    at = torch.tensor(chosen(len(store), recipe.pictures))  # (M,)
+    case.facts["adaptation_pictures"] = len(at)
+    return _tested(case, Part(case.target, store, at, labels_of(store, case.target)[at]))
+
+
+def _tested(case: Case, learnt: Part) -> float:
+    recipe = case.benchmark.adaptation
+    if recipe is None:
+        raise RuntimeError("the benchmark has no recipe for it")
+    store = case.store(case.target, "test")
+    labels = labels_of(store, case.target)
+    test = Part(case.target, store, torch.arange(len(store)), labels)
+    count = 1 + max(int(learnt.labels.max()), int(labels.max()))
+    config = JudgeConfig(
+        "content",
+        tuple(str(number) for number in range(count)),
+        size=case.benchmark.size,
+        steps=recipe.steps,
+        batch=recipe.batch,
+        measure=0,
+        seed=SEED,
+        device=case.instruments.device,
+        widths=recipe.widths,
+    )
+    judge = train_judge([learnt], [test], config)
+    return judge.card.accuracy[case.target]["test"]

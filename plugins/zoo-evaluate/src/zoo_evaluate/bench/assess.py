@@ -1,0 +1,101 @@
+"""What fills a cell, whatever the kind of signal: the seam between a benchmark and its figures.
+
+Trainings, locks, cells, the table and its page are the same for all benchmarks. What a model is
+measured by is not: a benchmark names its `Assessor`. Importing this module imports no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from zoo_core.errors import PluginError
+
+if TYPE_CHECKING:
+    from zoo_core.translate.translator import Translator
+    from zoo_evaluate.bench.plan import Planner
+    from zoo_evaluate.bench.protocol import Benchmark, Override, Task
+
+Told = Callable[[str], None]
+Figures = dict[str, float | None]
+"""Figures by column; None where there is none."""
+Facts = dict[str, Any]
+"""How figures were found, as a cell records it."""
+
+
+class Assessed(ABC):
+    """A model in one direction.
+
+    Attributes:
+        facts: How its figures were found, once they were.
+        notes: What was left out, in words.
+    """
+
+    facts: Facts
+    notes: list[str]
+
+    @abstractmethod
+    def score(self) -> float:
+        """What the best snapshot has most of; found without any test signal."""
+
+    @abstractmethod
+    def figures(self) -> Figures:
+        """The figures by column, of test signals."""
+
+    @abstractmethod
+    def draw(self, path: Path) -> None:
+        """Writes a picture of test signals and their translations."""
+
+
+class Assessor(ABC):
+    """Measures the models of a benchmark, and the rows that frame its table.
+
+    Args:
+        planner: The benchmark, what is asked of it, its data and its working folder.
+        device: Where to compute.
+        told: Where to say what is going on.
+    """
+
+    margin: ClassVar[float] = 0.0
+    """How far ahead of the last state a snapshot's score must be to count as better."""
+
+    def __init__(self, planner: Planner, device: str, told: Told) -> None:
+        self.planner, self.device, self.told = planner, device, told
+
+    @property
+    def benchmark(self) -> Benchmark:
+        """The benchmark."""
+        return self.planner.benchmark
+
+    @abstractmethod
+    def prepare(self, task: Task) -> None:
+        """Makes what measures: judges are trained here."""
+
+    @abstractmethod
+    def frame(self, task: Task) -> Mapping[str, Callable[[str, str], tuple[Figures, Facts]]]:
+        """Rows between which every method should lie; each is asked for (source, target)."""
+
+    @abstractmethod
+    def case(
+        self, task: Task, source: str, target: str, model: Translator, override: Override
+    ) -> Assessed:
+        """A model in one direction."""
+
+
+def assessor_class(benchmark: Benchmark) -> type[Assessor]:
+    """The class that a benchmark names.
+
+    Raises:
+        PluginError: If it cannot be imported.
+    """
+    module, _, name = benchmark.assessor.partition(":")
+    try:
+        found: type[Assessor] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise PluginError(
+            f"it cannot be imported: {error}", asked=f"assessor {benchmark.assessor}"
+        ) from error
+    return found

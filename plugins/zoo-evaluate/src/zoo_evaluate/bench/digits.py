@@ -1,0 +1,141 @@
+"""``zoo bench digits``: every method on MNIST, USPS and MNIST-M, 32 px RGB, both directions."""
+
+from __future__ import annotations
+
+from zoo_evaluate.bench.protocol import (
+    Adaptation,
+    Benchmark,
+    Column,
+    Override,
+    Published,
+    Recipe,
+    Task,
+)
+from zoo_evaluate.judge_card import SCALES
+
+_HERE = "zoo_evaluate.bench"
+_UNIT = "arXiv:1703.00848"
+_CYCADA = "arXiv:1711.03213"
+_COGAN = "mingyuliutw/CoGAN f940c28, USAGE_PYTORCH.md"
+_DASPOT = "a results table of DASPOT"
+_ON_TEST = "best of many checkpoints, chosen on the target's test labels"
+_OTHER = "another classifier and protocol"
+
+_SMALL = (16, 32, 64, 96)
+
+
+def _source(domain: str, steps: int, scales: tuple[float, float] = SCALES) -> Recipe:
+    """A classifier that knows the pictures and labels of one domain alone."""
+    return Recipe(
+        f"source-{domain}",
+        "content",
+        (domain,),
+        steps,
+        floor=0.9,
+        widths=_SMALL,
+        role="source",
+        scales=scales,
+    )
+
+
+DIGITS = Benchmark(
+    name="digits",
+    title="Digits",
+    sources={
+        "mnist": "mnist:{root}/digits",
+        "usps": "usps:{root}/digits/USPS",
+        "mnistm": "{root}/digits/MNIST-M",
+    },
+    tasks=(
+        Task("mnist-usps", ("mnist", "usps")),
+        Task("mnist-mnistm", ("mnist", "mnistm")),
+    ),
+    preset="32px",
+    size=32,
+    judges=(
+        Recipe("content-mnist", "content", ("mnist",), steps=700, floor=0.99),
+        Recipe("content-usps", "content", ("usps",), steps=600, floor=0.95),
+        Recipe("content-mnistm", "content", ("mnistm",), steps=900, floor=0.93),
+        Recipe("domain-mnist-usps", "domain", ("mnist", "usps"), 250, floor=0.98),
+        Recipe(
+            "domain-mnist-mnistm", "domain", ("mnist", "mnistm"), 150, floor=0.98, widths=_SMALL
+        ),
+        _source("mnist", 800),
+        # Digits of USPS fill their pictures; elsewhere they are smaller.
+        _source("usps", 600, scales=(0.55, 1.2)),
+        _source("mnistm", 600),
+    ),
+    columns=(
+        Column("content_accuracy", "content", "content_accuracy", percent=True),
+        Column("domain_accuracy", "domain", "domain_accuracy", percent=True),
+        Column("adaptation_accuracy", measure=f"{_HERE}.adaptation:accuracy", percent=True),
+        Column("cycle_l1", "cycle", "cycle_l1", better="less"),
+        Column("partner_l1", "l1", "l1", better="less"),
+        Column("fid", "fid", "fid", better="less", digits=2),
+        Column("hidden", measure=f"{_HERE}.hidden:score", better="less"),
+    ),
+    factors=("read", "domain"),
+    protocol=(
+        "Splits are the standard ones: MNIST 60,000 + 10,000, USPS 7,291 + 2,007, MNIST-M the "
+        "first 6,000 + 1,000. All pictures are 32x32 RGB. Trainings are unpaired and see no label.",
+        "content accuracy: a judge of the target domain, trained on real target pictures, reads "
+        "the translation of a source test picture.",
+        "domain accuracy: a judge of the two domains takes the translation for the target.",
+        "adaptation accuracy: a classifier trained only on translated source training pictures "
+        "with their labels, tested on all real test pictures of the target. This is the figure "
+        "that papers print.",
+        "cycle L1 and L1 to the true partner: mean absolute difference, pictures in [-1, 1]. "
+        "Partners exist on mnist-mnistm only, and there the inputs are those that have one.",
+        "FID: between translations and all real test pictures of the target, features of the "
+        "target's content judge (not comparable with FIDs of an Inception network).",
+        "hidden: score of `zoo audit`, how much of its input a translation carries out of sight; "
+        "0 is clean.",
+        "At most 2,000 test inputs per direction, chosen by seed, and at most 6,000 translated "
+        "training pictures for the adaptation classifier; a method that translates slowly may "
+        "have fewer, which its cells say.",
+    ),
+    adaptation=Adaptation(),
+    extractor="content",
+    overrides={
+        "dtn": Override(options={"f": "judge:{source_judge}"}),
+        # A code with places keeps slant, width and stroke, which the embedding has lost.
+        "dtn-spatial": Override(
+            method="dtn",
+            options={"f": "judge:{source_judge}", "layer": "stage3", "places": False},
+            train={"batch": 16, "ema": 0.998},
+        ),
+        "embedding": Override(options={"backbone": "judge:{source_judge}", "direction": "forward"}),
+        "cogan": Override(inputs=200, pictures=1000, held=100),
+    },
+    published=(
+        Published("CoGAN", "mnist->usps", "95.XX", "V", _COGAN, _ON_TEST),
+        Published("CoGAN", "usps->mnist", "93.XX", "V", _COGAN, _ON_TEST),
+        Published("CoGAN", "mnist->usps", "95.65", "R", f"table of {_UNIT}", _ON_TEST),
+        Published("CoGAN", "usps->mnist", "93.15", "R", f"table of {_UNIT}", _ON_TEST),
+        Published("UNIT", "mnist->usps", "95.97", "R", _UNIT, _ON_TEST),
+        Published("UNIT", "usps->mnist", "93.58", "R", _UNIT, _ON_TEST),
+        Published("CyCADA", "mnist->usps", "95.6 ± 0.2", "V2", f"{_CYCADA}, {_DASPOT}", _OTHER),
+        Published("CyCADA", "usps->mnist", "96.5 ± 0.1", "V2", f"{_CYCADA}, {_DASPOT}", _OTHER),
+        Published("CyCADA, pixels only", "mnist->usps", "95.6", "R", _CYCADA, _OTHER),
+        Published("CyCADA, pixels only", "usps->mnist", "96.4", "R", _CYCADA, _OTHER),
+        Published("ADDA", "mnist->usps", "89.4", "R", f"table 1 of {_CYCADA}", _OTHER),
+        Published("ADDA", "usps->mnist", "90.1", "R", f"table 1 of {_CYCADA}", _OTHER),
+        Published("source only", "mnist->usps", "82.2", "R", f"table 1 of {_CYCADA}", _OTHER),
+        Published("source only", "usps->mnist", "69.6", "R", f"table 1 of {_CYCADA}", _OTHER),
+        Published("target only", "mnist->usps", "96.3", "R", f"table 1 of {_CYCADA}", _OTHER),
+        Published("target only", "usps->mnist", "99.2", "R", f"table 1 of {_CYCADA}", _OTHER),
+        Published("PixelDA", "mnist->usps", "95.9", "R", "arXiv:1612.05424", _OTHER),
+        Published(
+            "PixelDA",
+            "mnist->mnistm",
+            "98.2",
+            "V2",
+            "arXiv:1612.05424; README of mahfuj9346449/Deep-Domain-adaptation",
+            "all of MNIST-M; " + _OTHER,
+        ),
+        Published("SBADA-GAN", "mnist->usps", "97.6", "V2", _DASPOT, _OTHER),
+        Published("SBADA-GAN", "usps->mnist", "95.0", "V2", _DASPOT, _OTHER),
+        Published("DANN, run again", "mnist->usps", "88.4", "V2", "s-chh/PyTorch-DANN", _OTHER),
+        Published("DANN, run again", "usps->mnist", "95.7", "V2", "s-chh/PyTorch-DANN", _OTHER),
+    ),
+)

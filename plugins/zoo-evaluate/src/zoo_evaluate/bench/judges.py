@@ -1,0 +1,132 @@
+"""The judges of a benchmark: trained once per working folder by recorded recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from zoo_core.errors import DataError
+from zoo_evaluate.bench.data import Pictures
+from zoo_evaluate.bench.protocol import Benchmark, Recipe
+from zoo_evaluate.bench.work import Folder
+from zoo_evaluate.judge import Judge
+from zoo_evaluate.judge_card import CARD, SCALES, Augmentation
+from zoo_evaluate.judge_train import JudgeConfig, train_judge
+
+Told = Callable[[str], None]
+
+
+class Judges:
+    """The judges of a working folder.
+
+    Args:
+        benchmark: The benchmark, whose recipes they are made by.
+        folder: The working folder.
+        pictures: The real pictures.
+        device: Where judges are trained.
+        told: Where to say what is being trained.
+    """
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        folder: Folder,
+        pictures: Pictures,
+        *,
+        device: str = "cpu",
+        told: Told | None = None,
+    ) -> None:
+        self.benchmark, self.folder, self.pictures = benchmark, folder, pictures
+        self.device, self._told = device, told
+        self._judges: dict[str, Judge] = {}
+
+    def judge(self, recipe: Recipe) -> Judge:
+        """A judge: from memory, from the folder, or trained now.
+
+        Raises:
+            DataError: If it reads real pictures too badly to judge anything, or the one in the
+                folder was made by another recipe.
+        """
+        if recipe.name not in self._judges:
+            self._make(recipe, wait=True)
+            judge = Judge.load(self.folder.judges / recipe.name)
+            self._check(recipe, judge)
+            self._judges[recipe.name] = judge
+        return self._judges[recipe.name]
+
+    def all(self, recipes: Sequence[Recipe]) -> list[Judge]:
+        """The judges of several recipes; one that another process is training comes last."""
+        for recipe in recipes:
+            self._make(recipe, wait=False)
+        return [self.judge(recipe) for recipe in recipes]
+
+    def _make(self, recipe: Recipe, *, wait: bool) -> None:
+        """Trains a judge that is not there, unless another process is at it and may go on."""
+        directory = self.folder.judges / recipe.name
+        with self.folder.locked(f"judge-{recipe.name}", wait=wait) as mine:
+            if mine and not (directory / CARD).is_file():
+                self._train(recipe).save(directory)
+
+    def _train(self, recipe: Recipe) -> Judge:
+        if self._told is not None:
+            self._told(f"training judge {recipe.name}, {recipe.steps} steps")
+        learnt = self.pictures.parts(recipe.task, recipe.domains, "train")
+        tested = self.pictures.parts(recipe.task, recipe.domains, "test")
+        data = {name: self.pictures.words(name) for name in recipe.domains}
+        judge = train_judge(learnt, tested, self.config(recipe), data=data)
+        if self._told is not None:
+            accuracy = judge.card.accuracy["mean"]["test"]
+            self._told(f"judge {recipe.name}: accuracy {accuracy:.4f} on real test pictures")
+        return judge
+
+    def config(self, recipe: Recipe) -> JudgeConfig:
+        """How a judge of a recipe is trained."""
+        if recipe.task == "domain":
+            classes = recipe.domains
+        else:
+            parts = self.pictures.parts("content", recipe.domains, "train")
+            count = 1 + max(int(part.labels.max()) for part in parts)
+            classes = tuple(str(number) for number in range(count))
+        return JudgeConfig(
+            recipe.task,
+            classes,
+            size=self.benchmark.size,
+            steps=recipe.steps,
+            batch=recipe.batch,
+            device=self.device,
+            widths=recipe.widths,
+            augmentation=_augmentation(recipe),
+            scales=recipe.scales,
+        )
+
+    def _check(self, recipe: Recipe, judge: Judge) -> None:
+        card, asked = judge.card, f"judge {self.folder.judges / recipe.name}"
+        wanted: dict[str, object] = {
+            "task": recipe.task,
+            "domains": recipe.domains,
+            "steps": recipe.steps,
+            "batch": recipe.batch,
+            "size": self.benchmark.size,
+            "widths": recipe.widths,
+            "augmentation": _augmentation(recipe),
+        }
+        found = {key: getattr(card, key) for key in wanted}
+        if recipe.role == "source":
+            wanted["scales"], found["scales"] = recipe.scales, card.scales or SCALES
+        if found != wanted:
+            raise DataError(
+                "it was made by another recipe than this version's",
+                asked=asked,
+                hint="Use another --work, so that all cells are judged alike.",
+            )
+        accuracy = card.accuracy.get("mean", {}).get("test", 0.0)
+        if accuracy < recipe.floor:
+            raise DataError(
+                f"it reads {accuracy:.1%} of the real test pictures rightly, "
+                f"and {recipe.floor:.0%} are needed of an instrument",
+                asked=asked,
+                hint="Check the data, remove the directory and run again.",
+            )
+
+
+def _augmentation(recipe: Recipe) -> Augmentation:
+    return "wide" if recipe.role == "source" else "plain"

@@ -1,0 +1,250 @@
+"""The figures of one cell: a model, in one direction, on real test pictures.
+
+Shapes: N batch, C H W picture.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo_core.contracts.codec import Store
+from zoo_core.contracts.signals import Condition, Domains, TensorSpec
+from zoo_core.errors import DataError, PluginError
+from zoo_evaluate.bench.data import Pictures
+from zoo_evaluate.bench.judges import Judges
+from zoo_evaluate.bench.protocol import Benchmark, Column, Override, Task
+from zoo_evaluate.direction import Direction, EvalConfig
+from zoo_evaluate.examples import class_labels
+from zoo_evaluate.extractors import JudgeExtractor
+from zoo_evaluate.run import PIXELS, metric_classes
+from zoo_evaluate.setting import Setting, Tools
+from zoo_evaluate.sides import find_settings
+from zoo_evaluate.translates import Translates
+
+SEED = 0
+"""Seed of every choice of pictures, whatever the training's seed."""
+
+
+class Instruments:
+    """What measures: judges and extractors, and what they once said of real pictures.
+
+    Args:
+        benchmark: The benchmark.
+        pictures: The real pictures.
+        judges: The judges.
+        device: Where judges compute.
+    """
+
+    def __init__(
+        self, benchmark: Benchmark, pictures: Pictures, judges: Judges, device: str
+    ) -> None:
+        self.benchmark, self.pictures, self.judges = benchmark, pictures, judges
+        self.device = device
+        self._tools: dict[tuple[str, str], Tools] = {}
+
+    @property
+    def batch(self) -> int:
+        """Pictures at once."""
+        return max(1, PIXELS // self.benchmark.size**2)
+
+    def tools(self, task: Task, target: str) -> Tools:
+        """Judges and extractor of a target domain, kept with what they said of its pictures."""
+        key = (task.name, target)
+        if key not in self._tools:
+            recipes = [r for r in self.benchmark.recipes(task) if r.role == "instrument"]
+            judges = self.judges.all(recipes)
+            wanted = [j for j in judges if j.card.task == self.benchmark.extractor]
+            known = [j for j in wanted if target in j.card.domains]
+            extractor = JudgeExtractor(known[0], f"judge of {target}") if known else None
+            self._tools[key] = Tools(judges, extractor, SEED, self.device, None, self.batch)
+        return self._tools[key]
+
+
+@dataclass
+class Case:
+    """A model in one direction, with all that its figures are found by.
+
+    Attributes:
+        instruments: Judges, extractors and real pictures.
+        task: The task.
+        source: Source domain.
+        target: Target domain.
+        translator: The model.
+        override: What the benchmark grants the method.
+        notes: Where measures say what was left out.
+        facts: Where measures say how their figure was found.
+    """
+
+    instruments: Instruments
+    task: Task
+    source: str
+    target: str
+    translator: Translates
+    override: Override = field(default_factory=Override)
+    notes: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def benchmark(self) -> Benchmark:
+        """The benchmark."""
+        return self.instruments.benchmark
+
+    def store(self, domain: str, split: str) -> Store:
+        """Real pictures of a domain."""
+        return self.instruments.pictures.store(domain, split)
+
+    @torch.no_grad()
+    def translate(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) float32 on the CPU: pictures of the source, translated."""
+        return self._signals(x, self.source, self.target)
+
+    @torch.no_grad()
+    def back(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) float32 on the CPU: translations, translated back.
+
+        Raises:
+            UsageError: If the model knows no way back.
+        """
+        return self._signals(x, self.target, self.source)
+
+    def batches(self, domain: str, split: str, at: Sequence[int]) -> Iterator[Tensor]:
+        """Real pictures (N, C, H, W) at the given positions, batch by batch."""
+        store, size = self.store(domain, split), self.instruments.batch
+        for start in range(0, len(at), size):
+            yield store.batch(at[start : start + size])
+
+    def _signals(self, x: Tensor, source: str, target: str) -> Tensor:
+        domains = self.translator.domains
+        own, to = (Condition.of(domains, name, len(x)) for name in (source, target))
+        return self.translator.signals(x, own, to).float().cpu()
+
+
+def measure(case: Case) -> dict[str, float | None]:
+    """The figures by column; None where the method or the task has no such figure."""
+    found = _metrics(case)
+    values: dict[str, float | None] = {}
+    for column in case.benchmark.columns:
+        value = _own(column, case) if column.measure else found.get(column.value)
+        values[column.name] = None if value is None else round(float(value), 6)
+    return values
+
+
+def chosen(count: int, most: int | None) -> list[int]:
+    """Positions of at most ``most`` of ``count`` pictures, at random but always the same."""
+    if most is None or most >= count:
+        return list(range(count))
+    rng = torch.Generator().manual_seed(SEED)
+    return sorted(torch.randperm(count, generator=rng)[:most].tolist())
+
+
+def labels_of(store: Store, domain: str) -> Tensor:
+    """(M,) class numbers of a store; raises `DataError` where it has none."""
+    labels = class_labels(store)
+    if labels is None:
+        raise DataError("its pictures have no class labels", asked=f"domain {domain}")
+    return labels
+
+
+@torch.no_grad()
+def strip(case: Case, count: int = 10) -> dict[str, Tensor]:
+    """Test pictures to look at, (N, C, H, W) each: inputs, translations, true partners if any."""
+    setting = _setting(case)
+    partners, labels = setting.partners, setting.source.labels
+    pool = partners.sources if partners else torch.arange(len(setting.source))
+    if labels is None:
+        at = pool[torch.linspace(0, len(pool) - 1, min(count, len(pool))).round().long()]
+    else:
+        own = labels[pool]
+        at = torch.stack([pool[own == label][0] for label in torch.unique(own)])[:count]
+    x = setting.source.signals(at)  # (N, C, H, W)
+    rows = {case.source: x, f"to {case.target}": case.translate(x)}
+    if partners:
+        rows["true partner"] = setting.target.signals(partners.of(at))
+    return rows
+
+
+def _metrics(case: Case) -> dict[str, float]:
+    """Values of the registered metrics that the columns name."""
+    names = list(dict.fromkeys(c.metric for c in case.benchmark.columns if c.metric))
+    count = case.override.inputs or case.benchmark.inputs
+    config = EvalConfig(count=count, seed=SEED, samples=0)
+    direction = Direction(_setting(case), case.translator, config, case.notes, None)
+    result = direction.measure(metric_classes(names))
+    if result is None:
+        return {}
+    by_metric, facts = result
+    case.facts["inputs"] = facts["count"]
+    return {name: value for values in by_metric.values() for name, value in values.items()}
+
+
+def _setting(case: Case) -> Setting:
+    stores = {name: case.store(name, "test") for name in (case.source, case.target)}
+    tools = case.instruments.tools(case.task, case.target)
+    settings = find_settings(stores, case.translator.domains, case.translator.signal, tools)
+    return next(setting for setting in settings if setting.source.name == case.source)
+
+
+def _own(column: Column, case: Case) -> float | None:
+    module, _, name = column.measure.partition(":")
+    try:
+        found: Callable[[Case], float | None] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(
+            f"it cannot be imported: {error}", asked=f"measure {column.measure}"
+        ) from error
+    return found(case)
+
+
+class Untranslated:
+    """The translator that changes nothing: what every method has to be better than.
+
+    Args:
+        task: The task.
+        size: Side of the pictures.
+    """
+
+    name, precision = "untranslated", "float32"
+    device = torch.device("cpu")
+
+    def __init__(self, task: Task, size: int) -> None:
+        self._domains, self._signal = Domains(task.domains), TensorSpec(shape=(3, size, size))
+
+    @property
+    def domains(self) -> Domains:
+        """The task's domains."""
+        return self._domains
+
+    @property
+    def signal(self) -> TensorSpec:
+        """Form of the pictures."""
+        return self._signal
+
+    def signals(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        """(N, C, H, W) ``x``, as it is."""
+        return x
+
+
+def target_only(case: Case, adapted: float | None) -> dict[str, float | None]:
+    """What the instruments say of the target's own real pictures, by column.
+
+    Args:
+        case: A direction; its translator is not asked.
+        adapted: Accuracy of the classifier that was trained on real target pictures.
+    """
+    setting, values = _setting(case), dict.fromkeys(c.name for c in case.benchmark.columns)
+    tools, side, target = setting.tools, setting.target, case.target
+    reader, domain = setting.content_judge, setting.domain_judge
+    found: Mapping[str, float | None] = {
+        "content_accuracy": tools.real_accuracy(reader, side) if reader else None,
+        "domain_accuracy": tools.real_accuracy(domain, side, domain.card.classes.index(target))
+        if domain
+        else None,
+        "adaptation_accuracy": adapted,
+    }
+    return {name: found.get(name) for name in values}

@@ -1,0 +1,96 @@
+"""Cells of benchmarks of pictures: judges, metrics, strips, and the rows that frame the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from zoo_core.translate.translator import Translator
+from zoo_evaluate.bench import adaptation
+from zoo_evaluate.bench.assess import Assessed, Assessor, Facts, Figures, Told
+from zoo_evaluate.bench.data import Pictures
+from zoo_evaluate.bench.judges import Judges
+from zoo_evaluate.bench.measure import (
+    Case,
+    Instruments,
+    Untranslated,
+    measure,
+    strip,
+    target_only,
+)
+from zoo_evaluate.bench.pictures import write_strip
+from zoo_evaluate.bench.plan import Planner
+from zoo_evaluate.bench.protocol import Override, Task
+from zoo_evaluate.bench.selection import MARGIN, score
+from zoo_evaluate.translates import as_translates
+
+SOURCE_ONLY, TARGET_ONLY, UNTRANSLATED = "source only", "target only", "untranslated"
+
+
+class PictureCase(Assessed):
+    """A model of pictures in one direction.
+
+    Args:
+        case: The model, with all that its figures are found by.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self.facts, self.notes = case.facts, case.notes
+
+    def score(self) -> float:
+        """See `zoo_evaluate.bench.selection`."""
+        return score(self._case)
+
+    def figures(self) -> Figures:
+        """See `zoo_evaluate.bench.measure`."""
+        return measure(self._case)
+
+    def draw(self, path: Path) -> None:
+        """Writes a strip of test pictures and their translations."""
+        write_strip(path, strip(self._case))
+
+
+class PictureAssessor(Assessor):
+    """Measures models of pictures; see `zoo_evaluate.bench.assess.Assessor`."""
+
+    margin: ClassVar[float] = MARGIN
+
+    def __init__(self, planner: Planner, device: str, told: Told) -> None:
+        super().__init__(planner, device, told)
+        benchmark = planner.benchmark
+        self.pictures = Pictures(planner)
+        self.judges = Judges(benchmark, planner.folder, self.pictures, device=device, told=told)
+        self.instruments = Instruments(benchmark, self.pictures, self.judges, device)
+
+    def prepare(self, task: Task) -> None:
+        """Trains the judges of a task that are not there."""
+        self.judges.all(self.benchmark.recipes(task))
+
+    def frame(self, task: Task) -> Mapping[str, Callable[[str, str], tuple[Figures, Facts]]]:
+        """Untranslated inputs; and real target pictures, where an adaptation is measured."""
+        rows = {UNTRANSLATED: self._lower}
+        if self.benchmark.adaptation:
+            rows = {SOURCE_ONLY: self._lower, TARGET_ONLY: self._upper}
+        return {
+            name: lambda source, target, of=of: of(self._same(task, source, target))  # type: ignore[misc]
+            for name, of in rows.items()
+        }
+
+    def case(
+        self, task: Task, source: str, target: str, model: Translator, override: Override
+    ) -> PictureCase:
+        """A model in one direction."""
+        translates = as_translates(model)
+        return PictureCase(Case(self.instruments, task, source, target, translates, override))
+
+    def _same(self, task: Task, source: str, target: str) -> Case:
+        same = Untranslated(task, self.benchmark.size)
+        return Case(self.instruments, task, source, target, same)
+
+    def _lower(self, case: Case) -> tuple[Figures, Facts]:
+        return {**measure(case), "cycle_l1": None, "hidden": None}, case.facts
+
+    def _upper(self, case: Case) -> tuple[Figures, Facts]:
+        return target_only(case, adaptation.of_target(case)), case.facts

@@ -1,0 +1,153 @@
+"""The table of a benchmark: every finished cell, grouped and averaged, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from statistics import mean, stdev
+from typing import Any
+
+from zoo_evaluate.bench.protocol import Benchmark
+from zoo_evaluate.bench.selection import in_words
+from zoo_evaluate.bench.work import Folder
+from zoo_evaluate.judge_card import CARD, JudgeCard
+
+Cells = list[dict[str, Any]]
+
+
+class Table:
+    """All finished cells of a working folder.
+
+    Args:
+        benchmark: The benchmark.
+        folder: The working folder.
+
+    Attributes:
+        cells: The methods' cells, in the order of tasks, directions and names.
+        frame: The rows between which they should lie.
+    """
+
+    def __init__(self, benchmark: Benchmark, folder: Folder) -> None:
+        self.benchmark, self.folder = benchmark, folder
+        found = [cell for cell in folder.read_cells() if self._place(cell) is not None]
+        found.sort(
+            key=lambda cell: (self._place(cell), cell["method"], cell["steps"], cell["seed"])
+        )
+        self.cells: Cells = [cell for cell in found if not cell.get("frame")]
+        rows = {name: number for number, name in enumerate(benchmark.frame)}
+        self.frame: Cells = sorted(
+            (cell for cell in found if cell.get("frame")),
+            key=lambda cell: (self._place(cell), rows.get(cell["method"], len(rows))),
+        )
+
+    def values(self) -> dict[str, Any]:
+        """The table as plain values."""
+        benchmark = self.benchmark
+        return {
+            "benchmark": benchmark.name,
+            "cells": [_public(cell) for cell in self.cells],
+            "frame": [_public(cell) for cell in self.frame],
+            "judges": {card_name: _card(card) for card_name, card in self.judges().items()},
+            "published": [
+                {
+                    "name": row.name,
+                    "direction": row.direction,
+                    "value": row.value,
+                    "mark": row.mark,
+                    "source": row.source,
+                    "note": row.note,
+                }
+                for row in benchmark.published
+            ],
+            "protocol": list(benchmark.protocol),
+            "selection": in_words(benchmark),
+            "versions": {name: metadata.version(name) for name in ("zoo-core", "torch")},
+        }
+
+    def to_json(self) -> str:
+        """The table as JSON text."""
+        return json.dumps(self.values(), indent=2, allow_nan=False, ensure_ascii=False)
+
+    def judges(self) -> dict[str, JudgeCard]:
+        """Cards of the judges that have been trained."""
+        return {
+            recipe.name: JudgeCard.read(self.folder.judges / recipe.name)
+            for recipe in self.benchmark.judges
+            if (self.folder.judges / recipe.name / CARD).is_file()
+        }
+
+    def directions(self) -> list[tuple[str, str]]:
+        """(task, direction) of which there are cells, in the benchmark's order."""
+        return [
+            (task.name, f"{a}->{b}")
+            for task in self.benchmark.tasks
+            for a, b in task.directions
+            if self.at(self.cells + self.frame, task.name, f"{a}->{b}")
+        ]
+
+    @staticmethod
+    def at(cells: Iterable[dict[str, Any]], task: str, direction: str) -> Cells:
+        """The cells of one direction."""
+        return [c for c in cells if (c["task"], c["direction"]) == (task, direction)]
+
+    def brief(self) -> list[list[str]]:
+        """Headings and rows for the terminal."""
+        names = [column.name for column in self.benchmark.columns]
+        rows = [["method", "direction", "steps", *(name.replace("_", "\n") for name in names)]]
+        for task, direction in self.directions():
+            for group in grouped(self.at(self.frame + self.cells, task, direction)):
+                values = [averaged(group, "metrics", name)[0] for name in names]
+                rows.append(
+                    [
+                        group[0]["method"],
+                        direction,
+                        str(group[0]["steps"] or ""),
+                        *("" if value is None else f"{value:.3f}" for value in values),
+                    ]
+                )
+        return rows
+
+    def _place(self, cell: Mapping[str, Any]) -> tuple[int, int] | None:
+        """Where a cell stands; None where this version has no such task or direction."""
+        for number, task in enumerate(self.benchmark.tasks):
+            ways = [f"{a}->{b}" for a, b in task.directions]
+            if task.name == cell["task"] and cell["direction"] in ways:
+                return number, ways.index(cell["direction"])
+        return None
+
+
+def grouped(cells: Sequence[dict[str, Any]]) -> list[Cells]:
+    """Cells that differ in their seed alone, together."""
+    groups: dict[tuple[str, int], Cells] = {}
+    for cell in cells:
+        groups.setdefault((cell["method"], cell["steps"]), []).append(cell)
+    return list(groups.values())
+
+
+def averaged(
+    group: Sequence[Mapping[str, Any]], part: str, name: str
+) -> tuple[float | None, float | None]:
+    """Mean and standard deviation over seeds; None where there is no figure, or one seed."""
+    values = [cell[part].get(name) for cell in group]
+    held = [float(value) for value in values if value is not None]
+    if not held:
+        return None, None
+    return mean(held), stdev(held) if len(held) > 1 else None
+
+
+def _public(cell: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in cell.items() if key not in ("file", "frame")}
+
+
+def _card(card: JudgeCard) -> dict[str, Any]:
+    return {
+        "task": card.task,
+        "domains": list(card.domains),
+        "steps": card.steps,
+        "batch": card.batch,
+        "seed": card.seed,
+        "data": card.data,
+        "accuracy": card.accuracy,
+        "sha256": card.sha256,
+    }

@@ -1,0 +1,172 @@
+"""``zoo evaluate``: measure a model on real test data, by a named protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from zoo_evaluate.extractors import Extractor
+    from zoo_evaluate.judge import Judge
+    from zoo_evaluate.report import Report
+
+
+@click.command(epilog="zoo evaluate runs/emoji --data emoji --judge judges/emoji --page page.html")
+@click.argument("model", metavar="MODEL")
+@click.option("--domain", "domains", multiple=True, metavar="NAME=SOURCE", help="Each domain.")
+@click.option("--data", metavar="ROOT", help="A folder that holds all domains or attributes.")
+@click.option("--split", default="test", show_default=True, help="train, val, test or all.")
+@click.option("--metrics", metavar="A,B", help="Names; without it all that can be had.")
+@click.option("--judge", "judges", multiple=True, metavar="DIR", help="Judge directories.")
+@click.option(
+    "--extractor",
+    metavar="NAME",
+    help="For FID and KID: timm:NAME[@FILE], judge:DIR or inception; else the domain judge.",
+)
+@click.option(
+    "--json",
+    "json_to",
+    metavar="FILE",
+    is_flag=False,
+    flag_value="-",
+    help="Write the figures as JSON; without FILE, or with -, print them.",
+)
+@click.option("--page", type=click.Path(path_type=Path), metavar="FILE", help="Write an HTML page.")
+@click.option("--count", type=click.IntRange(2), help="Most inputs per direction; all without.")
+@click.option("--batch", type=click.IntRange(1), help="Signals at once.")
+@click.option("--samples", type=click.IntRange(0), default=8, show_default=True)
+@click.option("--no-partners", is_flag=True, help="Look for no true partners by name.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--device", default="auto", show_default=True)
+@click.option("--precision", default="auto", show_default=True)
+def evaluate(model: str, json_to: str | None, page: Path | None, **options: Any) -> None:
+    """Measures MODEL on real test data, in every direction.
+
+    FID and KID compare the features of translations and real pictures. Judges (zoo judge train)
+    say whether a translation is of the target domain and shows what its input shows. Where the
+    domains hold pictures of the same name, these are true partners: L1, PSNR, SSIM and retrieval
+    compare with them, beside the untranslated input.
+    """
+    from zoo_core.models.loading import load
+    from zoo_evaluate.cli.measuring import open_test_data, with_progress
+    from zoo_evaluate.direction import EvalConfig
+    from zoo_evaluate.judge import Judge
+    from zoo_evaluate.run import evaluate_model, metric_classes
+
+    names = _names(options["metrics"])
+    metric_classes(names)  # refuses an unknown name before anything is loaded
+    judges = [Judge.load(directory) for directory in options["judges"]]
+    extractor = _extractor(options["extractor"], judges, options["judges"])
+    translator = load(model, device=options["device"], precision=options["precision"])
+    dataset = open_test_data(translator, options["domains"], options["data"], options["split"])
+    config = EvalConfig(
+        split=options["split"],
+        count=options["count"],
+        seed=options["seed"],
+        batch=options["batch"],
+        partners=not options["no_partners"],
+        samples=options["samples"],
+    )
+    report = with_progress(
+        lambda told: evaluate_model(
+            translator,
+            dataset,
+            names,
+            judges=judges,
+            extractor=extractor,
+            config=config,
+            name=model,
+            told=told,
+        )
+    )
+    _give(report, json_to, page)
+
+
+def _names(metrics: str | None) -> list[str] | None:
+    if metrics is None:
+        return None
+    names = [name.strip() for name in metrics.split(",") if name.strip()]
+    if not names:
+        raise UsageError("it names no metric", asked=f"--metrics {metrics!r}")
+    return names
+
+
+def _extractor(
+    name: str | None, judges: Sequence[Judge], directories: Sequence[str]
+) -> Extractor | None:
+    """The extractor as named, else the first domain judge, else none."""
+    from zoo_evaluate.extractors import JudgeExtractor, open_extractor
+
+    if name is not None:
+        return open_extractor(name)
+    for judge, directory in zip(judges, directories, strict=True):
+        if judge.card.task == "domain":
+            return JudgeExtractor(judge, f"judge:{directory}")
+    return None
+
+
+def _give(report: Report, json_to: str | None, page: Path | None) -> None:
+    from zoo_evaluate.report import write_text
+
+    if json_to == "-":
+        click.echo(report.to_json())
+    else:
+        _show(report)
+        if json_to is not None:
+            report.write_json(Path(json_to))
+            click.echo(f"figures: {json_to}")
+    if page is not None:
+        from zoo_evaluate.page import render_page
+
+        write_text(page, render_page(report))
+        click.echo(f"page: {page}", err=json_to == "-")
+
+
+def _show(report: Report) -> None:
+    """Prints the values that the metrics name as their headlines, and what was left out."""
+    from zoo_core.cli import output
+    from zoo_evaluate.run import metric_classes
+
+    headlines = [name for cls in metric_classes() for name in cls.headline]
+    shown = [name for name in headlines if name in report.mean]
+    shown += [] if shown else list(report.mean)
+    for part in _fitting(shown, [*report.directions, "direction"]):
+        rows = [
+            [title, *(f"{values[name]:.4g}" if name in values else "" for name in part)]
+            for title, values in (*report.directions.items(), ("mean", report.mean))
+        ]
+        columns = [name.replace("_", "\n") for name in part]
+        output.table(["direction", *columns], rows, right=columns)
+    for note in _grouped(report.notes):
+        click.echo(note)
+
+
+def _fitting(names: Sequence[str], titles: Sequence[str]) -> list[list[str]]:
+    """Splits the columns so that each table fits the terminal: numbers are not to be folded."""
+    from rich.console import Console
+
+    room = Console().width - max(len(title) for title in titles) - 2
+    parts: list[list[str]] = [[]]
+    used = 0
+    for name in names:
+        width = max(10, *(len(word) + 2 for word in name.split("_")))
+        if parts[-1] and used + width > room:
+            parts.append([])
+            used = 0
+        parts[-1].append(name)
+        used += width
+    return parts
+
+
+def _grouped(notes: Sequence[str]) -> list[str]:
+    """Notes ``direction: reason`` with the same reason as one line."""
+    directions: dict[str, list[str]] = {}
+    for note in notes:
+        direction, _, reason = note.partition(": ")
+        directions.setdefault(reason, []).append(direction)
+    return [f"{', '.join(names)}: {reason}" for reason, names in directions.items()]

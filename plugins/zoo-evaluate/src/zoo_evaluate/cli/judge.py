@@ -1,0 +1,294 @@
+"""``zoo judge``: train and inspect judges, the classifiers that evaluation asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo_core.errors import UsageError
+from zoo_evaluate.judge_card import SCALES
+
+if TYPE_CHECKING:
+    from zoo_core.train.data.sources import DataSet
+    from zoo_evaluate.examples import Part
+    from zoo_evaluate.judge_card import JudgeCard, Task
+    from zoo_evaluate.judge_train import JudgeConfig
+
+
+@click.group()
+def judge() -> None:
+    """Trains and inspects judges: small classifiers of real data."""
+
+
+@judge.command(epilog="zoo judge train --task domain --data emoji --size 64 --out judges/emoji")
+@click.option(
+    "--task",
+    type=click.Choice(["domain", "content"]),
+    required=True,
+    help="domain: which domain is it? content: what does it show (class folders, labelled sets)?",
+)
+@click.option("--domain", "domains", multiple=True, metavar="NAME=SOURCE", help="Each domain.")
+@click.option("--data", metavar="ROOT", help="A folder that holds all domains.")
+@click.option(
+    "--test", "tests", multiple=True, metavar="NAME=SOURCE", help="Test data of a domain."
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR")
+@click.option("--size", type=click.IntRange(8), default=32, show_default=True, help="Side, pixels.")
+@click.option(
+    "--architecture",
+    default="judge",
+    show_default=True,
+    metavar="NAME",
+    help="judge, the zoo's own net, or timm:NAME, one of timm (trained from scratch).",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Argument of the net of timm."
+)
+@click.option(
+    "--augment",
+    type=click.Choice(["plain", "wide"]),
+    default="plain",
+    show_default=True,
+    help="wide: so far that other domains than those learnt from can be read (content only).",
+)
+@click.option(
+    "--scale",
+    "scales",
+    type=(float, float),
+    default=SCALES,
+    show_default=True,
+    metavar="MIN MAX",
+    help="Of --augment wide: how small and how large drawings become.",
+)
+@click.option("--steps", type=click.IntRange(1), default=1500, show_default=True)
+@click.option("--batch", type=click.IntRange(2), default=128, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--device", default="auto", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+def train(out: Path, as_json: bool, device: str, **options: Any) -> None:
+    """Trains a judge on real pictures and writes the judge directory DIR.
+
+    A judge also serves as the frozen backbone judge:DIR of an embedding loss.
+
+    A tenth of the training split is held out for validation. The accuracy on the test split is
+    measured once, at the end, with the weights as they are saved.
+    """
+    from zoo_core.translate.precision import resolve_device
+    from zoo_evaluate.judge_train import JudgeConfig, train_judge
+
+    refuse_other(out)
+    sources = _sources(options["domains"], options["data"])
+    learnt = _open(sources, options["size"], "train")
+    others = options["task"] == "content"
+    tested = _open_test(sources, options["tests"], options["size"], learnt, others=others)
+    classes, parts, test_parts = _examples(options["task"], learnt, tested)
+    config = JudgeConfig(
+        options["task"],
+        classes,
+        size=options["size"],
+        steps=options["steps"],
+        batch=options["batch"],
+        seed=options["seed"],
+        device=str(resolve_device(device)),
+        architecture=options["architecture"],
+        arguments=_arguments(options["settings"]),
+        augmentation=options["augment"],
+        scales=options["scales"],
+    )
+    data = {name: _words(learnt, name) for name in learnt.stores}
+    for line in learnt.describe():
+        click.echo(line, err=True)
+    made = _with_progress(
+        config, lambda told: train_judge(parts, test_parts, config, data=data, told=told)
+    )
+    made.save(out)
+    _show(made.card, as_json)
+    click.echo(f"judge: {out}", err=as_json)
+
+
+@judge.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+def info(directory: Path, as_json: bool) -> None:
+    """Shows what is known of the judge in DIR."""
+    from zoo_evaluate.judge_card import JudgeCard
+
+    _show(JudgeCard.read(directory), as_json)
+
+
+def refuse_other(out: Path) -> None:
+    """Raises `UsageError` where a directory exists that is neither empty nor a judge."""
+    from zoo_evaluate.judge_card import CARD
+
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / CARD).is_file()):
+        raise UsageError(
+            "exists and is no judge directory, so it is not written to",
+            asked=f"output {out}",
+            hint="Give another place.",
+        )
+
+
+def _arguments(settings: Sequence[str]) -> dict[str, Any]:
+    """The values of ``--set key=value``, as YAML reads them."""
+    import yaml
+
+    values = {}
+    for text in settings:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(
+                "it is not of the form KEY=VALUE",
+                asked=f"--set {text}",
+                hint="Write --set channels=[24,32,64,96].",
+            )
+        values[key.strip()] = yaml.safe_load(value)
+    return values
+
+
+def _sources(domains: Sequence[str], data: str | None) -> dict[str, Any]:
+    from zoo_core.train.data.sources import parse_domains
+
+    if not domains and data is None:
+        raise UsageError(
+            "no data is given", asked="judge", hint="Add --domain NAME=SOURCE, or --data ROOT."
+        )
+    return {"domains": parse_domains(domains), "data": data}
+
+
+def _open(sources: dict[str, Any], size: int, split: str) -> DataSet:
+    from zoo_core.contracts.signals import TensorSpec
+    from zoo_core.contracts.spec import TrainConfig
+    from zoo_core.host.plugins import host
+    from zoo_core.train.data.sources import open_sources
+
+    codec = host().load("codec", "image")(TensorSpec(shape=(3, size, size)))
+    return open_sources(**sources, codec=codec, config=TrainConfig(), split=split)
+
+
+def _open_test(
+    sources: dict[str, Any], tests: Sequence[str], size: int, learnt: DataSet, *, others: bool
+) -> DataSet | None:
+    """The test data: as named, else the test split of what was learnt from; None without one.
+
+    ``others``: whether domains may be named that nothing was learnt from.
+    """
+    from zoo_core.errors import DataError, unknown
+    from zoo_core.train.data.sources import parse_domains
+
+    if tests:
+        named = parse_domains(tests)
+        for name in named:
+            if name not in learnt.stores and not others:
+                raise unknown("domain", name, learnt.stores)
+        return _open({"domains": named, "data": None}, size, "test")
+    try:
+        tested = _open(sources, size, "test")
+    except DataError as error:
+        click.echo(f"zoo: there is no test data, so none is measured on: {error}", err=True)
+        return None
+    same = [name for name in tested.stores if tested.places[name] == learnt.places.get(name)]
+    if same:
+        click.echo(
+            f"zoo: {', '.join(same)} has no test split, so no test accuracy is measured; "
+            "name test data with --test NAME=SOURCE.",
+            err=True,
+        )
+        return None
+    return tested
+
+
+def _words(dataset: DataSet, name: str) -> str:
+    """A domain's data in words that travel: the end of its path, not where this machine has it."""
+    from zoo_core.train.data.sources import ending
+
+    store = dataset.stores[name]
+    return f"{len(store):,} pictures from {ending(dataset.places[name])} ({store.summary})"
+
+
+def _examples(
+    task: Task, learnt: DataSet, tested: DataSet | None
+) -> tuple[tuple[str, ...], list[Part], list[Part]]:
+    """Names of the classes, and the labelled pictures to learn from and to test on."""
+    from zoo_core.errors import DataError
+    from zoo_evaluate.examples import content_parts, domain_parts
+
+    tests = tested.stores if tested else {}
+    if task == "domain":
+        names = tuple(learnt.stores)
+        return names, domain_parts(learnt.stores, names), domain_parts(tests, names)
+    parts, test_parts = content_parts(learnt.stores), content_parts(tests)
+    count = 1 + max(int(part.labels.max()) for part in parts)
+    for part in test_parts:
+        if int(part.labels.max()) >= count:
+            raise DataError(
+                f"its test pictures show class {int(part.labels.max())}, its training pictures "
+                f"only 0 to {count - 1}",
+                asked=f"domain {part.domain}",
+            )
+    return tuple(str(number) for number in range(count)), parts, test_parts
+
+
+def _with_progress(config: JudgeConfig, work: Any) -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+    )
+    smooth = {"loss": 0.0, "right": 0.0}
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("training", total=config.steps)
+
+        def told(step: int, loss: float, right: float) -> None:
+            share = max(0.05, 1 / step)
+            smooth["loss"] += share * (loss - smooth["loss"])
+            smooth["right"] += share * (right - smooth["right"])
+            words = f"loss {smooth['loss']:.3f}, accuracy {smooth['right']:.3f}"
+            progress.update(task, completed=step, description=words)
+            if not progress.console.is_terminal and step % max(1, config.steps // 10) == 0:
+                click.echo(f"step {step}/{config.steps}: {words}", err=True)
+
+        return work(told)
+
+
+def _scales(card: JudgeCard) -> str:
+    return " at scales {:g} to {:g}".format(*card.scales) if card.scales else ""
+
+
+def _show(card: JudgeCard, as_json: bool) -> None:
+    from zoo_core.cli import output
+
+    if as_json:
+        output.as_json(card.model_dump(mode="json"))
+        return
+    output.facts(
+        [
+            ("task", card.task),
+            ("classes", ", ".join(card.classes)),
+            ("pictures", f"{card.size}x{card.size}"),
+            (
+                "net",
+                f"{card.architecture}, {card.parameters:,} parameters, "
+                f"{output.size_text(card.bytes)}",
+            ),
+            (
+                "training",
+                f"{card.steps:,} steps of {card.batch}, seed {card.seed}, "
+                f"{card.augmentation} augmentation{_scales(card)}",
+            ),
+            *((f"data of {name}", words) for name, words in card.data.items()),
+            ("sha256", card.sha256),
+        ]
+    )
+    splits = [s for s in ("train", "val", "test") if any(s in v for v in card.accuracy.values())]
+    rows = [
+        [name, *(f"{values[split]:.4f}" if split in values else "" for split in splits)]
+        for name, values in card.accuracy.items()
+    ]
+    output.table(["real accuracy", *splits], rows, right=splits)

@@ -1,0 +1,123 @@
+"""The nets that judges may have: one of the zoo's own, and any classifier of timm.
+
+Shapes: N batch, K classes, F features.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo_core.errors import unknown
+from zoo_evaluate.judge_card import OWN, JudgeCard
+from zoo_nn.nets.timm_nets import create_net
+
+WIDTHS = (24, 48, 96, 128)
+"""Channels of the stages: 0.42 M parameters, 0.84 MB in float16."""
+
+
+class Opinion(NamedTuple):
+    """What a judge says of N pictures.
+
+    Attributes:
+        logits: (N, K) raw class scores.
+        features: (N, F) activations before the classifier, for FID and KID.
+    """
+
+    logits: Tensor
+    features: Tensor
+
+
+class Stage(nn.Module):
+    """Two 3x3 convolutions with a residual path; halves the size."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
+        self.down_norm = nn.BatchNorm2d(outputs)
+        self.mix = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.mix_norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (N, C, H, W) to (N, C', H/2, W/2)."""
+        x = F.relu(self.down_norm(self.down(x)))  # (N, C', H/2, W/2)
+        return F.relu(x + self.mix_norm(self.mix(x)))  # (N, C', H/2, W/2)
+
+
+class JudgeNet(nn.Module):
+    """A residual classifier small enough to travel inside a package.
+
+    Args:
+        classes: Number of classes K.
+        widths: Channels of the stem and of each stage; the last one is the feature width F.
+        stride: Stride of the stem; 2 lets pictures of 64 pixels cost what those of 32 cost.
+        drop: Dropout before the classifier, in training.
+    """
+
+    def __init__(
+        self, classes: int, widths: Sequence[int] = WIDTHS, *, stride: int = 1, drop: float = 0.2
+    ) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, widths[0], 5, stride=stride, padding=2, bias=False)
+        self.stem_norm = nn.BatchNorm2d(widths[0])
+        pairs = itertools.pairwise(widths)
+        self.stages = nn.Sequential(*(Stage(inputs, outputs) for inputs, outputs in pairs))
+        self.drop = nn.Dropout(drop)
+        self.classifier = nn.Linear(widths[-1], classes)
+
+    def forward(self, x: Tensor) -> Opinion:
+        """Judges ``x`` (N, 3, H, W) in [-1, 1]."""
+        x = F.relu(self.stem_norm(self.stem(x)))  # (N, W0, H, W), or half of it with stride 2
+        x = self.stages(x)  # (N, F, h, w)
+        features = x.mean(dim=(2, 3))  # (N, F)
+        return Opinion(self.classifier(self.drop(features)), features)  # (N, K), (N, F)
+
+
+class TimmJudgeNet(nn.Module):
+    """A classifier of timm, trained from scratch on pictures in [-1, 1].
+
+    Args:
+        architecture: Name of the timm model.
+        classes: Number of classes K.
+        arguments: What `timm.create_model` takes besides, such as ``channels`` of a ResNet.
+
+    Raises:
+        UsageError: If timm knows no such model, or it does not take these arguments.
+    """
+
+    def __init__(
+        self, architecture: str, classes: int, arguments: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        given = {**(arguments or {}), "num_classes": classes}
+        self.net = create_net(architecture, given, asked=f"judge of timm:{architecture}")
+
+    def forward(self, x: Tensor) -> Opinion:
+        """Judges ``x`` (N, 3, H, W) in [-1, 1]."""
+        x = self.net.forward_features(x)  # (N, *, F) in the model's own form
+        features = self.net.forward_head(x, pre_logits=True).flatten(1)  # (N, F)
+        return Opinion(self.net.get_classifier()(features), features)  # (N, K), (N, F)
+
+
+def make_net(card: JudgeCard) -> nn.Module:
+    """The untrained net that a card describes.
+
+    Raises:
+        UsageError: If there is no such architecture.
+    """
+    if card.architecture == OWN:
+        widths = card.widths or WIDTHS
+        return JudgeNet(len(card.classes), widths, stride=stride_for(card.size))
+    kind, _, name = card.architecture.partition(":")
+    if kind != "timm":
+        raise unknown("architecture of a judge", card.architecture, [OWN, "timm:NAME"])
+    return TimmJudgeNet(name, len(card.classes), card.arguments)
+
+
+def stride_for(size: int) -> int:
+    """The stem's stride for pictures of a size: the stages see at most 32 to 63 pixels a side."""
+    return max(1, size // 32)

@@ -1,0 +1,118 @@
+"""What judges trained on real pictures say of the translations.
+
+The judge's accuracy on the real pictures of the same data stands beside each value: it is what a
+perfect translation could reach.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zoo_evaluate.judge import Judge
+from zoo_evaluate.metrics import Average, Metric
+from zoo_evaluate.setting import Sample, Setting
+
+
+class JudgedMetric(Metric):
+    """A share of pictures of which a judge says what it should."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self.translated, self.untranslated = Average(), Average()
+
+    @property
+    def judge(self) -> Judge:
+        """The judge that is asked."""
+        raise NotImplementedError
+
+    def wanted(self, sample: Sample) -> Tensor:
+        """(N,) the classes that the judge should see."""
+        raise NotImplementedError
+
+    def real(self) -> float | None:
+        """The judge's accuracy on the target's real pictures, where it can be known."""
+        raise NotImplementedError
+
+    def update(self, sample: Sample) -> None:
+        """Asks the judge about translations and inputs."""
+        wanted = self.wanted(sample)
+        for opinion, average in (
+            (sample.opinion(self.judge), self.translated),
+            (self.judge(sample.source), self.untranslated),
+        ):
+            said = opinion.logits.argmax(1).cpu()  # (N,)
+            average.add((said == wanted).float().tolist())
+
+    def compute(self) -> dict[str, float]:
+        """``NAME_accuracy``, that of the untranslated input, and the judge's on real pictures."""
+        key = f"{self.name}_accuracy"
+        values = {key: self.translated.value, f"{key}_untranslated": self.untranslated.value}
+        real = self.real()
+        return values if real is None else {**values, f"{key}_real": real}
+
+    def protocol(self) -> dict[str, object]:
+        """The judge, its size and its hash."""
+        card = self.judge.card
+        recorded = card.accuracy.get("mean", {}).get("test")
+        return {
+            "judge": f"{card.task} judge of {', '.join(card.domains)}",
+            "judge_sha256": card.sha256,
+            "judge_size": card.size,
+            "judge_test_accuracy": recorded,
+        }
+
+
+class DomainAccuracy(JudgedMetric):
+    """How often the judge takes the translation for a picture of the target domain."""
+
+    name = "domain"
+    needs = frozenset({"domain_judge"})
+    headline = ("domain_accuracy",)
+
+    @property
+    def judge(self) -> Judge:
+        """The domain judge."""
+        judge = self.setting.domain_judge
+        if judge is None:
+            raise RuntimeError("there is no domain judge")
+        return judge
+
+    def wanted(self, sample: Sample) -> Tensor:
+        """(N,) the target domain's class."""
+        return torch.full((len(sample.source),), self._target)
+
+    def real(self) -> float:
+        """How often the judge recognises the target's real pictures."""
+        return self.setting.tools.real_accuracy(self.judge, self.setting.target, self._target)
+
+    @property
+    def _target(self) -> int:
+        return self.judge.card.classes.index(self.setting.target.name)
+
+
+class ContentAccuracy(JudgedMetric):
+    """How often the target domain's content judge reads the input's label from the translation."""
+
+    name = "content"
+    needs = frozenset({"content_judge", "labels"})
+    headline = ("content_accuracy",)
+
+    @property
+    def judge(self) -> Judge:
+        """The content judge of the target domain."""
+        judge = self.setting.content_judge
+        if judge is None:
+            raise RuntimeError("there is no content judge")
+        return judge
+
+    def wanted(self, sample: Sample) -> Tensor:
+        """(N,) the inputs' labels."""
+        return sample.labels
+
+    def real(self) -> float | None:
+        """How often the judge reads the target's real pictures, where they have labels."""
+        side = self.setting.target
+        if side.labels is None:
+            return None
+        return self.setting.tools.real_accuracy(self.judge, side)

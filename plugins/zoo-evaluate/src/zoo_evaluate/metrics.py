@@ -1,0 +1,80 @@
+"""What a metric is, and what it is told of each batch of translations.
+
+Third parties bring metrics through the hook ``zoo_metrics``: a target is a `Metric` class.
+Shapes: N batch, ``*S`` any signal (an image is C H W).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from zoo_evaluate.setting import Sample, Setting
+
+NEEDS = {
+    "partner": "the true partners of the inputs (pictures of the same name in both domains)",
+    "labels": "class labels of the inputs",
+    "domain_judge": "a domain judge that knows the target domain (--judge DIR)",
+    "content_judge": "a content judge of the target domain (--judge DIR)",
+    "extractor": "a feature extractor (--extractor timm:NAME, judge:DIR or inception)",
+}
+"""What a metric may need beyond source and translation, and in which words it is missed."""
+
+
+class Metric(ABC):
+    """One measure of one direction of translation.
+
+    A metric is made anew for each direction, updated with every batch, and then asked once.
+
+    Args:
+        setting: The direction, its domains, and the tools (judges, extractor) at hand.
+
+    Attributes:
+        name: Name for ``--metrics``.
+        needs: What it cannot do without: keys of `NEEDS`.
+        headline: Which of its values the table on the terminal shows.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[frozenset[str]] = frozenset()
+    headline: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+
+    @abstractmethod
+    def update(self, sample: Sample) -> None:
+        """Takes in one batch of translations."""
+
+    @abstractmethod
+    def compute(self) -> dict[str, float]:
+        """The values of the direction, by name; every one finite."""
+
+    def protocol(self) -> dict[str, object]:
+        """How the values were found, for the report: units, sizes, tools and their hashes."""
+        return {}
+
+    @classmethod
+    def mean(cls, directions: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        """The values over all directions: the plain mean, unless a metric knows better."""
+        names = list(dict.fromkeys(name for values in directions for name in values))
+        held = {name: [v[name] for v in directions if name in v] for name in names}
+        return {name: sum(values) / len(values) for name, values in held.items()}
+
+
+class Average:
+    """A running mean over samples."""
+
+    def __init__(self) -> None:
+        self.total, self.count = 0.0, 0
+
+    def add(self, values: Sequence[float]) -> None:
+        """Takes in one value per sample."""
+        self.total += float(sum(values))
+        self.count += len(values)
+
+    @property
+    def value(self) -> float:
+        """The mean of all samples so far; 0 before the first."""
+        return self.total / max(1, self.count)

@@ -1,0 +1,182 @@
+"""Distances to the true partner, to the input itself, and retrieval of the partner.
+
+The untranslated input's own distance to the partner stands beside each value: a translation is
+worth something where it is nearer to the truth than what it was made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from zoo_evaluate.metrics import Average, Metric
+from zoo_evaluate.setting import Sample, Setting
+
+PSNR_MOST = 100.0
+"""Cap of a picture's PSNR in dB, which is infinite for equal pictures."""
+
+
+def l1(x: Tensor, y: Tensor) -> Tensor:
+    """(N,) mean absolute difference of each signal, in the signals' units."""
+    return (x - y).abs().flatten(1).mean(1)
+
+
+def psnr(x: Tensor, y: Tensor, span: float) -> Tensor:
+    """(N,) peak signal-to-noise ratio of each picture in dB, at most `PSNR_MOST`."""
+    error = (x - y).square().flatten(1).mean(1)  # (N,)
+    return (10 * torch.log10(span**2 / error.clamp(min=1e-20))).clamp(max=PSNR_MOST)
+
+
+def ssim(x: Tensor, y: Tensor, span: float) -> Tensor:
+    """(N,) structural similarity of each picture (11x11 Gaussian window; Wang et al. 2004)."""
+    value = structural_similarity_index_measure(x, y, data_range=span, reduction="none")
+    return value.reshape(-1)  # type: ignore[union-attr]
+
+
+class Cycle(Metric):
+    """How far the translation, translated back, is from the input."""
+
+    name = "cycle"
+    headline = ("cycle_l1",)
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self.distance = Average()
+
+    def update(self, sample: Sample) -> None:
+        """Compares input and restored input."""
+        self.distance.add(l1(sample.restored, sample.source).tolist())
+
+    def compute(self) -> dict[str, float]:
+        """``cycle_l1``."""
+        return {"cycle_l1": self.distance.value}
+
+    def protocol(self) -> dict[str, object]:
+        """Units."""
+        return {"unit": f"mean absolute difference, range {self.setting.span:g} wide"}
+
+
+class PartnerMetric(Metric):
+    """A distance or similarity to the true partner, of translation and untranslated input."""
+
+    needs = frozenset({"partner"})
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self.translated, self.untranslated = Average(), Average()
+
+    def measure(self, x: Tensor, partner: Tensor) -> Tensor:
+        """(N,) the measure of each picture."""
+        raise NotImplementedError
+
+    def update(self, sample: Sample) -> None:
+        """Compares translation and input with the partner."""
+        self.translated.add(self.measure(sample.translated, sample.partner).tolist())
+        self.untranslated.add(self.measure(sample.source, sample.partner).tolist())
+
+    def compute(self) -> dict[str, float]:
+        """The value under the metric's name, and ``…_untranslated``."""
+        return {
+            self.name: self.translated.value,
+            f"{self.name}_untranslated": self.untranslated.value,
+        }
+
+    def protocol(self) -> dict[str, object]:
+        """How partners were found, and how many."""
+        partners = self.setting.partners
+        return {"partners": len(partners or ()), "rule": partners.rule if partners else ""}
+
+
+class PartnerL1(PartnerMetric):
+    """Mean absolute difference to the partner; ``l1_ratio`` below 1 is better than nothing."""
+
+    name = "l1"
+    headline = ("l1", "l1_ratio")
+
+    def measure(self, x: Tensor, partner: Tensor) -> Tensor:
+        """(N,) L1 distances."""
+        return l1(x, partner)
+
+    def compute(self) -> dict[str, float]:
+        """``l1``, ``l1_untranslated`` and their ratio."""
+        return self._with_ratio(super().compute())
+
+    @classmethod
+    def mean(cls, directions: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        """Mean distances, and the ratio of the means."""
+        return cls._with_ratio(super().mean(directions))
+
+    @staticmethod
+    def _with_ratio(values: dict[str, float]) -> dict[str, float]:
+        before = values.get("l1_untranslated", 0.0)
+        if before > 0:
+            values["l1_ratio"] = values["l1"] / before
+        return values
+
+
+class PartnerPsnr(PartnerMetric):
+    """Peak signal-to-noise ratio against the partner, in dB."""
+
+    name = "psnr"
+    headline = ("psnr",)
+
+    def measure(self, x: Tensor, partner: Tensor) -> Tensor:
+        """(N,) PSNR in dB."""
+        return psnr(x, partner, self.setting.span)
+
+
+class PartnerSsim(PartnerMetric):
+    """Structural similarity to the partner, at most 1."""
+
+    name = "ssim"
+    headline = ("ssim",)
+
+    def measure(self, x: Tensor, partner: Tensor) -> Tensor:
+        """(N,) SSIM."""
+        return ssim(x, partner, self.setting.span)
+
+
+class Retrieval(Metric):
+    """How often the true partner is the nearest by L1 among all real pictures of the target.
+
+    The gallery is streamed for each batch, so memory does not grow with its size.
+    """
+
+    name = "retrieval"
+    needs = frozenset({"partner"})
+    headline = ("retrieval", "retrieval_untranslated")
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self.hits = {"retrieval": Average(), "retrieval_untranslated": Average()}
+
+    def update(self, sample: Sample) -> None:
+        """Looks for the partner of each translation and of each input."""
+        queries = torch.cat([sample.translated, sample.source]).flatten(1)  # (2N, D)
+        own = torch.cat([sample.partner, sample.partner]).flatten(1)  # (2N, D)
+        limit = (queries - own).abs().sum(1)  # (2N,)
+        positions = sample.partner_positions.repeat(2).to(queries.device)  # (2N,)
+        nearer = torch.zeros_like(limit, dtype=torch.bool)  # (2N,) another one is nearer
+        for at, pictures in self.setting.target.batches(256):
+            rest = torch.nonzero(~nearer)[:, 0]  # (R,) those that are still open
+            if not len(rest):
+                break
+            gallery = pictures.to(queries.device).flatten(1)  # (G, D)
+            distance = torch.cdist(queries[rest], gallery, p=1)  # (R, G)
+            other = at.to(queries.device)[None, :] != positions[rest, None]  # (R, G)
+            nearer[rest] = ((distance < limit[rest, None]) & other).any(1)
+        hits = (~nearer).float().tolist()
+        count = len(sample.source)
+        self.hits["retrieval"].add(hits[:count])
+        self.hits["retrieval_untranslated"].add(hits[count:])
+
+    def compute(self) -> dict[str, float]:
+        """``retrieval`` and ``retrieval_untranslated``, shares from 0 to 1."""
+        return {name: average.value for name, average in self.hits.items()}
+
+    def protocol(self) -> dict[str, object]:
+        """Size of the gallery."""
+        return {"gallery": len(self.setting.target), "distance": "L1"}

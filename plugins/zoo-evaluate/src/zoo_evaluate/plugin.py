@@ -1,0 +1,35 @@
+"""Entry module of the plugin: light, imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo_core.contracts.spec import Component, Kind
+from zoo_core.host.hookspecs import hookimpl
+
+
+@hookimpl
+def zoo_components() -> Iterable[Component]:
+    """Metrics, benchmarks and the commands that run them."""
+    here, bench, cli = "zoo_evaluate", "zoo_evaluate.bench", "zoo_evaluate.cli"
+    return [
+        Kind("metric", f"{here}.metrics:Metric", "Metrics for zoo evaluate --metrics"),
+        Kind("benchmark", f"{bench}.protocol:Benchmark", "Comparisons of methods for zoo bench"),
+        Component("metric", "fid", f"{here}.distribution_metrics:Fid", "Fréchet distance"),
+        Component("metric", "kid", f"{here}.distribution_metrics:Kid", "kernel distance"),
+        Component(
+            "metric", "domain", f"{here}.judged_metrics:DomainAccuracy", "of the target domain?"
+        ),
+        Component("metric", "content", f"{here}.judged_metrics:ContentAccuracy", "same content?"),
+        Component("metric", "cycle", f"{here}.picture_metrics:Cycle", "L1 of there and back"),
+        Component("metric", "l1", f"{here}.picture_metrics:PartnerL1", "L1 to the true partner"),
+        Component("metric", "psnr", f"{here}.picture_metrics:PartnerPsnr", "PSNR to the partner"),
+        Component("metric", "ssim", f"{here}.picture_metrics:PartnerSsim", "SSIM to the partner"),
+        Component("metric", "retrieval", f"{here}.picture_metrics:Retrieval", "partner nearest?"),
+        Component("benchmark", "digits", f"{bench}.digits:DIGITS", "MNIST, USPS, MNIST-M, 32 px."),
+        Component("benchmark", "emoji", f"{bench}.emoji:EMOJI", "Three vendors' emoji, paired."),
+        Component("command", "evaluate", f"{cli}.evaluate:evaluate", "Measure a model."),
+        Component("command", "audit", f"{cli}.audit:audit", "Look for hidden information."),
+        Component("command", "judge", f"{cli}.judge:judge", "Train and inspect judges."),
+        Component("command", "bench", f"{cli}.bench:bench", "Compare methods by one protocol."),
+    ]

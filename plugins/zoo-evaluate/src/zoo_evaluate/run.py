@@ -1,0 +1,172 @@
+"""Evaluation of a model: every direction, batch by batch, each metric updated as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any, Protocol
+
+from zoo_core.contracts.codec import Store
+from zoo_core.contracts.method import Method
+from zoo_core.errors import UsageError, unknown
+from zoo_core.host.plugins import host
+from zoo_core.translate.translator import Translator
+from zoo_evaluate.direction import Direction, EvalConfig, Told
+from zoo_evaluate.extractors import Extractor
+from zoo_evaluate.judge import Judge
+from zoo_evaluate.metrics import Metric
+from zoo_evaluate.report import Panel, Report
+from zoo_evaluate.setting import Tools
+from zoo_evaluate.sides import find_settings
+from zoo_evaluate.translates import Translates, as_translates
+
+PIXELS = 64 * 64 * 64
+"""Pixels of a default batch: 64 pictures of 64x64."""
+
+
+class Evaluated(Protocol):
+    """Real test signals: a `zoo_core.train.data.sources.DataSet`, or anything with its stores."""
+
+    @property
+    def stores(self) -> Mapping[str, Store]:
+        """Stores by domain, or one under `zoo_core.contracts.signals.MIXED`."""
+        ...
+
+    def provenance(self) -> list[str]:
+        """The sources in plain words."""
+        ...
+
+
+def evaluate_model(
+    model: Translates | Translator | Method[Any],
+    dataset: Evaluated,
+    metrics: Sequence[str] | None = None,
+    *,
+    judges: Sequence[Judge] = (),
+    extractor: Extractor | None = None,
+    config: EvalConfig | None = None,
+    name: str = "",
+    told: Told | None = None,
+) -> Report:
+    """Measures a model on real test signals, in every direction.
+
+    Memory does not grow with the number of signals beyond features of 4 bytes each: signals are
+    translated in batches and forgotten.
+
+    Args:
+        model: What translates.
+        dataset: Real test signals.
+        metrics: Names of metrics; None for all whose needs are met.
+        judges: Judges of domains and contents.
+        extractor: Feature extractor for FID and KID.
+        config: Settings that the figures depend on.
+        name: Name of the model, for the report; empty for its own.
+        told: Called after each batch with the direction, inputs done and inputs in all.
+
+    Raises:
+        UsageError: If a metric is unknown, or was asked for and cannot be had in any direction.
+        DataError: If a domain is empty.
+    """
+    config, translator = config or EvalConfig(), as_translates(model)
+    classes = metric_classes(metrics)
+    size = config.batch or max(1, PIXELS // max(1, translator.signal.shape[-1] ** 2))
+    tools = Tools(judges, extractor, config.seed, str(translator.device), config.count, size)
+    settings = find_settings(
+        dataset.stores, translator.domains, translator.signal, tools, partners=config.partners
+    )
+    notes: list[str] = []
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    facts: dict[str, Any] = {}
+    panels: dict[str, list[Panel]] = {}
+    for setting in settings:
+        direction = Direction(setting, translator, config, notes, told)
+        result = direction.measure(classes)
+        if result is not None:
+            found[setting.name], facts[setting.name] = result
+            panels[setting.name] = direction.panels
+    _refuse_nothing(metrics, found, notes)
+    return Report(
+        model=name or translator.name,
+        protocol=_protocol(translator, dataset, tools, config, facts),
+        directions={
+            name: {k: v for values in by_metric.values() for k, v in values.items()}
+            for name, by_metric in found.items()
+        },
+        mean=_mean(classes, found),
+        notes=notes,
+        panels=panels,
+    )
+
+
+def metric_classes(names: Sequence[str] | None = None) -> list[type[Metric]]:
+    """The metrics of the given names, or all that plugins bring, in the order of registration."""
+    known = host().components("metric")
+    for name in names or ():
+        if name not in known:
+            raise unknown("metric", name, known)
+    chosen = list(dict.fromkeys(names)) if names else list(known)
+    return [host().load("metric", name) for name in chosen]
+
+
+def _refuse_nothing(
+    asked: Sequence[str] | None,
+    found: Mapping[str, Mapping[str, object]],
+    notes: Sequence[str],
+) -> None:
+    """Raises where a metric that was asked for was found in no direction, or nothing was."""
+    had = {name for by_metric in found.values() for name in by_metric}
+    for name in asked or ():
+        if name not in had:
+            reason = next((note for note in notes if f" no {name}: " in note), "no direction")
+            raise UsageError(f"it cannot be measured here ({reason})", asked=f'metric "{name}"')
+    if not had:
+        raise UsageError("nothing could be measured", asked="evaluation", hint="; ".join(notes))
+
+
+def _mean(
+    classes: Sequence[type[Metric]], found: Mapping[str, Mapping[str, Mapping[str, float]]]
+) -> dict[str, float]:
+    mean: dict[str, float] = {}
+    for cls in classes:
+        rows = [by_metric[cls.name] for by_metric in found.values() if cls.name in by_metric]
+        if rows:
+            mean.update(cls.mean(rows))
+    return mean
+
+
+def _protocol(
+    translator: Translates,
+    dataset: Evaluated,
+    tools: Tools,
+    config: EvalConfig,
+    directions: Mapping[str, Any],
+) -> dict[str, Any]:
+    signal = translator.signal
+    return {
+        "data": dataset.provenance(),
+        "split": config.split,
+        "signal": {"kind": signal.kind, "shape": list(signal.shape)},
+        "resize": f"signals read and resized by the {signal.kind} codec to "
+        f"{'x'.join(str(side) for side in signal.shape)}, not augmented",
+        "count": config.count,
+        "seed": config.seed,
+        "batch": tools.batch,
+        "device": str(translator.device),
+        "precision": translator.precision,
+        "extractor": None
+        if tools.extractor is None
+        else {"name": tools.extractor.name, "sha256": tools.extractor.sha256},
+        "judges": [
+            {
+                "task": judge.card.task,
+                "domains": list(judge.card.domains),
+                "classes": list(judge.card.classes),
+                "size": judge.card.size,
+                "sha256": judge.card.sha256,
+                "accuracy": judge.card.accuracy,
+            }
+            for judge in tools.judges
+        ],
+        "versions": {name: metadata.version(name) for name in ("torch", "torchmetrics")},
+        "directions": dict(directions),
+    }

@@ -1,0 +1,245 @@
+"""The direction that is measured, the tools at hand, and one batch of translations.
+
+Shapes: N batch, ``*S`` any signal (an image is C H W), K condition width, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from zoo_core.contracts.codec import Store
+from zoo_evaluate.examples import Part, class_labels
+from zoo_evaluate.extractors import Extractor, JudgeExtractor
+from zoo_evaluate.judge import Judge, Opinion
+from zoo_evaluate.judge_train import accuracy
+from zoo_evaluate.pairing import Partners
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Side:
+    """The real signals of one domain (or of one value of an attribute).
+
+    Attributes:
+        name: Name of the domain; for attributes ``Name`` or ``no-Name``.
+        store: Where its signals are.
+        indices: (M,) positions of its signals in the store.
+        own: (M, K) the signals' own conditions.
+    """
+
+    name: str
+    store: Store
+    indices: Tensor
+    own: Tensor
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def signals(self, positions: Sequence[int] | Tensor) -> Tensor:
+        """(N, *S) the signals at the given positions (of ``indices``)."""
+        return self.store.batch(self.indices[torch.as_tensor(positions)].tolist())
+
+    def names(self) -> list[str]:
+        """Name of each signal."""
+        return [self.store.names[int(index)] for index in self.indices]
+
+    @cached_property
+    def labels(self) -> Tensor | None:
+        """(M,) class numbers, where the source has them."""
+        labels = class_labels(self.store)
+        return None if labels is None else labels[self.indices]
+
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All signals in order, in batches: positions (N,) and signals (N, *S)."""
+        for positions in torch.split(torch.arange(len(self)), size):
+            yield positions, self.signals(positions)
+
+    def some(self, limit: int | None, seed: int) -> Side:
+        """At most ``limit`` of the signals, at random; files are often sorted by what they show."""
+        if limit is None or limit >= len(self):
+            return self
+        rng = torch.Generator().manual_seed(seed)
+        chosen = torch.randperm(len(self), generator=rng)[:limit].sort().values  # (limit,)
+        return replace(self, indices=self.indices[chosen], own=self.own[chosen])
+
+
+@dataclass
+class Tools:
+    """What all directions share: judges, the extractor, and what was once computed of real data.
+
+    Attributes:
+        judges: Judges at hand.
+        extractor: Feature extractor for FID and KID, if any.
+        seed: Seed of random subsets.
+        device: Where judges and extractor compute.
+        limit: Most real signals per domain that are measured; None for all.
+        batch: Signals at once.
+    """
+
+    judges: Sequence[Judge] = ()
+    extractor: Extractor | None = None
+    seed: int = 0
+    device: str = "cpu"
+    limit: int | None = None
+    batch: int = 64
+    _kept: dict[object, object] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        for tool in (*self.judges, self.extractor):
+            if tool is not None:
+                tool.to(self.device).eval()
+
+    def domain_judge(self, domain: str) -> Judge | None:
+        """The first domain judge that knows a domain."""
+        found = (j for j in self.judges if j.card.task == "domain" and domain in j.card.classes)
+        return next(found, None)
+
+    def content_judge(self, domain: str) -> Judge | None:
+        """The first content judge that learned from real signals of a domain."""
+        found = (j for j in self.judges if j.card.task == "content" and domain in j.card.domains)
+        return next(found, None)
+
+    def real_features(self, side: Side) -> Tensor:
+        """(M, F) features of a domain's real signals, computed once."""
+        extractor = self.extractor
+        if extractor is None:
+            raise RuntimeError("there is no extractor")
+
+        def compute() -> Tensor:
+            batches = side.some(self.limit, self.seed).batches(self.batch)
+            return torch.cat([extractor(x.to(self.device)).cpu() for _, x in batches])
+
+        return self._once(("features", side.name), compute)
+
+    def real_accuracy(self, judge: Judge, side: Side, label: int | None = None) -> float:
+        """Accuracy of a judge on a domain's real signals, 0 to 1, computed once.
+
+        Args:
+            judge: The judge.
+            side: The domain.
+            label: The class of all its signals; None: the signals' own labels.
+        """
+        some = side.some(self.limit, self.seed)
+        labels = some.labels if label is None else torch.full((len(some),), label)
+        if labels is None:
+            raise RuntimeError(f"the signals of {side.name} have no labels")
+        part = Part(side.name, some.store, some.indices, labels)
+        key = ("accuracy", id(judge), side.name)
+        return self._once(key, lambda: accuracy(judge, part, batch=self.batch))
+
+    def _once(self, key: object, compute: Callable[[], T]) -> T:
+        if key not in self._kept:
+            self._kept[key] = compute()
+        return self._kept[key]  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One direction of translation.
+
+    Attributes:
+        source: Real signals of the source domain.
+        target: Real signals of the target domain.
+        partners: Which target signal is the true translation of which source signal, if known.
+        tools: Judges, extractor and more, shared by all directions.
+        span: Width of the signals' range: 2 for [-1, 1].
+    """
+
+    source: Side
+    target: Side
+    partners: Partners | None
+    tools: Tools
+    span: float = 2.0
+
+    @property
+    def name(self) -> str:
+        """Name of the direction, such as ``a->b``."""
+        return f"{self.source.name}->{self.target.name}"
+
+    @cached_property
+    def domain_judge(self) -> Judge | None:
+        """The domain judge that knows the target domain."""
+        return self.tools.domain_judge(self.target.name)
+
+    @cached_property
+    def content_judge(self) -> Judge | None:
+        """The content judge of the target domain."""
+        return self.tools.content_judge(self.target.name)
+
+    def has(self, need: str) -> bool:
+        """Whether something that a metric needs is at hand."""
+        return {
+            "partner": self.partners,
+            "labels": self.source.labels,
+            "domain_judge": self.domain_judge,
+            "content_judge": self.content_judge,
+            "extractor": self.tools.extractor,
+        }[need] is not None
+
+
+@dataclass
+class Sample:
+    """One batch of translations, float32 on the tools' device.
+
+    Attributes:
+        setting: The direction.
+        positions: (N,) positions of the inputs in ``setting.source``.
+        source: (N, *S) the inputs.
+        translated: (N, *S) the translations.
+        restore: Translates ``translated`` back; called at most once.
+    """
+
+    setting: Setting
+    positions: Tensor
+    source: Tensor
+    translated: Tensor
+    restore: Callable[[], Tensor]
+    _opinions: dict[int, Opinion] = field(default_factory=dict, repr=False)
+
+    def opinion(self, judge: Judge) -> Opinion:
+        """What a judge says of the translations, asked once however many metrics want to know."""
+        if id(judge) not in self._opinions:
+            self._opinions[id(judge)] = judge(self.translated)
+        return self._opinions[id(judge)]
+
+    @cached_property
+    def restored(self) -> Tensor:
+        """(N, *S) the translations, translated back."""
+        return self.restore()
+
+    @cached_property
+    def labels(self) -> Tensor:
+        """(N,) class numbers of the inputs."""
+        labels = self.setting.source.labels
+        if labels is None:
+            raise RuntimeError("the inputs have no labels")
+        return labels[self.positions]
+
+    @cached_property
+    def partner_positions(self) -> Tensor:
+        """(N,) positions of the true partners in ``setting.target``."""
+        if self.setting.partners is None:
+            raise RuntimeError("the inputs have no partners")
+        return self.setting.partners.of(self.positions)
+
+    @cached_property
+    def partner(self) -> Tensor:
+        """(N, *S) the true partners."""
+        return self.setting.target.signals(self.partner_positions).to(self.source.device)
+
+    @cached_property
+    def features(self) -> Tensor:
+        """(N, F) features of the translations."""
+        extractor = self.setting.tools.extractor
+        if extractor is None:
+            raise RuntimeError("there is no extractor")
+        if isinstance(extractor, JudgeExtractor):
+            return self.opinion(extractor.judge).features.cpu()  # (N, F)
+        return extractor(self.translated).cpu()  # type: ignore[no-any-return]

@@ -1,0 +1,122 @@
+"""From a data set to the directions that an evaluation measures.
+
+For domains these are all ordered pairs. For attributes each attribute is turned on and off:
+``Male->no-Male`` and ``no-Male->Male``, every other attribute kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from zoo_core.contracts.codec import Store
+from zoo_core.contracts.signals import MIXED, Condition, Domains, TensorSpec
+from zoo_core.errors import DataError, UsageError, unknown
+from zoo_evaluate.pairing import find_partners
+from zoo_evaluate.setting import Setting, Side, Tools
+
+NOT = "no-"
+"""Prefix of the side of an attribute that lacks it."""
+
+
+def find_settings(
+    stores: Mapping[str, Store],
+    domains: Domains,
+    signal: TensorSpec,
+    tools: Tools,
+    *,
+    partners: bool = True,
+) -> list[Setting]:
+    """The directions to measure.
+
+    Args:
+        stores: Real test signals by domain, or under `MIXED` with attribute labels.
+        domains: The model's domains or attributes.
+        signal: The model's form of signal.
+        tools: Judges, extractor and more.
+        partners: Whether to look for true partners by name.
+
+    Raises:
+        UsageError: If a domain is unknown to the model, or fewer than two are given.
+        DataError: If a domain is empty or attributes have no labels.
+    """
+    pairs = (
+        _domain_pairs(stores, domains)
+        if domains.kind == "domains"
+        else _attribute_pairs(stores, domains)
+    )
+    width = 2.0 if signal.low is None or signal.high is None else signal.high - signal.low
+    return [
+        Setting(
+            source,
+            target,
+            find_partners(source.names(), target.names()) if partners else None,
+            tools,
+            width,
+        )
+        for source, target in pairs
+    ]
+
+
+def own_condition(side: Side, positions: Tensor, domains: Domains) -> Condition:
+    """The conditions (N, K) that the signals at ``positions`` have."""
+    domain = side.name if domains.kind == "domains" else None
+    return Condition(side.own[positions], domain)
+
+
+def target_condition(setting: Setting, positions: Tensor, domains: Domains) -> Condition:
+    """The conditions (N, K) that the signals at ``positions`` shall get."""
+    if domains.kind == "domains":
+        return Condition.of(domains, setting.target.name, len(positions))
+    name = setting.target.name
+    wanted = {name: 1.0} if name in domains.names else {name.removeprefix(NOT): 0.0}
+    rows = [domains.vector(wanted, row) for row in setting.source.own[positions].tolist()]
+    return Condition(torch.tensor(rows))  # (N, K)
+
+
+def _domain_pairs(stores: Mapping[str, Store], domains: Domains) -> list[tuple[Side, Side]]:
+    for name in stores:
+        if name not in domains.names:
+            raise unknown("domain of the model", name, domains.names)
+    if len(stores) < 2:
+        raise UsageError(
+            f"real pictures of {', '.join(stores) or 'no domain'} alone were given",
+            asked="evaluation",
+            hint=f"Give at least two of {', '.join(domains.names)} with --domain NAME=SOURCE.",
+        )
+    sides = []
+    for name in domains.names:
+        if name in stores:
+            store = stores[name]
+            if not len(store):
+                raise DataError("there is no signal in it", asked=f"domain {name}")
+            own = torch.tensor(domains.vector(name)).expand(len(store), -1)  # (M, K)
+            sides.append(Side(name, store, torch.arange(len(store)), own))
+    return _ordered(sides)
+
+
+def _attribute_pairs(stores: Mapping[str, Store], domains: Domains) -> list[tuple[Side, Side]]:
+    store = stores.get(MIXED)
+    if store is None or store.labels is None:
+        raise DataError(
+            "the model edits attributes, and the data has no attribute labels",
+            asked=f"attributes {', '.join(domains.names)}",
+            hint="Give --data ROOT in CelebA's format.",
+        )
+    labels, pairs = store.labels.float(), []  # (M, K)
+    for at, name in enumerate(domains.names):
+        halves = []
+        for side, value in ((name, 1), (f"{NOT}{name}", 0)):
+            indices = torch.nonzero(labels[:, at] == value)[:, 0]  # (M',)
+            halves.append(Side(side, store, indices, labels[indices]))
+        if all(len(half) for half in halves):
+            pairs += _ordered(halves)
+    if not pairs:
+        raise DataError("no attribute has signals with and without it", asked="test data")
+    return pairs
+
+
+def _ordered(sides: Sequence[Side]) -> list[tuple[Side, Side]]:
+    return [(a, b) for a in sides for b in sides if a is not b]

@@ -1,0 +1,116 @@
+"""What an evaluation asks of a model: whole batches of signals under conditions.
+
+Shapes: N batch, ``*S`` any signal.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from zoo_core.contracts.method import Method
+from zoo_core.contracts.signals import Condition, Domains, TensorSpec
+from zoo_core.translate.translator import Translator
+
+
+class Translates(Protocol):
+    """What is evaluated: anything that translates signals under conditions."""
+
+    name: str
+    device: torch.device
+    precision: str
+
+    @property
+    def domains(self) -> Domains:
+        """Domains or attributes."""
+        ...
+
+    @property
+    def signal(self) -> TensorSpec:
+        """Form of the signals."""
+        ...
+
+    def signals(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        """(N, *S) ``x`` translated; float32, within the signal's range.
+
+        Raises:
+            UsageError: If it does not translate there; such a direction is left out.
+        """
+        ...
+
+
+class MethodTranslates:
+    """A method's nets as they are, such as in the middle of a training.
+
+    Args:
+        method: The method, in evaluation mode.
+    """
+
+    def __init__(self, method: Method[Any]) -> None:
+        self.method, self.name = method, type(method).__name__
+        first = next(method.parameters(), torch.zeros(()))
+        self.device, self.precision = first.device, str(first.dtype).removeprefix("torch.")
+
+    @property
+    def domains(self) -> Domains:
+        """The method's domains."""
+        return self.method.domains
+
+    @property
+    def signal(self) -> TensorSpec:
+        """The method's form of signals."""
+        return self.method.signal
+
+    def signals(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        """(N, *S) ``x`` translated."""
+        _require(self.method, target)
+        return self.method.translate(
+            x.to(self.device), source.to(self.device), target.to(self.device)
+        ).float()
+
+
+class TranslatorTranslates:
+    """A loaded model, in the device, precision and memory format in which people use it.
+
+    Args:
+        translator: What `zoo.load` gives.
+    """
+
+    def __init__(self, translator: Translator) -> None:
+        self.engine, self.name = translator.engine, translator.name
+        self.device = self.engine.device
+        self.precision = str(self.engine.precision).removeprefix("torch.")
+
+    @property
+    def domains(self) -> Domains:
+        """The model's domains."""
+        return self.engine.domains
+
+    @property
+    def signal(self) -> TensorSpec:
+        """The model's form of signals."""
+        return self.engine.method.signal
+
+    def signals(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        """(N, *S) ``x`` translated."""
+        _require(self.engine.method, target)
+        with self.engine.computing():
+            return self.engine.method.translate(
+                self.engine.ready(x), source.to(self.device), target.to(self.device)
+            ).float()
+
+
+def as_translates(model: Translates | Translator | Method[Any]) -> Translates:
+    """A model in the form in which it is evaluated."""
+    if isinstance(model, Translator):
+        return TranslatorTranslates(model)
+    if isinstance(model, Method):
+        return MethodTranslates(model)
+    return model
+
+
+def _require(method: Method[Any], target: Condition) -> None:
+    if target.domain is not None:
+        method.require_target(target.domain)

@@ -1,0 +1,51 @@
+"""Random changes of the pictures that judges learn from."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zoo_core.errors import UsageError
+from zoo_evaluate.augment import stretch, widely
+from zoo_evaluate.judge_train import JudgeConfig, train_judge
+
+
+def ink(x: torch.Tensor) -> torch.Tensor:
+    """(N,) share of each picture that is light."""
+    return (x.mean((1, 2, 3)) + 1) / 2  # (N,)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.5, 1.2), st.floats(1.0, 1.3), st.integers(0, 2**31))
+def test_drawings_become_as_small_and_as_large_as_asked(
+    least: float, ratio: float, seed: int
+) -> None:
+    x = torch.full((16, 3, 64, 64), -1.0)
+    x[..., 24:40, 24:40] = 1
+    y = stretch(x, torch.Generator().manual_seed(seed), (least, least * ratio))
+    scales = (ink(y) / ink(x)).sqrt()  # (N,): shears and unequal sides keep the area
+    assert scales.min() > least * 0.95
+    assert scales.max() < least * ratio * 1.05
+
+
+def test_wide_changes_stay_pictures() -> None:
+    x = torch.rand(8, 3, 32, 32) * 2 - 1
+    y = widely(x, torch.Generator().manual_seed(0), (0.55, 1.2))
+    assert y.shape == x.shape
+    assert y.abs().max() <= 1
+    assert not torch.equal(x, y)
+
+
+@pytest.mark.parametrize("scales", [(1.3, 0.6), (0.0, 1.0), (-1.0, 1.0)])
+def test_scales_that_are_no_range_are_refused(scales: tuple[float, float]) -> None:
+    config = JudgeConfig("content", ("0", "1"), augmentation="wide", scales=scales)
+    with pytest.raises(UsageError, match="smallest scale comes first"):
+        train_judge([], [], config)
+
+
+def test_scales_of_plain_augmentation_are_refused() -> None:
+    config = JudgeConfig("content", ("0", "1"), scales=(0.5, 1.2))
+    with pytest.raises(UsageError, match="plain augmentation has no scales"):
+        train_judge([], [], config)

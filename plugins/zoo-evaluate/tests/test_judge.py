@@ -1,0 +1,276 @@
+"""Judges: training, the judge directory, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from zoo_core.errors import DataError, UsageError, WeightsError
+from zoo_evaluate.augment import augment, widely
+from zoo_evaluate.examples import Part, class_labels, content_parts, domain_parts
+from zoo_evaluate.extractors import JudgeExtractor, TimmExtractor, open_extractor
+from zoo_evaluate.judge import Judge, JudgeNet
+from zoo_evaluate.judge_card import CARD, WEIGHTS, JudgeCard
+from zoo_evaluate.judge_train import JudgeConfig, accuracy, train_judge
+
+
+@dataclass
+class Memory:
+    """A store that holds its signals."""
+
+    signals: Tensor
+    names: list[str]
+    labels: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.signals)
+
+    def batch(self, indices, rng=None):
+        return self.signals[list(indices)]
+
+
+def stripes(count: int, seed: int, *, upright: bool) -> Tensor:
+    """Noisy pictures with vertical or horizontal stripes: separable, but not by colour."""
+    rng = torch.Generator().manual_seed(seed)
+    wave = torch.sin(torch.arange(16) * 1.6)  # (16,)
+    wave = wave[None, :].expand(16, 16) if upright else wave[:, None].expand(16, 16)
+    noise = torch.randn(count, 3, 16, 16, generator=rng)
+    return (0.5 * wave + 0.2 * noise).clamp(-1, 1)
+
+
+def parts(count: int, seed: int) -> list[Part]:
+    stores = {
+        name: Memory(stripes(count, seed + at, upright=bool(at)), [str(i) for i in range(count)])
+        for at, name in enumerate(("flat", "upright"))
+    }
+    return domain_parts(stores, ("flat", "upright"))
+
+
+CONFIG = JudgeConfig("domain", ("flat", "upright"), size=16, steps=30, batch=32)
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return train_judge(parts(60, 0), parts(40, 10), CONFIG, data={"flat": "60 pictures"})
+
+
+def test_a_judge_learns_an_easily_separable_set(judge: Judge) -> None:
+    assert judge.card.accuracy["mean"]["test"] >= 0.95
+    assert set(judge.card.accuracy) == {"flat", "upright", "mean"}
+    assert set(judge.card.accuracy["flat"]) == {"train", "val", "test"}
+
+
+def test_the_same_seed_trains_the_same_judge(judge: Judge) -> None:
+    again = train_judge(parts(60, 0), parts(40, 10), CONFIG)
+    for one, other in zip(judge.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_judge_may_be_a_net_of_timm(tmp_path) -> None:
+    given = {"channels": [8, 8, 8, 8], "stem_width": 8}
+    config = JudgeConfig(
+        "content",
+        ("flat", "upright"),
+        size=16,
+        steps=2,
+        batch=8,
+        architecture="timm:resnet10t",
+        arguments=given,
+        augmentation="wide",
+    )
+    judge = train_judge(parts(8, 0), parts(4, 10), config).save(tmp_path)
+    loaded = Judge.load(tmp_path)
+    assert loaded.card.arguments == given
+    assert loaded.card.parameters == sum(p.numel() for p in loaded.net.parameters())
+    x = stripes(3, 3, upright=True)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(x).logits, judge(x).logits)
+        assert loaded(x).features.shape == (3, loaded.card.widths[-1])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"architecture": "timm:no_such_net"},
+        {"architecture": "resnet10t"},
+        {"architecture": "timm:resnet10t", "arguments": {"chanels": [8]}},
+        {"task": "domain", "augmentation": "wide"},
+    ],
+)
+def test_a_net_or_an_augmentation_that_does_not_fit_is_refused(fields) -> None:
+    config = JudgeConfig(**{"task": "content", "classes": ("flat", "upright"), "steps": 1} | fields)
+    with pytest.raises(UsageError):
+        train_judge(parts(4, 0), (), config)
+
+
+def test_wide_augmentation_keeps_form_and_range_and_follows_the_seed() -> None:
+    x = stripes(6, 0, upright=True)
+    one, two, other = (widely(x, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert one.shape == x.shape
+    assert one.abs().max() <= 1
+    assert torch.equal(one, two)
+    assert not torch.equal(one, other)
+
+
+def test_training_leaves_the_global_random_state_alone() -> None:
+    before = torch.random.get_rng_state()
+    config = JudgeConfig("content", ("flat", "upright"), size=16, steps=2, batch=8)
+    train_judge(parts(8, 0), (), config)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_validation_pictures_are_not_trained_on() -> None:
+    whole = parts(50, 0)[0]
+    seen, held = whole.split(0.1, torch.Generator().manual_seed(0))
+    assert len(held) == 5
+    assert sorted([*seen.indices.tolist(), *held.indices.tolist()]) == list(range(50))
+
+
+def test_a_saved_judge_says_the_same_and_is_small(judge: Judge, tmp_path) -> None:
+    judge.save(tmp_path / "judge")
+    loaded = Judge.load(tmp_path / "judge")
+    assert loaded.card == judge.card
+    assert loaded.card.bytes == (tmp_path / "judge" / WEIGHTS).stat().st_size < 1_000_000
+    x = stripes(5, 3, upright=True)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(x).logits, judge(x).logits)
+        assert loaded(x[:, :1, :9, :12]).features.shape == (5, 128)
+
+
+def test_recorded_test_accuracy_is_that_of_the_saved_judge(judge: Judge, tmp_path) -> None:
+    loaded = Judge.load(judge.save(tmp_path).card and tmp_path)
+    for part in parts(40, 10):
+        assert accuracy(loaded, part) == pytest.approx(
+            loaded.card.accuracy[part.domain]["test"], abs=1e-4
+        )
+
+
+def test_changed_weights_are_refused(judge: Judge, tmp_path) -> None:
+    judge.save(tmp_path)
+    path = tmp_path / WEIGHTS
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(WeightsError, match="sha256"):
+        Judge.load(tmp_path)
+
+
+def test_weights_of_another_net_are_refused(judge: Judge, tmp_path) -> None:
+    judge.save(tmp_path)
+    card = JudgeCard.read(tmp_path).model_copy(update={"widths": (8, 8)})
+    (tmp_path / CARD).write_text(card.to_yaml())
+    with pytest.raises(WeightsError, match="do not fit"):
+        Judge.load(tmp_path)
+
+
+def test_a_directory_without_a_card_is_refused(tmp_path) -> None:
+    with pytest.raises(DataError, match=r"judge\.yaml"):
+        Judge.load(tmp_path)
+
+
+def test_a_damaged_card_is_refused(judge: Judge, tmp_path) -> None:
+    judge.save(tmp_path)
+    (tmp_path / CARD).write_text("task: taste\n")
+    with pytest.raises(DataError, match="card cannot be read"):
+        Judge.load(tmp_path)
+
+
+def test_a_missing_weights_file_is_refused(judge: Judge, tmp_path) -> None:
+    judge.save(tmp_path)
+    (tmp_path / WEIGHTS).unlink()
+    with pytest.raises(WeightsError, match="missing"):
+        Judge.load(tmp_path)
+
+
+@pytest.mark.parametrize("task", ["domain", "content"])
+def test_augmentation_keeps_form_and_range_and_follows_the_seed(task) -> None:
+    x = stripes(6, 0, upright=True)
+    one = augment(x, task, torch.Generator().manual_seed(1))
+    two = augment(x, task, torch.Generator().manual_seed(1))
+    assert one.shape == x.shape
+    assert one.abs().max() <= 1
+    assert torch.equal(one, two)
+    assert not torch.equal(one, augment(x, task, torch.Generator().manual_seed(2)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        (torch.tensor([[3], [1]]), [3, 1]),
+        (torch.tensor([2, 0]), [2, 0]),
+        (torch.tensor([[0.0, 1.0], [1.0, 0.0]]), [1, 0]),
+        (torch.tensor([[1.0, 1.0], [1.0, 0.0]]), None),
+        (None, None),
+    ],
+)
+def test_class_labels_are_read_only_where_each_picture_has_one(labels, found) -> None:
+    held = class_labels(Memory(torch.zeros(2, 3, 4, 4), ["0", "1"], labels))
+    assert (None if held is None else held.tolist()) == found
+
+
+def test_a_content_judge_of_unlabelled_pictures_is_refused() -> None:
+    with pytest.raises(DataError, match="no class labels"):
+        content_parts({"a": Memory(torch.zeros(2, 3, 4, 4), ["0", "1"])})
+
+
+def test_a_judge_of_one_class_is_refused() -> None:
+    with pytest.raises(DataError, match="fewer than two classes"):
+        train_judge(parts(4, 0), (), JudgeConfig("domain", ("flat",), steps=1))
+
+
+def test_a_judge_serves_as_extractor_with_its_hash(judge: Judge, tmp_path) -> None:
+    judge.save(tmp_path)
+    extractor = open_extractor(f"judge:{tmp_path}")
+    assert isinstance(extractor, JudgeExtractor)
+    assert extractor.sha256 == judge.card.sha256
+    assert extractor(stripes(2, 0, upright=True)).shape == (2, extractor.width)
+
+
+def test_a_timm_extractor_takes_local_weights_and_names_their_hash(tmp_path) -> None:
+    import hashlib
+
+    import timm
+    from safetensors.torch import save_file
+
+    net = timm.create_model("test_resnet", pretrained=False)
+    save_file(net.state_dict(), tmp_path / "w.safetensors")
+    extractor = open_extractor(f"timm:test_resnet@{tmp_path / 'w.safetensors'}").eval()
+    assert isinstance(extractor, TimmExtractor)
+    assert extractor.sha256 == hashlib.sha256((tmp_path / "w.safetensors").read_bytes()).hexdigest()
+    assert extractor(torch.zeros(2, 3, 20, 20)).shape == (2, extractor.width)
+
+
+def test_a_timm_extractor_without_weights_is_refused(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
+    with pytest.raises(WeightsError, match="not in the local cache"):
+        open_extractor("timm:resnet18")
+
+
+def test_a_timm_extractor_with_weights_of_another_net_is_refused(judge: Judge, tmp_path) -> None:
+    judge.save(tmp_path)
+    with pytest.raises(WeightsError, match="do not fit"):
+        open_extractor(f"timm:test_resnet@{tmp_path / WEIGHTS}")
+
+
+def test_inception_without_its_weights_is_refused_naming_them(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    with pytest.raises(WeightsError, match=r"inception.*\.pth"):
+        open_extractor("inception")
+
+
+@pytest.mark.parametrize("name", ["vgg", "timm:", "timm:no_such_net", "judge:"])
+def test_an_unknown_extractor_is_refused(name) -> None:
+    with pytest.raises(UsageError):
+        open_extractor(name)
+
+
+def test_the_card_is_plain_yaml_without_surprises(judge: Judge, tmp_path) -> None:
+    judge.save(tmp_path)
+    card = JudgeCard.read(tmp_path)
+    assert json.loads(card.model_dump_json())["classes"] == ["flat", "upright"]
+    assert card.data == {"flat": "60 pictures"}
+    assert card.parameters == sum(p.numel() for p in JudgeNet(2).parameters())

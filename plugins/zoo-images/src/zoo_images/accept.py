@@ -1,0 +1,114 @@
+"""Which values in memory count as pictures, and what is wrong with those that do not."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from zoo_core.contracts.codec import Item
+from zoo_core.contracts.signals import TensorSpec
+from zoo_core.errors import DataError, UsageError
+from zoo_images.decode import to_rgb
+from zoo_images.pixels import bounds
+
+ACCEPTED = (
+    "Give a path, a PIL image, a uint8 array (H, W, 3), a float tensor (N, 3, H, W), or a list."
+)
+_SLACK = 1e-2  # bfloat16 and resampling overshoot a little
+
+
+def from_pil(image: Image.Image, name: str) -> Item:
+    """An item from a Pillow image of any mode, turned upright by its EXIF tag like a file.
+
+    Raises:
+        DataError: If it was opened from a file that turns out to be damaged.
+    """
+    if 0 in image.size:
+        raise UsageError("the image has no pixels", asked=name)
+    try:
+        image.load()
+    except Exception as error:  # Pillow opens files lazily and raises many kinds
+        raise DataError(
+            f"its file is damaged, truncated or closed ({error})",
+            asked=f"{name}: PIL image {getattr(image, 'filename', '')}".rstrip(),
+            hint="Fetch or save the file again.",
+        ) from error
+    with contextlib.suppress(Exception):  # a damaged EXIF block says nothing about the pixels
+        image = ImageOps.exif_transpose(image)
+    pixels = np.asarray(to_rgb(image, name=name))  # (H, W, 3)
+    return Item(pixels, name, "pil", {"size": pixels.shape[:2]})
+
+
+def from_array(array: np.ndarray, name: str) -> list[Item]:
+    """Items from uint8 (H, W), (H, W, 1 | 3 | 4) or (N, H, W, 1 | 3 | 4)."""
+    asked = f"{name}: array of shape {array.shape}, {array.dtype}"
+    if array.dtype != np.uint8:
+        raise UsageError(
+            "arrays must be uint8",
+            asked=asked,
+            hint="Convert it to 0…255, or give a float tensor in [-1, 1].",
+        )
+    if 0 in array.shape:
+        raise UsageError("the array is empty", asked=asked)
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim not in (3, 4) or array.shape[-1] not in (1, 3, 4):
+        raise UsageError(
+            "its shape is none of (H, W), (H, W, 3), (H, W, 4), (N, H, W, 3)",
+            asked=asked,
+            hint="The channels come last in arrays and first in tensors.",
+        )
+    if array.ndim == 4:
+        return [_array_item(part, f"{name}-{i}") for i, part in enumerate(array)]
+    return [_array_item(array, name)]
+
+
+def from_tensor(tensor: Tensor, name: str, spec: TensorSpec) -> list[Item]:
+    """Items from float (C, H, W) or (N, C, H, W) within the spec's range."""
+    asked = f"{name}: tensor of shape {tuple(tensor.shape)}, {tensor.dtype}"
+    low, high = bounds(spec)
+    if not tensor.is_floating_point():
+        raise UsageError(
+            f"tensors must be floating-point within [{low:g}, {high:g}]",
+            asked=asked,
+            hint="Use x / 127.5 - 1, or give a uint8 NumPy array (H, W, 3).",
+        )
+    if tensor.ndim not in (3, 4) or tensor.shape[-3] != spec.channels:
+        raise UsageError(
+            f"its shape is neither ({spec.channels}, H, W) nor (N, {spec.channels}, H, W)",
+            asked=asked,
+            hint="The channels come first in tensors and last in arrays.",
+        )
+    if tensor.numel() == 0:
+        raise UsageError("the tensor is empty", asked=asked)
+    value = tensor.detach().to("cpu", torch.float32)
+    least, most = float(value.min()), float(value.max())
+    if not (least >= low - _SLACK and most <= high + _SLACK):  # false for NaN too
+        raise UsageError(
+            f"its values span [{least:g}, {most:g}], not [{low:g}, {high:g}]",
+            asked=asked,
+            hint="Use x * 2 - 1 for values in [0, 1], and x / 127.5 - 1 for bytes.",
+        )
+    info = {"dtype": tensor.dtype, "device": tensor.device, "size": tuple(value.shape[-2:])}
+    if value.ndim == 4:
+        return [Item(part, f"{name}-{i}", "tensor", dict(info)) for i, part in enumerate(value)]
+    return [Item(value, name, "tensor", info)]
+
+
+def refuse(value: Any, name: str) -> UsageError:
+    """The error for a value of no accepted type."""
+    kind = "a folder or file" if isinstance(value, Path) else f"a {type(value).__name__}"
+    return UsageError(f"{kind} is not a picture", asked=name, hint=ACCEPTED)
+
+
+def _array_item(array: np.ndarray, name: str) -> Item:
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[array.shape[-1]]
+    squeezed = array[..., 0] if mode == "L" else array
+    pixels = np.asarray(to_rgb(Image.fromarray(np.ascontiguousarray(squeezed)), name=name))
+    return Item(pixels, name, "numpy", {"size": pixels.shape[:2]})

@@ -1,0 +1,107 @@
+"""Sizes and numbers: resizing and cropping of RGB pictures, and bytes to and from tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from zoo_core.contracts.signals import TensorSpec
+
+Bytes = npt.NDArray[np.uint8]
+RESAMPLE = Image.Resampling.BICUBIC
+"""How pictures are scaled everywhere; Pillow's filters are antialiased when scaling down."""
+
+LUMA = (0.299, 0.587, 0.114)
+
+
+def bounds(spec: TensorSpec) -> tuple[float, float]:
+    """Values of black and white; -1 and 1 where the spec leaves them open."""
+    return (-1.0 if spec.low is None else spec.low), (1.0 if spec.high is None else spec.high)
+
+
+def to_tensor(pixels: Tensor, spec: TensorSpec) -> Tensor:
+    """uint8 RGB (..., H, W, 3) to float (..., C, H, W) within the spec's range."""
+    low, high = bounds(spec)
+    moved = pixels.movedim(-1, -3)  # (..., 3, H, W)
+    signal = moved.to(torch.float32, memory_format=torch.contiguous_format)  # (..., 3, H, W)
+    signal.mul_((high - low) / 255).add_(low)
+    return to_grey(signal) if spec.channels == 1 else signal
+
+
+def to_grey(signal: Tensor) -> Tensor:
+    """(..., 3, H, W) to its luma (..., 1, H, W)."""
+    weight = signal.new_tensor(LUMA).view(3, 1, 1)
+    return (signal * weight).sum(-3, keepdim=True)
+
+
+def to_bytes(signal: Tensor, spec: TensorSpec) -> Bytes:
+    """Float (C, H, W) within the spec's range to uint8 RGB (H, W, 3), rounded and clipped."""
+    low, high = bounds(spec)
+    scaled = (signal.detach().float().cpu() - low).mul_(255 / (high - low))  # (C, H, W)
+    quantised = scaled.nan_to_num_(nan=0.0).round_().clamp_(0, 255).to(torch.uint8)
+    rgb = quantised.expand(3, -1, -1) if quantised.shape[0] == 1 else quantised
+    pixels: Bytes = rgb.permute(1, 2, 0).contiguous().numpy()  # (H, W, 3)
+    return pixels
+
+
+def working_size(shape: tuple[int, int], target: int) -> tuple[int, int]:
+    """(height, width) with the shorter side scaled to ``target``, the aspect kept."""
+    height, width = shape
+    factor = target / min(height, width)
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def resize(value: Any, size: tuple[int, int]) -> Any:
+    """Resizes uint8 (H, W, 3) with Pillow, or a float tensor (C, H, W) with torch, to ``size``."""
+    height, width = size
+    if isinstance(value, Tensor):
+        if tuple(value.shape[-2:]) == size:
+            return value
+        low, high = float(value.min()), float(value.max())
+        scaled = functional.interpolate(
+            value[None], size=size, mode="bicubic", antialias=True, align_corners=False
+        )  # (1, C, H, W)
+        return scaled[0].clamp(low, high)  # (C, H, W)
+    if value.shape[:2] == size:
+        return value
+    return np.asarray(Image.fromarray(value).resize((width, height), RESAMPLE))
+
+
+def centre_crop(value: Any, height: int, width: int) -> Any:
+    """The centre of uint8 (H, W, 3) or of a tensor (C, H, W), no larger than asked for."""
+    tensor = isinstance(value, Tensor)
+    whole_height, whole_width = value.shape[-2:] if tensor else value.shape[:2]
+    height, width = min(height, whole_height), min(width, whole_width)
+    top, left = (whole_height - height) // 2, (whole_width - width) // 2
+    rows, columns = slice(top, top + height), slice(left, left + width)
+    return value[..., rows, columns] if tensor else value[rows, columns]
+
+
+def fit(image: Image.Image, size: tuple[int, int], crop_first: int | None) -> Bytes:
+    """A training picture: centre crop, scale until it covers ``size``, centre crop.
+
+    Args:
+        image: RGB.
+        size: (height, width) of the result.
+        crop_first: Side of the centre square that is cut out first (CelebA: 178), if any.
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    if crop_first:
+        width, height = min(crop_first, image.width), min(crop_first, image.height)
+        left, top = (image.width - width) // 2, (image.height - height) // 2
+        image = image.crop((left, top, left + width, top + height))
+    height, width = size
+    factor = max(height / image.height, width / image.width)
+    scaled = max(width, round(image.width * factor)), max(height, round(image.height * factor))
+    if scaled != image.size:
+        image = image.resize(scaled, RESAMPLE)
+    cropped: Bytes = centre_crop(np.asarray(image), height, width)
+    return cropped

@@ -1,0 +1,1 @@
+"""Data sources of pictures: attribute lists and data sets."""

@@ -1,0 +1,139 @@
+"""``zoo import``: checkpoints on disk become a model directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from zoo_core.contracts.signals import Domains, TensorSpec
+from zoo_core.contracts.spec import TrainConfig
+from zoo_core.errors import UsageError
+from zoo_core.host.plugins import PluginHost
+from zoo_core.models.card import Card
+from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.modeldir import refuse_foreign
+from zoo_core.models.weights import file_sha256
+from zoo_import.checkpoint import read_state
+from zoo_import.convert import write_import
+from zoo_import.mapping import AUTO, Source, configure, recognise, renamed, tensors_for
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the files do not tell.
+
+    Attributes:
+        domains: Names in the order in which the weights were trained; where a layout holds one
+            direction, it leads from the first to the second.
+        kind: Kind of the conditions; None for what the layout usually has.
+        exclusive: Groups of attributes of which at most one may hold.
+        size: Height and width of the signals as trained; None for what the layout usually has.
+        crop: Centre crop ahead of the resizing (CelebA: 178).
+        licence: Licence of the weights, for the card.
+        origin: Where they come from, for the card.
+    """
+
+    domains: tuple[str, ...]
+    kind: Literal["domains", "attributes"] | None = None
+    exclusive: tuple[tuple[str, ...], ...] = ()
+    size: int | None = None
+    crop: int | None = None
+    licence: str = "not stated"
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Import:
+    """What became of the files.
+
+    Attributes:
+        config: The configuration of the model.
+        layouts: Name of the layout of each file.
+        nets: Number of parameters of each net.
+    """
+
+    config: ModelConfig
+    layouts: tuple[str, ...]
+    nets: dict[str, int]
+
+
+def import_files(
+    files: Sequence[str],
+    out: Path,
+    wishes: Wishes,
+    *,
+    layout: str = AUTO,
+    key: str | None = None,
+    host: PluginHost,
+) -> Import:
+    """Reads foreign checkpoints and writes one model directory, all of it or nothing.
+
+    Args:
+        files: Paths; ``NET=PATH`` where a file does not tell which of our nets it holds.
+        out: The model directory.
+        wishes: What the files do not tell.
+        layout: Name of the layout, or ``auto``.
+        key: Name of the state dict, where a file holds several.
+        host: The plugins.
+
+    Raises:
+        ZooError: If a file is not of a known layout, does not fit, or the request is incomplete.
+    """
+    refuse_foreign(out)
+    sources = [_source(text, layout, key, host) for text in files]
+    importer = sources[0].importer
+    if not wishes.domains:
+        counts = [part.conditions for source in sources for part in source.parts]
+        count = next((count for count in counts if count is not None), None)
+        raise UsageError(
+            f"the names of the {importer.kind} are missing"
+            + (f": the file has {count}" if count else ""),
+            asked=f"import as {importer.method}",
+            hint="Give them in the order in which it was trained: --domain NAME --domain NAME …",
+        )
+    domains = Domains(wishes.domains, wishes.kind or importer.kind, wishes.exclusive)
+    config = configure(sources, domains)
+    if wishes.size is not None:
+        config = replace(config, signal=_resized(config.signal, wishes.size))
+    codec = host.load("codec", config.signal.kind)
+    trained = codec.preprocessing_for(config.signal, TrainConfig(crop_first=wishes.crop))
+    config = replace(config, preprocessing=trained)
+    tensors = tensors_for(config, sources, host)
+    write_import(out, config, tensors, card=_card(out, sources, config, wishes, host), host=host)
+    counts_of: dict[str, int] = {}
+    for name, tensor in tensors.items():
+        net = name.partition(".")[0]
+        counts_of[net] = counts_of.get(net, 0) + tensor.numel()
+    return Import(config, tuple(source.layout for source in sources), counts_of)
+
+
+def _source(text: str, layout: str, key: str | None, host: PluginHost) -> Source:
+    """A file of the command line, read and recognised."""
+    net, mark, rest = text.partition("=")
+    named = bool(mark) and not Path(text).exists()
+    path = Path(rest if named else text)
+    return renamed(recognise(path, read_state(path, key), layout, host), net if named else None)
+
+
+def _resized(signal: TensorSpec, size: int) -> TensorSpec:
+    fixed = len(signal.shape) - signal.flexible
+    return replace(signal, shape=signal.shape[:fixed] + (size,) * signal.flexible)
+
+
+def _card(
+    out: Path, sources: Sequence[Source], config: ModelConfig, wishes: Wishes, host: PluginHost
+) -> Card:
+    lines = [
+        f"- `{source.path.name}` (layout `{source.layout}`, sha256 `{file_sha256(source.path)}`)"
+        for source in sources
+    ]
+    origin = [wishes.origin] if wishes.origin else []
+    return Card(
+        title=out.resolve().name,
+        summary=f"Weights that were trained elsewhere, imported as {config.method}.",
+        licence=wishes.licence,
+        paper=host.method(config.method).paper,
+        provenance="\n".join([*origin, "Imported by `zoo import` from", "", *lines]),
+    )

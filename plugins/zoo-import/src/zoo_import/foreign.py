@@ -1,0 +1,66 @@
+"""Weights of others that are named by their repository: ``org/repo@revision:G.pth``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from zoo_core.catalogue.registry import Model, Registry
+from zoo_core.errors import UsageError
+from zoo_core.host.plugins import PluginHost
+from zoo_core.hub.fetch import fetch
+from zoo_core.hub.reference import Reference
+from zoo_core.hub.store import Expected
+from zoo_core.models.modeldir import CONFIG, MODEL
+from zoo_import.convert import adopted, converted
+
+
+def fetch_foreign(reference: Reference, registry: Registry, host: PluginHost) -> Path | None:
+    """The model directory of foreign weights on the Hub; None where the reference names none.
+
+    A repository that the registry knows needs no file where it has one model, and its model is what
+    the entry says. Any other file is taken for what its keys and shapes tell.
+
+    Args:
+        reference: Repository, perhaps revision and file.
+        registry: The catalogue.
+        host: The plugins.
+
+    Raises:
+        UsageError: If several models are in the repository and no file says which.
+        HubError: If the Hub cannot be reached, or has no such file.
+        WeightsError: If the file is of no known layout or does not fit.
+    """
+    asked = f'model "{reference}"'
+    models = _registered(reference, registry)
+    if len(models) > 1:
+        files = ", ".join(sorted(str(model.data["weights"]["file"]) for model in models))
+        raise UsageError(
+            f"it holds several models: {files}", asked=asked, hint=f"Name one: {reference}:FILE."
+        )
+    if models:
+        weights = models[0].entry.weights
+        same = reference.revision in (None, weights.revision)
+        expected = Expected(weights.sha256, weights.bytes) if same else Expected()
+        revision = reference.revision or weights.revision
+        wanted = replace(reference, file=weights.file, revision=revision)
+        return converted(fetch(wanted, expected, asked=asked), models[0], host=host).parent
+    if reference.file is None or not PurePosixPath(reference.file).suffix:
+        return None
+    if PurePosixPath(reference.file).name in (MODEL, CONFIG):
+        return None
+    return adopted(fetch(reference, asked=asked), str(reference), host=host)
+
+
+def _registered(reference: Reference, registry: Registry) -> Sequence[Model]:
+    """The models of the registry whose foreign weights a reference names."""
+    return [
+        model
+        for model in registry.models.values()
+        if model.installed
+        and (weights := model.data["weights"]).get("repo") == reference.repo
+        and (weights.get("repo_type") or "model") == reference.kind
+        and weights.get("format", "safetensors") != "safetensors"
+        and reference.file in (None, weights.get("file"))
+    ]

@@ -1,0 +1,21 @@
+"""Entry module of the plugin: light, imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo_core.contracts.spec import Component, Kind
+from zoo_core.host.hookspecs import hookimpl
+
+
+@hookimpl
+def zoo_components() -> Iterable[Component]:
+    """The command zoo import, and the kind of component that describes a layout."""
+    return [
+        Kind(
+            "importer", "zoo_import.contract:Importer", "Layouts of checkpoints of other projects"
+        ),
+        Component(
+            "command", "import", "zoo_import.cli:import_command", "Import a foreign checkpoint."
+        ),
+    ]

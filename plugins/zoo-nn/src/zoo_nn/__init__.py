@@ -1,0 +1,1 @@
+"""Networks, losses, plans, defences and schedules that methods share."""

@@ -1,0 +1,92 @@
+"""The pretrained-embedding constraint: a frozen net sees the same in a translation as in its input.
+
+Closest published forms: the f-constancy L_CONST of DTN (arXiv:1611.02200) and the feature
+reconstruction of Johnson et al. (arXiv:1603.08155, eq. 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo_core.contracts.method import Loss
+from zoo_core.contracts.step import Leg, Step
+from zoo_core.errors import UsageError, WeightsError, unknown
+from zoo_nn.losses.distances import distance_of, total
+from zoo_nn.nets.backbones import EMBEDDING, open_backbone, without_state
+
+
+class EmbeddingDistance(Loss):
+    """``mean d(phi(x), phi(G(x)))`` for a frozen backbone phi, averaged over its chosen layers.
+
+    Gradients pass through phi to the generator; phi itself never changes, so that no checkpoint
+    holds it: only its hash, and a run that resumes with another phi is refused.
+
+    Args:
+        backbone: A name that `zoo_nn.nets.backbones.open_backbone` knows: ``digits``,
+            ``timm:NAME``, ``timm:NAME@FILE``, ``judge:DIR``.
+        layers: Names of layers of the backbone, or several joined by ``+``; ``embedding`` is what
+            its classifier reads.
+        distance: ``cosine``, ``l2`` or ``l1``; ``smooth_l1``.
+        size: Side in pixels to which phi's input is resized; None: the backbone's own.
+        legs: Names of the legs that it applies to; None for all.
+
+    Raises:
+        UsageError: If there is no such backbone, layer or distance.
+        WeightsError: If the backbone's weights are not at hand.
+    """
+
+    requires = ("translated",)
+
+    def __init__(
+        self,
+        backbone: str = "digits",
+        layers: str | Sequence[str] = EMBEDDING,
+        distance: str = "cosine",
+        *,
+        size: int | None = None,
+        legs: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.layers = tuple(layers.split("+") if isinstance(layers, str) else layers)
+        self.distance, self.legs, self.name = distance_of(distance), legs, backbone
+        phi = open_backbone(backbone, size=size)
+        if not self.layers:
+            raise UsageError("no layer is chosen", asked=f'backbone "{backbone}"')
+        for layer in self.layers:
+            if layer not in phi.layers:
+                raise unknown(f"layer of {backbone}", layer, phi.layers)
+        self.sha256 = phi.sha256
+        self.phi = without_state(phi)
+
+    def forward(self, step: Step) -> Tensor:
+        """Sum over legs of the mean distance of the embeddings of input and translation: ()."""
+        return total(self._leg(leg) for leg in step.select(self.legs))  # ()
+
+    def _leg(self, leg: Leg) -> Tensor:
+        with torch.no_grad():
+            goals = self.phi(leg.signal, self.layers)  # (N, F) or (N, F, h, w) by layer
+        found = self.phi(leg.translated, self.layers)  # (N, F) or (N, F, h, w) by layer
+        apart = total(self.distance(found[layer], goals[layer]) for layer in self.layers)  # ()
+        return apart / len(self.layers)  # ()
+
+    def get_extra_state(self) -> dict[str, str]:
+        """What a checkpoint holds in place of the backbone."""
+        return {"backbone": self.name, "sha256": self.sha256}
+
+    def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Makes sure that a run goes on with the backbone that it began with.
+
+        Raises:
+            WeightsError: If it is another.
+        """
+        if state["sha256"] != self.sha256:
+            raise WeightsError(
+                f"the run began with weights of sha256 {state['sha256'][:16]}…, these have "
+                f"{self.sha256[:16]}…",
+                asked=f"backbone {self.name}",
+                hint="Restore the weights, or train again into another directory.",
+            )

@@ -1,0 +1,84 @@
+"""Gradient penalties: how steep a critic may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from zoo_core.contracts.method import Loss
+from zoo_core.contracts.step import Leg, Step
+from zoo_nn.losses.adversarial import critic_of
+from zoo_nn.losses.distances import total
+
+
+class GradientPenalty(Loss):
+    """WGAN-GP: slope 1 between real and made signals (Gulrajani et al. 2017, arXiv:1704.00028).
+
+    Eq. 3, as StarGAN computes it: one random point per signal on the line from the translation to
+    the input, the critic's patches summed, ``mean((||gradient||_2 - 1)^2)``.
+
+    Args:
+        critic: Name of the discriminator, ``{target}`` and ``{origin}`` as in the adversarial
+            losses.
+        legs: Names of the legs that it applies to; None for all.
+    """
+
+    requires = ("translated",)
+
+    def __init__(self, critic: str = "discriminator", *, legs: Sequence[str] | None = None) -> None:
+        super().__init__()
+        self.critic, self.legs = critic, legs
+
+    def forward(self, step: Step) -> Tensor:
+        """Sum over legs of the mean penalty: ()."""
+        return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
+
+    def _leg(self, step: Step, leg: Leg) -> Tensor:
+        real, made = leg.native.float(), leg.translated.float()  # (N, *S) each
+        alpha = step.rand(len(real), *[1] * (real.dim() - 1))  # (N, 1, ...)
+        between = (alpha * real + (1 - alpha) * made).detach()  # (N, *S)
+        gradient = input_gradient(step, critic_of(self.critic, leg), between)  # (N, *S)
+        slope: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)  # (N,)
+        return (slope - 1).square().mean()  # ()
+
+
+class R1(Loss):
+    """Slope 0 at real signals (Mescheder et al. 2018, arXiv:1801.04406, eq. 9, gamma = 1).
+
+    ``mean(||gradient||^2) / 2``, as StarGAN v2.
+
+    Args:
+        critic: Name of the discriminator, ``{target}`` and ``{origin}`` as in the adversarial
+            losses.
+        legs: Names of the legs that it applies to; None for all.
+    """
+
+    def __init__(
+        self, critic: str = "discriminator_{target}", *, legs: Sequence[str] | None = None
+    ) -> None:
+        super().__init__()
+        self.critic, self.legs = critic, legs
+
+    def forward(self, step: Step) -> Tensor:
+        """Sum over legs of the mean penalty: ()."""
+        return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
+
+    def _leg(self, step: Step, leg: Leg) -> Tensor:
+        real = leg.native.float().detach()  # (N, *S)
+        gradient = input_gradient(step, critic_of(self.critic, leg), real)  # (N, *S)
+        return gradient.flatten(1).square().sum(1).mean() / 2  # ()
+
+
+def input_gradient(step: Step, critic: str, x: Tensor) -> Tensor:
+    """(N, *S) gradient of the critic's summed realness by its input ``x`` (N, *S).
+
+    It keeps its own graph, so that a penalty on it trains the critic.
+    """
+    with torch.enable_grad():
+        x = x.detach().clone().requires_grad_()  # (N, *S)
+        verdict = step.judge(critic, x)
+        realness = total(scale.float().sum() for scale in verdict.realness)  # ()
+        gradient: Tensor = torch.autograd.grad(realness, x, create_graph=True)[0]  # (N, *S)
+    return gradient.float()

@@ -1,0 +1,65 @@
+"""Regularisers of translations and of codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor
+
+from zoo_core.contracts.interfaces import Code
+from zoo_core.contracts.method import Loss
+from zoo_core.contracts.step import Step
+from zoo_nn.losses.distances import total
+
+
+class TotalVariation(Loss):
+    """Translations are smooth (Rudin et al. 1992; DTN, arXiv:1611.02200, eq. 7, with B = 1).
+
+    The length of the gradient between neighbouring pixels, averaged over pixels and channels.
+
+    Args:
+        legs: Names of the legs that it applies to; None for all.
+    """
+
+    requires = ("translated",)
+
+    def __init__(self, *, legs: Sequence[str] | None = None) -> None:
+        super().__init__()
+        self.legs = legs
+
+    def forward(self, step: Step) -> Tensor:
+        """Sum over legs of the mean gradient length: ()."""
+        return total(total_variation(leg.translated) for leg in step.select(self.legs))  # ()
+
+
+class KullbackLeibler(Loss):
+    """Codes are near N(0, I): ``mean(mu^2)``, the unit-variance form of UNIT (arXiv:1703.00848).
+
+    It is the divergence of N(mu, I) from N(0, I) per element, times 2, as UNIT's code has it.
+
+    Args:
+        of: ``code`` (the input's) or ``recoded`` (the translation's).
+        legs: Names of the legs that it applies to; None for all.
+    """
+
+    def __init__(
+        self, of: Literal["code", "recoded"] = "code", *, legs: Sequence[str] | None = None
+    ) -> None:
+        super().__init__()
+        self.of, self.legs = of, legs
+        self.requires = (of,)
+
+    def forward(self, step: Step) -> Tensor:
+        """Sum over legs of the mean squared code: ()."""
+        codes: list[Code] = [getattr(leg, self.of) for leg in step.select(self.legs)]
+        return total(code.content.float().square().mean() for code in codes)  # ()
+
+
+def total_variation(x: Tensor) -> Tensor:
+    """Mean length () of the gradient of ``x`` (N, C, H, W), by forward differences."""
+    x = x.float()  # (N, C, H, W)
+    down = x[..., 1:, :-1] - x[..., :-1, :-1]  # (N, C, H-1, W-1)
+    right = x[..., :-1, 1:] - x[..., :-1, :-1]  # (N, C, H-1, W-1)
+    # The root has no slope at 0, where flat areas lie.
+    return (down.square() + right.square() + 1e-8).sqrt().mean()  # ()

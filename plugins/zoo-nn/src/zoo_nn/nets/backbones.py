@@ -1,0 +1,281 @@
+"""Backbones: trained classifiers, frozen, whose features say what a picture shows.
+
+`open_backbone` finds one by name. A backbone brings its own normalisation, never leaves evaluation
+mode and never learns; gradients pass through it to the picture.
+Shapes: N batch, C channels, H W pixels, F features.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from zoo_core.contracts.method import freeze
+from zoo_core.errors import UsageError, unknown
+from zoo_core.host.plugins import host
+from zoo_core.models.weights import file_sha256
+from zoo_evaluate.judge import Judge, JudgeNet
+from zoo_evaluate.judge_card import JudgeCard
+from zoo_evaluate.judge_nets import TimmJudgeNet, make_net
+from zoo_nn.nets.timm_nets import create_net, is_timm, trained_net
+
+EMBEDDING = "embedding"
+"""Layer that every backbone has: the features (N, F) that its classifier reads."""
+
+
+class Backbone(nn.Module, ABC):
+    """Maps pictures to the features of chosen layers.
+
+    Args:
+        net: A trained net; it is frozen.
+        mean: (C,) what it subtracts from pictures in [0, 1].
+        std: (C,) what it then divides by.
+        size: Side in pixels to which pictures are resized; None: they stay as they are.
+        sha256: Hash of its weights file.
+
+    Attributes:
+        layers: Names of its layers from shallow to deep, `EMBEDDING` last.
+        width: Number of features F of the embedding.
+        form: What `bare_backbone` rebuilds it from, without its weights; empty where only its name
+            can be opened again.
+    """
+
+    layers: tuple[str, ...]
+    width: int
+    form: Mapping[str, Any]
+
+    def __init__(
+        self,
+        net: nn.Module,
+        mean: Sequence[float],
+        std: Sequence[float],
+        *,
+        size: int | None,
+        sha256: str,
+    ) -> None:
+        super().__init__()
+        self.net, self.size, self.sha256, self.form = freeze(net), size, sha256, {}
+        self.mean = nn.Buffer(torch.tensor(mean)[:, None, None], persistent=False)  # (C, 1, 1)
+        self.std = nn.Buffer(torch.tensor(std)[:, None, None], persistent=False)  # (C, 1, 1)
+        self.train(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Stays in evaluation mode, whatever is asked for."""
+        return super().train(False)
+
+    def forward(self, x: Tensor, layers: Sequence[str] = (EMBEDDING,)) -> dict[str, Tensor]:
+        """Features of pictures ``x`` (N, 1 or C, H, W) in [-1, 1], (N, F) or (N, F, h, w) each.
+
+        Raises:
+            UsageError: If there is no such layer, or ``x`` holds no pictures of 1 or C channels.
+        """
+        for layer in layers:
+            if layer not in self.layers:
+                raise unknown("layer of the backbone", layer, self.layers)
+        return self.features(self.prepared(x), layers)  # (N, F) or (N, F, h, w) each
+
+    def prepared(self, x: Tensor) -> Tensor:
+        """(N, C, S, S) the pictures as the net reads them: resized, in its own normalisation."""
+        channels = len(self.mean)
+        if x.dim() != 4 or x.shape[1] not in (1, channels):
+            raise UsageError(
+                f"it reads pictures of 1 or {channels} channels",
+                asked=f"a backbone for signals of shape {tuple(x.shape[1:])}",
+            )
+        if self.size is not None and x.shape[-2:] != (self.size, self.size):
+            x = F.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True)
+        x = x.expand(-1, channels, -1, -1)  # (N, C, S, S)
+        return ((x + 1) / 2 - self.mean) / self.std  # (N, C, S, S)
+
+    @abstractmethod
+    def features(self, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Features of `prepared` pictures, by the names of ``layers``."""
+
+
+class TimmBackbone(Backbone):
+    """A classifier of timm; its layers have timm's names, such as ``layer3`` or ``blocks.2``.
+
+    Args:
+        net: The trained net.
+        mean: As for `Backbone`.
+        std: As for `Backbone`.
+        size: As for `Backbone`.
+        sha256: Hash of its weights file.
+    """
+
+    net: Any
+
+    def __init__(
+        self,
+        net: Any,
+        mean: Sequence[float],
+        std: Sequence[float],
+        *,
+        size: int | None,
+        sha256: str,
+    ) -> None:
+        super().__init__(net, mean, std, size=size, sha256=sha256)
+        stages = net.feature_info if hasattr(net, "forward_intermediates") else ()
+        self.layers = (*(str(stage["module"]) for stage in stages), EMBEDDING)
+        self.width = int(net.num_features)
+
+    def features(self, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Features of `prepared` pictures, by the names of ``layers``."""
+        stages = [layer for layer in layers if layer != EMBEDDING]
+        if not stages:
+            return {EMBEDDING: self._pooled(self.net.forward_features(x))}  # (N, F)
+        order = sorted(set(stages), key=self.layers.index)
+        last, maps = self.net.forward_intermediates(
+            x, indices=[self.layers.index(stage) for stage in order]
+        )  # (N, F, h, w), and (N, F, h, w) for each stage
+        found: dict[str, Tensor] = dict(zip(order, maps, strict=True))
+        return found | ({EMBEDDING: self._pooled(last)} if EMBEDDING in layers else {})
+
+    def _pooled(self, last: Tensor) -> Tensor:
+        """(N, F) what the classifier reads, from what the last layer says in the net's own form."""
+        pooled: Tensor = self.net.forward_head(last, pre_logits=True)
+        return pooled.flatten(1)  # (N, F)
+
+
+class JudgeBackbone(Backbone):
+    """A judge of the zoo's own architecture: ``stem``, ``stage1`` and on, and the embedding.
+
+    Args:
+        judge: The trained judge.
+    """
+
+    net: JudgeNet
+
+    def __init__(self, judge: Judge) -> None:
+        card = judge.card
+        half = [0.5] * 3  # judges read [-1, 1]
+        super().__init__(judge.net, half, half, size=card.size, sha256=card.sha256)
+        stages = (f"stage{number}" for number in range(1, len(card.widths)))
+        self.layers = ("stem", *stages, EMBEDDING)
+        self.width = card.widths[-1]
+
+    def features(self, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Features of `prepared` pictures, by the names of ``layers``."""
+        found = {"stem": F.relu(self.net.stem_norm(self.net.stem(x)))}  # (N, F, h, w)
+        x = found["stem"]  # (N, F, h, w)
+        for number, stage in enumerate(self.net.stages, start=1):
+            x = found[f"stage{number}"] = stage(x)  # (N, F, h, w)
+        found[EMBEDDING] = x.mean(dim=(2, 3))  # (N, F)
+        return {layer: found[layer] for layer in layers}
+
+
+def open_backbone(name: str, *, size: int | None = None) -> Backbone:
+    """The backbone of a name, with trained weights.
+
+    Args:
+        name: One that a plugin or the core brings (``digits``); ``timm:NAME`` (or just ``NAME``),
+            with the weights that timm publishes on the Hub; ``timm:NAME@FILE``, with those of a
+            file; or ``judge:DIR``, what ``zoo judge train`` wrote.
+        size: Side in pixels to which pictures are resized; None: the backbone's own.
+
+    Raises:
+        UsageError: If there is no backbone of this name.
+        WeightsError: If its weights are missing, damaged, or do not fit.
+    """
+    brought = host().components("backbone")
+    kind, colon, rest = name.partition(":")
+    if not colon and name not in brought and is_timm(name):
+        kind, rest = "timm", name
+    if kind == "timm" and rest:
+        backbone: Any = _from_timm(rest, f"backbone timm:{rest}")
+    elif kind == "judge" and rest:
+        backbone = from_judge(Path(rest))
+    elif name not in brought:
+        raise unknown("backbone", name, [*brought, "timm:NAME", "timm:NAME@FILE", "judge:DIR"])
+    else:
+        backbone = host().load("backbone", name)()
+    if not isinstance(backbone, Backbone):
+        raise UsageError(
+            f"it is a {type(backbone).__name__}, no backbone",
+            asked=f'backbone "{name}"',
+            hint="A backbone is a zoo_nn.nets.backbones.Backbone.",
+        )
+    if size is not None:
+        backbone.size = size
+    return backbone
+
+
+def digits() -> Backbone:
+    """The backbone that the zoo ships: a small ResNet of timm that has learnt MNIST's digits."""
+    return from_judge(Path(__file__).with_name("weights") / "digits")
+
+
+def from_judge(directory: Path) -> Backbone:
+    """The net of a judge directory as a backbone, whichever architecture it has.
+
+    Raises:
+        DataError: If it is no judge directory.
+        WeightsError: If its weights are missing, damaged or not those of its card.
+    """
+    return _of_judge(Judge.load(directory))
+
+
+def bare_backbone(form: Mapping[str, Any]) -> Backbone:
+    """The backbone of a `Backbone.form`, with random weights: for a model that holds its weights.
+
+    Raises:
+        UsageError: If it is no such form.
+    """
+    asked = f"backbone of the form {dict(form)}"
+    if set(form) == {"timm"}:
+        return _of_timm(str(form["timm"]), create_net(str(form["timm"]), {}, asked=asked), "")
+    try:
+        card = JudgeCard.model_validate({"task": "content", "domains": (), **form})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{where}: {first['msg'].lower()}", asked=asked) from error
+    return _of_judge(Judge(make_net(card), card))
+
+
+def without_state(module: nn.Module) -> nn.Module:
+    """Turns all parameters and buffers into constants, which no checkpoint and no model holds.
+
+    For frozen nets that anyone can open again by their name. The module still moves between
+    devices, and gradients still pass through it.
+    """
+    for part in module.modules():
+        named = (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False))
+        for name, tensor in named:
+            delattr(part, name)
+            part.register_buffer(name, tensor.detach(), persistent=False)
+    return module
+
+
+def _from_timm(rest: str, asked: str) -> TimmBackbone:
+    architecture, _, file = rest.partition("@")
+    net, path = trained_net(architecture, Path(file) if file else None, asked=asked, fetched=True)
+    return _of_timm(architecture, net, file_sha256(path))
+
+
+def _of_timm(architecture: str, net: Any, sha256: str) -> TimmBackbone:
+    config: Mapping[str, Any] = net.pretrained_cfg
+    fixed = int(config["input_size"][-1]) if config.get("fixed_input_size") else None
+    backbone = TimmBackbone(net, config["mean"], config["std"], size=fixed, sha256=sha256)
+    backbone.form = {"timm": architecture}
+    return backbone
+
+
+def _of_judge(judge: Judge) -> Backbone:
+    card = judge.card
+    backbone: Backbone
+    if isinstance(judge.net, TimmJudgeNet):
+        half = [0.5] * 3  # judges read [-1, 1]
+        backbone = TimmBackbone(judge.net.net, half, half, size=card.size, sha256=card.sha256)
+    else:
+        backbone = JudgeBackbone(judge)
+    kept = {"architecture", "arguments", "classes", "size", "widths"}
+    backbone.form = card.model_dump(mode="json", include=kept)
+    return backbone

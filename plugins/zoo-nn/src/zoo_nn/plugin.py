@@ -1,0 +1,44 @@
+"""Entry module of the plugin: light, imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo_core.contracts.spec import Component, Kind, LossSpec
+from zoo_core.host.hookspecs import hookimpl
+
+
+@hookimpl
+def zoo_components() -> Iterable[Component]:
+    """Losses and defences for any method, and the backbone that the zoo ships."""
+    losses, defences = "zoo_nn.losses", "zoo_nn.defences"
+    consistency, regularisers = f"{losses}.consistency", f"{losses}.regularisers"
+    digits = "A small timm ResNet that has learnt MNIST's digits"
+    return [
+        Kind("backbone", "", "Frozen networks that options may name"),
+        Component("backbone", "digits", "zoo_nn.nets.backbones:digits", digits),
+        LossSpec("cycle", f"{consistency}:Cycle", "There and back again is the input"),
+        LossSpec("identity", f"{consistency}:Identity", "The target's own signals stay unchanged"),
+        LossSpec("likeness", f"{consistency}:Likeness", "A translation looks like its input"),
+        LossSpec("semantic", f"{consistency}:SemanticConsistency", "A translation keeps its code"),
+        LossSpec("latent", f"{losses}.latent:Indistinguishable", "Codes do not show their domain"),
+        LossSpec("kl", f"{regularisers}:KullbackLeibler", "Codes stay near a standard normal"),
+        LossSpec("tv", f"{regularisers}:TotalVariation", "Translations are smooth"),
+        LossSpec(
+            "guess",
+            f"{losses}.guess:Guess",
+            "Input and reconstruction cannot be told apart",
+            weight=2.0,
+        ),
+        LossSpec(
+            "embedding",
+            f"{losses}.embedding:EmbeddingDistance",
+            "A frozen network sees the same in the translation as in the input",
+        ),
+        LossSpec(
+            "r1", f"{losses}.gradient:R1", "Gradient penalty at real signals", "discriminator"
+        ),
+        Component("defence", "noise", f"{defences}:Noise", "White noise; std=0.1 as published"),
+        Component("defence", "quantise", f"{defences}:Quantise", "8 bits, straight-through"),
+        Component("defence", "lowpass", f"{defences}:LowPass", "A Gaussian filter"),
+    ]

@@ -1,0 +1,163 @@
+"""Defences: what the way back sees, for any method, recorded and reproducible."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.step import Step
+from zoo_core.errors import UsageError
+from zoo_core.train.additions import players_with
+from zoo_core.train.defending import Chain, defend
+from zoo_nn.defences import LowPass, Noise, Quantise
+from zoo_testing.tiny import TinyCodeMethod, TinyMethod, TinyOptions
+
+SIGNAL = TensorSpec(shape=(3, 16, 16), stride=2)
+
+
+def a_method(cls: type = TinyMethod):  # type: ignore[no-untyped-def]
+    torch.manual_seed(0)
+    return cls(TinyOptions(), Domains(("a", "b")), SIGNAL)
+
+
+def a_step(seed: int = 0, rank: int = 0, world: int = 1, method: object = None) -> Step:
+    method = method or a_method()
+    x = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    condition = Condition.of(method.domains, "a", 4)
+    batch = Batch({"mixed": x}, {"mixed": condition})
+    rng = torch.Generator().manual_seed(seed)
+    legs = method.plan(batch, rng)
+    return Step(
+        method,
+        batch.shard(rank, world),
+        [leg.shard(rank, world) for leg in legs],
+        rng=rng,
+        rank=rank,
+        world=world,
+    )
+
+
+def test_noise_has_the_published_strength() -> None:
+    """``n * (max - min) * 0.5 * std``, with each signal's own range."""
+    x = torch.rand(4, 3, 64, 64) * torch.tensor([0.5, 1, 2, 2]).view(4, 1, 1, 1)
+    noise = Noise(0.1)(a_step(), x) - x
+    wanted = (x.flatten(1).amax(1) - x.flatten(1).amin(1)) * 0.5 * 0.1
+    assert torch.allclose(noise.flatten(1).std(1), wanted, rtol=0.05)
+
+
+def test_noise_is_the_same_for_any_number_of_processes() -> None:
+    x = torch.rand(4, 3, 16, 16)
+    whole = Noise()(a_step(), x)
+    halves = [Noise()(a_step(rank=rank, world=2), x[rank::2]) for rank in (0, 1)]
+    assert torch.equal(whole, torch.stack(halves, 1).flatten(0, 1))
+    assert not torch.equal(whole, Noise()(a_step(seed=1), x))
+
+
+def test_quantisation_rounds_and_lets_gradients_pass() -> None:
+    x = (torch.rand(2, 3, 16, 16) * 2 - 1).requires_grad_()
+    seen = Quantise()(a_step(), x)
+    levels = (seen.detach() + 1) * 127.5
+    assert (levels - levels.round()).abs().max() < 1e-4
+    assert 0 < (seen - x).abs().max() <= 1 / 255 + 1e-6
+    seen.sum().backward()
+    assert torch.equal(x.grad, torch.ones_like(x))
+
+
+def test_quantisation_refuses_signals_without_bounds() -> None:
+    method = a_method()
+    method.signal = dataclasses.replace(SIGNAL, low=None)
+    with pytest.raises(UsageError, match="no bounds"):
+        Quantise()(a_step(method=method), torch.rand(1, 3, 16, 16))
+
+
+def test_the_filter_takes_fine_detail_and_keeps_the_mean() -> None:
+    checks = (torch.arange(16) % 2 * 2.0 - 1).expand(1, 3, 16, 16).contiguous()
+    seen = LowPass(1.0)(a_step(), checks + 0.25)
+    assert (seen[..., 4:-4] - 0.25).abs().max() < 0.05
+    flat = torch.full((1, 3, 16, 16), 0.5)
+    assert torch.allclose(LowPass(2.0)(a_step(), flat), flat, atol=1e-6)
+
+
+def defended(*texts: str, cls: type = TinyMethod):  # type: ignore[no-untyped-def]
+    method = a_method(cls)
+    defend(method, players_with(method, []), texts)
+    return method
+
+
+def test_any_method_can_be_defended_and_only_its_way_back_is_disturbed() -> None:
+    plain, noisy = a_step(), a_step(method=defended("noise:std=0.3"))
+    assert torch.equal(plain.legs[0].translated, noisy.legs[0].translated)
+    assert not torch.equal(plain.legs[0].restored, noisy.legs[0].restored)
+
+
+def test_defences_act_in_their_order() -> None:
+    method = defended("noise:std=0.2", "quantise:bits=4")
+    assert isinstance(method.defence, Chain)
+    assert [type(part) for part in method.defence.parts] == [Noise, Quantise]
+    seen: Tensor = method.defence(a_step(method=method), torch.rand(2, 3, 16, 16))
+    levels = (seen + 1) * 7.5
+    assert torch.allclose(levels, levels.round(), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "cls", "words"),
+    [
+        ("nosie", TinyMethod, ['"nosie"', '"noise"']),
+        ("noise:sdt=1", TinyMethod, ['"sdt"', '"std"']),
+        ("noise:std=much", TinyMethod, ["std", "'much'"]),
+        ("noise:std=-1", TinyMethod, ["negative"]),
+        ("noise", TinyCodeMethod, ["nothing to defend", "--add cycle"]),
+    ],
+)
+def test_wrong_defences_are_named(text: str, cls: type, words: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        defended(text, cls=cls)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_a_guesser_joins_with_its_own_player_and_the_published_weight() -> None:
+    method = a_method()
+    players = players_with(method, ["guess:width=4,layers=1"])
+    generator = next(p for p in players if p.name == "generator")
+    assert generator.terms[-1].weight == 2.0
+    assert players[-1].name == "guesser"
+    assert players[-1].nets == ("guesser_mixed",)
+    assert "guesser_mixed" not in method.translating
+
+
+def test_generator_and_guesser_play_for_opposite_answers() -> None:
+    method = a_method()
+    players = players_with(method, ["guess:width=4,layers=1"])
+    fool = next(p for p in players if p.name == "generator").terms[-1].loss
+    guess = players[-1].terms[0].loss
+    # the same draw of the order for both: a step each, of one seed
+    mine, theirs = a_step(method=method), a_step(method=method)
+    for step in (mine, theirs):
+        _ = step.legs[0].restored
+    realness = method.nets["guesser_mixed"]
+    leg = theirs.legs[0]
+    first = torch.Generator().manual_seed(0)
+    method.plan(theirs.batch, first)
+    swap = torch.rand(4, 1, 1, 1, generator=first) < 0.5
+    pair = torch.cat(
+        [
+            torch.where(swap, leg.restored, leg.signal),
+            torch.where(swap, leg.signal, leg.restored),
+        ],
+        1,
+    )
+    said = realness(pair).realness[0]
+    assert torch.allclose(guess(mine), (said - swap.float()).square().mean(), atol=1e-6)
+    assert torch.allclose(fool(theirs), (said - (~swap).float()).square().mean(), atol=1e-6)
+
+
+def test_the_guess_reaches_just_the_guesser_in_its_own_turn() -> None:
+    method = a_method()
+    players = players_with(method, ["guess:width=4,layers=1"])
+    step = a_step(method=method)
+    with step.turn(players[-1].nets):
+        players[-1].terms[0].loss(step).backward()
+    assert all(p.grad is not None for p in method.nets["guesser_mixed"].parameters())
+    assert all(p.grad is None for p in method.nets["generator"].parameters())

@@ -1,0 +1,429 @@
+"""The losses on a method whose translations can be worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from zoo_core.contracts.interfaces import Code, Discriminator, Verdict
+from zoo_core.contracts.method import Method, Player
+from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec, class_key
+from zoo_core.contracts.spec import Preset
+from zoo_core.contracts.step import Leg, Step
+from zoo_core.errors import UsageError
+from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_nn.losses.classification import ClassLabels, DomainClassification, condition_loss
+from zoo_nn.losses.consistency import Cycle, Identity, Likeness, SemanticConsistency
+from zoo_nn.losses.distances import distance_of
+from zoo_nn.losses.gradient import R1, GradientPenalty
+from zoo_nn.losses.objectives import deeper, objective_of
+from zoo_nn.losses.regularisers import KullbackLeibler, TotalVariation, total_variation
+from zoo_nn.losses.sampled import SampledCode, SampledFeatures
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    pass
+
+
+class Scale(Discriminator):
+    """Answers ``factor * x`` on two scales and the signal's mean as logits."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(factor))
+
+    def forward(self, x: Tensor) -> Verdict:
+        mean = x.flatten(1).mean(1, keepdim=True)
+        scales = (self.factor * x, self.factor * x[..., ::2])
+        return Verdict(scales, torch.cat([mean, -mean], 1), (self.factor * x,))
+
+
+class Halve(nn.Module):
+    """An encoder that takes half of what it sees for the code."""
+
+    def forward(self, x: Tensor, condition: Condition) -> Code:
+        return Code(x / 2)
+
+
+class Shift(Method[NoOptions]):
+    """Translates by adding a learned number: 1 to b, 2 to a. The code is the signal, doubled."""
+
+    Options = NoOptions
+    presets: Mapping[str, Preset] = {"tiny": Preset()}
+    provides = frozenset({"translated", "restored", "identity", "code", "recoded"})
+
+    def build(self) -> Mapping[str, nn.Module]:
+        nets: dict[str, nn.Module] = {}
+        for name, shift in (("generator_b", 1.0), ("generator_a", 2.0)):
+            nets[name] = nn.Module()
+            nets[name].shift = nn.Parameter(torch.tensor(shift))
+        nets |= {"encoder_a": Halve(), "encoder_b": Halve()}
+        return nets | {"discriminator_a": Scale(2.0), "discriminator_b": Scale(3.0)}
+
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+        return [
+            Leg("a", Condition.of(self.domains, "b", 2)),
+            Leg("b", Condition.of(self.domains, "a", 2)),
+        ]
+
+    def players(self) -> Sequence[Player]:
+        return ()
+
+    def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        return x + self.nets[f"generator_{target.domain}"].shift  # type: ignore[operator]
+
+    def encode(self, x: Tensor, source: Condition) -> Code:
+        return Code(2 * x)
+
+    def prior(self, step: Step, count: int) -> Code:
+        return Code(torch.ones(count, 1, 4, 4))
+
+    def decode(self, code: Code, target: Condition) -> Tensor:
+        return self.translate(code.content, target, target)
+
+
+def step_of(kind: str = "domains", seed: int = 0) -> Step:
+    domains = Domains(("a", "b"))
+    method = Shift(NoOptions(), domains, TensorSpec(shape=(1, 4, 4)))
+    draw = torch.Generator().manual_seed(7)
+    signals = {name: torch.rand(2, 1, 4, 4, generator=draw) for name in "ab"}
+    batch = Batch(signals, {name: Condition.of(domains, name, 2) for name in "ab"})
+    rng = torch.Generator().manual_seed(seed)
+    return Step(method, batch, method.plan(batch, rng), rng=rng)
+
+
+def test_cycle_sums_the_legs() -> None:
+    # Both ways round add 1 + 2; two legs.
+    assert Cycle()(step_of()).item() == pytest.approx(6)
+    assert Cycle("l2")(step_of()).item() == pytest.approx(18)
+    assert Cycle("smooth_l1")(step_of()).item() == pytest.approx(5)
+
+
+def test_legs_can_be_chosen() -> None:
+    assert Cycle(legs=["a->b"])(step_of()).item() == pytest.approx(3)
+
+
+def test_a_loss_without_legs_says_so() -> None:
+    with pytest.raises(RuntimeError, match="found no leg"):
+        Cycle(legs=["a->c"])(step_of())
+
+
+def test_identity_feeds_each_generator_its_own_domain() -> None:
+    assert Identity(legs=["a->b"])(step_of()).item() == pytest.approx(1)
+    assert Identity()(step_of()).item() == pytest.approx(3)
+
+
+def test_semantic_consistency_compares_the_codes_of_translation_and_input() -> None:
+    assert SemanticConsistency()(step_of()).item() == pytest.approx(2 * 1 + 2 * 2)
+
+
+def test_detached_codes_leave_the_gradient_to_the_translation() -> None:
+    step = step_of()
+    step.batch.signals["a"].requires_grad_()
+    SemanticConsistency("l2", detach=True, legs=["a->b"])(step).backward()
+    both = step.batch.signals["a"].grad
+    assert both is not None
+    assert both.abs().sum() > 0
+    step = step_of()
+    step.batch.signals["a"].requires_grad_()
+    SemanticConsistency("l2", legs=["a->b"])(step).backward()
+    assert step.batch.signals["a"].grad.abs().max() == 0
+
+
+@pytest.mark.parametrize("name", ["lsgan", "wgan", "nonsaturating", "bce", "hinge"])
+def test_every_objective_rewards_its_side(name: str) -> None:
+    objective, low, high = objective_of(name), torch.tensor([-1.0]), torch.tensor([1.0])
+    assert objective.real(high) < objective.real(low)
+    assert objective.fake(low) <= objective.fake(high)
+    assert objective.fooled(high) < objective.fooled(low)
+
+
+@pytest.mark.parametrize(
+    ("name", "real", "fake", "fooled"),
+    [
+        ("lsgan", 0.25, 0.25, 0.25),
+        ("wgan", -0.5, 0.5, -0.5),
+        ("bce", 0.474077, 0.974077, 0.474077),
+        ("hinge", 0.5, 1.5, -0.5),
+    ],
+)
+def test_objectives_have_their_published_values(
+    name: str, real: float, fake: float, fooled: float
+) -> None:
+    objective, realness = objective_of(name), torch.full((3,), 0.5)
+    assert objective.real(realness).item() == pytest.approx(real)
+    assert objective.fake(realness).item() == pytest.approx(fake)
+    assert objective.fooled(realness).item() == pytest.approx(fooled)
+
+
+def test_the_generators_side_sums_legs_and_scales() -> None:
+    step = step_of()
+    a, b = step.batch.signals["a"], step.batch.signals["b"]
+    wanted = sum(
+        ((factor * made - 1) ** 2).mean()
+        for factor, whole in ((3, a + 1), (2, b + 2))
+        for made in (whole, whole[..., ::2])
+    )
+    assert AdversarialGenerator()(step).item() == pytest.approx(wanted.item())
+
+
+def test_the_critics_side_is_scaled_and_stops_at_the_translation() -> None:
+    step = step_of()
+    a, b = step.batch.signals["a"], step.batch.signals["b"]
+    wanted = (
+        -3 * b.mean() - 3 * b[..., ::2].mean() + 3 * (a + 1).mean() + 3 * (a + 1)[..., ::2].mean()
+    )
+    loss = AdversarialCritic("discriminator_b", "wgan", scale=0.5, legs=["a->b"])(step)
+    assert loss.item() == pytest.approx(0.5 * wanted.item(), rel=1e-4)
+    loss.backward()
+    assert step.net("generator_b").shift.grad is None
+    assert step.net("discriminator_b").factor.grad is not None
+
+
+def test_a_critic_of_restored_signals_holds_them_against_the_input() -> None:
+    step = step_of()
+    loss = AdversarialCritic("discriminator_{origin}", "wgan", made="restored", legs=["a->b"])(step)
+    # The critic of a answers 2x on two scales, and what comes back is 3 more than the input.
+    assert loss.item() == pytest.approx(2 * 2 * 3, rel=1e-4)
+
+
+def test_every_critic_has_a_pool_of_its_own() -> None:
+    step = step_of()
+    loss = AdversarialCritic(pool=50)
+    loss(step)
+    pools = {name: loss.pool[f"discriminator_{name}"].images for name in "ab"}  # type: ignore[index]
+    for leg in step.legs:
+        assert torch.equal(pools[str(leg.target.domain)], leg.translated.detach())
+    again = AdversarialCritic(pool=50)
+    again.load_state_dict(loss.state_dict())
+    assert torch.equal(again.pool["discriminator_a"].images, pools["a"])  # type: ignore[index]
+
+
+def test_a_critics_scales_may_count_differently() -> None:
+    step = step_of()
+    share = lambda count: [0.25, 2.0][:count]  # noqa: E731
+    made = next(leg.translated for leg in step.legs if leg.name == "a->b")
+    first, second = (3 * made - 1).square().mean(), (3 * made[..., ::2] - 1).square().mean()
+    loss = AdversarialGenerator(legs=["a->b"], share=share)(step)
+    assert loss.item() == pytest.approx((0.25 * first + 2 * second).item(), rel=1e-5)
+    critic = AdversarialCritic("discriminator_b", legs=["a->b"], share=share)(step)
+    parts = []
+    for x, goal in ((step.real("b"), 1), (made, 0)):
+        parts += [
+            0.25 * (3 * x - goal).square().mean(),
+            2 * (3 * x[..., ::2] - goal).square().mean(),
+        ]
+    assert critic.item() == pytest.approx(sum(parts).item(), rel=1e-5)  # type: ignore[union-attr]
+
+
+def test_deeper_scales_count_more_the_last_one_twice_more() -> None:
+    assert deeper(4) == [part / 44 for part in (1, 2, 3, 5)]
+    assert deeper(1) == [1.0]
+
+
+def test_gradient_penalty_measures_the_slope_between_real_and_made() -> None:
+    # d/dx of 3x summed over the patches of both scales: 6 where the second scale looks, else 3.
+    slope = (8 * 6**2 + 8 * 3**2) ** 0.5
+    penalty = GradientPenalty("discriminator_b", legs=["a->b"])(step_of())
+    assert penalty.item() == pytest.approx((slope - 1) ** 2, rel=1e-5)
+    penalty.backward()
+
+
+def test_r1_measures_the_slope_at_reals() -> None:
+    step = step_of()
+    loss = R1("discriminator_b", legs=["a->b"])(step)
+    assert loss.item() == pytest.approx((8 * 6**2 + 8 * 3**2) / 2, rel=1e-5)
+    loss.backward()
+    assert step.net("discriminator_b").factor.grad != 0
+
+
+def test_classification_asks_reals_for_their_own_and_translations_for_the_targets_domain() -> None:
+    step = step_of()
+    a = step.batch.signals["a"].flatten(1).mean(1)
+    real = torch.nn.functional.softplus(-2 * a).mean()
+    loss = DomainClassification("real", "discriminator_b", legs=["a->b"])(step)
+    assert loss.item() == pytest.approx(real.item())
+    made = torch.nn.functional.softplus(2 * (a + 1)).mean()
+    loss = DomainClassification("translated", "discriminator_b", legs=["a->b"])(step)
+    assert loss.item() == pytest.approx(made.item())
+
+
+def test_attributes_are_summed_and_divided_by_the_batch() -> None:
+    logits, label = torch.zeros(4, 5), torch.ones(4, 5)
+    assert condition_loss(logits, label, "attributes").item() == pytest.approx(5 * 0.693147)
+
+
+@pytest.mark.parametrize("kind", ["domains", "attributes"])
+def test_logits_of_every_patch_count_as_signals_of_their_own(kind: str) -> None:
+    logits = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    label = torch.eye(3)[[2, 0]]
+    patches = logits.permute(0, 2, 3, 1).reshape(-1, 3)  # (2 * 20, 3)
+    want = condition_loss(patches, label.repeat_interleave(20, 0), kind)
+    torch.testing.assert_close(condition_loss(logits, label, kind), want)
+
+
+def test_what_was_translated_into_its_own_domain_is_classified_as_that() -> None:
+    step = step_of()
+    # The critic's logits are (mean, -mean) of b + 1; the domain is b, the second.
+    loss = DomainClassification("identity", "discriminator_b", legs=["a->b"])(step)
+    mean = (step.batch.signals["b"] + 1).flatten(1).mean(1)
+    want = torch.nn.functional.softplus(2 * mean).mean()
+    assert loss.item() == pytest.approx(want.item())
+
+
+def test_total_variation_of_a_ramp_is_its_slope() -> None:
+    ramp = torch.arange(5.0).expand(1, 1, 5, 5)
+    assert total_variation(3 * ramp).item() == pytest.approx(3)
+    assert total_variation(torch.ones(1, 1, 5, 5)).item() < 1e-3
+
+
+def test_total_variation_of_flat_areas_has_a_finite_gradient() -> None:
+    flat = torch.ones(1, 1, 4, 4, requires_grad=True)
+    total_variation(flat).backward()
+    assert flat.grad is not None
+    assert torch.isfinite(flat.grad).all()
+    assert TotalVariation()(step_of()).item() > 0
+
+
+def test_kl_is_the_mean_square_of_the_code() -> None:
+    step = step_of()
+    wanted = sum((2 * step.batch.signals[n]).square().mean() for n in "ab")
+    assert KullbackLeibler()(step).item() == pytest.approx(wanted.item())
+
+
+def test_unknown_distances_and_objectives_name_the_near_one() -> None:
+    with pytest.raises(UsageError, match='Did you mean "smooth_l1"'):
+        distance_of("smoothl1")
+    with pytest.raises(UsageError, match='Did you mean "lsgan"'):
+        objective_of("lsgn")
+
+
+def test_losses_are_float32_under_autocast() -> None:
+    losses = [
+        Cycle(),
+        Identity(),
+        AdversarialGenerator(),
+        AdversarialCritic(),
+        R1(),
+        GradientPenalty("discriminator_{target}"),
+        DomainClassification("translated", "discriminator_{target}"),
+        SemanticConsistency(),
+        TotalVariation(),
+        KullbackLeibler(),
+    ]
+    for loss in losses:
+        step = step_of()
+        for name in "ab":
+            step.batch.signals[name] = step.batch.signals[name].bfloat16()  # type: ignore[index]
+        with torch.autocast("cpu", torch.bfloat16):
+            value = loss(step)
+        assert value.dtype == torch.float32, type(loss)
+        assert value.shape == ()
+
+
+def test_a_verdict_is_asked_once_within_a_turn_and_anew_in_the_next() -> None:
+    step = step_of()
+    x = step.batch.signals["b"]
+    with step.turn(["discriminator_b"]):
+        assert step.judge("discriminator_b", x) is step.judge("discriminator_b", x)
+        assert not step.net("discriminator_a").factor.requires_grad
+    with step.turn(["generator_b"]):
+        assert not step.judge("discriminator_b", x).realness[0].requires_grad
+    assert step.counts["judge"] == 2
+    assert step.net("discriminator_a").factor.requires_grad
+
+
+def test_adversaries_judge_the_samples_of_every_domain() -> None:
+    step = step_of()
+    # Samples: 1 + 2 = 3 of a, 1 + 1 = 2 of b; the critics double and triple them; two scales.
+    generator = AdversarialGenerator(made="sampled")
+    assert generator.requires == ("sampled",)
+    assert generator(step).item() == pytest.approx(2 * (5**2 + 5**2))
+    assert AdversarialGenerator(made="sampled", legs=["a"])(step).item() == pytest.approx(50)
+    real = sum(
+        (factor * step.batch.signals[name][..., ::cut] - 1).square().mean()
+        for name, factor in (("a", 2), ("b", 3))
+        for cut in (1, 2)
+    )
+    critic = AdversarialCritic(made="sampled", scale=0.5)(step)
+    assert critic.item() == pytest.approx(0.5 * (float(real) + 2 * (6**2 + 6**2)))
+
+
+class Heads(Discriminator):
+    """A realness for each of two domains: the signal for a, ten times the signal for b."""
+
+    def forward(self, x: Tensor) -> Verdict:
+        return Verdict((torch.cat([x, 10 * x], 1),))  # (N, 2, 4, 4)
+
+
+def test_a_signal_is_judged_by_the_head_of_the_domain_that_it_has_or_shall_have() -> None:
+    step = step_of()
+    step.method.nets["heads"] = Heads()
+    a, b = step.batch.signals["a"], step.batch.signals["b"]
+    square = lambda x: float(x.square().mean())  # noqa: E731
+    fooled = AdversarialGenerator("heads", heads=True)(step)
+    assert fooled.item() == pytest.approx(square(10 * (a + 1) - 1) + square(b + 2 - 1))
+    told = AdversarialCritic("heads", heads=True)(step)
+    reals = square(10 * b - 1) + square(a - 1)
+    assert told.item() == pytest.approx(reals + square(10 * (a + 1)) + square(b + 2))
+    told = AdversarialCritic("heads", heads=True, made="restored", legs=["a->b"])(step)
+    assert told.item() == pytest.approx(square(a - 1) + square(a + 3))
+    told = AdversarialCritic("heads", heads=True, made="identity", legs=["a->b"])(step)
+    assert told.item() == pytest.approx(square(10 * b - 1) + square(10 * (b + 1)))
+
+
+def test_a_pool_is_refused_where_each_domain_has_a_head() -> None:
+    with pytest.raises(UsageError, match="a pool goes with critics of one head"):
+        AdversarialCritic("heads", heads=True, pool=50)
+
+
+def test_features_of_corresponding_samples_are_compared_per_sample() -> None:
+    step = step_of()
+    # 16 features: 2 * 3 of a against 3 * 2 of b.
+    assert SampledFeatures()(step).item() == pytest.approx(0)
+    step.method.nets["discriminator_b"].factor.data.fill_(2.0)  # 6 against 4
+    assert SampledFeatures()(step).item() == pytest.approx(16 * 2**2)
+
+
+def test_samples_are_judged_once_for_both_losses_of_a_critic() -> None:
+    step = step_of()
+    with step.turn(["discriminator_a", "discriminator_b"]):
+        loss = AdversarialCritic(made="sampled")(step) + SampledFeatures()(step)
+        assert step.counts["judge"] == 4
+    loss.backward()
+    assert step.method.nets["generator_a"].shift.grad is None
+
+
+def test_an_encoder_shall_find_the_prior_code() -> None:
+    # Halves of 3 and of 2, against 1.
+    assert SampledCode()(step_of()).item() == pytest.approx(0.5**2)
+    assert SampledCode(distance="l1")(step_of()).item() == pytest.approx(0.5)
+
+
+def test_class_labels_of_one_domain_teach_its_critic() -> None:
+    step = step_of()
+    step.batch.extras[class_key("a")] = torch.tensor([0, 1])  # type: ignore[index]
+    mean = step.batch.signals["a"].flatten(1).mean(1)
+    logits = torch.stack([mean, -mean], 1)
+    wanted = torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1]))
+    assert ClassLabels("a", "discriminator_a")(step).item() == pytest.approx(float(wanted))
+    with pytest.raises(UsageError, match='classes of domain "b"'):
+        ClassLabels("b", "discriminator_b")(step)
+
+
+def test_likeness_compares_translation_and_input_pooled() -> None:
+    # Every pixel of the translation is 1 more than the input's: Huber's function of 1 is 1/2.
+    assert Likeness(legs=["a->b"])(step_of()).item() == pytest.approx(0.5)
+
+
+def test_a_pooled_distance_overlooks_what_averages_out() -> None:
+    x = torch.zeros(1, 1, 3, 3)
+    y = x.clone()
+    y[..., 0, 0], y[..., 2, 2] = 1.0, -1.0
+    assert distance_of("pooled_smooth_l1")(x, y) == 0
+    assert distance_of("smooth_l1")(x, y) > 0

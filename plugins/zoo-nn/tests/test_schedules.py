@@ -1,0 +1,89 @@
+"""Schedules and weights: the published numbers, and runs of other lengths."""
+
+import subprocess
+import sys
+
+import pytest
+
+from zoo_core.contracts.spec import Progress
+from zoo_core.errors import UsageError
+from zoo_nn.schedules import LinearDecay, Ramp, StepDecay, StepwiseLinearDecay, Until
+
+
+def published_cyclegan(epoch: int, n_epochs: int = 100, n_epochs_decay: int = 100) -> float:
+    """The official lambda rule, for epochs counted from 1 (``epoch_count`` 1)."""
+    scheduler = epoch - 1
+    return 1.0 - max(0, scheduler + 1 - n_epochs) / float(n_epochs_decay + 1)
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 100, 101, 150, 199, 200])
+def test_linear_decay_in_epochs_is_the_official_multiplier(epoch: int) -> None:
+    spe = 7
+    for step in ((epoch - 1) * spe, epoch * spe - 1):
+        progress = Progress(step, 200 * spe, spe)
+        assert LinearDecay(100, 100)(progress) == pytest.approx(
+            published_cyclegan(epoch), abs=1e-12
+        )
+
+
+def test_linear_decay_never_reaches_zero() -> None:
+    values = [LinearDecay(100, 100)(Progress(step, 300, 1000)) for step in range(301)]
+    assert values[0] == 1.0
+    assert values == sorted(values, reverse=True)
+    assert min(values) == pytest.approx(1 / 101)
+
+
+def test_linear_decay_of_a_run_in_steps_keeps_the_proportions() -> None:
+    rule = LinearDecay(100, 100)
+    assert rule(Progress(2999, 6000, 17)) == 1.0
+    assert rule(Progress(4500, 6000, 17)) == pytest.approx(published_cyclegan(151))
+
+
+def test_linear_decay_after_a_part_of_the_run() -> None:
+    rule = LinearDecay.after(0.6)
+    assert rule(Progress(599, 1000, 1)) == 1.0
+    assert rule(Progress(800, 1000, 1)) == pytest.approx(0.5, abs=0.01)
+    assert LinearDecay.after(1.0)(Progress(999, 1000, 1)) == 1.0
+
+
+def test_stargan_rate_ends_at_the_published_value() -> None:
+    total, lr, rate = 200_000, 1e-4, 1e-4
+    rule = StepwiseLinearDecay()
+    for done in range(1000, total + 1, 1000):
+        if done > total - 100_000:
+            rate -= lr / 100_000
+        if done < total:
+            assert lr * rule(Progress(done, total, 1)) == pytest.approx(rate, rel=1e-9)
+    assert lr * rule(Progress(total, total, 1)) == pytest.approx(9.99e-5, rel=1e-4)
+
+
+def test_step_decay_multiplies_once_per_interval() -> None:
+    rule = StepDecay(100, 0.5)
+    assert [rule(Progress(s, 1000, 1)) for s in (0, 99, 100, 250)] == [1.0, 1.0, 0.5, 0.25]
+
+
+def test_ramp_is_linear_and_then_flat() -> None:
+    ramp = Ramp(0.0, 1e-4, 500_000)
+    assert ramp(Progress(0, 10**6, 1)) == 0.0
+    assert ramp(Progress(250_000, 10**6, 1)) == pytest.approx(5e-5)
+    assert ramp(Progress(900_000, 10**6, 1)) == pytest.approx(1e-4)
+
+
+def test_until_changes_at_a_step_or_a_fraction() -> None:
+    assert [Until(5.0, 0.0, step=10)(Progress(s, 100, 1)) for s in (9, 10)] == [5.0, 0.0]
+    assert [Until(5.0, 1.0, fraction=0.5)(Progress(s, 100, 1)) for s in (49, 50)] == [5.0, 1.0]
+
+
+def test_until_without_a_moment_is_refused() -> None:
+    with pytest.raises(UsageError, match="exactly one"):
+        Until(1.0)
+
+
+def test_schedules_import_no_torch() -> None:
+    code = "import sys, zoo_nn.schedules; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_ramp_without_a_length_takes_the_whole_run() -> None:
+    weights = [Ramp(1.0, 3.0)(Progress(step, 200)) for step in (0, 50, 200)]
+    assert weights == [1.0, 1.5, 3.0]

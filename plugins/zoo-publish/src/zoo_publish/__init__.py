@@ -1,0 +1,1 @@
+"""Publishing models of zoo, and keeping its registry."""

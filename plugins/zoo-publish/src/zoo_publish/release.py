@@ -1,0 +1,142 @@
+"""What registries say of models that were published, and the release of all embedded ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from huggingface_hub import ModelCardData
+
+from zoo_core.catalogue.manifest import ModelEntry, parse_entry, parse_file
+from zoo_core.catalogue.registry import Model, Registry
+from zoo_core.errors import UsageError
+from zoo_core.host.plugins import PluginHost
+from zoo_core.models.card import Card, CardMetric, read_card
+from zoo_core.models.loading import model_directory
+from zoo_core.models.modeldir import CARD, read_config
+from zoo_publish.embed import About, entry_values
+from zoo_publish.publish import Published, publish
+from zoo_publish.workspace import indexed_files, values_of, write_registry
+
+
+def publish_named(
+    name: str, repo: str, host: PluginHost, *, private: bool = False
+) -> tuple[Published, ModelEntry]:
+    """Publishes a run, a model directory, or an embedded model by its name.
+
+    Returns:
+        What was published, and the registry entry by which others load it by name.
+
+    Raises:
+        UsageError: If there is no such model here.
+        ZooError: As `zoo_publish.publish.publish`.
+    """
+    registry = Registry.load(host)
+    known = registry.models.get(name)
+    if known is not None:
+        done = publish(_folder(known), repo, host, private=private)
+        weights = {"source": "hub", **done.weights}
+        return done, _changed(known.entry, lambda _: weights, drop=("golden",))
+    if not Path(name).exists():
+        names = ", ".join(model.id for model in _embedded(registry))
+        raise UsageError(
+            "there is no such directory, nor an embedded model of this name",
+            asked=f'model "{name}"',
+            hint=f"Embedded here: {names or 'none'}.",
+        )
+    directory = model_directory(Path(name))
+    done = publish(directory, repo, host, private=private)
+    return done, entry_of(directory, done, host)
+
+
+def publish_embedded(
+    org: str, root: Path, host: PluginHost, *, private: bool = False
+) -> Iterator[Published]:
+    """Publishes every embedded model of a workspace, and writes where it is into its registry.
+
+    A model is ``ORG/ID``. Each registry is written as soon as its model is on the Hub; the index of
+    all models at the end. A plugin may leave out its weights from then on.
+
+    Args:
+        org: Owner of the repositories.
+        root: The workspace.
+        host: The plugins.
+        private: Whether only the owner shall see them.
+
+    Raises:
+        UsageError: If ``root`` is no workspace.
+        ZooError: As `zoo_publish.publish.publish`; what was published before stays.
+    """
+    indexed_files(root)  # refuses what is no workspace before anything is uploaded
+    for model in _embedded(Registry.load(host)):
+        file = model.file
+        if file is None or not file.resolve().is_relative_to(root.resolve()):
+            continue  # a plugin of someone else
+        done = publish(_folder(model), f"{org}/{model.id}", host, private=private)
+        there = done.weights
+        entries = [
+            _changed(entry, lambda weights, there=there: {**weights, **there})  # type: ignore[misc]
+            if entry.id == model.id
+            else entry
+            for entry in parse_file(file)
+        ]
+        write_registry(file, entries)
+        yield done
+    for path, text in indexed_files(root).items():
+        path.write_text(text, encoding="utf-8")
+
+
+def entry_of(directory: Path, done: Published, host: PluginHost) -> ModelEntry:
+    """A registry entry made of a published model directory and its card."""
+    config, path = read_config(directory), directory / CARD
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    data = cast(ModelCardData, read_card(text, str(path)).data)
+    licence = data.license if data.license not in (None, "unknown") else "not stated"
+    card = Card(
+        title=done.repo,
+        summary=f"{config.signal.kind.capitalize()}s: {', '.join(config.domains.names)}",
+        licence=str(licence),
+        paper=host.method(config.method).paper,
+        provenance=done.page,
+        metrics=[
+            CardMetric(r.metric_name or r.metric_type, r.metric_value, r.dataset_name)
+            for r in data.eval_results or []
+        ],
+    )
+    values = entry_values(config, done.method, About("translation", card))
+    name = re.sub(r"[^a-z0-9._-]+", "-", done.repo.partition("/")[2].lower()).strip("._-")
+    weights = {"source": "hub", **done.weights}
+    return parse_entry({"id": name, **values, "weights": weights}, f"model {name}")
+
+
+def _embedded(registry: Registry) -> list[Model]:
+    """The models whose weights are in a plugin here."""
+    models = [model for model in registry.models.values() if model.installed]
+    return [
+        model
+        for model in models
+        if (path := model.data["weights"].get("path")) and model.path(path).is_file()
+    ]
+
+
+def _folder(model: Model) -> Path:
+    path = model.require().entry.weights.path
+    if path is None or not model.path(path).is_file():
+        raise UsageError(
+            "its weights are not in its plugin but on the Hub",
+            asked=f'model "{model.id}"',
+            hint="See zoo info.",
+        )
+    return model.path(path).parent
+
+
+def _changed(
+    entry: ModelEntry,
+    change: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    drop: tuple[str, ...] = (),
+) -> ModelEntry:
+    """The entry with other ``weights``."""
+    values = {key: value for key, value in values_of(entry).items() if key not in drop}
+    return parse_entry({**values, "weights": change(values["weights"])}, f"model {entry.id}")

@@ -1,0 +1,28 @@
+"""A self-hosted Hub for tests: real huggingface_hub runs against it on loopback.
+
+It serves models, data sets and Spaces at pinned revisions, takes uploads, counts requests, and
+misbehaves on demand::
+
+    def test_something(hub):                    # the fixture of tests/conftest.py
+        commit = hub.add("org/model", {"config.yaml": b"..."})
+        hub.misbehave(Status(503), times=2)
+        ...
+        assert hub.count("GET") == 1
+"""
+
+from zoo_testing.hub_server.faults import Close, Fault, Garble, Hang, Status, Truncate
+from zoo_testing.hub_server.repositories import Repository
+from zoo_testing.hub_server.server import TOKEN, HubServer, Seen
+
+__all__ = [
+    "TOKEN",
+    "Close",
+    "Fault",
+    "Garble",
+    "Hang",
+    "HubServer",
+    "Repository",
+    "Seen",
+    "Status",
+    "Truncate",
+]

@@ -1,0 +1,1 @@
+"""What a method author reads: interfaces, signals, steps, methods and their descriptions."""

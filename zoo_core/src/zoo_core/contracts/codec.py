@@ -1,0 +1,248 @@
+"""How a kind of signal is read, windowed, written and stored: one codec per kind, behind a hook.
+
+The core knows signals as tensors only. Everything that is particular to pictures or to speech
+(files, sizes, colours, sample rates, joins) is the codec's.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from zoo_core.contracts.signals import TensorSpec
+from zoo_core.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from zoo_core.contracts.spec import TrainConfig
+
+
+@dataclass
+class Item:
+    """One input, decoded.
+
+    Attributes:
+        value: The decoded signal in the codec's own form.
+        name: File name or position, for messages and output names.
+        form: Form in which it came and in which the output goes back (``path``, ``pil``,
+            ``numpy``, ``tensor`` for images).
+        info: What is needed to give the output the input's size and form.
+    """
+
+    value: Any
+    name: str
+    form: str
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Window:
+    """A part of an item that goes through the nets at once; small items have just one.
+
+    Attributes:
+        signal: (C, *S) within the signal's range, every flexible axis a multiple of the stride.
+        place: Where it belongs, in the codec's own form.
+    """
+
+    signal: Tensor
+    place: Any
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A signal that a data source holds in memory rather than in a file.
+
+    Attributes:
+        name: Its index or name within the source.
+        value: Anything that the codec's `Codec.wrap` accepts as one signal.
+    """
+
+    name: str
+    value: Any
+
+
+class Store(Protocol):
+    """The signals of one source, decoded once and read at random."""
+
+    names: Sequence[str]
+    """File name (or index) of each signal."""
+    labels: Tensor | None
+    """(M, K) attribute labels or (M,) class numbers, where the source has them."""
+    kept: Sequence[int]
+    """Position, among the files that were asked for, of each signal: broken files are left out."""
+    skipped: Sequence[str]
+    """Why each left-out file was left out, naming it."""
+    summary: str
+    """Sizes and format in plain words, such as ``72×72 to 128×128 px, PNG``."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Sequence[int], rng: torch.Generator | None = None) -> Tensor:
+        """(N, *S) the signals of the given indices within the signal's range.
+
+        With ``rng`` they are augmented at random (crop, flip, shift); without, they are the
+        deterministic version that evaluation and samples use.
+        """
+        ...
+
+
+class Codec(ABC):
+    """Reads, windows, joins, writes and stores one kind of signal.
+
+    Args:
+        spec: Form of the signals that the nets see.
+        preprocessing: What the weights were trained with, from the model's ``config.yaml``.
+    """
+
+    kind: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]]
+    noun: ClassVar[str] = "signal"
+    """What one signal is called in messages, such as ``picture``."""
+    whole: ClassVar[bool] = False
+    """Whether samples of a run are also whole inputs, in files: where a crop alone says little."""
+
+    def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
+        self.spec = spec
+        self.preprocessing = dict(preprocessing or {})
+
+    @abstractmethod
+    def read(self, path: Path) -> Item:
+        """Decodes a file; raises `zoo_core.errors.DataError` that names the file and the fault."""
+
+    @abstractmethod
+    def wrap(self, value: Any) -> list[Item]:
+        """Accepts a signal in memory (a batch gives several items).
+
+        Raises:
+            UsageError: If the value is of no accepted type, shape or range.
+        """
+
+    @abstractmethod
+    def windows(
+        self,
+        item: Item,
+        *,
+        size: int | None = None,
+        limit: int | None = None,
+        source: str | None = None,
+    ) -> Iterator[Window]:
+        """Cuts an item into windows for the nets.
+
+        Args:
+            item: The decoded input.
+            size: Working size asked for by the user, which the output then has too; None keeps
+                the input's own.
+            limit: Bound of one window's extent (pixels, frames); None for the default bound.
+            source: The domain that the item is of, where that is known: signals may be prepared
+                by what is known of their domain (a speaker's statistics).
+        """
+
+    @abstractmethod
+    def join(
+        self,
+        item: Item,
+        outputs: Iterable[tuple[Window, Tensor]],
+        *,
+        target: str | None = None,
+    ) -> Any:
+        """Puts translated windows together, in the form and size in which the item came.
+
+        Where `windows` was asked for a size, the output has that size. ``target`` is the domain
+        that the outputs are of, where they are of one.
+        """
+
+    def unwrap(self, value: Any, outputs: Sequence[Any]) -> Any:
+        """Gives the outputs of the items of ``wrap(value)`` the form of ``value``.
+
+        Args:
+            value: What was wrapped: one signal, a batch, or a list of either.
+            outputs: What `join` made of each item, in order.
+        """
+        return list(outputs) if isinstance(value, (list, tuple)) else outputs[0]
+
+    def render_with(self, renderer: Any) -> None:
+        """Takes another way to make translated signals perceivable, such as a vocoder.
+
+        Raises:
+            UsageError: If there is one way only, or this is none for the kind.
+        """
+        raise UsageError(
+            f"a {self.noun} is made in one way only",
+            asked=f"renderer {type(renderer).__name__}",
+            hint="Leave it out.",
+        )
+
+    @abstractmethod
+    def write(self, value: Any, path: Path) -> None:
+        """Writes an output to a file, atomically."""
+
+    @abstractmethod
+    def open(
+        self,
+        files: Sequence[Path | Sample],
+        config: TrainConfig,
+        *,
+        domain: str | None = None,
+        cache: Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Store:
+        """Decodes files once into a (memory-mapped) store for training and evaluation.
+
+        Args:
+            files: Files, or signals in memory.
+            config: Its preprocessing and augmentation are applied.
+            domain: The domain that they are all of; None where the domains are mixed. What
+                `preprocessing` has of a domain (from `learnt`) applies to its signals.
+            cache: Folder for what was decoded; None keeps it in memory.
+            progress: Called with (files done, files in all).
+
+        Raises:
+            DataError: If no file can be used; single broken files are skipped and named.
+        """
+
+    @abstractmethod
+    def sheet(
+        self, rows: Sequence[tuple[str, Sequence[Tensor]]], columns: Sequence[str], path: Path
+    ) -> None:
+        """Writes labelled samples to look at: rows of signals (C, *S) with a title each."""
+
+    def portray(
+        self, rows: Iterable[tuple[str, Sequence[Item]]], columns: Sequence[str], path: Path
+    ) -> None:
+        """Writes labelled whole items to look at, such as inputs beside their translations.
+
+        Unless a kind has a better picture of them, by `sheet`: the first window of each, at the
+        size of the model.
+
+        Args:
+            rows: Title and items of each row, taken as they are needed.
+            columns: Title of each column.
+            path: Where to.
+        """
+        size = min(self.spec.shape[1:]) if self.spec.flexible >= 2 else None
+        drawn = [
+            (title, [next(self.windows(item, size=size)).signal for item in items])
+            for title, items in rows
+        ]
+        self.sheet(drawn, columns, path)
+
+    @classmethod
+    def preprocessing_for(cls, spec: TensorSpec, config: TrainConfig) -> dict[str, Any]:
+        """What ``config.yaml`` shall record of the preprocessing of a run."""
+        return {}
+
+    def learnt(self, stores: Mapping[str, Store]) -> dict[str, Any]:
+        """What a model has to know of the data that it was trained on, as plain values.
+
+        It joins `preprocessing` and is saved with the model, such as the statistics of each
+        speaker's voice. Nothing, where signals are prepared alike whatever their domain.
+
+        Args:
+            stores: What `open` made, by domain.
+        """
+        return {}

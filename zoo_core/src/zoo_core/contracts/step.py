@@ -1,0 +1,341 @@
+"""A step: the translations of one batch, each computed once, on demand, for all players."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar, Literal, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from zoo_core.contracts.interfaces import Code, Verdict
+from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import Progress
+from zoo_core.contracts.turns import Turns
+from zoo_core.errors import UsageError, unknown
+
+T = TypeVar("T")
+
+
+class Translating(Protocol):
+    """What a step and its losses ask of a method; every `zoo_core.contracts.method.Method` is one."""
+
+    nets: nn.ModuleDict
+    domains: Domains
+    signal: TensorSpec
+    defence: Callable[[Step, Tensor], Tensor] | None
+    has_code: ClassVar[bool]
+
+    def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        """(N, *S) ``x`` (N, *S) translated from ``source`` to ``target``."""
+
+    def encode(self, x: Tensor, source: Condition) -> Code:
+        """The code of ``x`` (N, *S), whose own condition is ``source``."""
+
+    def decode(self, code: Code, target: Condition) -> Tensor:
+        """(N, *S) a code decoded into ``target``."""
+
+    def sample(self, step: Step, code: Code) -> Code:
+        """A code as decoders read it in training."""
+
+    def prior(self, step: Step, count: int) -> Code:
+        """A code drawn from the prior."""
+
+
+@dataclass
+class Leg:
+    """One route of a step: the batch's signals of ``origin``, to be translated to ``target``.
+
+    A method plans legs; the step binds them. Every answer is computed once and kept until the
+    step ends.
+
+    Attributes:
+        origin: Key of the batch: a domain's name, or `zoo_core.contracts.signals.MIXED`.
+        target: Condition (N, K) of the output.
+        name: For logs and for losses that apply to some legs only, such as ``a->b``.
+    """
+
+    origin: str
+    target: Condition
+    name: str = ""
+    _step: Step | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.name = self.name or f"{self.origin}->{self.target.domain or 'mixed'}"
+
+    @property
+    def step(self) -> Step:
+        """The step that this leg belongs to."""
+        if self._step is None:
+            raise RuntimeError(f"leg {self.name} is not bound to a step")
+        return self._step
+
+    @property
+    def signal(self) -> Tensor:
+        """(N, *S) the real input."""
+        return self.step.batch.signals[self.origin]
+
+    @property
+    def source(self) -> Condition:
+        """(N, K) the input's own condition."""
+        return self.step.batch.conditions[self.origin]
+
+    @property
+    def translated(self) -> Tensor:
+        """(N, *S) the input translated to ``target``."""
+        return self.step.translate(self.signal, self.source, self.target)
+
+    @property
+    def restored(self) -> Tensor:
+        """(N, *S) the translation, translated back to ``source``."""
+        return self.step.translate(self.step.seen(self.translated), self.target, self.source)
+
+    @property
+    def native(self) -> Tensor:
+        """(N, *S) what `identity` should equal: a real signal of the target domain, or the input.
+
+        Where the whole leg has one target domain, it is the batch's real signal of that domain
+        (CycleGAN feeds the net for b a real b). In a mixed batch it is the input itself.
+        """
+        return self.step.batch.signals.get(self.target.domain or "", self.signal)
+
+    @property
+    def native_condition(self) -> Condition:
+        """(N, K) the own condition of `native`."""
+        if self.native is self.signal:
+            return self.source
+        return self.step.batch.conditions[self.target.domain or ""]
+
+    @property
+    def identity(self) -> Tensor:
+        """(N, *S) `native` translated into the domain that it already has."""
+        own = self.native_condition
+        return self.step.translate(self.native, own, own)
+
+    @property
+    def code(self) -> Code:
+        """The input in the common space."""
+        return self.step.encode(self.signal, self.source)
+
+    @property
+    def recoded(self) -> Code:
+        """The translation in the common space."""
+        return self.step.encode(self.translated, self.target)
+
+    def shard(self, rank: int, world: int) -> Leg:
+        """The part of one process."""
+        target = self.target if world == 1 else self.target[slice(rank, None, world)]
+        return Leg(self.origin, target, self.name)
+
+
+class Step:
+    """The real signals of one batch, and what the method's nets make of them.
+
+    Args:
+        method: The method whose nets translate.
+        batch: Real signals of this process.
+        legs: What to translate, planned by the method for this batch.
+        progress: How far training is.
+        rng: CPU generator shared by all processes, for draws that belong to the batch.
+        rank: Number of this process.
+        world: Number of processes.
+        moving: Names of the nets that some player trains in this step. Translations carry a
+            graph for these only. None: whatever the parameters' own flags say.
+        turns: Who learns and who is in which mode, for the method's nets, where a run has it at
+            hand; None: the nets are walked when it is first asked.
+    """
+
+    def __init__(
+        self,
+        method: Translating,
+        batch: Batch,
+        legs: Iterable[Leg],
+        *,
+        progress: Progress | None = None,
+        rng: torch.Generator | None = None,
+        rank: int = 0,
+        world: int = 1,
+        moving: Sequence[str] | None = None,
+        turns: Turns | None = None,
+    ) -> None:
+        self.method, self.batch = method, batch
+        self.progress = progress or Progress()
+        self.rng, self.rank, self.world = rng, rank, world
+        self._moving, self._given_turns = moving, turns
+        self._memo: dict[object, object] = {}
+        self._kept: list[object] = []
+        self._verdicts: dict[tuple[str, int], tuple[Tensor, Verdict]] | None = None
+        self.counts: dict[str, int] = {"translate": 0, "encode": 0, "decode": 0, "judge": 0}
+        self.legs: tuple[Leg, ...] = tuple(legs)
+        for leg in self.legs:
+            leg._step = self
+
+    @cached_property
+    def _turns(self) -> Turns:
+        return self._given_turns or Turns(self.method.nets)
+
+    def real(self, domain: str) -> Tensor:
+        """(N, *S) the batch's real signals of a domain."""
+        if domain not in self.batch.signals:
+            raise UsageError(
+                f"the batch holds {', '.join(self.batch.signals)}",
+                asked=f'real signals of "{domain}"',
+            )
+        return self.batch.signals[domain]
+
+    def net(self, name: str) -> nn.Module:
+        """A net of the method, by name."""
+        if name not in self.method.nets:
+            raise unknown("net", name, self.method.nets)
+        return self.method.nets[name]
+
+    def select(self, names: Sequence[str] | None = None) -> tuple[Leg, ...]:
+        """The legs of the given names, or all."""
+        return self.legs if names is None else tuple(leg for leg in self.legs if leg.name in names)
+
+    def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+        """(N, *S) ``x`` translated from ``source`` to ``target``, computed once per step."""
+        if self.method.has_code:
+            return self.decode(self.encode(x, source), target)
+        key = ("translate", id(x), source.key, target.key)
+        return self._once(
+            key, "translate", (x, source, target), lambda: self.method.translate(x, source, target)
+        )
+
+    def encode(self, x: Tensor, source: Condition) -> Code:
+        """The code of ``x``, computed once per step."""
+        key = ("encode", id(x), source.key)
+        return self._once(
+            key,
+            "encode",
+            (x, source),
+            lambda: self.method.sample(self, self.method.encode(x, source)),
+        )
+
+    def decode(self, code: Code, target: Condition) -> Tensor:
+        """(N, *S) ``code`` decoded to ``target``, computed once per step."""
+        key = ("decode", id(code), target.key)
+        return self._once(key, "decode", (code, target), lambda: self.method.decode(code, target))
+
+    @property
+    def prior(self) -> Code:
+        """The code of N signals drawn from the method's prior, which all domains share (CoGAN)."""
+        size = len(next(iter(self.batch.conditions.values())))
+        return self._once("prior", "", (), lambda: self.method.prior(self, size))
+
+    def sampled(self, domain: str) -> Tensor:
+        """(N, *S) signals of a domain made from `prior`: corresponding ones in every domain."""
+        return self.decode(self.prior, self.condition(domain, len(self.prior.content)))
+
+    def detached(self, x: Tensor) -> Tensor:
+        """``x`` without its graph: the same tensor for all who ask, so that `judge` sees one."""
+        return self._once(("detached", id(x)), "", (x,), x.detach)
+
+    def condition(self, domain: str, count: int) -> Condition:
+        """The condition of ``count`` signals that are all of one domain, made once per step."""
+        device = next(iter(self.batch.signals.values())).device
+        key = ("condition", domain, count)
+        return self._once(
+            key, "", (), lambda: Condition.of(self.method.domains, domain, count, device)
+        )
+
+    def judge(self, critic: str, x: Tensor) -> Verdict:
+        """What a discriminator says of ``x`` (N, *S), computed once per player's turn.
+
+        Adversarial and classification losses share one forward pass. Outside of a `turn` nothing
+        is kept, since nobody says when the critic changes.
+        """
+        net = self.net(critic)
+        key = (critic, id(x))
+        if self._verdicts is not None and key in self._verdicts:
+            return self._verdicts[key][1]
+        self.counts["judge"] += 1
+        verdict: Verdict = net(x)
+        if self._verdicts is not None:
+            self._verdicts[key] = (x, verdict)  # ids stay unique only while the objects live
+        return verdict
+
+    @contextmanager
+    def turn(
+        self, nets: Sequence[str], others: Literal["train", "eval"] = "train"
+    ) -> Iterator[None]:
+        """A player's turn: just the named nets' parameters require gradients, verdicts are kept.
+
+        Args:
+            nets: The player's nets.
+            others: Mode of all other nets, as for `zoo_core.contracts.method.Player`.
+        """
+        self._verdicts = {}
+        still = () if others == "train" else [n for n in self.method.nets if n not in nets]
+        try:
+            with self._turns.only(nets), self._turns.in_eval(still, nets):
+                yield
+        finally:
+            self._verdicts = None
+
+    def close(self) -> None:
+        """Ends the step: it forgets all answers, and its legs belong to no step.
+
+        Step and legs know each other, so that their tensors would stay until Python looks for such
+        cycles. Given back at once, their memory serves the next step.
+        """
+        for leg in self.legs:
+            leg._step = None
+        self._memo.clear()
+        self._kept.clear()
+
+    def seen(self, translated: Tensor) -> Tensor:
+        """(N, *S) the translation as the way back sees it: through the defence, once per step."""
+        defence = self.method.defence
+        if defence is None:
+            return translated
+        return self._once(
+            ("seen", id(translated)), "", (translated,), lambda: defence(self, translated)
+        )
+
+    def rand(self, count: int, *shape: int) -> Tensor:
+        """(count, *shape) uniform in [0, 1); the same numbers for any number of processes."""
+        return self._draw(torch.rand, count, shape)
+
+    def randn(self, count: int, *shape: int) -> Tensor:
+        """(count, *shape) standard normal; the same numbers for any number of processes."""
+        return self._draw(torch.randn, count, shape)
+
+    def _draw(self, draw: Callable[..., Tensor], count: int, shape: Sequence[int]) -> Tensor:
+        device = next(iter(self.batch.signals.values())).device
+        numbers = draw((count * self.world, *shape), generator=self.rng)  # (count * world, *shape)
+        return numbers[self.rank :: self.world].to(device)  # (count, *shape)
+
+    def _once(self, key: object, what: str, keep: object, compute: Callable[[], T]) -> T:
+        if key not in self._memo:
+            if what:
+                self.counts[what] += 1
+            with self._thawed():
+                self._memo[key] = compute()
+            self._kept.append(keep)  # ids stay unique only while the objects live
+        return self._memo[key]  # type: ignore[return-value]
+
+    @contextmanager
+    def _thawed(self) -> Iterator[None]:
+        """Lets translations carry a graph for all nets that move, whoever asks first."""
+        if self._moving is None:
+            yield
+            return
+        with self._turns.only(self._moving):
+            yield
+
+
+def legs_between(domains: Domains, targets: Sequence[str], batch: Batch) -> list[Leg]:
+    """A leg from every part of a batch, be it mixed, to every other of some domains.
+
+    What is translated with a method that plans no leg, since it learns from samples (CoGAN).
+    """
+    return [
+        Leg(origin, Condition.of(domains, name, len(x), x.device), f"{origin}->{name}")
+        for origin, x in batch.signals.items()
+        for name in targets
+        if name != origin
+    ]

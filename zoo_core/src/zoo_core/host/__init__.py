@@ -1,0 +1,1 @@
+"""Plugins: the hooks, and the host that loads them."""

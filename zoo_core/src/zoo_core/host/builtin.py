@@ -1,0 +1,43 @@
+"""What the core itself brings, through the same hook as every plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo_core.contracts.spec import Component, Kind, LossSpec, MethodSpec
+from zoo_core.host.hookspecs import hookimpl
+
+
+@hookimpl
+def zoo_components() -> Iterable[Component]:
+    """The kinds of component that the core uses, and its commands."""
+    return [*_kinds(), *_commands()]
+
+
+def _kinds() -> Iterable[Kind]:
+    return [
+        Kind("method", "zoo_core.contracts.method:Method", "Ways to translate", spec=MethodSpec),
+        Kind("loss", "zoo_core.contracts.method:Loss", "Losses for zoo train --add", spec=LossSpec),
+        Kind("defence", "zoo_core.contracts.method:Defence", "Defences for zoo train --defence"),
+        Kind(
+            "codec",
+            "zoo_core.contracts.codec:Codec",
+            "Kinds of signal: how they are read and written",
+        ),
+        Kind("renderer", "", "Ways to make translated signals perceivable, for --renderer"),
+        Kind("source", "", "Kinds of data source, named NAME: in front of a source"),
+        Kind("run-events", "zoo_core.train.events:RunEvents", "Objects that follow a training run"),
+        Kind("command", "click:Command", "Commands of zoo"),
+    ]
+
+
+def _commands() -> Iterable[Component]:
+    here = "zoo_core.cli"
+    return [
+        Component("command", "list", f"{here}.catalogue:list_command", "List models or methods."),
+        Component("command", "info", f"{here}.catalogue:info", "Describe a model or a method."),
+        Component("command", "translate", f"{here}.translate:translate", "Translate files."),
+        Component("command", "train", f"{here}.train:train", "Train a method on unpaired domains."),
+        Component("command", "verify", f"{here}.verify:verify", "Check the hash of weights."),
+        Component("command", "plugins", f"{here}.plugins:plugins", "List plugins and problems."),
+    ]

@@ -1,0 +1,39 @@
+"""The whole plugin contract: three hooks, each optional. An entry module imports no torch.
+
+Targets of components are lazy strings ``"package.module:Name"``, imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from zoo_core.contracts.spec import Component
+
+hookspec = pluggy.HookspecMarker("zoo")
+hookimpl = pluggy.HookimplMarker("zoo")
+
+
+@hookspec
+def zoo_components() -> Iterable[Component]:  # type: ignore[empty-body]
+    """All that the plugin brings: methods, losses, metrics, commands, kinds of its own …
+
+    Called once, when anything asks for a component. ``zoo plugins --kinds`` lists the kinds; what
+    a component of each kind must be stands in docs/plugins.md.
+    """
+
+
+@hookspec
+def zoo_models() -> Iterable[Path]:  # type: ignore[empty-body]
+    """Paths of registry files; embedded weights are named relative to the file."""
+
+
+@hookspec(firstresult=True)
+def zoo_open_reference(reference: str) -> Any:
+    """Opens a model that is neither in the registry nor in the zoo's own form.
+
+    Called when ``zoo.load`` is given such a reference; None where this plugin does not know it.
+    """

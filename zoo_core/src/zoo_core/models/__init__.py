@@ -1,0 +1,1 @@
+"""Model directories: written, verified, loaded by name."""

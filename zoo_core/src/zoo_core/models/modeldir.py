@@ -1,0 +1,206 @@
+"""The model directory: the one form in which a run exports, a repository holds and a cache keeps.
+
+``model.safetensors`` (nets needed to translate), ``config.yaml``, ``README.md`` (the card),
+``golden.safetensors`` (inputs, conditions, expected outputs), and optionally
+``training.safetensors`` (the other nets) and further files such as ``samples.png``.
+Importing this module imports no torch.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo_core.catalogue.plain_yaml import read_yaml_file
+from zoo_core.errors import UsageError, WeightsError, ZooError
+from zoo_core.models.modelconfig import ModelConfig
+
+if TYPE_CHECKING:
+    from zoo_core.contracts.method import Method
+    from zoo_core.contracts.signals import Batch
+    from zoo_core.host.plugins import PluginHost
+    from zoo_core.models.card import Card
+
+MODEL, TRAINING, GOLDEN = "model.safetensors", "training.safetensors", "golden.safetensors"
+CONFIG, CARD = "config.yaml", "README.md"
+
+
+def read_config(directory: Path) -> ModelConfig:
+    """Reads the ``config.yaml`` of a model directory.
+
+    Raises:
+        WeightsError: If there is none, or it is damaged.
+    """
+    path = directory / CONFIG
+    if not path.is_file():
+        raise WeightsError(
+            f"holds no {CONFIG}, so it is no model directory",
+            asked=f"directory {directory}",
+            hint="Give a directory that zoo train wrote, or a name from zoo list.",
+        )
+    return ModelConfig.from_values(read_yaml_file(path, error=WeightsError), str(path))
+
+
+def build_method(config: ModelConfig, host: PluginHost | None = None) -> Method[Any]:
+    """Builds a method with freshly initialised nets from its configuration.
+
+    Args:
+        config: The configuration.
+        host: The plugin host; None for the process's own.
+
+    Raises:
+        UsageError: If the method, an option or the domains do not fit.
+    """
+    from zoo_core.host.plugins import host as shared
+
+    host = host or shared()
+    spec = host.method(config.method)
+    fewest, most = spec.domains
+    count, asked = len(config.domains), f"domains {', '.join(config.domains.names) or '(none)'}"
+    if config.domains.kind not in spec.conditions:
+        raise UsageError(
+            f"{spec.name} translates between {' or '.join(spec.conditions)}, "
+            f"not {config.domains.kind}",
+            asked=asked,
+        )
+    if config.domains.kind == "domains" and (count < fewest or (most or count) < count):
+        wanted = str(fewest) if most == fewest else f"{fewest} to {most or 'any number of'}"
+        raise UsageError(f"{spec.name} takes {wanted} domains, got {count}", asked=asked)
+    return instantiate(host.load("method", config.method), config)
+
+
+def instantiate(cls: type[Any], config: ModelConfig) -> Method[Any]:
+    """Makes a method of a given class from its configuration."""
+    from zoo_core.contracts.method import make_options
+
+    options = make_options(cls.Options, config.options, asked=config.method)
+    method: Method[Any] = cls(options, config.domains, config.signal)
+    return method
+
+
+def load_weights(
+    method: Method[Any],
+    path: Path,
+    *,
+    sha256: str | None = None,
+    size: int | None = None,
+    only: tuple[str, ...] | None = None,
+) -> None:
+    """Loads weights strictly into a method; see `zoo_core.models.weights.load_weights`."""
+    from zoo_core.models import weights
+
+    weights.load_weights(method, path, sha256=sha256, size=size, only=only)
+
+
+def write_model(
+    directory: Path,
+    method: Method[Any],
+    config: ModelConfig,
+    *,
+    card: Card,
+    sample_batch: Batch | None = None,
+    half: bool = False,
+    files: Mapping[str, Path] | None = None,
+) -> None:
+    """Writes a model directory, all of it or nothing.
+
+    An existing model directory of this name is replaced only once the new one is complete.
+
+    Args:
+        directory: Where; its parent must exist or be creatable.
+        method: The method with its trained nets.
+        config: Its configuration; must rebuild exactly these nets.
+        card: What the card says.
+        sample_batch: Real signals for the golden file; None writes no golden file.
+        half: Stores weights as float16 (half the bytes; they are float32 again when loaded).
+        files: Further files to copy in, by name, such as ``{"samples.png": path}``.
+
+    Raises:
+        UsageError: If ``directory`` holds something that is not a model.
+        WeightsError: If a weight is not finite or the configuration builds other nets.
+        ZooError: If it cannot be written (disk full, no permission).
+    """
+    from zoo_core.models import weights
+    from zoo_core.models.golden import write_golden
+
+    directory = Path(directory)
+    refuse_foreign(directory)
+    with _replacing(directory) as fresh:
+        translating = method.translating
+        others = tuple(name for name in method.nets if name not in translating)
+        weights.save_nets(method, fresh / MODEL, translating, half=half)
+        if others:
+            weights.save_nets(method, fresh / TRAINING, others, half=half)
+        (fresh / CONFIG).write_text(config.to_yaml(), encoding="utf-8")
+        counts = weights.parameter_counts(method)
+        (fresh / CARD).write_text(card.render(config, counts), encoding="utf-8")
+        for name, source in (files or {}).items():
+            shutil.copyfile(source, fresh / Path(name).name)
+        if sample_batch is not None:
+            # From a rebuilt method, so that the golden file also proves config and weights.
+            copy = weights.rebuilt(lambda: instantiate(type(method), config), fresh / MODEL)
+            write_golden(fresh / GOLDEN, copy, sample_batch)
+
+
+def refuse_foreign(directory: Path) -> None:
+    """Raises `UsageError` where a directory exists that is neither empty nor a model."""
+    if directory.is_file() or (
+        directory.is_dir() and any(directory.iterdir()) and not (directory / CONFIG).is_file()
+    ):
+        raise UsageError(
+            "exists and is no model directory, so it is not replaced",
+            asked=f"output {directory}",
+            hint="Give another place.",
+        )
+
+
+@contextmanager
+def _replacing(directory: Path) -> Iterator[Path]:
+    """A new directory that takes the place of ``directory`` when the block succeeds."""
+    fresh: Path | None = None
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{directory.name}.new-", dir=directory.parent))
+        fresh.chmod(0o755)
+        yield fresh
+        for path in fresh.iterdir():
+            path.chmod(0o644)  # the safetensors library writes for the owner alone
+            _sync(path)
+        _swap(fresh, directory)
+    except OSError as fault:
+        raise ZooError(
+            f"cannot be written: {fault.strerror or fault}",
+            asked=f"model directory {directory}",
+            hint="Free space or choose another place; what was there before is kept.",
+        ) from fault
+    finally:
+        if fresh is not None:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _swap(fresh: Path, directory: Path) -> None:
+    old = fresh.with_name(fresh.name.replace(".new-", ".old-"))
+    if directory.exists():
+        directory.rename(old)
+    try:
+        fresh.rename(directory)
+    except OSError:
+        if old.exists():
+            old.rename(directory)
+        raise
+    _sync(directory.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Makes sure that a file or directory survives a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

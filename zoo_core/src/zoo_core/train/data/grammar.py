@@ -1,0 +1,155 @@
+"""What a user may write for data: ``NAME=SOURCE``, and the kinds of SOURCE.
+
+A SOURCE is one of:
+
+- ``DIR``: a folder of signals, searched recursively. Where it has the subfolders ``train`` and
+  ``test``, that of the split is taken; folders named by digits give class numbers.
+- ``DIR/*_name_*.png``: files by pattern; ``DIR/*_name_{10..27}.wav`` by numbers as well, and
+  ``{05..12}`` where they are padded with zeros.
+- ``ROOT:Blond_Hair``, ``ROOT:!Blond_Hair``, ``ROOT:Blond_Hair,!Male``: the pictures of a folder in
+  CelebA's layout for which all of these hold.
+- ``mnist:ROOT``, ``usps:ROOT``, or another name that a plugin brings through ``zoo_datasets``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from zoo_core.contracts.signals import MIXED
+from zoo_core.errors import UsageError, unknown
+
+_NAME = re.compile(r"[\w-]+")
+_RESERVED = (MIXED, "all")
+_RANGE = re.compile(r"\{(?P<first>\d+)\.\.(?P<last>\d+)\}")
+_LONGEST = 10_000
+
+
+@dataclass(frozen=True)
+class Source:
+    """A SOURCE, taken apart.
+
+    Attributes:
+        kind: ``folder``, ``pattern``, ``attribute`` (CelebA's layout) or ``set`` (by a plugin).
+        path: Folder, or pattern.
+        argument: The attributes, or the name of the set.
+    """
+
+    kind: Literal["folder", "pattern", "attribute", "set"]
+    path: Path
+    argument: str = ""
+
+
+def parse_domains(texts: Sequence[str]) -> dict[str, str]:
+    """Takes ``NAME=SOURCE`` apart, for each ``--domain``.
+
+    Raises:
+        UsageError: If one has no name or no source, a name is unusable, or one is given twice.
+    """
+    domains: dict[str, str] = {}
+    for text in texts:
+        name, equals, source = text.partition("=")
+        name = name.strip()
+        if not (equals and name and source.strip()):
+            raise UsageError(
+                "it is not of the form NAME=SOURCE",
+                asked=f'domain "{text}"',
+                hint="For example --domain photo=pictures/photos.",
+            )
+        if name in domains:
+            raise UsageError("it is named twice", asked=f'domain "{name}"', hint="Rename one.")
+        domains[name] = source.strip()
+    for name in domains:
+        check_name(name)
+    return domains
+
+
+def parse_source(text: str, sets: Collection[str] = ()) -> Source:
+    """Takes a SOURCE apart; looks at the disk only to tell a folder's name from a prefix.
+
+    Args:
+        text: The source.
+        sets: Names of the data sets that plugins bring.
+
+    Raises:
+        UsageError: If it is empty, or its prefix is unknown and no such path exists.
+    """
+    if not text.strip() or "\0" in text:
+        raise UsageError(
+            "it is empty or holds a zero byte", asked=f"source {text!r}", hint="Give a folder."
+        )
+    path = Path(text).expanduser() if text.startswith("~/") else Path(text)
+    if _exists(path):
+        return Source("folder", path)
+    prefix, colon, rest = text.partition(":")
+    if colon and prefix in sets:
+        if not rest.strip():
+            raise UsageError(
+                "it names no folder", asked=f'source "{text}"', hint=f"Write {prefix}:FOLDER."
+            )
+        return Source(
+            "set", Path(rest).expanduser() if rest.startswith("~/") else Path(rest), prefix
+        )
+    root, colon, expression = text.rpartition(":")
+    folder = Path(root).expanduser() if root.startswith("~/") else Path(root)
+    if colon and root and _exists(folder):
+        return Source("attribute", folder, expression)
+    if any(mark in text for mark in "*?[") or _RANGE.search(text):
+        return Source("pattern", path)
+    if colon and prefix.isidentifier() and len(prefix) > 1:
+        raise unknown(
+            "data source or folder",
+            prefix,
+            sets,
+            next_step=f"Sources are a folder, ROOT:ATTRIBUTE, or one of "
+            f"{', '.join(f'{name}:ROOT' for name in sorted(sets)) or 'none installed'}.",
+        )
+    return Source("folder", path)
+
+
+def ranges(pattern: str) -> list[str]:
+    """A pattern with each ``{FIRST..LAST}`` replaced by each of its numbers, as a shell does it.
+
+    Numbers are as wide as the first one where that begins with a zero.
+
+    Raises:
+        UsageError: If a range is empty or very long.
+    """
+    match = _RANGE.search(pattern)
+    if match is None:
+        return [pattern]
+    first, last = int(match["first"]), int(match["last"])
+    head, tail = pattern[: match.start()], ranges(pattern[match.end() :])
+    if not 0 < (last + 1 - first) * len(tail) <= _LONGEST:
+        raise UsageError(
+            f"it holds no number, or more than {_LONGEST:,}",
+            asked=f'range "{match.group()}"',
+            hint="Write {FIRST..LAST}, the smaller number first.",
+        )
+    width = len(match["first"]) if match["first"].startswith("0") else 0
+    return [f"{head}{n:0{width}}{rest}" for n in range(first, last + 1) for rest in tail]
+
+
+def check_name(name: str) -> None:
+    """Refuses what cannot name a domain.
+
+    Raises:
+        UsageError: If it has odd characters or is reserved.
+    """
+    if not _NAME.fullmatch(name) or name in _RESERVED:
+        raise UsageError(
+            "a domain's name is made of letters, digits, _ and -, and is neither "
+            + " nor ".join(_RESERVED),
+            asked=f'domain "{name}"',
+            hint="Rename it.",
+        )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long a name, say
+        return False

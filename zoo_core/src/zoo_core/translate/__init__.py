@@ -1,0 +1,1 @@
+"""From inputs to outputs through a loaded model."""

@@ -1,0 +1,264 @@
+"""Many inputs through the nets in bounded memory: decoding, computing and encoding overlap."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo_core.contracts.codec import Codec, Item, Window
+from zoo_core.errors import DataError, UsageError, ZooError
+from zoo_core.translate.inputs import Job
+
+EXTENT = 1024 * 1024
+"""Bound on pixels (or frames) that go through the nets at once, whatever the batch size."""
+_READERS, _WRITERS, _AHEAD, _BACKLOG = 2, 2, 8, 8
+
+Compute = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
+"""Makes the named outputs (N, *S) of a batch of windows (N, *S)."""
+
+
+@dataclass
+class Result:
+    """What became of one input.
+
+    Attributes:
+        index: Number of the input, counted from 0.
+        name: Its name.
+        outputs: Output by target, in the form in which the input came; empty where it failed.
+        error: Why it failed; None where it did not.
+        value: What ``finish`` returned.
+    """
+
+    index: int
+    name: str
+    outputs: dict[str, Any] = field(default_factory=dict)
+    error: ZooError | None = None
+    value: Any = None
+
+    @property
+    def output(self) -> Any:
+        """The first (or only) output; raises the error where there is none."""
+        if self.error is not None:
+            raise self.error
+        return next(iter(self.outputs.values()))
+
+
+@dataclass
+class _Slot:
+    """An input on its way; results leave in the order of the inputs."""
+
+    result: Result
+    finishing: Future[None] | None = None
+
+
+@dataclass
+class _Read:
+    """An input that was decoded, and its windows so far.
+
+    Attributes:
+        item: The input.
+        first: Its first window, or two where there are more.
+        rest: What follows them.
+    """
+
+    item: Item
+    first: list[Window]
+    rest: Iterator[Window]
+
+
+_Reading = tuple[_Slot, "Future[_Read]"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What happens to each input.
+
+    Attributes:
+        codec: Reads, windows and joins.
+        compute: The nets.
+        names: Names of the outputs, with the domain that each is of, where it is of one.
+        size: Working size asked for; None for the input's own.
+        batch: Most windows at once.
+        limit: Bound of one window's extent; None for the codec's own.
+        finish: Called with each result that has outputs, in a writer thread (to write files);
+            what it returns is kept as the result's value, and the outputs are dropped.
+        source: The domain of the inputs, where it is known.
+    """
+
+    codec: Codec
+    compute: Compute
+    names: Mapping[str, str | None]
+    size: int | None = None
+    batch: int = 8
+    limit: int | None = None
+    finish: Callable[[Result], Any] | None = None
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        for what in ("size", "batch", "limit"):
+            value = getattr(self, what)
+            if value is not None and value < 1:
+                raise UsageError("it must be at least 1", asked=f"{what} {value}")
+
+
+def stream(plan: Plan, jobs: Iterable[Job]) -> Iterator[Result]:
+    """Takes inputs through the nets; yields one result per input, in order.
+
+    At any time a bounded number of inputs is in memory. An input that fails gives a result with
+    its error and stops nothing.
+    """
+    return _Stream(plan).run(jobs)
+
+
+class _Stream:
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="zoo-read")
+        self.writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="zoo-write")
+        self.slots: deque[_Slot] = deque()  # read, not yet yielded
+        self.waiting: list[tuple[_Slot, Item, Window]] = []  # read, not yet computed
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Result]:
+        """Yields the results."""
+        numbered = enumerate(jobs)
+        reading = deque(self._submit(*pair) for pair in islice(numbered, _AHEAD))
+        try:
+            while reading:
+                self._take(*reading.popleft())
+                reading.extend(self._submit(*pair) for pair in islice(numbered, 1))
+                yield from self._leaving(_BACKLOG)
+            self._flush()
+            yield from self._leaving(0)
+        finally:
+            self.readers.shutdown(cancel_futures=True)
+            self.writers.shutdown(cancel_futures=True)
+
+    def _submit(self, index: int, job: Job) -> _Reading:
+        return _Slot(Result(index, job.name)), self.readers.submit(self._read, job)
+
+    def _read(self, job: Job) -> _Read:
+        """The item, and as many windows as tell whether it has just one (in a reader thread)."""
+        item = job.open()
+        windows = self._windows(item)
+        return _Read(item, list(islice(windows, 2)), windows)
+
+    def _windows(self, item: Item) -> Iterator[Window]:
+        plan = self.plan
+        return plan.codec.windows(item, size=plan.size, limit=plan.limit, source=plan.source)
+
+    def _take(self, slot: _Slot, reading: Future[_Read]) -> None:
+        self.slots.append(slot)
+        try:
+            read = reading.result()
+        except (ZooError, OSError, MemoryError) as fault:
+            slot.result.error = _explained(fault, slot.result.name)
+            return
+        if len(read.first) != 1:
+            self._flush()
+            self._large(slot, read)
+            return
+        (window,) = read.first
+        if self.waiting and self.waiting[0][2].signal.shape != window.signal.shape:
+            self._flush()
+        self.waiting.append((slot, read.item, window))
+        if len(self.waiting) >= self._together(window):
+            self._flush()
+
+    def _together(self, window: Window) -> int:
+        extent = math.prod(window.signal.shape[1:])
+        return max(1, min(self.plan.batch, EXTENT // extent))
+
+    def _flush(self) -> None:
+        """Computes the windows that wait, all of one shape."""
+        waiting, self.waiting = self.waiting, []
+        if not waiting:
+            return
+        x = torch.stack([window.signal for _, _, window in waiting])  # (N, *S)
+        outputs = self.plan.compute(x, list(self.plan.names))
+        for row, (slot, item, window) in enumerate(waiting):
+            parts = {name: output[row] for name, output in outputs.items()}  # (*S,) each
+            slot.finishing = self.writers.submit(self._join, slot.result, item, window, parts)
+
+    def _join(
+        self, result: Result, item: Item, window: Window, parts: Mapping[str, Tensor]
+    ) -> None:
+        """Makes the outputs of an item of one window (in a writer thread)."""
+        try:
+            for name, part in parts.items():
+                result.outputs[name] = self.plan.codec.join(
+                    item, [(window, part)], target=self.plan.names[name]
+                )
+        except (ZooError, OSError, MemoryError) as fault:
+            result.error = _explained(fault, result.name)
+        self._finish(result)
+
+    def _large(self, slot: _Slot, read: _Read) -> None:
+        """An item of many windows: computed by itself, one output after the other."""
+        windows: Iterator[Window] = chain(read.first, read.rest)
+        try:
+            for name, domain in self.plan.names.items():
+                pairs = self._translated(windows, name)
+                slot.result.outputs[name] = self.plan.codec.join(read.item, pairs, target=domain)
+                windows = self._windows(read.item)
+        except (DataError, OSError, MemoryError) as fault:
+            slot.result.error = _explained(fault, slot.result.name)
+        slot.finishing = self.writers.submit(self._finish, slot.result)
+
+    def _translated(self, windows: Iterator[Window], name: str) -> Iterator[tuple[Window, Tensor]]:
+        ahead = next(windows, None)
+        while ahead is not None:
+            group = [ahead]
+            ahead = next(windows, None)
+            while (
+                ahead is not None
+                and ahead.signal.shape == group[0].signal.shape
+                and len(group) < self._together(group[0])
+            ):
+                group.append(ahead)
+                ahead = next(windows, None)
+            x = torch.stack([window.signal for window in group])  # (N, *S)
+            yield from zip(group, self.plan.compute(x, [name])[name], strict=True)
+
+    def _finish(self, result: Result) -> None:
+        """Hands the result over, and lets go of what is no longer needed (in a writer thread)."""
+        if result.error is not None:
+            result.outputs = {}
+        elif self.plan.finish is not None:
+            try:
+                result.value = self.plan.finish(result)
+            except (ZooError, OSError, MemoryError) as fault:
+                result.error = _explained(fault, result.name)
+            result.outputs = {}
+
+    def _leaving(self, backlog: int) -> Iterator[Result]:
+        """Results that are ready; waits for the first where too many are under way."""
+        while self.slots:
+            slot = self.slots[0]
+            if slot.finishing is not None:
+                if not slot.finishing.done() and self._under_way() <= backlog:
+                    return
+                slot.finishing.result()
+            elif slot.result.error is None:
+                return  # it waits for its batch
+            self.slots.popleft()
+            yield slot.result
+
+    def _under_way(self) -> int:
+        return sum(slot.finishing is not None for slot in self.slots)
+
+
+def _explained(fault: Exception, name: str) -> ZooError:
+    if isinstance(fault, ZooError):
+        return fault
+    if isinstance(fault, MemoryError):
+        return DataError("there is not enough memory for it", asked=name, hint="Use --size.")
+    text = getattr(fault, "strerror", None) or str(fault)
+    return DataError(f"it cannot be read or written: {text}", asked=name)

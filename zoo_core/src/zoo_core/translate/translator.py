@@ -1,0 +1,283 @@
+"""The inference artefact: preprocess, translate in batches, postprocess."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from zoo_core.contracts.codec import Codec
+from zoo_core.contracts.interfaces import Code
+from zoo_core.contracts.signals import Domains
+from zoo_core.errors import UsageError
+from zoo_core.models.card import read_card
+from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.translate.engine import ALL, Engine, Target
+from zoo_core.translate.inputs import Job, file_job, files_in, jobs_of
+from zoo_core.translate.streaming import Plan, Result, stream
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelCard
+
+    from zoo_core.contracts.method import Method
+
+
+class Translator:
+    """A model that translates; made by `zoo.load`.
+
+    Args:
+        method: The method with its weights. It is moved, and nets of training are dropped.
+        config: The configuration it was built from.
+        codec: Reads, windows and joins the signals.
+        card: Text of the model card.
+        name: Name for messages.
+        device: ``auto`` or a device.
+        precision: ``auto``, ``float32`` (exact, eager) or ``bfloat16``.
+        compile: Whether to compile the nets (slow at first, faster after).
+
+    Attributes:
+        name: Name of the model.
+        config: Its configuration.
+        codec: The codec of its kind of signal.
+        engine: Runs the nets.
+    """
+
+    def __init__(
+        self,
+        method: Method[Any],
+        config: ModelConfig,
+        codec: Codec,
+        *,
+        card: str = "",
+        name: str = "model",
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        compile: bool = False,
+    ) -> None:
+        self.name, self.config, self.codec = name, config, codec
+        self.engine = Engine(method, device=device, precision=precision, compile=compile)
+        self._card = card
+
+    @property
+    def method(self) -> Method[Any]:
+        """The method that it runs, with the nets that translate."""
+        return self.engine.method
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.engine.device
+
+    @property
+    def precision(self) -> torch.dtype:
+        """In what it computes: ``torch.float32`` or ``torch.bfloat16``."""
+        return self.engine.precision
+
+    @property
+    def domains(self) -> Domains:
+        """The domains or attributes; iterating gives their names."""
+        return self.config.domains
+
+    @cached_property
+    def card(self) -> ModelCard:
+        """The model card; ``str(card)`` is its text, ``card.data`` its front matter.
+
+        Raises:
+            WeightsError: If its front matter is damaged.
+        """
+        return read_card(self._card, f"model {self.name}")
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.domains)
+        dtype = str(self.precision).removeprefix("torch.")
+        return f"<Translator {self.name}: {names}; {dtype} on {self.device}>"
+
+    def __call__(self, x: Any, to: Target, **options: Any) -> Any:
+        """Same as `translate`."""
+        return self.translate(x, to, **options)
+
+    def translate(
+        self,
+        x: Any,
+        to: Target,
+        *,
+        source: Target | None = None,
+        size: int | None = None,
+        batch: int = 8,
+        limit: int | None = None,
+    ) -> Any:
+        """Translates signals.
+
+        Args:
+            x: For pictures: a path, PIL image, array (H, W, 3) uint8, tensor (N, 3, H, W) or
+                (3, H, W) float in [-1, 1], a list of them, or a folder.
+            to: A domain; for attributes also a mapping such as ``{"Blond_Hair": 1, "Male": 0}``;
+                or ``"all"``.
+            source: The input's own domain or attributes. With two domains the other one is taken
+                where the method needs it; attributes that are not given count as 0.
+            size: Working size; None keeps the input's own.
+            batch: Most windows that go through the nets at once.
+            limit: Bound of one window's extent (pixels, frames); None for the codec's own.
+
+        Returns:
+            What came, translated, in kind and size: a PIL image for a path, a list for a list or
+            a folder (in the order of the file names); for ``"all"`` a dict of that by domain.
+
+        Raises:
+            UsageError: If ``to``, ``source`` or the type of ``x`` is wrong.
+            DataError: If a file cannot be used.
+        """
+        plan = self._plan(to, source, size=size, batch=batch, limit=limit)
+        outputs = self._collect(plan, x)
+        return outputs if to == ALL and ALL not in self.domains else next(iter(outputs.values()))
+
+    def cycle(
+        self,
+        x: Any,
+        to: Target,
+        *,
+        source: Target | None = None,
+        size: int | None = None,
+        batch: int = 8,
+        limit: int | None = None,
+    ) -> tuple[Any, Any]:
+        """Translates signals and translates the result back.
+
+        Args:
+            x: As for `translate`.
+            to: As for `translate`, without ``"all"``.
+            source: The input's own domain or attributes; may be left out with two domains.
+            size: As for `translate`.
+            batch: As for `translate`.
+            limit: As for `translate`.
+
+        Returns:
+            (translated, restored), each in kind and size.
+
+        Raises:
+            UsageError: As `translate`, and if the way back is not known.
+        """
+        engine, origin = self.engine, self.engine.label(source)
+        target = engine.vector(to, origin)
+        back = engine.back(source, target)
+        if back is None:
+            raise UsageError(
+                "the way back needs the domain of the input",
+                asked=f"cycle through {to}",
+                hint=f"Give source=, one of {', '.join(self.domains)}.",
+            )
+
+        def compute(x: Tensor, names: Sequence[str]) -> Mapping[str, Tensor]:
+            made = {"translated": engine.translate(x, back, target)}  # (N, *S)
+            if "restored" in names:
+                made["restored"] = engine.translate(made["translated"], target, back)  # (N, *S)
+            return made
+
+        origin_domain = engine.domain(back)
+        names = {"translated": engine.domain(target), "restored": origin_domain}
+        plan = Plan(self.codec, compute, names, size, batch, limit, source=origin_domain)
+        outputs = self._collect(plan, x)
+        return outputs["translated"], outputs["restored"]
+
+    def encode(self, x: Any, source: Target | None = None, *, size: int | None = None) -> Code:
+        """The code of signals of one shape, for methods that translate through a common space.
+
+        Args:
+            x: As for `translate`; all of one size, small enough for one window each.
+            source: The input's own domain or attributes.
+            size: Working size; None keeps the input's own.
+
+        Raises:
+            UsageError: If the method has no code, or the signals differ in shape.
+        """
+        label = self.engine.label(source)
+        windows = [
+            window.signal
+            for job in jobs_of(self.codec, x)
+            for window in self.codec.windows(
+                job.open(), size=size, source=self.engine.domain(label)
+            )
+        ]
+        if len({window.shape for window in windows}) != 1:
+            raise UsageError("the signals differ in shape", asked="encode", hint="Give size=.")
+        return self.engine.encode(torch.stack(windows), label)
+
+    def decode(self, code: Code, to: Target) -> Tensor:
+        """(N, *S) float32 signals, on the CPU: a code (N codes) decoded into a domain.
+
+        Raises:
+            UsageError: If the method has no code, or ``to`` is wrong.
+        """
+        return self.engine.decode(code, self.engine.vector(to))  # (N, *S)
+
+    def stream(
+        self,
+        paths: Iterable[str | Path | Job],
+        to: Target,
+        *,
+        source: Target | None = None,
+        size: int | None = None,
+        batch: int = 8,
+        limit: int | None = None,
+        finish: Callable[[Result], Any] | None = None,
+    ) -> Iterator[Result]:
+        """Translates any number of files in bounded memory; a broken one stops nothing.
+
+        Args:
+            paths: Files (or jobs), taken as they are needed.
+            to: As for `translate`.
+            source: As for `translate`.
+            size: As for `translate`.
+            batch: As for `translate`.
+            limit: As for `translate`.
+            finish: Called with each result that has outputs, in another thread, to write files;
+                the outputs are dropped afterwards.
+
+        Returns:
+            One result per file, in order, with ``outputs`` by target or an ``error``.
+        """
+        plan = self._plan(to, source, size=size, batch=batch, limit=limit, finish=finish)
+        jobs = (p if isinstance(p, Job) else file_job(self.codec, Path(p)) for p in paths)
+        return stream(plan, jobs)
+
+    def targets(self, to: Target, source: Target | None = None) -> list[str]:
+        """Names of the outputs that a request gives, as results and file names carry them."""
+        return list(self.engine.targets(to, source))
+
+    def _plan(self, to: Target, source: Target | None, **settings: Any) -> Plan:
+        """What happens to the inputs of a request."""
+        engine = self.engine
+        targets = engine.targets(to, source)
+        origin = {name: engine.source(source, label) for name, label in targets.items()}
+
+        def compute(x: Tensor, names: Sequence[str]) -> Mapping[str, Tensor]:
+            return engine.translate_each(
+                x, {name: origin[name] for name in names}, {name: targets[name] for name in names}
+            )
+
+        names = {name: engine.domain(label) for name, label in targets.items()}
+        return Plan(self.codec, compute, names, source=self._source(source, targets), **settings)
+
+    def _source(self, source: Target | None, targets: Mapping[str, Sequence[float]]) -> str | None:
+        """The domain of the inputs: as given, or the other of two where one is the target."""
+        label = self.engine.label(source)
+        if label is None and len(targets) == 1:
+            label = self.engine.other(next(iter(targets.values())))
+        return self.engine.domain(label)
+
+    def _collect(self, plan: Plan, x: Any) -> dict[str, Any]:
+        if isinstance(x, str | os.PathLike) and Path(x).is_dir():
+            x = files_in(Path(x), self.codec.suffixes)
+        results = list(stream(plan, jobs_of(self.codec, x)))
+        for result in results:
+            if result.error is not None:
+                raise result.error
+        return {
+            name: self.codec.unwrap(x, [result.outputs[name] for result in results])
+            for name in plan.names
+        }
