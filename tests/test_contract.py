@@ -4,7 +4,7 @@ import pytest
 
 from zoo_core.catalogue.manifest import parse_file
 from zoo_core.host.plugins import host
-from zoo_testing import METHOD_CHECKS, MODEL_CHECKS, Case, method_cases, model_cases
+from zoo_testing.run import METHOD_CHECKS, MODEL_CHECKS, Case, method_cases, model_cases
 
 METHODS = sorted(host().methods())
 METHOD_CASES = [case for name in METHODS for case in method_cases(name, host())]

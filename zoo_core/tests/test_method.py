@@ -12,7 +12,7 @@ from torch import nn
 from zoo_core.contracts.method import Loss, Optimiser, Player, Term, constant, freeze, make_options
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
-from zoo_testing import Subject
+from zoo_testing.subject import Subject
 from zoo_testing.tiny import CODE_SPEC, SPEC, CycleLoss, TinyCodeMethod, TinyMethod
 
 relaxed = settings(deadline=None)  # a busy machine is no failure

@@ -13,6 +13,7 @@ import pytest
 from zoo_core.catalogue.index import Index, read_index, write_index
 from zoo_core.catalogue.plain_yaml import write_yaml
 from zoo_core.catalogue.registry import Registry, file_hash
+from zoo_core.contracts.spec import MethodSpec
 from zoo_core.errors import PluginError, UsageError
 from zoo_core.host.plugins import Plugin, PluginHost
 from zoo_publish.workspace import indexed_files, stale
@@ -45,9 +46,10 @@ class Host(PluginHost):
         strict: bool = False,
     ) -> None:
         super().__init__([], strict=strict)
-        self._registries = list(registries.items())
-        self._tables["method"] = dict.fromkeys(methods)
-        self._plugins += [Plugin(name, name, "1.0") for name in registries]
+        self._tables["method"] = {name: MethodSpec(name, "made:Here") for name in methods}
+        self._plugins += [
+            Plugin(name, name, "1.0", registries=(path,)) for name, path in registries.items()
+        ]
         self._plugins += [Plugin(name, name, "1.0", "it is broken") for name in broken]
 
 

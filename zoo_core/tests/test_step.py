@@ -18,7 +18,7 @@ from zoo_core.contracts.step import Leg, Step, legs_between
 from zoo_core.contracts.turns import Turns
 from zoo_core.errors import UsageError
 from zoo_nn.plans import elsewhere, ring
-from zoo_testing import Subject
+from zoo_testing.subject import Subject
 from zoo_testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
 
 relaxed = settings(deadline=None)  # a busy machine is no failure

@@ -11,7 +11,7 @@ from zoo_core.contracts.method import Loss, Method, Player, Term
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.contracts.spec import LossSpec
 from zoo_core.contracts.step import Step
-from zoo_core.errors import UsageError
+from zoo_core.errors import UsageError, unknown
 from zoo_core.train import additions
 from zoo_core.train.additions import parse_addition, players_with
 from zoo_testing.tiny import CriticLoss, TinyMethod, TinyOptions
@@ -63,11 +63,13 @@ LOSSES = {
 
 
 class Host:
-    def losses(self) -> dict[str, LossSpec]:
-        return LOSSES
+    def find(self, kind: str, name: str) -> LossSpec:
+        if name not in LOSSES:
+            raise unknown(kind, name, LOSSES)
+        return LOSSES[name]
 
-    def resolve(self, target: str) -> object:
-        return globals()[target.partition(":")[2]]
+    def load(self, kind: str, name: str) -> object:
+        return globals()[self.find(kind, name).target.partition(":")[2]]
 
 
 @pytest.fixture(autouse=True)

@@ -26,8 +26,8 @@ class Method(tiny.TinyMethod):
 
 
 class Host:
-    def method_class(self, name: str) -> type[Method]:
-        assert name == "tiny"
+    def load(self, kind: str, name: str) -> type[Method]:
+        assert (kind, name) == ("method", "tiny")
         return Method
 
 

@@ -39,8 +39,8 @@ from zoo_core.models.golden import check_golden
 from zoo_core.models.loading import load
 from zoo_core.models.modeldir import build_method, load_weights, read_config
 from zoo_core.models.weights import read_tensors
-from zoo_import import Importer, Part, Shapes
 from zoo_import.checkpoint import read_state
+from zoo_import.contract import Importer, Part, Shapes
 from zoo_import.files import Import, Wishes, import_files
 from zoo_import.mapping import configure, recognise, tensors_for
 from zoo_testing.tiny import SPEC, TinyGenerator

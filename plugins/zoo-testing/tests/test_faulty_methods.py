@@ -20,17 +20,10 @@ from zoo_core.host.plugins import PluginHost
 from zoo_core.models.card import Card
 from zoo_core.models.modelconfig import ModelConfig
 from zoo_core.models.modeldir import write_model
-from zoo_testing import (
-    METHOD_CHECKS,
-    MODEL_CHECKS,
-    ConformanceError,
-    Subject,
-    model_cases,
-    run_cases,
-    subject_cases,
-)
+from zoo_testing.error import ConformanceError
 from zoo_testing.faulty import FAULTS, subject_of
-from zoo_testing.subject import subjects
+from zoo_testing.run import METHOD_CHECKS, MODEL_CHECKS, model_cases, run_cases, subject_cases
+from zoo_testing.subject import Subject, subjects
 from zoo_testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
 
 ENTRY = "zoo_core.host.builtin"

@@ -22,7 +22,7 @@ from zoo_core.train.config import Request, RunConfig, resolve
 from zoo_core.train.loop import Trainer
 from zoo_core.train.run import train_run
 from zoo_core.train.session import Session
-from zoo_testing import MethodContract
+from zoo_testing.contract import MethodContract
 from zoo_voice.audio import Sound
 from zoo_voice.method import CycleGANVC, Options, speech
 

@@ -20,7 +20,7 @@ from zoo_core.models.modeldir import read_config
 from zoo_core.train.config import Request, resolve
 from zoo_core.train.loop import Trainer, generator_for
 from zoo_core.train.run import train_run
-from zoo_testing import MethodContract
+from zoo_testing.contract import MethodContract
 from zoo_voice.audio import Sound
 from zoo_voice.nets import speech
 from zoo_voice.nets_conditional import (

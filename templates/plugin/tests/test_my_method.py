@@ -1,6 +1,6 @@
 """MyMethod keeps the contract of all methods."""
 
-from zoo_testing import MethodContract
+from zoo_testing.contract import MethodContract
 
 
 class TestMyMethod(MethodContract):

@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from zoo_core.errors import WeightsError
-from zoo_import import Importer, Part, Shapes
-from zoo_import.contract import STATISTICS
+from zoo_import.contract import STATISTICS, Importer, Part, Shapes
 
 FORWARD = "generator_{1}"
 """The net from the first domain to the second."""

@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
 from zoo_core.contracts.signals import TensorSpec
-from zoo_import import Importer, Part, Shapes
-from zoo_import.contract import STATISTICS
+from zoo_import.contract import STATISTICS, Importer, Part, Shapes
 
 TRUNK = 9
 """Number of the first residual block in our sequence: three stages of three layers precede it."""

@@ -14,7 +14,7 @@ from zoo_core.errors import UsageError
 
 if TYPE_CHECKING:
     from zoo_core.host.plugins import PluginHost
-    from zoo_testing import Case, Outcome
+    from zoo_testing.run import Case, Outcome
 
 
 @click.command()
@@ -68,7 +68,7 @@ def _cases(methods: Iterable[str], host: PluginHost, only: Sequence[str]) -> lis
     for name in methods:
         host.method(name)  # an unknown name is said before anything heavy is imported
     from zoo_core.errors import unknown
-    from zoo_testing import METHOD_CHECKS, MODEL_CHECKS, method_cases, model_cases
+    from zoo_testing.run import METHOD_CHECKS, MODEL_CHECKS, method_cases, model_cases
 
     for name in only:
         if name not in {*METHOD_CHECKS, *MODEL_CHECKS}:
@@ -80,7 +80,7 @@ def _cases(methods: Iterable[str], host: PluginHost, only: Sequence[str]) -> lis
 
 
 def _json(cases: Iterable[Case]) -> list[Outcome]:
-    from zoo_testing import run_cases
+    from zoo_testing.run import run_cases
 
     outcomes = list(run_cases(cases))
     rows = [asdict(outcome) | {"passed": outcome.passed} for outcome in outcomes]
@@ -92,7 +92,7 @@ def _report(cases: Iterable[Case]) -> list[Outcome]:
     from rich.console import Console
     from rich.markup import escape
 
-    from zoo_testing import run_cases
+    from zoo_testing.run import run_cases
 
     console = Console(highlight=False)
     outcomes: list[Outcome] = []

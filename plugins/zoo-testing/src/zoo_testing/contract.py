@@ -13,7 +13,7 @@ class MethodContract:
 
     Derive a class whose name starts with ``Test``::
 
-        from zoo_testing import MethodContract
+        from zoo_testing.contract import MethodContract
 
         class TestMyMethod(MethodContract):
             method = "my-method"

@@ -83,7 +83,7 @@ def resolve(
         )
     if model.entry.weights.format == "safetensors":
         return path
-    from zoo_import import converted
+    from zoo_import.convert import converted
 
     return converted(path, model, host=host)
 
