@@ -245,7 +245,7 @@ def test_plugins_are_listed_with_what_they_bring_and_their_problems(
     zoo: Callable[..., Shown],
 ) -> None:
     rows = {row["name"]: row for row in zoo("plugins", "--json").json}
-    assert rows["stargan"]["brings"]["methods"] == ["stargan", "pair", "few"]
+    assert rows["stargan"]["brings"]["method"] == ["stargan", "pair", "few"]
     assert "stargan-emoji" in rows["stargan"]["brings"]["models"]
     assert "no_such_module_anywhere" in rows["lost"]["problem"]
     assert rows["zoo-core"]["problem"] is None

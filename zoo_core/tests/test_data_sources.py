@@ -156,9 +156,11 @@ def test_a_data_set_of_a_plugin_is_a_source(tmp_path, monkeypatch):
         for number in range(3):
             yield np.full((8, 8), number, np.uint8), number
 
-    monkeypatch.setattr(plugins.PluginHost, "component", lambda self, hook, name: squares)
+    monkeypatch.setattr(plugins.PluginHost, "load", lambda self, hook, name: squares)
     monkeypatch.setattr(
-        plugins.PluginHost, "components", lambda self, hook: {"squares": Component("squares", "")}
+        plugins.PluginHost,
+        "components",
+        lambda self, hook: {"squares": Component("source", "squares", "made:squares")},
     )
     store = opened({"a": f"squares:{tmp_path}"}, split="test").stores["a"]
     assert store.labels.tolist() == [0, 1, 2]
@@ -167,7 +169,7 @@ def test_a_data_set_of_a_plugin_is_a_source(tmp_path, monkeypatch):
     def failing(root, split):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr(plugins.PluginHost, "component", lambda self, hook, name: failing)
+    monkeypatch.setattr(plugins.PluginHost, "load", lambda self, hook, name: failing)
     with pytest.raises(PluginError, match="ZeroDivisionError"):
         opened({"a": f"squares:{tmp_path}"})
 

@@ -28,7 +28,7 @@ from zoo_core.hub.reference import Reference, parse
 from zoo_core.hub.store import Store
 from zoo_testing.hub_server import TOKEN, Close, Garble, Hang, HubServer, Status, Truncate
 
-HUB = Path(__file__).parents[1] / "zoo_core" / "src" / "zoo_core" / "hub"
+HUB = Path(__file__).parents[1] / "src" / "zoo_core" / "hub"
 SECONDS = 1.0
 """What the Hub is given in these tests."""
 LIMIT = 6.0
@@ -493,7 +493,7 @@ def test_one_clear_message(
 
 
 def test_every_message_of_the_page_is_one_that_is_given() -> None:
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     table = (root / "docs" / "weights.md").read_text(encoding="utf-8").split("the message says")[1]
     rows = [line.split("|")[1] for line in table.splitlines()[2:] if line.startswith("| `")]
     quoted = [text for row in rows for text in re.findall("`([^`]+)`", row)]

@@ -23,7 +23,7 @@ from zoo_core.hub.store import Store
 from zoo_testing.hub_server import TOKEN, Close, HubServer, Status, Truncate
 
 BIG = os.urandom(600_000)
-EMOJI = Path(__file__).parents[1] / "plugins/zoo-stargan/src/zoo_stargan/weights/stargan-emoji"
+EMOJI = Path(__file__).parents[2] / "plugins/zoo-stargan/src/zoo_stargan/weights/stargan-emoji"
 
 
 def digest(path: Path) -> str:

@@ -193,7 +193,7 @@ def test_a_plugin_that_prints_while_imported_leaves_stdout_alone(
 def test_a_plugin_that_never_ends_is_skipped_and_named(plugin: Make) -> None:
     released = threading.Event()
     entries = [
-        plugin("endless", zoo_components=hookimpl(released.wait)),
+        plugin("endless", zoo_components=hookimpl(lambda: [released.wait()])),
         plugin("good", zoo_components=brings(method("good"))),
     ]
     host = PluginHost(entries, strict=False, seconds=0.2)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from zoo_evaluate.bench.protocol import Recipe, Task
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "depth.py"
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "depth.py"
 
 
 @pytest.fixture

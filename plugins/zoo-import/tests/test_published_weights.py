@@ -320,7 +320,7 @@ def test_an_entry_of_foreign_weights_is_true_of_the_nets_and_says_where_they_are
 
 
 def test_the_entry_in_the_documents_is_the_one_of_the_registry():
-    page = (Path(__file__).parents[1] / "docs" / "registry.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "registry.md").read_text(encoding="utf-8")
     shown = read_yaml(page.partition("```yaml\n")[2].partition("```")[0], asked="docs/registry.md")
     stated = FOREIGN[shown["id"]].entry.model_dump(exclude={"provenance"})
     assert parse_entry(shown, "docs").model_dump(exclude={"provenance"}) == stated

@@ -239,7 +239,7 @@ def test_check_command_refuses_a_wrong_request(arguments, words, capsys):
 
 def test_contract_class_gives_one_test_per_check(tmp_path):
     (tmp_path / "test_it.py").write_text(
-        "from zoo_testing import MethodContract\n"
+        "from zoo_testing.contract import MethodContract\n"
         "class TestStarGAN(MethodContract):\n"
         '    method = "stargan"\n'
     )
