@@ -14,9 +14,9 @@ from zoo_core.contracts.spec import Component
 from zoo_core.errors import DataError, UsageError, WeightsError
 from zoo_evaluate.judge import Judge
 from zoo_evaluate.judge_card import JudgeCard
-from zoo_evaluate.judge_nets import make_net
 from zoo_nn.nets import backbones
 from zoo_nn.nets.backbones import Backbone, bare_backbone, open_backbone, without_state
+from zoo_nn.nets.classifier import make_net
 
 ARCHITECTURE = "test_byobnet"
 """A timm architecture of 0.2 M parameters, normalised as ImageNet is."""

@@ -19,6 +19,7 @@ from zoo_core.catalogue.manifest import parse_file
 from zoo_core.catalogue.registry import Registry
 from zoo_core.cli import run
 from zoo_core.contracts.signals import Domains, TensorSpec
+from zoo_core.contracts.synthetic import random_batch
 from zoo_core.errors import HubError, UsageError, WeightsError
 from zoo_core.host.hookspecs import hookimpl
 from zoo_core.host.plugins import PluginHost, host
@@ -31,7 +32,6 @@ from zoo_publish.publish import publish
 from zoo_publish.release import publish_embedded
 from zoo_publish.workspace import stale
 from zoo_testing.hub_server import TOKEN, Close, HubServer, Status
-from zoo_testing.signals import random_batch
 
 REPO = "org/small"
 

@@ -19,8 +19,9 @@ from zoo_core.models.card import Card
 from zoo_core.models.modelconfig import ModelConfig
 from zoo_core.models.modeldir import write_model
 from zoo_core.train.loop import Trainer
-from zoo_evaluate.judge import Judge, JudgeNet
+from zoo_evaluate.judge import Judge
 from zoo_evaluate.judge_card import JudgeCard
+from zoo_nn.nets.classifier import ClassifierNet
 from zoo_xgan.dtn import DTN, Options
 
 DOMAINS = Domains(("svhn", "mnist"))
@@ -36,7 +37,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A judge directory: what f is made of. Its weights are random, which no test here minds."""
     directory = tmp_path_factory.mktemp("judge") / "digits"
     torch.manual_seed(3)
-    net = JudgeNet(10, (4, 8))
+    net = ClassifierNet(10, (4, 8))
     with torch.no_grad():  # uneven statistics, so that evaluation mode matters
         net.stem_norm.running_mean += 0.1
         net.stem_norm.running_var *= 0.5

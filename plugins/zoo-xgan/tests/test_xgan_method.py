@@ -14,8 +14,9 @@ from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
 from zoo_core.train.loop import Trainer
-from zoo_evaluate.judge import Judge, JudgeNet
+from zoo_evaluate.judge import Judge
 from zoo_evaluate.judge_card import JudgeCard
+from zoo_nn.nets.classifier import ClassifierNet
 from zoo_xgan.xgan import XGAN, Options
 
 A, B = "face", "cartoon"
@@ -34,7 +35,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("judge") / "faces"
     torch.manual_seed(3)
     card = JudgeCard(task="content", classes=("x", "y"), domains=(A,), size=16, widths=(4, 8))
-    Judge(JudgeNet(2, (4, 8)), card).save(directory)
+    Judge(ClassifierNet(2, (4, 8)), card).save(directory)
     return directory
 
 

@@ -15,6 +15,12 @@ def zoo_components() -> Iterable[Component]:
     return [
         Component("codec", "image", "zoo_images.codec:ImageCodec", "RGB pictures in [-1, 1]"),
         Component(
+            "source",
+            "attribute-list",
+            "zoo_images.sources.celeba:CelebA",
+            "CelebA's layout: img_align*/, list_attr*.txt, list_eval_partition.txt",
+        ),
+        Component(
             "source", "mnist", f"{sets}:mnist", "MNIST, padded to 32×32; ROOT holds MNIST/raw"
         ),
         Component(

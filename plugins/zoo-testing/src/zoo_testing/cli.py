@@ -17,29 +17,6 @@ if TYPE_CHECKING:
     from zoo_testing.run import Case, Outcome
 
 
-@click.command()
-@click.argument("methods", metavar="METHOD...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Check all methods and all embedded models.")
-@click.option("--only", metavar="CHECK", multiple=True, help="Run just this check; repeatable.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON.")
-def check(methods: Sequence[str], every: bool, only: Sequence[str], as_json: bool) -> int:
-    """Run the conformance kit on a method and on its models.
-
-    Every check runs even where another has failed. The exit code is 1 where any failed.
-    """
-    from zoo_core.host.plugins import host
-
-    if bool(methods) == every:
-        raise UsageError(
-            "name methods, or ask for all of them",
-            asked="zoo check",
-            hint=f"Use --all, or any of {', '.join(sorted(host().methods()))}.",
-        )
-    cases = _cases(sorted(host().methods()) if every else methods, host(), only)
-    outcomes = _json(cases) if as_json else _report(cases)
-    return 0 if all(outcome.passed for outcome in outcomes) else 1
-
-
 @click.command("new")
 @click.argument("name")
 @click.option(
@@ -62,6 +39,29 @@ def new(name: str, directory: Path) -> None:
     click.echo(f"Wrote {folder}. Next:")
     click.echo(f"  pip install -e {folder}")
     click.echo(f"  zoo check {method}")
+
+
+@click.command()
+@click.argument("methods", metavar="METHOD...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Check all methods and all embedded models.")
+@click.option("--only", metavar="CHECK", multiple=True, help="Run just this check; repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON.")
+def check(methods: Sequence[str], every: bool, only: Sequence[str], as_json: bool) -> int:
+    """Run the conformance kit on a method and on its models.
+
+    Every check runs even where another has failed. The exit code is 1 where any failed.
+    """
+    from zoo_core.host.plugins import host
+
+    if bool(methods) == every:
+        raise UsageError(
+            "name methods, or ask for all of them",
+            asked="zoo check",
+            hint=f"Use --all, or any of {', '.join(sorted(host().methods()))}.",
+        )
+    cases = _cases(sorted(host().methods()) if every else methods, host(), only)
+    outcomes = _json(cases) if as_json else _report(cases)
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
 
 
 def _cases(methods: Iterable[str], host: PluginHost, only: Sequence[str]) -> list[Case]:

@@ -16,9 +16,9 @@ from zoo_core.contracts.method import Method, make_options
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import MethodSpec, Preset
 from zoo_core.contracts.step import legs_between
+from zoo_core.contracts.synthetic import random_batch
 from zoo_core.errors import PluginError
 from zoo_core.host.plugins import GROUP, PluginHost
-from zoo_testing.signals import random_batch
 
 Kind = Literal["domains", "attributes"]
 

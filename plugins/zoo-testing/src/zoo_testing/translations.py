@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from zoo_core.contracts.method import Method
+from zoo_core.contracts.synthetic import random_signals
 from zoo_testing.error import ConformanceError
-from zoo_testing.signals import random_signals
 from zoo_testing.subject import Route, Subject
 
 FACTORS = (1.0, 3.0, 10.0)

@@ -178,9 +178,10 @@ class PluginHost:
         plugin = self._owners.get((kind, name))
         return plugin.distribution if plugin else CORE
 
-    def open_reference(self, reference: str) -> Any:
-        """What the first plugin that knows a foreign reference makes of it, or None."""
-        return self._manager.hook.zoo_open_reference(reference=reference)
+    @property
+    def hook(self) -> Any:
+        """The hooks of all working plugins."""
+        return self._manager.hook
 
     @staticmethod
     def resolve(target: str, *, owner: str = "") -> Any:

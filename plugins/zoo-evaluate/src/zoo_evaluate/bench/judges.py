@@ -9,8 +9,9 @@ from zoo_evaluate.bench.data import Pictures
 from zoo_evaluate.bench.protocol import Benchmark, Recipe
 from zoo_evaluate.bench.work import Folder
 from zoo_evaluate.judge import Judge
-from zoo_evaluate.judge_card import CARD, SCALES, Augmentation
+from zoo_evaluate.judge_card import SCALES, Augmentation
 from zoo_evaluate.judge_train import JudgeConfig, train_judge
+from zoo_nn.nets.classifier_card import CARD
 
 Told = Callable[[str], None]
 

@@ -15,7 +15,8 @@ from zoo_core.models.loading import load
 from zoo_core.train.data.root import data_root
 from zoo_core.translate.translator import Translator
 from zoo_evaluate.bench.protocol import Recipe
-from zoo_evaluate.judge_card import CARD, Task
+from zoo_evaluate.judge_card import Task
+from zoo_nn.nets.classifier_card import CARD
 from zoo_voice.evaluate.corpus import Corpus, Recording, Split, corpus_of
 from zoo_voice.evaluate.distance import distortion, variance_ratio
 from zoo_voice.evaluate.judge import SpeechJudge

@@ -22,7 +22,8 @@ from torch.nn import functional as F
 
 from zoo_core.errors import DataError, WeightsError
 from zoo_core.files import replacing
-from zoo_evaluate.judge_card import CARD, WEIGHTS, JudgeCard
+from zoo_evaluate.judge_card import JudgeCard
+from zoo_nn.nets.classifier_card import CARD, WEIGHTS
 from zoo_voice.cepstrum import Floats
 from zoo_voice.evaluate.recipes import WIDTHS
 from zoo_voice.world import RATE
