@@ -65,7 +65,7 @@ class ImageStore:
         return len(self._rows)
 
     def batch(self, indices: Sequence[int], rng: torch.Generator | None = None) -> Tensor:
-        """(N, C, H, W) float32 within the spec's range; see `zoo_core.contracts.codec.Store.batch`."""
+        """(N, C, H, W) float32 within the spec's range; see `Store.batch`."""
         rows = self._rows[np.asarray(indices, dtype=np.intp)]
         layer = self._layers["plain" if rng is None else "crop"]
         pixels = torch.from_numpy(np.array(layer[rows]))  # (N, H', W', 3), a copy

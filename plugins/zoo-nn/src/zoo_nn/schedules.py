@@ -1,7 +1,7 @@
 """Learning-rate schedules and loss weights as functions of the progress. Imports no torch.
 
-Each is a frozen dataclass that is called with a `zoo_core.contracts.spec.Progress`, so that players stay
-comparable, printable and free of state: resuming needs nothing but the step.
+Each is a frozen dataclass that is called with a `zoo_core.contracts.spec.Progress`, so that players
+stay comparable, printable and free of state: resuming needs nothing but the step.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Translating(Protocol):
-    """What a step and its losses ask of a method; every `zoo_core.contracts.method.Method` is one."""
+    """What a step and its losses ask of a method: `zoo_core.contracts.method.Method` has it."""
 
     nets: nn.ModuleDict
     domains: Domains

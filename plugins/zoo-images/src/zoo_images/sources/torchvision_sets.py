@@ -1,7 +1,7 @@
 """Data sets that torchvision reads from disk, as ``mnist:ROOT`` and ``usps:ROOT``.
 
 A data source is a callable ``(root: Path, split: str) -> iterable of (picture, class number)``;
-plugins bring more through the hook ``zoo_datasets``. Nothing is downloaded.
+plugins bring more through components of kind ``source``. Nothing is downloaded.
 """
 
 from __future__ import annotations

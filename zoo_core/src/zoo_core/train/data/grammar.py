@@ -8,7 +8,7 @@ A SOURCE is one of:
   ``{05..12}`` where they are padded with zeros.
 - ``ROOT:Blond_Hair``, ``ROOT:!Blond_Hair``, ``ROOT:Blond_Hair,!Male``: the pictures of a folder in
   CelebA's layout for which all of these hold.
-- ``mnist:ROOT``, ``usps:ROOT``, or another name that a plugin brings through ``zoo_datasets``.
+- ``mnist:ROOT``, ``usps:ROOT``, or another name that a plugin brings through ``zoo_components``.
 """
 
 from __future__ import annotations

@@ -91,9 +91,9 @@ def _sources() -> dict[str, AttributeSource]:
     from zoo_core.host.plugins import host
 
     found: dict[str, AttributeSource] = {}
-    for name in host().components("zoo_datasets"):
+    for name in host().components("source"):
         try:
-            source = host().component("zoo_datasets", name)
+            source = host().load("source", name)
         except PluginError:
             continue  # said where the source is asked for by its name
         if hasattr(source, "recognise"):
@@ -104,5 +104,5 @@ def _sources() -> dict[str, AttributeSource]:
 def _known() -> str:
     from zoo_core.host.plugins import host
 
-    known = host().components("zoo_datasets")
+    known = host().components("source")
     return "; ".join(known[name].summary for name in _sources()) or "none installed"
