@@ -205,7 +205,7 @@ def test_a_source_of_a_plugin_recognises_its_own_folders(tmp_path, monkeypatch):
         def recognise(root):
             return Flat() if root == Flat.root else None
 
-    monkeypatch.setattr(plugins.PluginHost, "component", lambda self, hook, name: Source)
+    monkeypatch.setattr(plugins.PluginHost, "load", lambda self, hook, name: Source)
     monkeypatch.setattr(
         plugins.PluginHost, "components", lambda self, hook: {"flat": Component("flat", "")}
     )

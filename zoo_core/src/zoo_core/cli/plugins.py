@@ -47,7 +47,7 @@ def _print_kinds(known: PluginHost, json_: bool) -> None:
     if json_:
         as_json(rows)
         return
-    shown = [(row["kind"], row["summary"], row["declared_by"]) for row in rows]
+    shown = [[str(row[key]) for key in ("kind", "summary", "declared_by")] for row in rows]
     table(("KIND", "SUMMARY", "DECLARED BY"), shown)
 
 

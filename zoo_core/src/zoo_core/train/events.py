@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ class Listeners:
         self._listeners: dict[str, RunEvents] = {}
         known = plugins or host()
         for name in known.components("run-events"):
-            made = self._guarded(name, "starting", lambda n=name: known.load("run-events", n)())
+            made = self._guarded(name, "starting", partial(_made, known, name))
             if made is not None:
                 self._listeners[name] = made
 
@@ -61,7 +62,7 @@ class Listeners:
         """
         for name, listener in self._listeners.items():
             method = getattr(listener, event)
-            self._guarded(name, event, lambda method=method: method(**values))
+            self._guarded(name, event, partial(method, **values))
         problems, self.problems = self.problems, []
         return problems
 
@@ -72,3 +73,8 @@ class Listeners:
             text = str(fault) if isinstance(fault, ZooError) else said(fault)
             self.problems.append(f"run-events {name} failed in {event}: {text}")
             return None
+
+
+def _made(known: PluginHost, name: str) -> RunEvents:
+    listener: RunEvents = known.load("run-events", name)()
+    return listener
