@@ -21,8 +21,8 @@ from zoo_core.cli.translate import parse_target
 from zoo_core.errors import HubError, UsageError, WeightsError
 from zoo_core.golden import check_golden
 from zoo_core.importing.mapping import blueprint
-from zoo_core.loading import entry_config
 from zoo_core.manifest import ModelEntry, parse_entry
+from zoo_core.modelconfig import ModelConfig
 from zoo_core.plain_yaml import read_yaml
 from zoo_core.plugins import host
 from zoo_core.registry import Registry
@@ -306,7 +306,7 @@ def test_the_registry_knows_what_was_published():
 def test_an_entry_of_foreign_weights_is_true_of_the_nets_and_says_where_they_are_from(name: str):
     entry: ModelEntry = FOREIGN[name].entry
     assert entry.weights.format in host().components("zoo_importers")
-    method = blueprint(entry_config(entry), host())
+    method = blueprint(ModelConfig.of_entry(entry), host())
     counts = {n: sum(p.numel() for p in method.nets[n].parameters()) for n in method.translating}
     assert dict(entry.nets) == counts
     assert f"https://huggingface.co/{'spaces/' * (entry.weights.repo_type == 'space')}" in (

@@ -30,7 +30,7 @@ from zoo_core.modeldir import build_method, write_model
 from zoo_core.plugins import PluginHost, host
 from zoo_core.registry import Registry
 from zoo_core.signals import Domains, TensorSpec
-from zoo_core.testing.signals import random_batch
+from zoo_core.synthetic import random_batch
 from zoo_core.workspace import stale
 
 REPO = "org/small"

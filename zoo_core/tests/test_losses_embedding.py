@@ -17,7 +17,7 @@ from zoo_core.nets.backbones import open_backbone
 from zoo_core.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.spec import Progress, TrainConfig
 from zoo_core.step import Leg, Step
-from zoo_core.testing.signals import random_batch
+from zoo_core.synthetic import random_batch
 from zoo_core.testing.tiny import TinyCodeMethod, TinyMethod, TinyOptions
 from zoo_core.train.additions import players_with
 from zoo_core.train.loop import Trainer

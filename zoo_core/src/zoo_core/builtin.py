@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zoo_core.hookspecs import hookimpl
 from zoo_core.spec import Component, LossSpec
+
+if TYPE_CHECKING:
+    from zoo_core.hub.reference import Reference
 
 
 @hookimpl
@@ -29,6 +34,16 @@ def zoo_networks() -> Iterable[Component]:
     """The backbone that the zoo ships."""
     target = "zoo_core.nets.backbones:digits"
     return [Component("digits", target, "A small timm ResNet that has learnt MNIST's digits")]
+
+
+@hookimpl
+def zoo_open_reference(
+    reference: Reference | None, entry: Mapping[str, object] | None, file: Path | None
+) -> Path | None:
+    """Converts foreign weights of the catalogue, or of a repository, by the importers."""
+    from zoo_core.importing.foreign import open_reference
+
+    return open_reference(reference, entry, file)
 
 
 @hookimpl
@@ -113,9 +128,7 @@ def zoo_commands() -> Iterable[Component]:
             "zoo_core.cli.plugins:plugins",
             "List plugins, and what is wrong with broken ones.",
         ),
-        Component(
-            "new", "zoo_core.cli.plugins:new", "Write a new plugin package, ready to install."
-        ),
+        Component("new", "zoo_core.cli.check:new", "Write a new plugin package, ready to install."),
         Component("check", "zoo_core.cli.check:check", "Run the conformance kit on a method."),
         Component("publish", "zoo_core.cli.publish:publish_command", "Upload a model to the Hub."),
         Component(

@@ -13,6 +13,7 @@ from zoo_core.plain_yaml import read_yaml, write_yaml
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard
 
+    from zoo_core.manifest import ModelEntry
     from zoo_core.modelconfig import ModelConfig
 
 
@@ -100,6 +101,21 @@ class Card:
     limitations: str = ""
     tags: Sequence[str] = ()
     metrics: Sequence[CardMetric] = field(default_factory=tuple)
+
+    @classmethod
+    def of_entry(cls, entry: ModelEntry) -> Card:
+        """The card that a registry entry gives."""
+        return cls(
+            title=entry.id,
+            summary=entry.summary,
+            licence=entry.licence.weights,
+            paper=entry.paper,
+            provenance=entry.provenance,
+            tags=(entry.task,),
+            metrics=[
+                CardMetric(m.name, m.value, m.protocol, m.published, m.note) for m in entry.metrics
+            ],
+        )
 
     def render(self, config: ModelConfig, parameters: Mapping[str, int] | None = None) -> str:
         """The text of ``README.md``: YAML front matter for the Hub, then Markdown.

@@ -14,6 +14,7 @@ import pluggy
 from zoo_core.spec import Component, LossSpec, MethodSpec
 
 if TYPE_CHECKING:
+    from zoo_core.hub.reference import Reference
     from zoo_core.spec import Progress
 
 hookspec = pluggy.HookspecMarker("zoo")
@@ -85,6 +86,18 @@ def zoo_commands() -> Iterable[Component]:  # type: ignore[empty-body]
 @hookspec
 def zoo_benchmarks() -> Iterable[Component]:  # type: ignore[empty-body]
     """Commands of ``zoo bench``; targets are `zoo_core.evaluate.bench.protocol.Benchmark`s."""
+
+
+@hookspec(firstresult=True)
+def zoo_open_reference(
+    reference: Reference | None, entry: Mapping[str, object] | None, file: Path | None
+) -> Path | None:
+    """Opens weights of a foreign format: the model directory that they were converted to.
+
+    Called for a name on the Hub (``reference``) before it is taken for a model directory; and for
+    a model of the catalogue whose weights have a foreign format, with its registry entry and its
+    verified ``file``. None where the plugin has nothing to do with it: the next one is asked.
+    """
 
 
 @hookspec

@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from zoo_core import modeldir
-from zoo_core.card import Card, CardMetric
+from zoo_core.card import Card
 from zoo_core.errors import (
     HubError,
     HubMissingError,
@@ -30,9 +30,6 @@ from zoo_core.registry import Model, Registry
 from zoo_core.resolve import naming_offline, resolve
 from zoo_core.translator import Translator
 from zoo_core.weights import load_weights, unfilled
-
-if TYPE_CHECKING:
-    from zoo_core.manifest import ModelEntry
 
 
 def load(
@@ -135,21 +132,21 @@ def _from_directory(path: Path, loader: _Loader, name: str | None = None) -> Tra
 def _from_registry(model: Model, registry: Registry, loader: _Loader) -> Translator:
     model.require()
     weights = resolve(model, offline=_embedded(registry), host=loader.host)
-    config = entry_config(model.entry)
+    config = ModelConfig.of_entry(model.entry)
     readme = weights.parent / CARD
     if readme.is_file() and (weights.parent / CONFIG).is_file():
         text = readme.read_text(encoding="utf-8", errors="replace")
     else:
-        text = entry_card(model.entry).render(config, model.entry.nets)
+        text = Card.of_entry(model.entry).render(config, model.entry.nets)
     return loader.assemble(model.id, config, weights, text)
 
 
 def _from_hub(reference: Reference, registry: Registry, loader: _Loader) -> Translator:
     from zoo_core.hub.models import fetch_model
-    from zoo_core.importing.foreign import fetch_foreign
 
+    opens = loader.host.hook.zoo_open_reference
     try:
-        directory = fetch_foreign(reference, registry, loader.host) or fetch_model(reference)
+        directory = opens(reference=reference, entry=None, file=None) or fetch_model(reference)
     except HubUnreachableError as error:
         named = naming_offline(error, _embedded(registry))
         raise _or_directory(named, reference) from error
@@ -176,31 +173,6 @@ def _embedded(registry: Registry) -> list[str]:
         if model.installed and (path := model.data["weights"].get("path"))
         if model.path(path).is_file()
     ]
-
-
-def entry_config(entry: ModelEntry) -> ModelConfig:
-    """The configuration that a registry entry describes."""
-    return ModelConfig(
-        entry.method,
-        dict(entry.options),
-        entry.domains.domains,
-        entry.signal.spec,
-        dict(entry.preprocessing),
-    )
-
-
-def entry_card(entry: ModelEntry) -> Card:
-    """The card that a registry entry gives."""
-    metrics = [CardMetric(m.name, m.value, m.protocol, m.published, m.note) for m in entry.metrics]
-    return Card(
-        title=entry.id,
-        summary=entry.summary,
-        licence=entry.licence.weights,
-        paper=entry.paper,
-        provenance=entry.provenance,
-        tags=(entry.task,),
-        metrics=metrics,
-    )
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,14 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo_core.errors import UsageError, WeightsError, unknown
 from zoo_core.plain_yaml import plain, read_yaml, write_yaml
 from zoo_core.signals import Domains, TensorSpec
+
+if TYPE_CHECKING:
+    from zoo_core.manifest import ModelEntry
 
 FORMAT = 1
 """Version of the layout, raised when an old reader could misread a new directory."""
@@ -53,6 +56,17 @@ class ModelConfig:
             ZooError: For garbage, unknown keys (with the near match) and values of wrong type.
         """
         return cls.from_values(read_yaml(text, asked=asked, error=WeightsError), asked)
+
+    @classmethod
+    def of_entry(cls, entry: ModelEntry) -> ModelConfig:
+        """The configuration that a registry entry describes."""
+        return cls(
+            entry.method,
+            dict(entry.options),
+            entry.domains.domains,
+            entry.signal.spec,
+            dict(entry.preprocessing),
+        )
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], asked: str) -> ModelConfig:

@@ -7,9 +7,11 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo_core import plugins
 from zoo_core.checksum import verify
 from zoo_core.errors import HubUnreachableError, WeightsError
 from zoo_core.hub.reference import of_weights
+from zoo_core.modeldir import MODEL
 
 if TYPE_CHECKING:
     from zoo_core.plugins import PluginHost
@@ -83,9 +85,15 @@ def resolve(
         )
     if model.entry.weights.format == "safetensors":
         return path
-    from zoo_core.importing import converted
-
-    return converted(path, model, host=host)
+    opens = (host or plugins.host()).hook.zoo_open_reference
+    directory: Path | None = opens(reference=None, entry=model.data, file=path)
+    if directory is None:
+        raise WeightsError(
+            f'its weights have the format "{model.entry.weights.format}", and no plugin reads it',
+            asked=f'model "{model.id}"',
+            hint="Install zoo-import, which converts the weights of others.",
+        )
+    return directory / MODEL
 
 
 def naming_offline(error: HubUnreachableError, names: Sequence[str]) -> HubUnreachableError:

@@ -1,10 +1,11 @@
-"""``zoo check``: the conformance kit without a test file."""
+"""``zoo new`` and ``zoo check``: how to begin a plugin, and whether its method holds."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,30 @@ from zoo_core.errors import UsageError
 if TYPE_CHECKING:
     from zoo_core.plugins import PluginHost
     from zoo_core.testing import Case, Outcome
+
+
+@click.command("new")
+@click.argument("name")
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="Folder in which to write the package zoo-NAME; the current one by default.",
+)
+def new(name: str, directory: Path) -> None:
+    """Write a new plugin package, ready to install.
+
+    NAME is the method's name, such as my-method.
+    """
+    from zoo_core.plugins import host
+    from zoo_core.scaffold import method_name, write_plugin
+
+    method = method_name(name, host())
+    folder = write_plugin(method, directory)
+    click.echo(f"Wrote {folder}. Next:")
+    click.echo(f"  pip install -e {folder}")
+    click.echo(f"  zoo check {method}")
 
 
 @click.command()

@@ -1,8 +1,7 @@
-"""``zoo plugins`` and ``zoo new``: what is plugged in, and how to begin a plugin."""
+"""``zoo plugins``: what is plugged in."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -27,29 +26,6 @@ def plugins(json_: bool) -> None:
         for row in rows
     ]
     table(("PLUGIN", "DISTRIBUTION", "BRINGS"), shown)
-
-
-@click.command("new")
-@click.argument("name")
-@click.option(
-    "--dir",
-    "directory",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    help="Folder in which to write the package zoo-NAME; the current one by default.",
-)
-def new(name: str, directory: Path) -> None:
-    """Write a new plugin package, ready to install.
-
-    NAME is the method's name, such as my-method.
-    """
-    from zoo_core.scaffold import method_name, write_plugin
-
-    method = method_name(name, host())
-    folder = write_plugin(method, directory)
-    click.echo(f"Wrote {folder}. Next:")
-    click.echo(f"  pip install -e {folder}")
-    click.echo(f"  zoo check {method}")
 
 
 def _row(known: PluginHost, registry: Registry, plugin: Plugin) -> dict[str, Any]:

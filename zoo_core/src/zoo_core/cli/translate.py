@@ -14,11 +14,14 @@ from zoo_core.errors import UsageError, ZooError
 from zoo_core.outputs import Entry, expand, plan_outputs, prepare, prepare_root
 
 if TYPE_CHECKING:
+    from zoo_core.codec import Codec, Item
     from zoo_core.streaming import Result
     from zoo_core.translator import Translator
 
 _SHOWN = 20
 """Failures that are named one by one."""
+_ROWS = 64
+"""Inputs that a sheet shows at most."""
 _POSITIVE = click.IntRange(min=1)
 
 
@@ -253,17 +256,31 @@ def _progress(total: int) -> Iterator[Any]:
 
 def _grid(translator: Translator, entries: Sequence[Entry], path: Path, overwrite: bool) -> None:
     """Writes the sheet of all entries whose outputs are there."""
-    from zoo_core.cli.sheet import ROWS, write_sheet
-
     if path.exists() and not overwrite:
         click.echo(f"Kept {path}, which was there already (--overwrite replaces it).")
         return
     done = [e for e in entries if all(p.is_file() for p in e.outputs.values())]
     if not done:
         return
-    write_sheet(translator, done[:ROWS], path)
-    note = f" of the first {ROWS} of {len(done)} inputs" if len(done) > ROWS else ""
+    _write_sheet(translator, done[:_ROWS], path)
+    note = f" of the first {_ROWS} of {len(done)} inputs" if len(done) > _ROWS else ""
     click.echo(f"Sheet{note}: {path}")
+
+
+def _write_sheet(translator: Translator, entries: Sequence[Entry], path: Path) -> None:
+    """A row per input: the input, then its outputs, as the codec draws them at the model's size."""
+    # Without the crop that the weights were trained with: the sheet shows whole pictures.
+    codec = type(translator.codec)(translator.codec.spec)
+    codec.portray(_rows(codec, entries), ["input", *entries[0].outputs], path)
+
+
+def _rows(codec: Codec, entries: Sequence[Entry]) -> Iterator[tuple[str, list[Item]]]:
+    for entry in entries:
+        try:
+            items = [codec.read(p) for p in (entry.source.path, *entry.outputs.values())]
+        except (ZooError, OSError):
+            continue  # it was reported when it was translated
+        yield entry.source.path.stem, items
 
 
 def _report(tally: Tally, root: Path) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from zoo_core import plugins
 from zoo_core.card import Card
 from zoo_core.checksum import file_sha256, verify
+from zoo_core.codec import Codec
 from zoo_core.errors import WeightsError, ZooError
 from zoo_core.hub.fetch import cache_errors
 from zoo_core.hub.settings import cache_root
@@ -33,25 +33,25 @@ from zoo_core.modelconfig import ModelConfig
 from zoo_core.modeldir import MODEL, build_method, write_model
 from zoo_core.plain_yaml import read_yaml_file, write_yaml
 from zoo_core.plugins import PluginHost
-from zoo_core.signals import Domains, TensorSpec
+from zoo_core.signals import Batch, Domains, TensorSpec
 from zoo_core.spec import TrainConfig
 from zoo_core.weights import load_state, net_state, unfilled
 
 if TYPE_CHECKING:
-    from zoo_core.registry import Model
+    from zoo_core.manifest import ModelEntry
 
 GOLDEN_EXTENT = 32
 """Largest extent of the golden signals of an import, where the nets take any."""
 _STAMP = "converted.yaml"
 
 
-def converted(path: Path, model: Model, *, host: PluginHost | None = None) -> Path:
+def converted(path: Path, entry: ModelEntry, *, host: PluginHost) -> Path:
     """The safetensors file of a model whose weights have a foreign format.
 
     Args:
         path: The foreign file, already verified.
-        model: The model; ``model.entry.weights.format`` names the importer.
-        host: The plugins; None for the process's own.
+        entry: Its registry entry; ``entry.weights.format`` names the importer.
+        host: The plugins.
 
     Returns:
         ``model.safetensors`` of a model directory in the zoo's cache. The directory's name is made
@@ -62,23 +62,20 @@ def converted(path: Path, model: Model, *, host: PluginHost | None = None) -> Pa
         WeightsError: If there is no such importer, the file is not of this format or does not fit
             the entry, or the cache cannot be written.
     """
-    from zoo_core.loading import entry_card, entry_config
-
-    host = host or plugins.host()
-    layout, config = model.entry.weights.format, entry_config(model.entry)
+    layout, config = entry.weights.format, ModelConfig.of_entry(entry)
 
     def make(directory: Path) -> None:
         found = recognise(path, read_state(path), layout, host)
-        _require_agreement(found, config, host, model.id)
+        _require_agreement(found, config, host, entry.id)
         tensors = tensors_for(config, [found], host)
-        write_import(directory, config, tensors, card=entry_card(model.entry), host=host)
+        write_import(directory, config, tensors, card=Card.of_entry(entry), host=host)
 
     source = {
-        "sha256": model.entry.weights.sha256 or file_sha256(path),
+        "sha256": entry.weights.sha256 or file_sha256(path),
         "format": layout,
         "version": importer_of(layout, host).version,
     }
-    return _kept(model.id, source, config.to_yaml(), make) / MODEL
+    return _kept(entry.id, source, config.to_yaml(), make) / MODEL
 
 
 def adopted(path: Path, name: str, *, host: PluginHost) -> Path:
@@ -172,14 +169,12 @@ def write_import(
     load_state(net_state(method, names), tensors, asked=f"import {directory.name}")
     for name in [name for name in method.nets if name not in names]:
         del method.nets[name]
-    batch = _golden_batch(method, config)
+    batch = _golden_batch(method, config, host)
     write_model(directory, method, config, card=card, sample_batch=batch)
 
 
-def _golden_batch(method: Method[Any], config: ModelConfig) -> Any:
+def _golden_batch(method: Method[Any], config: ModelConfig, host: PluginHost) -> Batch:
     """Random signals, no larger than they need be."""
-    from zoo_core.testing.signals import random_batch
-
     spec = config.signal
     extents = list(spec.shape)
     for axis in range(len(extents) - spec.flexible, len(extents)):
@@ -187,7 +182,8 @@ def _golden_batch(method: Method[Any], config: ModelConfig) -> Any:
         extents[axis] = min(extents[axis], bound)
     small: TensorSpec = replace(spec, shape=tuple(extents))
     mixed = config.domains.kind == "attributes" or method.sampling == "mixed"
-    return random_batch(config.domains, small, mixed=mixed, count=2, seed=0)
+    codec: Codec = host.codec_class(spec.kind)(small)
+    return codec.random_batch(config.domains, mixed=mixed, count=2, seed=0)
 
 
 def _require_agreement(source: Source, config: ModelConfig, host: PluginHost, name: str) -> None:

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from zoo_core import plugins
 from zoo_core.errors import UsageError
 from zoo_core.hub.fetch import fetch
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.store import Expected
 from zoo_core.importing.convert import adopted, converted
+from zoo_core.manifest import ModelEntry
 from zoo_core.modeldir import CONFIG, MODEL
 from zoo_core.plugins import PluginHost
 from zoo_core.registry import Model, Registry
+
+
+def open_reference(
+    reference: Reference | None, entry: Mapping[str, object] | None, file: Path | None
+) -> Path | None:
+    """The model directory of foreign weights; see `zoo_core.hookspecs.zoo_open_reference`."""
+    known = plugins.host()
+    if entry is not None and file is not None:
+        return converted(file, ModelEntry.model_validate(entry), host=known).parent
+    if reference is None:
+        return None
+    return fetch_foreign(reference, Registry.load(known), known)
 
 
 def fetch_foreign(reference: Reference, registry: Registry, host: PluginHost) -> Path | None:
@@ -45,7 +59,7 @@ def fetch_foreign(reference: Reference, registry: Registry, host: PluginHost) ->
         expected = Expected(weights.sha256, weights.bytes) if same else Expected()
         revision = reference.revision or weights.revision
         wanted = replace(reference, file=weights.file, revision=revision)
-        return converted(fetch(wanted, expected, asked=asked), models[0], host=host).parent
+        return converted(fetch(wanted, expected, asked=asked), models[0].entry, host=host).parent
     if reference.file is None or not PurePosixPath(reference.file).suffix:
         return None
     if PurePosixPath(reference.file).name in (MODEL, CONFIG):

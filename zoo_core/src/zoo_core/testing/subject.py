@@ -18,7 +18,7 @@ from zoo_core.plugins import GROUP, PluginHost
 from zoo_core.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.spec import MethodSpec, Preset
 from zoo_core.step import legs_between
-from zoo_core.testing.signals import random_batch
+from zoo_core.synthetic import random_batch
 
 Kind = Literal["domains", "attributes"]
 

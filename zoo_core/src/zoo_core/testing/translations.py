@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from zoo_core.method import Method
+from zoo_core.synthetic import random_signals
 from zoo_core.testing.error import ConformanceError
-from zoo_core.testing.signals import random_signals
 from zoo_core.testing.subject import Route, Subject
 
 FACTORS = (1.0, 3.0, 10.0)
