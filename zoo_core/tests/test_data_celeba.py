@@ -7,8 +7,7 @@ from PIL import Image
 
 from zoo_core.data.celeba import (
     AttributeList,
-    exclusive_groups,
-    find_layout,
+    CelebA,
     parse_attributes,
     parse_partition,
 )
@@ -81,7 +80,7 @@ def layout(root, *, text=GOOD, parts="a.png 0\nb.png 1\nc.png 2\n", files="abc")
     (root / "list_attr.txt").write_text(text)
     if parts is not None:
         (root / "list_eval_partition.txt").write_text(parts)
-    return find_layout(root)
+    return CelebA.recognise(root)
 
 
 def names(found, split):
@@ -128,8 +127,8 @@ def test_a_list_that_is_not_text_is_an_error(tmp_path):
 def test_a_list_without_pictures_beside_it_is_an_error(tmp_path):
     (tmp_path / "list_attr.txt").write_text(GOOD)
     with pytest.raises(ZooError, match="no folder img_align"):
-        find_layout(tmp_path)
-    assert find_layout(tmp_path.parent) is None
+        CelebA.recognise(tmp_path)
+    assert CelebA.recognise(tmp_path.parent) is None
 
 
 def test_hair_colours_and_attributes_that_never_meet_exclude_each_other():
@@ -138,8 +137,8 @@ def test_hair_colours_and_attributes_that_never_meet_exclude_each_other():
         f"{i}": (i % 2 == 0, i % 3 == 0, i % 4 == 0, i % 4 == 1, i % 5 == 0) for i in range(400)
     }
     table = AttributeList(attributes, rows)
-    assert exclusive_groups(table, attributes) == (
+    assert table.exclusive_groups(attributes) == (
         ("Black_Hair", "Blond_Hair"),
         ("Young", "Senior"),
     )
-    assert exclusive_groups(table, ("Young", "Male")) == ()
+    assert table.exclusive_groups(("Young", "Male")) == ()

@@ -172,6 +172,45 @@ def test_a_data_set_of_a_plugin_is_a_source(tmp_path, monkeypatch):
         opened({"a": f"squares:{tmp_path}"})
 
 
+def test_a_source_that_recognises_folders_is_asked_for_by_its_name_too(tmp_path):
+    root = celeba(tmp_path / "faces")
+    assert len(opened({"any": f"attribute-list:{root}"}).stores["any"]) == 5
+    with pytest.raises(DataError) as caught:
+        opened({"any": f"attribute-list:{pictures(tmp_path / 'plain')}"})
+    assert caught.value.problem == "it is in another layout"
+
+
+def test_a_source_of_a_plugin_recognises_its_own_folders(tmp_path, monkeypatch):
+    from zoo_core import plugins
+
+    class Table:
+        attributes, rows = ("Loud",), {"0.png": (True,), "1.png": (False,)}
+
+        def column(self, name):
+            return self.attributes.index(name)
+
+        def exclusive_groups(self, wanted):
+            return ()
+
+    class Flat:
+        root = signals = pictures(tmp_path / "flat")
+
+        def read(self, split, suffixes):
+            return Table(), [self.root / name for name in Table.rows]
+
+    class Source:
+        @staticmethod
+        def recognise(root):
+            return Flat() if root == Flat.root else None
+
+    monkeypatch.setattr(plugins.PluginHost, "component", lambda self, hook, name: Source)
+    monkeypatch.setattr(
+        plugins.PluginHost, "components", lambda self, hook: {"flat": Component("flat", "")}
+    )
+    assert opened({"loud": f"{Flat.root}:Loud"}).stores["loud"].names == ["0.png"]
+    assert opened(data=str(Flat.root), attributes=["Loud"]).domains.names == ("Loud",)
+
+
 def test_missing_digits_are_an_error(tmp_path):
     for name in ("mnist", "usps"):
         with pytest.raises(DataError, match=str(tmp_path)):

@@ -21,9 +21,14 @@ def zoo_signals() -> Iterable[Component]:
 
 @hookimpl
 def zoo_datasets() -> Iterable[Component]:
-    """Data sets that torchvision reads from disk."""
+    """Data sets that torchvision reads from disk, and CelebA's layout."""
     here = "zoo_core.data.torchvision_sets"
     return [
+        Component(
+            "attribute-list",
+            "zoo_core.data.celeba:CelebA",
+            "CelebA's layout: img_align*/, list_attr*.txt, list_eval_partition.txt",
+        ),
         Component("mnist", f"{here}:mnist", "MNIST, padded to 32×32; ROOT holds MNIST/raw"),
         Component("usps", f"{here}:usps", "USPS, 16×16; ROOT holds usps.bz2 and usps.t.bz2"),
     ]

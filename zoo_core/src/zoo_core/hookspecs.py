@@ -51,7 +51,11 @@ def zoo_metrics() -> Iterable[Component]:  # type: ignore[empty-body]
 
 @hookspec
 def zoo_datasets() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Kinds of data source, named ``NAME:`` in front of a source; see `zoo_core.data.sources`."""
+    """Data sources, named ``NAME:`` in front of a folder.
+
+    A target is a callable ``(root: Path, split: str)`` that gives pairs (signal, class number), or
+    a `zoo_core.data.layouts.AttributeSource`, which recognises folders by what lies in them.
+    """
 
 
 @hookspec

@@ -32,20 +32,47 @@ class AttributeList:
             raise unknown("attribute", name, self.attributes)
         return self.attributes.index(name)
 
+    def exclusive_groups(self, wanted: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        """Groups of the wanted attributes of which at most one can hold.
+
+        Hair colours exclude each other (as in StarGAN's official code), and so do two attributes
+        that never hold together although, were they independent, at least 20 pictures would show
+        both.
+        """
+        columns = {
+            name: frozenset(file for file, row in self.rows.items() if row[self.column(name)])
+            for name in wanted
+        }
+
+        def apart(one: str, other: str) -> bool:
+            if _is_hair(one) and _is_hair(other):
+                return True
+            expected = len(columns[one]) * len(columns[other]) / max(1, len(self.rows))
+            return expected >= 20 and not columns[one] & columns[other]
+
+        groups: list[list[str]] = []
+        for name in wanted:
+            home = next((g for g in groups if all(apart(name, other) for other in g)), None)
+            if home is None:
+                groups.append([name])
+            else:
+                home.append(name)
+        return tuple(tuple(group) for group in groups if len(group) > 1)
+
 
 @dataclass(frozen=True)
-class Layout:
+class CelebALayout:
     """The parts of a folder in CelebA's layout.
 
     Attributes:
         root: The folder.
-        pictures: Folder of the pictures.
+        signals: Folder of the pictures.
         attributes: File ``list_attr*.txt``.
         partition: File ``list_eval_partition*.txt``, where there is one.
     """
 
     root: Path
-    pictures: Path
+    signals: Path
     attributes: Path
     partition: Path | None
 
@@ -60,11 +87,11 @@ class Layout:
             DataError: If the lists contradict themselves, each other or the pictures.
         """
         table = parse_attributes(_text(self.attributes), asked=str(self.attributes))
-        present = {path.name for path in self.pictures.iterdir() if path.suffix.lower() in suffixes}
+        present = {path.name for path in self.signals.iterdir() if path.suffix.lower() in suffixes}
         missing = [name for name in table.rows if name not in present]
         if missing:
             raise DataError(
-                f"it names {len(missing)} pictures that are not in {self.pictures}, "
+                f"it names {len(missing)} pictures that are not in {self.signals}, "
                 f"such as {missing[0]}",
                 asked=str(self.attributes),
                 hint=f"The folder holds {len(present)} pictures, the list {len(table.rows)} rows; "
@@ -75,7 +102,7 @@ class Layout:
             raise DataError(
                 f'no picture belongs to the split "{split}"', asked=str(self.partition or self.root)
             )
-        return table, [self.pictures / name for name in names]
+        return table, [self.signals / name for name in names]
 
     def _names(self, table: AttributeList, split: str) -> list[str]:
         if split == "all" or (self.partition is None and split == "train"):
@@ -99,29 +126,33 @@ class Layout:
         return [name for name in table.rows if parts[name] == SPLITS[split]]
 
 
-def find_layout(root: Path) -> Layout | None:
-    """The parts of a folder in CelebA's layout, or None where it has no list of attributes.
+class CelebA:
+    """The data source ``attribute-list``: recognises a folder by its list of attributes."""
 
-    Raises:
-        DataError: If there is a list of attributes but no one folder of pictures beside it.
-    """
-    lists = sorted(root.glob("list_attr*.txt"))
-    if not lists:
-        return None
-    folders = [p for p in sorted(root.glob("img_align*")) if p.is_dir()]
-    folders = folders or [p for p in [root / "images"] if p.is_dir()]
-    if len(folders) != 1 or len(lists) != 1:
-        many = folders if len(folders) > 1 else lists if len(lists) > 1 else []
-        names = ", ".join(p.name for p in many)
-        raise DataError(
-            f"it holds {names}: one of each is needed"
-            if many
-            else f"{lists[0].name} has no folder img_align* or images beside it",
-            asked=str(root),
-            hint="CelebA's layout is img_align*/, list_attr*.txt, list_eval_partition.txt.",
-        )
-    partition = next(iter(sorted(root.glob("list_eval_partition*.txt"))), None)
-    return Layout(root, folders[0], lists[0], partition)
+    @staticmethod
+    def recognise(root: Path) -> CelebALayout | None:
+        """The parts of a folder in CelebA's layout, or None where it has no list of attributes.
+
+        Raises:
+            DataError: If there is a list of attributes but no one folder of pictures beside it.
+        """
+        lists = sorted(root.glob("list_attr*.txt"))
+        if not lists:
+            return None
+        folders = [p for p in sorted(root.glob("img_align*")) if p.is_dir()]
+        folders = folders or [p for p in [root / "images"] if p.is_dir()]
+        if len(folders) != 1 or len(lists) != 1:
+            many = folders if len(folders) > 1 else lists if len(lists) > 1 else []
+            names = ", ".join(p.name for p in many)
+            raise DataError(
+                f"it holds {names}: one of each is needed"
+                if many
+                else f"{lists[0].name} has no folder img_align* or images beside it",
+                asked=str(root),
+                hint="CelebA's layout is img_align*/, list_attr*.txt, list_eval_partition.txt.",
+            )
+        partition = next(iter(sorted(root.glob("list_eval_partition*.txt"))), None)
+        return CelebALayout(root, folders[0], lists[0], partition)
 
 
 def parse_attributes(text: str, *, asked: str) -> AttributeList:
@@ -193,33 +224,6 @@ def parse_partition(text: str, *, asked: str) -> dict[str, int]:
             raise DataError(f"line {number} repeats the picture {_short(fields[0])}", asked=asked)
         parts[fields[0]] = int(fields[1])
     return parts
-
-
-def exclusive_groups(table: AttributeList, wanted: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Groups of the wanted attributes of which at most one can hold.
-
-    Hair colours exclude each other (as in StarGAN's official code), and so do two attributes that
-    never hold together although, were they independent, at least 20 pictures would show both.
-    """
-    columns = {
-        name: frozenset(file for file, row in table.rows.items() if row[table.column(name)])
-        for name in wanted
-    }
-
-    def apart(one: str, other: str) -> bool:
-        if _is_hair(one) and _is_hair(other):
-            return True
-        expected = len(columns[one]) * len(columns[other]) / max(1, len(table.rows))
-        return expected >= 20 and not columns[one] & columns[other]
-
-    groups: list[list[str]] = []
-    for name in wanted:
-        home = next((g for g in groups if all(apart(name, other) for other in g)), None)
-        if home is None:
-            groups.append([name])
-        else:
-            home.append(name)
-    return tuple(tuple(group) for group in groups if len(group) > 1)
 
 
 def _is_hair(name: str) -> bool:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo_core.codec import Codec, Sample
-from zoo_core.data.celeba import Layout, exclusive_groups, find_layout
 from zoo_core.data.grammar import ranges
+from zoo_core.data.layouts import Layout, find_layout, require_layout
 from zoo_core.data.scan import check_folder, class_numbers, scan
 from zoo_core.errors import DataError, PluginError, UsageError, ZooError, unknown
 from zoo_core.signals import Domains
@@ -44,7 +44,7 @@ def collect(kind: str, path: Path, argument: str, split: str, codec: Codec) -> F
         UsageError: If it names an unknown attribute or split.
     """
     if kind == "set":
-        return _from_set(argument, path, split)
+        return _from_set(argument, path, split, codec)
     if kind == "pattern":
         return _from_pattern(path, codec)
     if kind == "attribute":
@@ -59,10 +59,11 @@ def collect(kind: str, path: Path, argument: str, split: str, codec: Codec) -> F
 def collect_attributes(
     root: Path, attributes: Sequence[str], split: str, codec: Codec
 ) -> tuple[Found, Domains]:
-    """Gathers a folder in CelebA's layout with the labels (M, K) of the given attributes."""
+    """Gathers a folder that a data source recognises, with the labels (M, K) of the attributes."""
     import torch
 
-    layout = _layout(root)
+    check_folder(root)
+    layout = require_layout(root)
     table, files = layout.read(split, codec.suffixes)
     columns = [table.column(name) for name in attributes]
     rows = [[table.rows[file.name][column] for column in columns] for file in files]
@@ -74,8 +75,8 @@ def collect_attributes(
                 asked=f'attribute "{name}"',
                 hint="A translation can be learnt only where both cases occur.",
             )
-    domains = Domains(tuple(attributes), "attributes", exclusive_groups(table, attributes))
-    place = f"{layout.pictures}, split {split}"
+    domains = Domains(tuple(attributes), "attributes", table.exclusive_groups(attributes))
+    place = f"{layout.signals}, split {split}"
     return Found(files, [file.name for file in files], labels, place), domains
 
 
@@ -107,11 +108,12 @@ def _from_attribute(root: Path, expression: str, split: str, codec: Codec) -> Fo
         raise UsageError(
             "it names no attribute", asked=f"source {root}:", hint="Write ROOT:ATTRIBUTE."
         )
-    return _select(_layout(root), expression, split, codec)
+    check_folder(root)
+    return _select(require_layout(root), expression, split, codec)
 
 
 def _select(layout: Layout, expression: str, split: str, codec: Codec) -> Found:
-    """The pictures for which every attribute of ``A,!B`` holds, or does not where negated."""
+    """The signals for which every attribute of ``A,!B`` holds, or does not where negated."""
     table, files = layout.read(split, codec.suffixes)
     for term in filter(None, (term.strip() for term in expression.split(","))):
         column, wanted = table.column(term.removeprefix("!")), not term.startswith("!")
@@ -124,18 +126,29 @@ def _select(layout: Layout, expression: str, split: str, codec: Codec) -> Found:
         )
     where = f" where {expression}" if expression else ""
     return Found(
-        files, [file.name for file in files], None, f"{layout.pictures}{where}, split {split}"
+        files, [file.name for file in files], None, f"{layout.signals}{where}, split {split}"
     )
 
 
-def _from_set(name: str, root: Path, split: str) -> Found:
+def _from_set(name: str, root: Path, split: str, codec: Codec) -> Found:
     import torch
 
     from zoo_core.plugins import host
 
+    source = host().component("zoo_datasets", name)
+    if hasattr(source, "recognise"):
+        check_folder(root)
+        layout = source.recognise(root)
+        if layout is None:
+            raise DataError(
+                "it is in another layout",
+                asked=f"source {name}:{root}",
+                hint=f"{host().components('zoo_datasets')[name].summary}.",
+            )
+        return _select(layout, "", split, codec)
     pairs: list[tuple[Any, Any]] = []
     try:
-        for value, label in host().component("zoo_datasets", name)(root, split):
+        for value, label in source(root, split):
             pairs.append((value, label))
     except ZooError:
         raise
@@ -151,18 +164,6 @@ def _from_set(name: str, root: Path, split: str) -> Found:
     known = all(isinstance(label, int) for label in classes)
     labels = torch.tensor(classes) if known else None  # (M,)
     return Found(samples, names, labels, f"{name}:{root}, split {split}")
-
-
-def _layout(root: Path) -> Layout:
-    check_folder(root)
-    layout = find_layout(root)
-    if layout is None:
-        raise DataError(
-            "it has no list of attributes (list_attr*.txt)",
-            asked=f"folder {root}",
-            hint="CelebA's layout is img_align*/, list_attr*.txt, list_eval_partition.txt.",
-        )
-    return layout
 
 
 def _split_folder(folder: Path, split: str) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from zoo_core.codec import Codec, Sample, Store
 from zoo_core.data.collect import Found, collect, collect_attributes
 from zoo_core.data.grammar import Source, check_name, parse_domains, parse_source
+from zoo_core.data.layouts import find_layout
 from zoo_core.data.sampling import Sampler, Sampling
 from zoo_core.data.scan import check_folder, subfolders
 from zoo_core.errors import DataError, UsageError
@@ -99,9 +100,9 @@ def open_sources(
         config: Preprocessing and augmentation.
         split: ``train``, ``val``, ``test`` or ``all``, where a source has splits.
         cache: Folder for decoded signals; None keeps them in memory.
-        attributes: Attributes to train on together; ``data`` is then in CelebA's layout.
+        attributes: Attributes to train on together; ``data`` then has a list of them.
         data: Folder with ``trainA``/``trainB``, ``train/<domain>`` or ``<domain>`` subfolders, or
-            in CelebA's layout.
+            with attributes (in CelebA's layout).
         progress: Told how many files are decoded.
         need: Fewest and most domains or attributes; None for no upper bound.
 
@@ -155,10 +156,10 @@ def domain_folders(root: Path, split: str) -> dict[str, Path]:
 
     Raises:
         DataError: If there is none, or none for the split.
-        UsageError: If the folder is in CelebA's layout, which needs attributes.
+        UsageError: If its signals have attributes, of which none is named.
     """
     check_folder(root)
-    _refuse_celeba(root)
+    _refuse_attributes(root)
     below = subfolders(root)
     lettered = [p for p in below if re.fullmatch(r"(train|val|test)[A-Z]\w*", p.name)]
     if lettered:
@@ -188,12 +189,10 @@ def _no_split(root: Path, split: str, there: Sequence[Path]) -> dict[str, Path]:
     )
 
 
-def _refuse_celeba(root: Path) -> None:
-    from zoo_core.data.celeba import find_layout
-
+def _refuse_attributes(root: Path) -> None:
     if find_layout(root) is not None:
         raise UsageError(
-            "it is in CelebA's layout: name the attributes to translate",
+            "its signals have attributes: name those to translate",
             asked=f"data {root}",
             hint="Add --attributes NAME,NAME, or use --domain NAME=ROOT:ATTRIBUTE.",
         )

@@ -12,7 +12,7 @@ from zoo_core.hub.fetch import fetch
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.store import Expected
 from zoo_core.importing.convert import adopted, converted
-from zoo_core.manifest import ModelEntry
+from zoo_core.manifest import parse_entry
 from zoo_core.modeldir import CONFIG, MODEL
 from zoo_core.plugins import PluginHost
 from zoo_core.registry import Model, Registry
@@ -24,7 +24,7 @@ def open_reference(
     """The model directory of foreign weights; see `zoo_core.hookspecs.zoo_open_reference`."""
     known = plugins.host()
     if entry is not None and file is not None:
-        return converted(file, ModelEntry.model_validate(entry), host=known).parent
+        return converted(file, parse_entry(entry, "the catalogue"), host=known).parent
     if reference is None:
         return None
     return fetch_foreign(reference, Registry.load(known), known)
