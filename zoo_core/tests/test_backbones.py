@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from zoo_core.errors import DataError, UsageError, WeightsError
 from zoo_core.evaluate.judge import Judge
 from zoo_core.evaluate.judge_card import JudgeCard
-from zoo_core.evaluate.judge_nets import make_net
 from zoo_core.nets import backbones
 from zoo_core.nets.backbones import Backbone, bare_backbone, open_backbone, without_state
+from zoo_core.nets.classifier import make_net
 from zoo_core.spec import Component
 
 ARCHITECTURE = "test_byobnet"

@@ -18,12 +18,13 @@ from zoo_core.data.root import data_root
 from zoo_core.errors import DataError, UsageError
 from zoo_core.evaluate.direction import EvalConfig
 from zoo_core.evaluate.extractors import JudgeExtractor
-from zoo_core.evaluate.judge import Judge, JudgeNet
+from zoo_core.evaluate.judge import Judge
 from zoo_core.evaluate.judge_card import JudgeCard
 from zoo_core.evaluate.page import png_uri, render_page
 from zoo_core.evaluate.report import Report
 from zoo_core.evaluate.run import evaluate_model, metric_classes
 from zoo_core.evaluate.setting import Side
+from zoo_core.nets.classifier import ClassifierNet
 from zoo_core.plugins import host
 from zoo_core.signals import MIXED, Condition, Domains, TensorSpec
 
@@ -105,7 +106,7 @@ def a_judge(classes=("a", "b"), task="domain", domains=("a", "b")) -> Judge:
         task=task, classes=classes, domains=domains, size=16, widths=(4, 4), sha256="f" * 64
     )
     torch.manual_seed(0)
-    return Judge(JudgeNet(len(classes), (4, 4)), card)
+    return Judge(ClassifierNet(len(classes), (4, 4)), card)
 
 
 def test_every_metric_of_the_core_resolves_and_has_its_name() -> None:

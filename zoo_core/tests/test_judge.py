@@ -13,9 +13,11 @@ from zoo_core.errors import DataError, UsageError, WeightsError
 from zoo_core.evaluate.augment import augment, widely
 from zoo_core.evaluate.examples import Part, class_labels, content_parts, domain_parts
 from zoo_core.evaluate.extractors import JudgeExtractor, TimmExtractor, open_extractor
-from zoo_core.evaluate.judge import Judge, JudgeNet
-from zoo_core.evaluate.judge_card import CARD, WEIGHTS, JudgeCard
+from zoo_core.evaluate.judge import Judge
+from zoo_core.evaluate.judge_card import JudgeCard
 from zoo_core.evaluate.judge_train import JudgeConfig, accuracy, train_judge
+from zoo_core.nets.classifier import ClassifierNet
+from zoo_core.nets.classifier_card import CARD, WEIGHTS
 
 
 @dataclass
@@ -273,4 +275,4 @@ def test_the_card_is_plain_yaml_without_surprises(judge: Judge, tmp_path) -> Non
     card = JudgeCard.read(tmp_path)
     assert json.loads(card.model_dump_json())["classes"] == ["flat", "upright"]
     assert card.data == {"flat": "60 pictures"}
-    assert card.parameters == sum(p.numel() for p in JudgeNet(2).parameters())
+    assert card.parameters == sum(p.numel() for p in ClassifierNet(2).parameters())

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo_core.evaluate.distribution_metrics import Fid, Kid
 from zoo_core.evaluate.extractors import Extractor
-from zoo_core.evaluate.judge import Judge, JudgeNet, Opinion
+from zoo_core.evaluate.judge import Judge
 from zoo_core.evaluate.judge_card import JudgeCard
 from zoo_core.evaluate.judged_metrics import ContentAccuracy, DomainAccuracy
 from zoo_core.evaluate.metrics import Metric
@@ -25,6 +25,7 @@ from zoo_core.evaluate.picture_metrics import (
     Retrieval,
 )
 from zoo_core.evaluate.setting import Sample, Setting, Side, Tools
+from zoo_core.nets.classifier import ClassifierNet, ClassifierOutput
 
 
 @dataclass
@@ -51,12 +52,12 @@ class Means(Extractor):
         return x.mean((2, 3))  # (N, 3)
 
 
-class Fixed(JudgeNet):
+class Fixed(ClassifierNet):
     """Says class 0 where a picture is dark, class 1 where it is light."""
 
-    def forward(self, x: Tensor) -> Opinion:
+    def forward(self, x: Tensor) -> ClassifierOutput:
         light = x.mean((1, 2, 3))  # (N,)
-        return Opinion(torch.stack([-light, light], 1), light[:, None])
+        return ClassifierOutput(torch.stack([-light, light], 1), light[:, None])
 
 
 def a_judge(task, classes, domains) -> Judge:

@@ -14,10 +14,11 @@ from torch import Tensor
 import zoo
 from zoo_core.card import Card
 from zoo_core.errors import UsageError
-from zoo_core.evaluate.judge import Judge, JudgeNet
+from zoo_core.evaluate.judge import Judge
 from zoo_core.evaluate.judge_card import JudgeCard
 from zoo_core.modelconfig import ModelConfig
 from zoo_core.modeldir import write_model
+from zoo_core.nets.classifier import ClassifierNet
 from zoo_core.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.spec import TrainConfig
 from zoo_core.train.loop import Trainer
@@ -36,7 +37,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A judge directory: what f is made of. Its weights are random, which no test here minds."""
     directory = tmp_path_factory.mktemp("judge") / "digits"
     torch.manual_seed(3)
-    net = JudgeNet(10, (4, 8))
+    net = ClassifierNet(10, (4, 8))
     with torch.no_grad():  # uneven statistics, so that evaluation mode matters
         net.stem_norm.running_mean += 0.1
         net.stem_norm.running_var *= 0.5

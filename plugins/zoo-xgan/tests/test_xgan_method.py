@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo_core.errors import UsageError
-from zoo_core.evaluate.judge import Judge, JudgeNet
+from zoo_core.evaluate.judge import Judge
 from zoo_core.evaluate.judge_card import JudgeCard
+from zoo_core.nets.classifier import ClassifierNet
 from zoo_core.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.spec import TrainConfig
 from zoo_core.train.loop import Trainer
@@ -34,7 +35,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("judge") / "faces"
     torch.manual_seed(3)
     card = JudgeCard(task="content", classes=("x", "y"), domains=(A,), size=16, widths=(4, 8))
-    Judge(JudgeNet(2, (4, 8)), card).save(directory)
+    Judge(ClassifierNet(2, (4, 8)), card).save(directory)
     return directory
 
 

@@ -121,7 +121,7 @@ def info(directory: Path, as_json: bool) -> None:
 
 def refuse_other(out: Path) -> None:
     """Raises `UsageError` where a directory exists that is neither empty nor a judge."""
-    from zoo_core.evaluate.judge_card import CARD
+    from zoo_core.nets.classifier_card import CARD
 
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / CARD).is_file()):
         raise UsageError(

@@ -16,10 +16,11 @@ from torch import Tensor
 from zoo_core.errors import DataError, UsageError
 from zoo_core.evaluate.augment import augment, widely
 from zoo_core.evaluate.examples import Part
-from zoo_core.evaluate.judge import Judge, fit, rounded
-from zoo_core.evaluate.judge_card import OWN, SCALES, Augmentation, JudgeCard, Task
-from zoo_core.evaluate.judge_nets import WIDTHS, TimmJudgeNet, make_net
+from zoo_core.evaluate.judge import Judge, rounded
+from zoo_core.evaluate.judge_card import SCALES, Augmentation, JudgeCard, Task
 from zoo_core.evaluate.teaching import Told, teach
+from zoo_core.nets.classifier import WIDTHS, TimmNet, fit, make_net
+from zoo_core.nets.classifier_card import OWN
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def train_judge(
         asked = f"{config.task} judge"
         teach(net, read, steps=config.steps, lr=config.lr, asked=asked, told=told)
     rounded(net)
-    widths = (int(net.net.num_features),) if isinstance(net, TimmJudgeNet) else config.widths
+    widths = (int(net.net.num_features),) if isinstance(net, TimmNet) else config.widths
     parameters = sum(p.numel() for p in net.parameters())
     card = card.model_copy(update={"widths": widths, "parameters": parameters})
     judge = Judge(net, card)

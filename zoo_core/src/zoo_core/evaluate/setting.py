@@ -16,9 +16,10 @@ from torch import Tensor
 from zoo_core.codec import Store
 from zoo_core.evaluate.examples import Part, class_labels
 from zoo_core.evaluate.extractors import Extractor, JudgeExtractor
-from zoo_core.evaluate.judge import Judge, Opinion
+from zoo_core.evaluate.judge import Judge
 from zoo_core.evaluate.judge_train import accuracy
 from zoo_core.evaluate.pairing import Partners
+from zoo_core.nets.classifier import ClassifierOutput
 
 T = TypeVar("T")
 
@@ -201,9 +202,9 @@ class Sample:
     source: Tensor
     translated: Tensor
     restore: Callable[[], Tensor]
-    _opinions: dict[int, Opinion] = field(default_factory=dict, repr=False)
+    _opinions: dict[int, ClassifierOutput] = field(default_factory=dict, repr=False)
 
-    def opinion(self, judge: Judge) -> Opinion:
+    def opinion(self, judge: Judge) -> ClassifierOutput:
         """What a judge says of the translations, asked once however many metrics want to know."""
         if id(judge) not in self._opinions:
             self._opinions[id(judge)] = judge(self.translated)

@@ -18,14 +18,14 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from zoo_core.errors import UsageError, unknown
-from zoo_core.evaluate.judge import Judge, JudgeNet
-from zoo_core.evaluate.judge_card import JudgeCard
-from zoo_core.evaluate.judge_nets import TimmJudgeNet, make_net
 from zoo_core.method import freeze
+from zoo_core.nets.classifier import Classifier, ClassifierNet, TimmNet, make_net
+from zoo_core.nets.classifier_card import ClassifierCard
 from zoo_core.nets.timm_nets import create_net, is_timm, trained_net
 from zoo_core.plugins import host
 from zoo_core.weights import file_sha256
 
+_FORM = {"architecture", "arguments", "classes", "size", "widths"}
 EMBEDDING = "embedding"
 """Layer that every backbone has: the features (N, F) that its classifier reads."""
 
@@ -144,16 +144,16 @@ class TimmBackbone(Backbone):
         return pooled.flatten(1)  # (N, F)
 
 
-class JudgeBackbone(Backbone):
-    """A judge of the zoo's own architecture: ``stem``, ``stage1`` and on, and the embedding.
+class OwnBackbone(Backbone):
+    """A classifier of the zoo's own architecture: ``stem``, ``stage1`` and on, and the embedding.
 
     Args:
-        judge: The trained judge.
+        judge: The trained classifier.
     """
 
-    net: JudgeNet
+    net: ClassifierNet
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Classifier) -> None:
         card = judge.card
         half = [0.5] * 3  # judges read [-1, 1]
         super().__init__(judge.net, half, half, size=card.size, sha256=card.sha256)
@@ -219,7 +219,7 @@ def from_judge(directory: Path) -> Backbone:
         DataError: If it is no judge directory.
         WeightsError: If its weights are missing, damaged or not those of its card.
     """
-    return _of_judge(Judge.load(directory))
+    return _of_judge(Classifier.load(directory))
 
 
 def bare_backbone(form: Mapping[str, Any]) -> Backbone:
@@ -231,13 +231,15 @@ def bare_backbone(form: Mapping[str, Any]) -> Backbone:
     asked = f"backbone of the form {dict(form)}"
     if set(form) == {"timm"}:
         return _of_timm(str(form["timm"]), create_net(str(form["timm"]), {}, asked=asked), "")
+    if foreign := sorted(set(form) - _FORM):
+        raise UsageError(f"there is no key {', '.join(foreign)}", asked=asked)
     try:
-        card = JudgeCard.model_validate({"task": "content", "domains": (), **form})
+        card = ClassifierCard.model_validate(form)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{where}: {first['msg'].lower()}", asked=asked) from error
-    return _of_judge(Judge(make_net(card), card))
+    return _of_judge(Classifier(make_net(card), card))
 
 
 def without_state(module: nn.Module) -> nn.Module:
@@ -268,14 +270,13 @@ def _of_timm(architecture: str, net: Any, sha256: str) -> TimmBackbone:
     return backbone
 
 
-def _of_judge(judge: Judge) -> Backbone:
+def _of_judge(judge: Classifier) -> Backbone:
     card = judge.card
     backbone: Backbone
-    if isinstance(judge.net, TimmJudgeNet):
+    if isinstance(judge.net, TimmNet):
         half = [0.5] * 3  # judges read [-1, 1]
         backbone = TimmBackbone(judge.net.net, half, half, size=card.size, sha256=card.sha256)
     else:
-        backbone = JudgeBackbone(judge)
-    kept = {"architecture", "arguments", "classes", "size", "widths"}
-    backbone.form = card.model_dump(mode="json", include=kept)
+        backbone = OwnBackbone(judge)
+    backbone.form = card.model_dump(mode="json", include=_FORM)
     return backbone

@@ -13,8 +13,9 @@ from filelock import FileLock
 from zoo_core.data.root import data_root
 from zoo_core.errors import DataError, UsageError
 from zoo_core.evaluate.bench.protocol import Recipe
-from zoo_core.evaluate.judge_card import CARD, Task
+from zoo_core.evaluate.judge_card import Task
 from zoo_core.loading import load
+from zoo_core.nets.classifier_card import CARD
 from zoo_core.translator import Translator
 from zoo_voice.evaluate.corpus import Corpus, Recording, Split, corpus_of
 from zoo_voice.evaluate.distance import distortion, variance_ratio

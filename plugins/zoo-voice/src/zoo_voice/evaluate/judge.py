@@ -21,8 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo_core.errors import DataError, WeightsError
-from zoo_core.evaluate.judge_card import CARD, WEIGHTS, JudgeCard
+from zoo_core.evaluate.judge_card import JudgeCard
 from zoo_core.files import replacing
+from zoo_core.nets.classifier_card import CARD, WEIGHTS
 from zoo_voice.cepstrum import Floats
 from zoo_voice.evaluate.recipes import WIDTHS
 from zoo_voice.world import RATE

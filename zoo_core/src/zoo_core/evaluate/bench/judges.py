@@ -9,8 +9,9 @@ from zoo_core.evaluate.bench.data import Pictures
 from zoo_core.evaluate.bench.protocol import Benchmark, Recipe
 from zoo_core.evaluate.bench.work import Folder
 from zoo_core.evaluate.judge import Judge
-from zoo_core.evaluate.judge_card import CARD, SCALES, Augmentation
+from zoo_core.evaluate.judge_card import SCALES, Augmentation
 from zoo_core.evaluate.judge_train import JudgeConfig, train_judge
+from zoo_core.nets.classifier_card import CARD
 
 Told = Callable[[str], None]
 

@@ -11,7 +11,8 @@ from typing import Any
 from zoo_core.evaluate.bench.protocol import Benchmark
 from zoo_core.evaluate.bench.selection import in_words
 from zoo_core.evaluate.bench.work import Folder
-from zoo_core.evaluate.judge_card import CARD, JudgeCard
+from zoo_core.evaluate.judge_card import JudgeCard
+from zoo_core.nets.classifier_card import CARD
 
 Cells = list[dict[str, Any]]
 

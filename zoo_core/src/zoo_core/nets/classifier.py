@@ -1,27 +1,32 @@
-"""The nets that judges may have: one of the zoo's own, and any classifier of timm.
+"""Small classifiers of pictures: one net of the zoo's own, any of timm, and how they are opened.
 
+A directory holds ``judge.safetensors`` (float16) and ``judge.yaml`` (`ClassifierCard`).
 Shapes: N batch, K classes, F features.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load
 from torch import Tensor, nn
 
-from zoo_core.errors import unknown
-from zoo_core.evaluate.judge_card import OWN, JudgeCard
+from zoo_core.errors import WeightsError, unknown
+from zoo_core.nets.classifier_card import OWN, WEIGHTS, ClassifierCard
 from zoo_core.nets.timm_nets import create_net
 
 WIDTHS = (24, 48, 96, 128)
 """Channels of the stages: 0.42 M parameters, 0.84 MB in float16."""
 
 
-class Opinion(NamedTuple):
-    """What a judge says of N pictures.
+class ClassifierOutput(NamedTuple):
+    """What a classifier says of N pictures.
 
     Attributes:
         logits: (N, K) raw class scores.
@@ -48,7 +53,7 @@ class Stage(nn.Module):
         return F.relu(x + self.mix_norm(self.mix(x)))  # (N, C', H/2, W/2)
 
 
-class JudgeNet(nn.Module):
+class ClassifierNet(nn.Module):
     """A residual classifier small enough to travel inside a package.
 
     Args:
@@ -69,15 +74,15 @@ class JudgeNet(nn.Module):
         self.drop = nn.Dropout(drop)
         self.classifier = nn.Linear(widths[-1], classes)
 
-    def forward(self, x: Tensor) -> Opinion:
+    def forward(self, x: Tensor) -> ClassifierOutput:
         """Judges ``x`` (N, 3, H, W) in [-1, 1]."""
         x = F.relu(self.stem_norm(self.stem(x)))  # (N, W0, H, W), or half of it with stride 2
         x = self.stages(x)  # (N, F, h, w)
         features = x.mean(dim=(2, 3))  # (N, F)
-        return Opinion(self.classifier(self.drop(features)), features)  # (N, K), (N, F)
+        return ClassifierOutput(self.classifier(self.drop(features)), features)  # (N, K), (N, F)
 
 
-class TimmJudgeNet(nn.Module):
+class TimmNet(nn.Module):
     """A classifier of timm, trained from scratch on pictures in [-1, 1].
 
     Args:
@@ -96,14 +101,78 @@ class TimmJudgeNet(nn.Module):
         given = {**(arguments or {}), "num_classes": classes}
         self.net = create_net(architecture, given, asked=f"judge of timm:{architecture}")
 
-    def forward(self, x: Tensor) -> Opinion:
+    def forward(self, x: Tensor) -> ClassifierOutput:
         """Judges ``x`` (N, 3, H, W) in [-1, 1]."""
         x = self.net.forward_features(x)  # (N, *, F) in the model's own form
         features = self.net.forward_head(x, pre_logits=True).flatten(1)  # (N, F)
-        return Opinion(self.net.get_classifier()(features), features)  # (N, K), (N, F)
+        return ClassifierOutput(self.net.get_classifier()(features), features)  # (N, K), (N, F)
 
 
-def make_net(card: JudgeCard) -> nn.Module:
+class Classifier(nn.Module):
+    """A trained classifier: its net and its card.
+
+    Args:
+        net: The classifier.
+        card: What is known of it.
+    """
+
+    Card: ClassVar[type[ClassifierCard]] = ClassifierCard
+    """How the card of a directory is read."""
+
+    def __init__(self, net: nn.Module, card: ClassifierCard) -> None:
+        super().__init__()
+        self.net, self.card = net, card
+        self.eval()
+
+    def forward(self, x: Tensor) -> ClassifierOutput:
+        """Judges pictures (N, 3, H, W) in [-1, 1] of any size; grey ones (N, 1, H, W) as well."""
+        return self.net(fit(x, self.card.size))  # type: ignore[no-any-return]  # (N, K), (N, F)
+
+    @classmethod
+    def load(cls, directory: Path | str) -> Self:
+        """Reads a judge directory.
+
+        Raises:
+            DataError: If it is no judge directory.
+            WeightsError: If its weights are missing, damaged or not those of its card.
+        """
+        directory = Path(directory)
+        card = cls.Card.read(directory)
+        path, asked = directory / WEIGHTS, f"judge {directory}"
+        if not path.is_file():
+            raise WeightsError(f"{WEIGHTS} is missing", asked=asked, hint="Train the judge again.")
+        data = path.read_bytes()
+        found = hashlib.sha256(data).hexdigest()
+        if found != card.sha256:
+            raise WeightsError(
+                f"{WEIGHTS} has sha256 {found}, its card says {card.sha256 or 'nothing'}",
+                asked=asked,
+                hint="The file was changed or damaged: restore it or train the judge again.",
+            )
+        net = make_net(card)
+        try:
+            state = {k: v.float() if v.is_floating_point() else v for k, v in load(data).items()}
+            net.load_state_dict(state)
+        except (RuntimeError, SafetensorError) as error:
+            raise WeightsError(
+                "the weights do not fit the net that the card describes: "
+                + " ".join(str(error).split()),
+                asked=asked,
+                hint="Restore the directory or train the judge again.",
+            ) from error
+        return cls(net, card)
+
+
+def fit(x: Tensor, size: int) -> Tensor:
+    """Pictures as a judge reads them: (N, 3, size, size) from (N, 1 or 3, H, W)."""
+    if x.shape[1] == 1:
+        x = x.expand(-1, 3, -1, -1)  # (N, 3, H, W)
+    if x.shape[-2:] != (size, size):
+        x = F.interpolate(x, (size, size), mode="bilinear", antialias=True)  # (N, 3, S, S)
+    return x
+
+
+def make_net(card: ClassifierCard) -> nn.Module:
     """The untrained net that a card describes.
 
     Raises:
@@ -111,11 +180,11 @@ def make_net(card: JudgeCard) -> nn.Module:
     """
     if card.architecture == OWN:
         widths = card.widths or WIDTHS
-        return JudgeNet(len(card.classes), widths, stride=stride_for(card.size))
+        return ClassifierNet(len(card.classes), widths, stride=stride_for(card.size))
     kind, _, name = card.architecture.partition(":")
     if kind != "timm":
         raise unknown("architecture of a judge", card.architecture, [OWN, "timm:NAME"])
-    return TimmJudgeNet(name, len(card.classes), card.arguments)
+    return TimmNet(name, len(card.classes), card.arguments)
 
 
 def stride_for(size: int) -> int:

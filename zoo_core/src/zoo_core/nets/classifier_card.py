@@ -1,0 +1,68 @@
+"""What is known of a saved classifier beside its weights. Importing this imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from zoo_core.errors import DataError
+
+WEIGHTS = "judge.safetensors"
+CARD = "judge.yaml"
+OWN = "judge"
+"""Name of the zoo's own architecture."""
+
+
+class ClassifierCard(BaseModel):
+    """What a ``judge.yaml`` says of the net; the rest is for whoever trained it.
+
+    Attributes:
+        format: Version of this form.
+        classes: Names of the classes, in the order of the logits.
+        size: Side of the square pictures that it reads, in pixels; others are resized to it.
+        architecture: ``judge`` for the zoo's own net, ``timm:NAME`` for one of timm.
+        arguments: What `timm.create_model` is given besides, for a net of timm.
+        widths: Channels of the net's stages; the last is the number of its features.
+        parameters: Number of the net's parameters.
+        bytes: Size of ``judge.safetensors``.
+        sha256: Hash of ``judge.safetensors``.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    format: Literal[1] = 1
+    classes: tuple[str, ...]
+    size: int
+    architecture: str = OWN
+    arguments: dict[str, Any] = {}
+    widths: tuple[int, ...] = ()
+    parameters: int = 0
+    bytes: int = 0
+    sha256: str = ""
+
+    @classmethod
+    def read(cls, directory: Path) -> Self:
+        """Reads the card of a judge directory.
+
+        Raises:
+            DataError: If the directory is no judge directory or its card is damaged.
+        """
+        path = directory / CARD
+        if not path.is_file():
+            raise DataError(
+                f"it has no {CARD}, so it is no judge directory",
+                asked=f"judge {directory}",
+                hint="Train one with zoo judge train --out DIR.",
+            )
+        try:
+            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
+            problem = str(error).replace("\n", " ").strip()
+            raise DataError(
+                f"its card cannot be read: {problem}",
+                asked=f"judge {directory}",
+                hint="Train the judge again, or restore the file.",
+            ) from error
