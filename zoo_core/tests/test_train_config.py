@@ -8,7 +8,8 @@ from zoo_core.errors import UsageError
 from zoo_core.spec import Preset, TrainConfig
 from zoo_core.testing import tiny
 from zoo_core.train import config as module
-from zoo_core.train.config import Request, RunConfig, parse_value, resolve
+from zoo_core.train.config import Request, RunConfig, resolve
+from zoo_core.train.named import parse_value
 
 PRESETS = {
     "small": Preset(

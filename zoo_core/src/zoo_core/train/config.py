@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from zoo_core.errors import UsageError, unknown
 from zoo_core.plain_yaml import plain, read_yaml_file, write_yaml
 from zoo_core.signals import TensorSpec
@@ -200,15 +198,6 @@ def typed(cls: type[Any], values: Mapping[str, Any], *, asked: str) -> Any:
         raise UsageError(
             f"{first['msg'].lower()}, got {first.get('input')!r}", asked=f"{where} of {asked}"
         ) from fault
-
-
-def parse_value(text: str) -> Any:
-    """The value of ``--set key=value``: lists, mappings and null as in YAML, all else as text."""
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-    return value if value is None or isinstance(value, list | dict) else text
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_type_hints
 
+import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from zoo_core.errors import UsageError, unknown
-from zoo_core.train.config import parse_value
 
 T = TypeVar("T")
 
@@ -73,3 +73,12 @@ def make_named(
     if missing:
         raise UsageError(f"it needs {', '.join(missing)}", asked=asked)
     return cls(**arguments)
+
+
+def parse_value(text: str) -> Any:
+    """The value of ``key=value``: lists, mappings and null as in YAML, all else as text."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    return value if value is None or isinstance(value, list | dict) else text
