@@ -14,6 +14,7 @@ from zoo_core.losses.distances import total
 from zoo_core.losses.objectives import Objective, Share, each, objective_of
 from zoo_core.losses.pool import ImagePool, ImagePools
 from zoo_core.method import Loss, Term
+from zoo_core.precision import at_least_float32
 from zoo_core.signals import Condition
 from zoo_core.step import Leg, Step
 
@@ -197,7 +198,7 @@ def over_scales(part: Callable[[Tensor], Tensor], verdict: Verdict, share: Share
     """Weighted sum () of one side of an objective over a verdict's scales."""
     weights = share(len(verdict.realness))
     scales = zip(weights, verdict.realness, strict=True)
-    return total(part(scale.float()) * weight for weight, scale in scales)  # ()
+    return total(part(at_least_float32(scale)) * weight for weight, scale in scales)  # ()
 
 
 def critic_of(template: str, leg: Leg) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 from zoo_core.losses.adversarial import critic_of
 from zoo_core.losses.distances import total
 from zoo_core.method import Loss
+from zoo_core.precision import at_least_float32
 from zoo_core.step import Leg, Step
 
 
@@ -36,7 +37,7 @@ class GradientPenalty(Loss):
         return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
 
     def _leg(self, step: Step, leg: Leg) -> Tensor:
-        real, made = leg.native.float(), leg.translated.float()  # (N, *S) each
+        real, made = at_least_float32(leg.native), at_least_float32(leg.translated)  # (N, *S) each
         alpha = step.rand(len(real), *[1] * (real.dim() - 1))  # (N, 1, ...)
         between = (alpha * real + (1 - alpha) * made).detach()  # (N, *S)
         gradient = input_gradient(step, critic_of(self.critic, leg), between)  # (N, *S)
@@ -66,7 +67,7 @@ class R1(Loss):
         return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
 
     def _leg(self, step: Step, leg: Leg) -> Tensor:
-        real = leg.native.float().detach()  # (N, *S)
+        real = at_least_float32(leg.native).detach()  # (N, *S)
         gradient = input_gradient(step, critic_of(self.critic, leg), real)  # (N, *S)
         return gradient.flatten(1).square().sum(1).mean() / 2  # ()
 
@@ -79,6 +80,6 @@ def input_gradient(step: Step, critic: str, x: Tensor) -> Tensor:
     with torch.enable_grad():
         x = x.detach().clone().requires_grad_()  # (N, *S)
         verdict = step.judge(critic, x)
-        realness = total(scale.float().sum() for scale in verdict.realness)  # ()
+        realness = total(at_least_float32(scale).sum() for scale in verdict.realness)  # ()
         gradient: Tensor = torch.autograd.grad(realness, x, create_graph=True)[0]  # (N, *S)
-    return gradient.float()
+    return at_least_float32(gradient)

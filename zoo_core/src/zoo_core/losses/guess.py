@@ -12,6 +12,7 @@ from zoo_core.errors import UsageError
 from zoo_core.losses.distances import total
 from zoo_core.method import Loss
 from zoo_core.nets.patch import PatchDiscriminator, smallest_side
+from zoo_core.precision import at_least_float32
 from zoo_core.signals import MIXED
 from zoo_core.step import Leg, Step
 
@@ -121,12 +122,13 @@ def shuffled(step: Step, real: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
     pair = torch.cat(
         [torch.where(first, back, real), torch.where(first, real, back)], dim=1
     )  # (N, 2C, H, W)
-    return pair, first.float()
+    return pair, first.to(real.dtype)
 
 
 def _paid(step: Step, leg: Leg, pair: Tensor, wanted: Tensor) -> Tensor:
     verdict = step.judge(_guesser(leg.origin), pair)
-    return total((scale.float() - wanted).square().mean() for scale in verdict.realness)  # ()
+    scales = [at_least_float32(scale) for scale in verdict.realness]  # (N, 1, ...) each
+    return total((scale - wanted).square().mean() for scale in scales)  # ()
 
 
 def _guesser(origin: str) -> str:

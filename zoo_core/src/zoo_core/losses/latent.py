@@ -13,6 +13,7 @@ from zoo_core.losses.adversarial import critic_of
 from zoo_core.losses.distances import total
 from zoo_core.method import Loss, Method, Optimiser, Player, Term, Weight
 from zoo_core.nets.code import CodeDiscriminator
+from zoo_core.precision import at_least_float32
 from zoo_core.signals import Condition, Domains
 from zoo_core.step import Leg, Step
 
@@ -199,7 +200,7 @@ def true_class(condition: Condition, domains: Domains) -> Tensor:
 
 
 def code_logits(step: Step, critic: str, code: Tensor) -> Tensor:
-    """(N, G, n) float32: what a critic thinks of the classes of a code (N, *Z).
+    """(N, G, n) in float32 at least: what a critic thinks of the classes of a code (N, *Z).
 
     Raises:
         RuntimeError: If the critic does not give `class_count` logits.
@@ -209,7 +210,7 @@ def code_logits(step: Step, critic: str, code: Tensor) -> Tensor:
     logits = step.judge(critic, code).logits  # (N, G * n)
     if logits is None or logits.shape[1] != class_count(domains):
         raise RuntimeError(f"discriminator {critic} must give {class_count(domains)} logits")
-    return logits.float().view(len(code), groups, -1)  # (N, G, n)
+    return at_least_float32(logits).view(len(code), groups, -1)  # (N, G, n)
 
 
 def cross_entropy(logits: Tensor, index: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from zoo_core.errors import TrainingError
 from zoo_core.method import Method, Player, Term
+from zoo_core.precision import at_least_float32
 from zoo_core.spec import Progress, TrainConfig
 from zoo_core.step import Step
 from zoo_core.train.ahead import Ahead, Sampler
@@ -278,7 +279,7 @@ class Trainer:
                 f"it gave a tensor of shape {tuple(loss.shape)}, not a scalar",
                 asked=f'loss "{term.name}" of player "{player.name}"',
             )
-        loss = loss.float()
+        loss = at_least_float32(loss)
         value, name = loss.detach(), f"{player.name}/{term.name}"
         self._guard.watch(step.progress.step, player.name, f'the loss "{term.name}"', value)
         self.losses[name] = self.losses[name] + value if name in self.losses else value
