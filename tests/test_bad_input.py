@@ -18,7 +18,7 @@ from zoo_core.catalogue.registry import Registry
 from zoo_core.cli import run
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.models.card import Card
-from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import build_method, write_model
 
 TINY = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 2}

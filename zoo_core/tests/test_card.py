@@ -5,7 +5,7 @@ from huggingface_hub import ModelCard
 
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.models.card import Card, CardMetric
-from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.config import ModelConfig
 
 
 @pytest.fixture

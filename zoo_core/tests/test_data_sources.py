@@ -207,7 +207,9 @@ def test_a_source_of_a_plugin_recognises_its_own_folders(tmp_path, monkeypatch):
 
     monkeypatch.setattr(plugins.PluginHost, "load", lambda self, hook, name: Source)
     monkeypatch.setattr(
-        plugins.PluginHost, "components", lambda self, hook: {"flat": Component("source", "flat", "made:Flat")}
+        plugins.PluginHost,
+        "components",
+        lambda self, hook: {"flat": Component("source", "flat", "made:Flat")},
     )
     assert opened({"loud": f"{Flat.root}:Loud"}).stores["loud"].names == ["0.png"]
     assert opened(data=str(Flat.root), attributes=["Loud"]).domains.names == ("Loud",)

@@ -8,8 +8,8 @@ import torch
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.errors import UsageError, WeightsError, ZooError
 from zoo_core.models.card import Card
+from zoo_core.models.config import ModelConfig
 from zoo_core.models.golden import check_golden, read_golden
-from zoo_core.models.modelconfig import ModelConfig
 from zoo_core.models.modeldir import build_method, read_config, write_model
 from zoo_core.models.weights import load_weights
 

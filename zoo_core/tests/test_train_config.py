@@ -6,9 +6,9 @@ import pytest
 
 from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_core.errors import UsageError
+from zoo_core.host.named import parse_value
 from zoo_core.train import config as module
 from zoo_core.train.config import Request, RunConfig, resolve
-from zoo_core.train.named import parse_value
 from zoo_testing import tiny
 
 PRESETS = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from zoo_core.models.loading import load
 from zoo_core.train.data.root import data_root
+from zoo_core.translate.loading import load
 from zoo_evaluate.audit import AuditConfig, audit
 from zoo_evaluate.cli.measuring import open_test_data
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from zoo_core import cli
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.errors import UsageError, ZooError
-from zoo_core.models import loading
+from zoo_core.translate import loading
 from zoo_evaluate.audit import AuditConfig, AuditResult, audit, hidden_score
 from zoo_evaluate.audit.perturb import Noises, perturbations
 from zoo_evaluate.audit.picture import render_page, write_sheet

@@ -36,9 +36,9 @@ from zoo_core.errors import UsageError, WeightsError, ZooError
 from zoo_core.host.hookspecs import hookimpl
 from zoo_core.host.plugins import PluginHost, host
 from zoo_core.models.golden import check_golden
-from zoo_core.models.loading import load
 from zoo_core.models.modeldir import build_method, load_weights, read_config
 from zoo_core.models.weights import read_tensors
+from zoo_core.translate.loading import load
 from zoo_import.checkpoint import read_state
 from zoo_import.contract import Importer, Part, Shapes
 from zoo_import.files import Import, Wishes, import_files

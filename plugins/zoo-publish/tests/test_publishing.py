@@ -17,6 +17,7 @@ import zoo
 import zoo_stargan.plugin
 from zoo_core.catalogue.manifest import parse_file
 from zoo_core.catalogue.registry import Registry
+from zoo_core.checksum import file_sha256
 from zoo_core.cli import run
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.contracts.synthetic import random_batch
@@ -24,10 +25,9 @@ from zoo_core.errors import HubError, UsageError, WeightsError
 from zoo_core.host.hookspecs import hookimpl
 from zoo_core.host.plugins import PluginHost, host
 from zoo_core.models.card import Card
-from zoo_core.models.checksum import file_sha256
-from zoo_core.models.loading import load
-from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import build_method, write_model
+from zoo_core.translate.loading import load
 from zoo_publish.publish import publish
 from zoo_publish.release import publish_embedded
 from zoo_publish.workspace import stale

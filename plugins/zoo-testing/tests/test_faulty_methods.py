@@ -18,7 +18,7 @@ from zoo_core.catalogue.registry import file_hash
 from zoo_core.cli import run as zoo
 from zoo_core.host.plugins import PluginHost
 from zoo_core.models.card import Card
-from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import write_model
 from zoo_testing.error import ConformanceError
 from zoo_testing.faulty import FAULTS, subject_of

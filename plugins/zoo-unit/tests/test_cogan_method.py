@@ -17,8 +17,8 @@ from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec, cl
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
 from zoo_core.models.card import Card
+from zoo_core.models.config import ModelConfig
 from zoo_core.models.golden import check_golden, read_golden
-from zoo_core.models.modelconfig import ModelConfig
 from zoo_core.models.modeldir import read_config, write_model
 from zoo_core.models.weights import load_weights
 from zoo_core.train.loop import Trainer, generator_for

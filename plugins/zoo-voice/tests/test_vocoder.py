@@ -21,7 +21,7 @@ from zoo_core.contracts.spec import Component
 from zoo_core.errors import PluginError, UsageError, WeightsError
 from zoo_core.host.hookspecs import hookimpl
 from zoo_core.host.plugins import PluginHost
-from zoo_core.models.loading import load
+from zoo_core.translate.loading import load
 from zoo_voice.audio import Sound
 from zoo_voice.hifigan import HiFiGANGenerator, generator_of, log_mel, mel_filters
 from zoo_voice.vocoder import Vocoder

@@ -129,7 +129,7 @@ def test_last_and_best_are_told_apart_by_validation_takes_alone(
         return whole(voices, speaker, split)
 
     monkeypatch.setattr(Voices, "utterances", utterances)
-    from zoo_core.models.loading import load
+    from zoo_core.translate.loading import load
     from zoo_evaluate.bench.assess import assessor_class
 
     benchmark = small(corpus)

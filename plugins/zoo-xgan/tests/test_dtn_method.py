@@ -16,7 +16,7 @@ from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
 from zoo_core.models.card import Card
-from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import write_model
 from zoo_core.train.loop import Trainer
 from zoo_evaluate.judge import Judge

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zoo_core.host.hookspecs import hookimpl
-    from zoo_core.models.loading import list_models, load
+    from zoo_core.translate.loading import list_models, load
     from zoo_core.translate.translator import Translator
 
 __all__ = ["Translator", "hookimpl", "list_models", "load"]
@@ -25,8 +25,8 @@ __all__ = ["Translator", "hookimpl", "list_models", "load"]
 _PLACES = {
     "Translator": "zoo_core.translate.translator",
     "hookimpl": "zoo_core.host.hookspecs",
-    "list_models": "zoo_core.models.loading",
-    "load": "zoo_core.models.loading",
+    "list_models": "zoo_core.translate.loading",
+    "load": "zoo_core.translate.loading",
 }
 
 

@@ -12,7 +12,7 @@ from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import PluginHost
 from zoo_core.models.card import Card
-from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import refuse_foreign
 from zoo_core.models.weights import file_sha256
 from zoo_import.checkpoint import read_state

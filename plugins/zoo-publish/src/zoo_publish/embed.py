@@ -18,7 +18,7 @@ from zoo_core.contracts.method import Method
 from zoo_core.errors import UsageError, unknown
 from zoo_core.models import golden, weights
 from zoo_core.models.card import Card, CardMetric
-from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import CARD, CONFIG, GOLDEN, MODEL, build_method, read_config
 from zoo_publish.workspace import REGISTRY, package_of, write_registry
 

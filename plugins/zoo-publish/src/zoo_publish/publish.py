@@ -10,13 +10,13 @@ from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 
+from zoo_core.checksum import file_sha256
 from zoo_core.contracts.method import Method
 from zoo_core.errors import HubError, HubUnreachableError, UsageError
 from zoo_core.host.plugins import PluginHost
 from zoo_core.hub.failures import Request, explained, status_of
 from zoo_core.hub.reference import Reference, parse
 from zoo_core.hub.settings import endpoint, offline, silence
-from zoo_core.models.checksum import file_sha256
 from zoo_core.models.golden import check_golden
 from zoo_core.models.modeldir import (
     CARD,

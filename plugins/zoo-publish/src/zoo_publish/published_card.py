@@ -9,7 +9,7 @@ from typing import cast
 from huggingface_hub import ModelCard, ModelCardData
 
 from zoo_core.models.card import Card, metric_type, read_card
-from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import CARD
 
 SAMPLES = "samples.png"

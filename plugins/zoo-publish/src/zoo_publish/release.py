@@ -14,8 +14,8 @@ from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import PluginHost
 from zoo_core.models.card import Card, CardMetric, read_card
-from zoo_core.models.loading import model_directory
 from zoo_core.models.modeldir import CARD, read_config
+from zoo_core.translate.loading import model_directory
 from zoo_publish.embed import About, entry_values
 from zoo_publish.publish import Published, publish
 from zoo_publish.workspace import indexed_files, values_of, write_registry

@@ -60,7 +60,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
     from zoo_core.models.card import Card
-    from zoo_core.models.modelconfig import ModelConfig
+    from zoo_core.models.config import ModelConfig
     from zoo_core.models.modeldir import build_method, write_model
 
     options = {"width": 8, "blocks": 1, "critic_layers": 1, "critic_width": 8}

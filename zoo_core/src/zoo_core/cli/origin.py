@@ -10,7 +10,7 @@ from zoo_core.cli.output import size_text
 from zoo_core.errors import WeightsError
 
 if TYPE_CHECKING:
-    from zoo_core.hub.status import Cached
+    from zoo_core.models.status import Cached
 
 
 def where(weights: Mapping[str, Any], model: Model) -> str:
@@ -35,7 +35,7 @@ def size(model: Model) -> int | None:
 def known_of(model: Model) -> Cached:
     """What the cache knows of the weights; nothing where its record is damaged."""
     from zoo_core.hub.reference import of_weights
-    from zoo_core.hub.status import Cached, cached
+    from zoo_core.models.status import Cached, cached
 
     reference = of_weights(model.data["weights"])
     try:

@@ -69,9 +69,9 @@ def _resumed(run: Path, resume_run: Any, quiet: bool, flags: dict[str, Any]) -> 
 
 
 def _config(method: str, flags: dict[str, Any]) -> RunConfig:
+    from zoo_core.host.named import parse_value
     from zoo_core.train.config import Request, resolve
     from zoo_core.train.data.sources import parse_domains
-    from zoo_core.train.named import parse_value
 
     loop = ("steps", "batch", "ema", "precision", "seed")
     settings = _pairs("--set", flags["settings"])

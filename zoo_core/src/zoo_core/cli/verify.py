@@ -12,7 +12,7 @@ from zoo_core.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
     from zoo_core.catalogue.registry import Registry
-    from zoo_core.hub.status import Finding
+    from zoo_core.models.status import Finding
 
 
 @click.command("verify")
@@ -55,7 +55,7 @@ def verify(name: str | None, all_: bool, json_: bool) -> None:
 
 def _findings(name: str | None, registry: Registry) -> list[Finding]:
     from zoo_core.hub.reference import looks_like, parse
-    from zoo_core.hub.status import check_cache, check_model, check_reference
+    from zoo_core.models.status import check_cache, check_model, check_reference
 
     if name is None:
         models = [model for model in registry.models.values() if model.installed]

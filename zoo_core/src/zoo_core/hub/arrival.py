@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
 
+from zoo_core.checksum import file_sha256
 from zoo_core.errors import HubError, ZooError
 from zoo_core.hub import transport
 from zoo_core.hub.failures import Request, explained, is_local
@@ -19,7 +20,6 @@ from zoo_core.hub.progress import progress_bar
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.settings import silence
 from zoo_core.hub.store import Expected, Seen, Store, today
-from zoo_core.models.checksum import file_sha256
 
 _SHA256, _GIT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 

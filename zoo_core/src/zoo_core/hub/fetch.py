@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from zoo_core.checksum import verify
 from zoo_core.errors import HubMissingError, HubUnreachableError, WeightsError
 from zoo_core.hub.progress import note
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.settings import cache_root, offline
 from zoo_core.hub.store import Expected, Record, Seen, Store, today
-from zoo_core.models.checksum import verify
 
 
 def fetch(reference: Reference, expected: Expected | None = None, *, asked: str = "") -> Path:

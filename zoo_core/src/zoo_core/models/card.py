@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from huggingface_hub import ModelCard
 
     from zoo_core.catalogue.manifest import ModelEntry
-    from zoo_core.models.modelconfig import ModelConfig
+    from zoo_core.models.config import ModelConfig
 
 
 _HUB_LICENCES = {"not stated": "unknown"}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo_core.catalogue.plain_yaml import read_yaml_file
 from zoo_core.errors import UsageError, WeightsError, ZooError
-from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.config import ModelConfig
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method

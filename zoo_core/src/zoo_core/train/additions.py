@@ -9,8 +9,8 @@ from typing import Any
 from zoo_core.contracts.method import Loss, Method, Player, Term
 from zoo_core.contracts.spec import LossSpec
 from zoo_core.errors import UsageError, unknown
+from zoo_core.host.named import make_named, parse_named
 from zoo_core.host.plugins import host
-from zoo_core.train.named import make_named, parse_named
 
 
 def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player, ...]:

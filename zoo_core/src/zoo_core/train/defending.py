@@ -10,8 +10,8 @@ from torch import Tensor
 from zoo_core.contracts.method import Defence, Method, Player
 from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError
+from zoo_core.host.named import make_named, parse_named
 from zoo_core.host.plugins import host
-from zoo_core.train.named import make_named, parse_named
 
 
 class Chain(Defence):

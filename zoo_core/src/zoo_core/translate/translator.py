@@ -16,7 +16,7 @@ from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import UsageError
 from zoo_core.models.card import read_card
-from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.config import ModelConfig
 from zoo_core.translate.engine import ALL, Engine, Target
 from zoo_core.translate.inputs import Job, file_job, files_in, jobs_of
 from zoo_core.translate.streaming import Plan, Result, stream

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 
 from zoo_core.errors import ZooError
-from zoo_core.models.loading import load
 from zoo_core.train.guard import StoppedError
 from zoo_core.train.run import train_run
+from zoo_core.translate.loading import load
 from zoo_core.translate.precision import resolve_device
 from zoo_core.translate.translator import Translator
 from zoo_evaluate.bench.assess import Assessed, Facts, Figures, Told, assessor_class

@@ -62,7 +62,7 @@ def audit(model: str, json_to: str | None, page: Path | None, **options: Any) ->
     score is the share of the input that is lost by that: 0 for nothing hidden, 1 for all. It
     computes in float32, for coarser arithmetic is noise of its own.
     """
-    from zoo_core.models.loading import load
+    from zoo_core.translate.loading import load
     from zoo_evaluate.audit import AuditConfig
     from zoo_evaluate.audit import audit as measure
     from zoo_evaluate.cli.measuring import open_test_data, with_progress

@@ -52,7 +52,7 @@ def evaluate(model: str, json_to: str | None, page: Path | None, **options: Any)
     domains hold pictures of the same name, these are true partners: L1, PSNR, SSIM and retrieval
     compare with them, beside the untranslated input.
     """
-    from zoo_core.models.loading import load
+    from zoo_core.translate.loading import load
     from zoo_evaluate.cli.measuring import open_test_data, with_progress
     from zoo_evaluate.direction import EvalConfig
     from zoo_evaluate.judge import Judge

@@ -11,8 +11,8 @@ import numpy as np
 from filelock import FileLock
 
 from zoo_core.errors import DataError, UsageError
-from zoo_core.models.loading import load
 from zoo_core.train.data.root import data_root
+from zoo_core.translate.loading import load
 from zoo_core.translate.translator import Translator
 from zoo_evaluate.bench.protocol import Recipe
 from zoo_evaluate.judge_card import Task

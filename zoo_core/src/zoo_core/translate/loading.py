@@ -25,7 +25,7 @@ from zoo_core.host.plugins import host as shared_host
 from zoo_core.hub.reference import Reference, looks_like, parse
 from zoo_core.models import modeldir
 from zoo_core.models.card import Card
-from zoo_core.models.modelconfig import ModelConfig
+from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import CARD, CONFIG, MODEL, build_method
 from zoo_core.models.resolve import naming_offline, resolve
 from zoo_core.models.weights import load_weights, unfilled
@@ -142,7 +142,7 @@ def _from_registry(model: Model, registry: Registry, loader: _Loader) -> Transla
 
 
 def _from_hub(reference: Reference, registry: Registry, loader: _Loader) -> Translator:
-    from zoo_core.hub.models import fetch_model
+    from zoo_core.models.fetched import fetch_model
 
     opens = loader.host.hook.zoo_open_reference
     try:
@@ -199,7 +199,7 @@ def _made(renderer: Any, host: PluginHost) -> Any:
     """A renderer that is named together with its options; any other object as it is."""
     if not isinstance(renderer, str):
         return renderer
-    from zoo_core.train.named import make_named, parse_named
+    from zoo_core.host.named import make_named, parse_named
 
     name, values = parse_named(renderer, "--renderer")
     cls = host.load("renderer", name)

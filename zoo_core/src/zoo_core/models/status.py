@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo_core.catalogue.registry import Model
+from zoo_core.checksum import verify
 from zoo_core.errors import WeightsError
 from zoo_core.hub.reference import Reference, of_weights
 from zoo_core.hub.store import Seen, Store, all_files
-from zoo_core.models.checksum import verify
 
 
 @dataclass(frozen=True)
