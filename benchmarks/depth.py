@@ -18,10 +18,10 @@ from typing import Any
 import click
 
 from zoo_evaluate.bench.digits import DIGITS
-from zoo_evaluate.bench.plan import Asked
+from zoo_evaluate.bench.plan import BenchRequest
 from zoo_evaluate.bench.protocol import Override
 from zoo_evaluate.bench.runner import Runner
-from zoo_evaluate.bench.work import Folder
+from zoo_evaluate.bench.work_dir import WorkDir
 
 SHARES = {"content_accuracy": "#426eb4", "domain_accuracy": "#e69138"}
 """The figures that are drawn, and the colours of their curves."""
@@ -50,7 +50,7 @@ def main(
 ) -> None:
     """Trains what is missing and writes the table and the curve."""
     chosen = tuple(int(seed) for seed in seeds.split(","))
-    asked = Asked(("shallow",), tasks.split(","), chosen, steps, device, data)
+    asked = BenchRequest(("shallow",), tasks.split(","), chosen, steps, device, data)
     cells: Cells = []
     for depth in (int(number) for number in depths.split(",")):
         cells += measured(depth, asked, work)
@@ -63,9 +63,9 @@ def main(
     print(table(cells))
 
 
-def measured(depth: int, asked: Asked, work: Path) -> Cells:
+def measured(depth: int, asked: BenchRequest, work: Path) -> Cells:
     """The cells of one depth; those of another length of training are left out."""
-    folder = Folder(work / f"depth{depth}")  # with locks of its own; judges and data are shared
+    folder = WorkDir(work / f"depth{depth}")  # with locks of its own; judges and data are shared
     folder.judges, folder.data = (work.absolute() / name for name in ("judges", "data"))
     benchmark = replace(
         DIGITS,
@@ -76,7 +76,7 @@ def measured(depth: int, asked: Asked, work: Path) -> Cells:
     outcome = Runner(benchmark, asked, folder, lambda text: click.echo(text, err=True)).run()
     if outcome.failed:
         raise click.ClickException("; ".join(outcome.failed.values()))
-    cells = [c for c in folder.read_cells() if c["steps"] == asked.steps and not c.get("frame")]
+    cells = [c for c in folder.read_cells() if c["steps"] == asked.steps and not c.get("baseline")]
     keys = ("task", "direction", "seed", "steps", "device", "seconds", "parameters", "metrics")
     return [{"depth": depth} | {key: cell[key] for key in keys} for cell in cells]
 

@@ -32,7 +32,11 @@ class Losses:
 
     def run(self, steps: Sequence[int]) -> None:
         """Makes the steps of these numbers and adds their losses' time to ``spent``."""
-        terms = [term.loss for mover in self._trainer.movers for term in mover.player.terms]
+        terms = [
+            term.loss
+            for player_state in self._trainer.player_states
+            for term in player_state.player.terms
+        ]
         handles = []
         for loss in {id(loss): loss for loss in terms}.values():
             handles.append(loss.register_forward_pre_hook(lambda *_: self._enter()))

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo_core.train.loop import Mover, Trainer
+from zoo_core.train.loop import PlayerState, Trainer
 from zoo_nn.nets.backbones import Backbone
 
 
@@ -117,9 +117,9 @@ class Passes:
             ]
         move = trainer._move
 
-        def counted(mover: Mover, *rest: Any) -> None:
+        def counted(player_state: PlayerState, *rest: Any) -> None:
             self._turn += 1
-            move(mover, *rest)
+            move(player_state, *rest)
 
         trainer._move = counted  # type: ignore[method-assign]
         try:
@@ -183,18 +183,18 @@ def run(trainer: Trainer, steps: Sequence[int]) -> None:
 
 def update(trainer: Trainer, moves: Mapping[str, int]) -> None:
     """Makes as many optimiser updates of each player, of the gradients as they are, at rate 0."""
-    for mover in trainer.movers:
-        for group in mover.optimiser.param_groups:
+    for player_state in trainer.player_states:
+        for group in player_state.optimiser.param_groups:
             group["lr"] = 0.0  # the next move sets it
-        for _ in range(moves[mover.player.name]):
-            mover.optimiser.step()
+        for _ in range(moves[player_state.player.name]):
+            player_state.optimiser.step()
 
 
 def nets_of(trainer: Trainer) -> Iterator[tuple[str, nn.Module]]:
     """The nets of the method and of the losses (frozen backbones), by name."""
     yield from trainer.method.nets.items()
-    for mover in trainer.movers:
-        for term in mover.player.terms:
+    for player_state in trainer.player_states:
+        for term in player_state.player.terms:
             for name, module in term.loss.named_children():
                 if isinstance(module, Backbone) or any(True for _ in module.parameters()):
                     yield f"{term.name}.{name}", module

@@ -75,10 +75,10 @@ def trainer_of(name: str, preset: str) -> Trainer:
 def cost(name: str, preset: str, rounds: int) -> Cost:
     """Measures one method, over a number of steps after which its players' turns repeat."""
     trainer = trainer_of(name, preset)
-    every = math.lcm(*(mover.player.every for mover in trainer.movers))
+    every = math.lcm(*(player_state.player.every for player_state in trainer.player_states))
     begin = STEPS // 2 // every * every
     steps = range(begin, begin + every)
-    moves = {m.player.name: sum(map(m.player.moves, steps)) for m in trainer.movers}
+    moves = {m.player.name: sum(map(m.player.is_active, steps)) for m in trainer.player_states}
     passes = Passes(trainer)
     passes.listen(steps)
     times = math.ceil(LONG / seconds(lambda: run(trainer, steps)))

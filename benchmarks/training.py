@@ -79,8 +79,8 @@ def undo(trainer: Trainer) -> None:
     """Takes back what makes training fast: memory format and fused optimisers."""
     trainer.method.to(memory_format=torch.contiguous_format)
     loop.channels_last = lambda batch: batch
-    for mover in trainer.movers:
-        for group in mover.optimiser.param_groups:
+    for player_state in trainer.player_states:
+        for group in player_state.optimiser.param_groups:
             group["fused"] = False
 
 

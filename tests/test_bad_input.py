@@ -265,7 +265,7 @@ CASES = [
         ["train", "cyclegan", *PAIR, "--domain", "c=one", "--out", "run"],
         ("at most 2", "zoo list --methods"),
     ),
-    Case("unknown loss", [*TRAIN, *PAIR, "--add", "cicle"], ("cicle",), code=(2,)),
+    Case("unknown loss", [*TRAIN, *PAIR, "--loss", "cicle"], ("cicle",), code=(2,)),
     Case("no steps", [*TRAIN[:-4], "--steps", "0", "--out", "run", *PAIR], ("--steps",), code=(2,)),
     Case("missing settings file", [*TRAIN, *PAIR, "--config", "none.yaml"], ("none.yaml",)),
     Case(

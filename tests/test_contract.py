@@ -4,14 +4,14 @@ import pytest
 
 from zoo_core.catalogue.manifest import parse_file
 from zoo_core.host.plugins import host
-from zoo_testing.run import METHOD_CHECKS, MODEL_CHECKS, Case, method_cases, model_cases
+from zoo_testing.run import METHOD_CHECKS, MODEL_CHECKS, ConformanceCase, method_cases, model_cases
 
 METHODS = sorted(host().methods())
 METHOD_CASES = [case for name in METHODS for case in method_cases(name, host())]
 MODEL_CASES = model_cases(host())
 
 
-def names(cases: list[Case]) -> list[str]:
+def names(cases: list[ConformanceCase]) -> list[str]:
     return [case.id for case in cases]
 
 
@@ -42,10 +42,10 @@ def test_every_embedded_model_is_examined_by_every_check():
 
 
 @pytest.mark.parametrize("case", METHOD_CASES, ids=names(METHOD_CASES))
-def test_method_keeps_its_contract(case: Case):
+def test_method_keeps_its_contract(case: ConformanceCase):
     case.run()
 
 
 @pytest.mark.parametrize("case", MODEL_CASES, ids=names(MODEL_CASES))
-def test_registry_is_true_of_the_model(case: Case):
+def test_registry_is_true_of_the_model(case: ConformanceCase):
     case.run()

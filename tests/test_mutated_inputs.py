@@ -19,7 +19,7 @@ from safetensors.torch import save
 from zoo_core.catalogue.manifest import parse_file
 from zoo_core.errors import ZooError
 from zoo_core.hub.reference import Reference, parse
-from zoo_core.hub.store import Store
+from zoo_core.hub.store import RepoCache
 from zoo_core.models.modeldir import read_config
 from zoo_core.models.weights import read_tensors
 from zoo_core.translate.translator import Translator
@@ -123,7 +123,7 @@ def test_safetensors(content: bytes) -> None:
 @many(mutated(RECORD))
 def test_record_of_first_uses(content: bytes) -> None:
     def read(path: Path) -> object:
-        store = Store(Reference("org/name"), path.parents[3])
+        store = RepoCache(Reference("org/name"), path.parents[3])
         assert store.trust == path
         record = store.record()
         seen = [record.seen("ab" * 20, "x.bin"), *record.files.values()]
@@ -140,7 +140,7 @@ def test_references(text: str) -> None:
         return
     reference = parse(text)
     assert str(reference) == text.removeprefix("models/")
-    place = Store(reference, Path("/cache")).path("ab" * 20, reference.file or "x")
+    place = RepoCache(reference, Path("/cache")).path("ab" * 20, reference.file or "x")
     assert Path("/cache/hub") in place.resolve().parents
 
 

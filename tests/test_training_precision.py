@@ -46,10 +46,10 @@ def trained(method: str, precision: str, steps: int) -> tuple[Trainer, dict[str,
     for _ in range(steps):
         trainer.step()
     gradients = {
-        mover.player.name: torch.cat(
-            [p.grad.flatten() for p in mover.parameters if p.grad is not None]
+        player_state.player.name: torch.cat(
+            [p.grad.flatten() for p in player_state.parameters if p.grad is not None]
         )
-        for mover in trainer.movers
+        for player_state in trainer.player_states
     }
     return trainer, gradients
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 import zoo
 from zoo_core.errors import ZooError
-from zoo_core.train.config import Request, RunConfig, resolve
+from zoo_core.train.config import RunConfig, RunRequest, resolve
 from zoo_core.train.run import train_run
 
 # CycleGAN's starting weights have gradients near zero, of which Adam makes full steps in whatever
@@ -54,7 +54,7 @@ def config(method: str, pictures: Path, processes: int, batch: int = 4) -> RunCo
     loop = {"batch": batch, "steps": 10, "precision": "float32", "ema": None}
     settings = {**SMALL[method], **{f"train.{key}": value for key, value in loop.items()}}
     return resolve(
-        Request(
+        RunRequest(
             method=method,
             preset="32px",
             size=16,

@@ -21,7 +21,7 @@ from zoo_core.contracts.spec import Component, Progress
 from zoo_core.errors import TrainingError
 from zoo_core.host.plugins import PluginHost, host
 from zoo_core.train.checkpoint import Checkpoints
-from zoo_core.train.config import Request, RunConfig, resolve
+from zoo_core.train.config import RunConfig, RunRequest, resolve
 from zoo_core.train.disk import record
 from zoo_core.train.events import RunEvents
 from zoo_core.train.guard import StoppedError
@@ -60,7 +60,7 @@ def config(method: str, pictures: Path, steps: int = STEPS, **train: object) -> 
     domains = {name: str(pictures / name) for name in ("dark", "light")}
     settings = {**SMALL[method], **{f"train.{key}": value for key, value in loop.items()}}
     return resolve(
-        Request(
+        RunRequest(
             method=method,
             preset="32px",
             size=16,

@@ -150,8 +150,8 @@ def test_the_list_as_json_says_what_is_installed(zoo: Callable[..., Shown]) -> N
     assert rows["stargan-emoji"]["installed"]
     assert rows["stargan-emoji"]["parameters"] == 2107904
     assert rows["stargan-emoji"]["licence"] == "CC-BY-4.0"
-    assert "pip install zoo-unit" in rows["unit-digits"]["obstacle"]
-    assert 'method "lost" is not installed' in rows["lost-method"]["obstacle"]
+    assert "pip install zoo-unit" in rows["unit-digits"]["unavailable_reason"]
+    assert 'method "lost" is not installed' in rows["lost-method"]["unavailable_reason"]
     first_use = rows["stargan-celeba-of-a-rather-long-name"]
     assert (first_use["trust"], first_use["source"]) == ("first-use", "hub")
 

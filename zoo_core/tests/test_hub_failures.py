@@ -25,7 +25,7 @@ from PIL import Image
 from zoo_core.cli import run
 from zoo_core.hub.fetch import fetch
 from zoo_core.hub.reference import Reference, parse
-from zoo_core.hub.store import Store
+from zoo_core.hub.store import RepoCache
 from zoo_testing.hub_server import TOKEN, Close, Garble, Hang, HubServer, Status, Truncate
 
 HUB = Path(__file__).parents[1] / "src" / "zoo_core" / "hub"
@@ -57,7 +57,7 @@ class Stage:
     @property
     def weights(self) -> Path:
         """The place of the weights in the cache."""
-        return Store(Reference("org/small")).path(self.commit, "model.safetensors")
+        return RepoCache(Reference("org/small")).path(self.commit, "model.safetensors")
 
     def load(self) -> None:
         """Brings the model into the cache."""
@@ -137,7 +137,7 @@ def disk_fills_up(stage: Stage) -> None:
     def refuse(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    stage.patch.setattr("zoo_core.hub.arrival.os.fsync", refuse)
+    stage.patch.setattr("zoo_core.hub.download.os.fsync", refuse)
 
 
 def write_fails(stage: Stage) -> None:
@@ -148,7 +148,7 @@ def write_fails(stage: Stage) -> None:
 
 def damaged_record(stage: Stage) -> None:
     stage.load()
-    Store(Reference("org/small")).trust.write_text('{"files": [')
+    RepoCache(Reference("org/small")).trust.write_text('{"files": [')
 
 
 def endless_search_for_the_host(stage: Stage) -> None:

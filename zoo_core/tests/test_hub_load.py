@@ -19,7 +19,7 @@ from zoo_core.errors import HubError, UsageError
 from zoo_core.hub import settings
 from zoo_core.hub.fetch import fetch
 from zoo_core.hub.reference import Reference, parse
-from zoo_core.hub.store import Store
+from zoo_core.hub.store import RepoCache
 from zoo_testing.hub_server import TOKEN, Close, HubServer, Status, Truncate
 
 BIG = os.urandom(600_000)
@@ -237,7 +237,7 @@ def test_a_download_that_breaks_off_goes_on_where_it_stopped(hub: HubServer) -> 
 
 def test_what_a_stopped_process_left_is_gone_on_with_unless_it_is_damaged(hub: HubServer) -> None:
     reference = parse(f"org/name@{hub.add('org/name', {'x.bin': BIG})}:x.bin")
-    part = Store(reference).part(str(reference.revision), "x.bin")
+    part = RepoCache(reference).part(str(reference.revision), "x.bin")
     for left, gets in ((BIG[:1000], ["bytes=1000-"]), (b"?" * 1000, ["bytes=1000-", ""])):
         part.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(left)
@@ -322,7 +322,7 @@ def test_a_killed_process_harms_nobody_and_two_others_go_on_with_one_download(
 ) -> None:
     commit = hub.add_directory("org/emoji", EMOJI)
     hub.rate = 4e6
-    part = Store(Reference("org/emoji")).part(commit, "model.safetensors")
+    part = RepoCache(Reference("org/emoji")).part(commit, "model.safetensors")
     killed, *others = [start(tmp_path, name) for name in ("killed", "first", "second")]
     try:
         wait_for(lambda: all((tmp_path / n).exists() for n in ("killed", "first", "second")))
@@ -339,7 +339,7 @@ def test_a_killed_process_harms_nobody_and_two_others_go_on_with_one_download(
         for process in (killed, *others):
             process.kill()
             process.communicate(timeout=10)
-    whole = Store(Reference("org/emoji")).path(commit, "model.safetensors")
+    whole = RepoCache(Reference("org/emoji")).path(commit, "model.safetensors")
     assert paths == {str(whole)}
     gets = [seen.range for seen in hub.requests if seen.method == "GET"]
     assert gets == ["", f"bytes={left}-"]
@@ -372,4 +372,4 @@ def test_settings_are_read_when_they_are_needed(monkeypatch, tmp_path: Path) -> 
     monkeypatch.setenv("HF_HUB_OFFLINE", "yes")
     assert settings.offline()
     monkeypatch.setenv("ZOO_HUB_TIMEOUT", "2.5")
-    assert settings.silence() == 2.5
+    assert settings.timeout() == 2.5

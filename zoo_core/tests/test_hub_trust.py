@@ -19,7 +19,7 @@ from zoo_core.errors import HubError, UsageError
 from zoo_core.host.plugins import host
 from zoo_core.hub.fetch import fetch
 from zoo_core.hub.reference import Reference, parse
-from zoo_core.hub.store import Expected, Store
+from zoo_core.hub.store import Expected, RepoCache
 from zoo_publish.pin import pin
 from zoo_testing.hub_server import HubServer
 
@@ -85,8 +85,8 @@ def test_the_first_hash_outlives_the_file_and_is_enforced(hub: HubServer) -> Non
     repository.commits[commit]["x.bin"] = b"two"
     with pytest.raises(HubError, match="seen first") as caught:
         fetch(reference)
-    Store(reference).trust.unlink()  # what the message says
-    assert str(Store(reference).trust) in str(caught.value)
+    RepoCache(reference).trust.unlink()  # what the message says
+    assert str(RepoCache(reference).trust) in str(caught.value)
     assert fetch(reference).read_bytes() == b"two"
 
 
@@ -111,7 +111,7 @@ def test_verify_tells_whole_damaged_and_absent_files_apart(
     assert "not fetched yet" in shown.out
     zoo.load("shelf-first")
     assert "as it must be" in command("verify", "shelf-first").out
-    path = Store(Reference("org/small")).path(commit, "model.safetensors")
+    path = RepoCache(Reference("org/small")).path(commit, "model.safetensors")
     path.write_bytes(path.read_bytes()[:-1])
     shown = command("verify", "shelf-first")
     assert shown.status == 1
@@ -148,7 +148,7 @@ def test_verify_all_covers_plugins_and_cache(hub: HubServer, small_model: Path, 
     expected = {"stargan-emoji:model.safetensors", "stargan-emoji:golden.safetensors"}
     assert expected | {f"org/small@{commit}:config.yaml"} <= names
     assert shown.status == 0
-    Store(Reference("org/small")).path(commit, "config.yaml").write_text("method: other\n")
+    RepoCache(Reference("org/small")).path(commit, "config.yaml").write_text("method: other\n")
     assert command("verify", "--all").status == 1
 
 
@@ -204,7 +204,7 @@ def test_listing_does_not_fail_over_a_damaged_record(
     hub.add_directory("org/small", small_model)
     install_models(small_entry("shelf-first", **FIRST))
     zoo.load("shelf-first")
-    Store(Reference("org/small")).trust.write_text("?")
+    RepoCache(Reference("org/small")).trust.write_text("?")
     assert command("list").status == 0
     assert command("info", "shelf-first").status == 0
     shown = command("verify", "shelf-first")

@@ -36,7 +36,7 @@ class NeedsCode(Loss):
     requires = ("code", "translated")
 
     def forward(self, step):
-        return step.legs[0].code.content.mean()
+        return step.routes[0].code.content.mean()
 
 
 class Companion(Loss):
@@ -47,9 +47,9 @@ class Companion(Loss):
         self.player = Player("guess", ("guess",), (Term("guess", CycleLoss()),))
 
     def forward(self, step):
-        return step.legs[0].translated.mean()
+        return step.routes[0].translated.mean()
 
-    def companions(self, method):
+    def extra_players(self, method):
         return [({"guess": nn.Linear(2, 2)}, self.player)]
 
 
@@ -101,7 +101,7 @@ def test_value_of_a_wrong_type_is_refused_by_name(key, value):
 @given(every=st.integers(1, 12), rounds=st.integers(1, 20))
 def test_player_moves_once_in_every_so_many_steps_and_last(every, rounds):
     player = Player("p", (), (), every=every)
-    moves = [step for step in range(every * rounds) if player.moves(step)]
+    moves = [step for step in range(every * rounds) if player.is_active(step)]
     assert moves == [every * (turn + 1) - 1 for turn in range(rounds)]
 
 
@@ -125,23 +125,23 @@ def test_freeze_marks_every_parameter_and_lets_gradients_through():
 
 
 def test_nets_that_translate_are_found_by_their_kind():
-    assert DIRECT.build().translating == ("generator",)
-    names = CODE.build().translating
+    assert DIRECT.build().inference_nets == ("generator",)
+    names = CODE.build().inference_nets
     assert set(names) == {f"{k}_{n}" for k in ("encoder", "decoder") for n in CODE.domains}
 
 
 def test_calling_a_method_translates():
     method, batch = DIRECT.build(), DIRECT.batch()
-    (route, *_) = DIRECT.routes(method, batch)
-    expected = method.translate(route.x, route.source, route.target)
-    assert torch.equal(method(route.x, route.source, route.target), expected)
+    (case, *_) = DIRECT.translations(method, batch)
+    expected = method.translate(case.x, case.source, case.target)
+    assert torch.equal(method(case.x, case.source, case.target), expected)
 
 
 def test_method_with_a_code_translates_by_encoding_and_decoding():
     method, batch = CODE.build(), CODE.batch()
-    for route in CODE.routes(method, batch):
-        expected = method.decode(method.encode(route.x, route.source), route.target)
-        assert torch.equal(method.translate(route.x, route.source, route.target), expected)
+    for case in CODE.translations(method, batch):
+        expected = method.decode(method.encode(case.x, case.source), case.target)
+        assert torch.equal(method.translate(case.x, case.source, case.target), expected)
 
 
 @pytest.mark.parametrize("what", ["encode", "decode", "prior"])
@@ -154,21 +154,23 @@ def test_method_without_a_code_refuses_to_code(what):
 
 def test_added_loss_that_needs_what_the_method_lacks_is_refused():
     with pytest.raises(UsageError, match=r"loss NeedsCode.*needs code, which"):
-        DIRECT.build().adopt(NeedsCode())
+        DIRECT.build().add_loss(NeedsCode())
 
 
 def test_added_loss_that_is_provided_for_is_taken():
-    assert CODE.build().adopt(NeedsCode()) == ()
+    assert CODE.build().add_loss(NeedsCode()) == ()
 
 
 def test_companions_of_an_added_loss_join_the_nets():
     method, loss = DIRECT.build(), Companion()
-    assert method.adopt(loss) == (loss.player,)
+    assert method.add_loss(loss) == (loss.player,)
     assert "guess" in method.nets
     assert any(name.startswith("nets.guess.") for name in method.state_dict())
 
 
 def test_other_nets_are_in_eval_mode_for_players_with_a_batch_of_their_own_only():
     with pytest.raises(ValueError, match="needs fresh=True"):
-        Player("critic", (), (), others="eval")
-    assert Player("critic", (), (), others="eval", fresh=True).others == "eval"
+        Player("critic", (), (), other_nets_mode="eval")
+    assert (
+        Player("critic", (), (), other_nets_mode="eval", own_batch=True).other_nets_mode == "eval"
+    )

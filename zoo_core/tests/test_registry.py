@@ -115,7 +115,9 @@ def test_an_installed_plugin_overrules_the_index(
 def test_a_model_of_a_broken_plugin_points_to_the_problem(index_file: Callable[..., Path]) -> None:
     index = index_file(zoo_unit=[entry("unit-digits")])
     registry = Registry.load(Host({}, broken=("zoo-unit",)), index)
-    assert "zoo-unit is broken; see zoo plugins" in str(registry.get("unit-digits").obstacle)
+    assert "zoo-unit is broken; see zoo plugins" in str(
+        registry.get("unit-digits").unavailable_reason
+    )
 
 
 def test_a_model_without_its_method_is_no_obstacle_to_others(

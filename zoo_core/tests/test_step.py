@@ -14,10 +14,10 @@ from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.method import freeze
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains
 from zoo_core.contracts.spec import Progress
-from zoo_core.contracts.step import Leg, Step, legs_between
-from zoo_core.contracts.turns import Turns
+from zoo_core.contracts.step import Route, Step, routes_between
+from zoo_core.contracts.trainable_nets import TrainableNets
 from zoo_core.errors import UsageError
-from zoo_nn.plans import elsewhere, ring
+from zoo_nn.plans import random_other_domain, ring
 from zoo_testing.subject import Subject
 from zoo_testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
 
@@ -25,13 +25,13 @@ relaxed = settings(deadline=None)  # a busy machine is no failure
 
 
 class DirectMethod(TinyMethod):
-    """The clean direct method with a leg per direction, as CycleGAN has."""
+    """The clean direct method with a route per direction, as CycleGAN has."""
 
     sampling = "per-domain"
 
     def plan(self, batch, rng):
         first, second = self.domains.names[:2]
-        return [Leg(first, batch.conditions[second]), Leg(second, batch.conditions[first])]
+        return [Route(first, batch.conditions[second]), Route(second, batch.conditions[first])]
 
 
 class SamplingMethod(TinyCodeMethod):
@@ -69,64 +69,69 @@ def make_step(subject, *, moving=None, method=None, **given):
     method = method or subject.build()
     batch = subject.batch()
     rng = torch.Generator().manual_seed(0)
-    legs = method.plan(batch, rng)
-    return Step(method, batch, legs, rng=rng, moving=moving, **given)
+    routes = method.plan(batch, rng)
+    return Step(method, batch, routes, rng=rng, moving=moving, **given)
 
 
 def test_translation_is_computed_once_for_all_who_ask():
     step = make_step(MIXED_SUBJECT)
-    (leg,) = step.legs
-    assert leg.translated is leg.translated
+    (route,) = step.routes
+    assert route.translated is route.translated
     assert step.counts["translate"] == 1
-    assert leg.restored is leg.restored
+    assert route.restored is route.restored
     assert step.counts["translate"] == 2
 
 
 def test_both_directions_with_cycle_and_identity_take_six_translations():
     step = make_step(DIRECT)
     for _ in range(2):
-        for leg in step.legs:
-            _ = leg.translated, leg.restored, leg.identity
+        for route in step.routes:
+            _ = route.translated, route.restored, route.identity
     assert step.counts["translate"] == 6
 
 
 def test_code_of_a_signal_is_computed_once_for_translation_and_identity():
     step = make_step(CODE)
-    for leg in step.legs:
-        _ = leg.code, leg.translated, leg.identity
+    for route in step.routes:
+        _ = route.code, route.translated, route.identity
     assert step.counts["encode"] == 2
     assert step.counts["decode"] == 4
 
 
-def test_way_back_and_recoded_share_one_encoding():
+def test_way_back_and_reencoded_share_one_encoding():
     step = make_step(CODE)
-    leg = step.legs[0]
-    _ = leg.restored, leg.recoded
+    route = step.routes[0]
+    _ = route.restored, route.reencoded
     assert step.counts["encode"] == 2, "the input, and the translation"
 
 
 def test_translation_equals_the_method_s_own():
     step = make_step(MIXED_SUBJECT)
-    (leg,) = step.legs
-    expected = step.method.translate(leg.signal, leg.source, leg.target)
-    assert torch.equal(leg.translated, expected)
-    assert torch.equal(leg.restored, step.method.translate(expected, leg.target, leg.source))
+    (route,) = step.routes
+    expected = step.method.translate(route.signal, route.source_condition, route.target)
+    assert torch.equal(route.translated, expected)
+    assert torch.equal(
+        route.restored, step.method.translate(expected, route.target, route.source_condition)
+    )
 
 
 def test_identity_feeds_a_real_signal_of_the_target_domain():
     step = make_step(DIRECT)
-    leg = step.legs[0]
+    route = step.routes[0]
     first, second = step.method.domains.names
-    assert leg.name == f"{first}->{second}"
-    assert leg.native is step.batch.signals[second]
+    assert route.name == f"{first}->{second}"
+    assert route.identity_input is step.batch.signals[second]
     own = step.batch.conditions[second]
-    assert torch.equal(leg.identity, step.method.translate(leg.native, own, own))
+    assert torch.equal(route.identity, step.method.translate(route.identity_input, own, own))
 
 
 def test_identity_in_a_mixed_batch_feeds_the_input_itself():
-    (leg,) = make_step(MIXED_SUBJECT).legs
-    assert leg.native is leg.signal
-    assert torch.equal(leg.identity, leg.step.method.translate(leg.signal, leg.source, leg.source))
+    (route,) = make_step(MIXED_SUBJECT).routes
+    assert route.identity_input is route.signal
+    assert torch.equal(
+        route.identity,
+        route.step.method.translate(route.signal, route.source_condition, route.source_condition),
+    )
 
 
 def test_defence_acts_once_and_on_the_way_back_alone():
@@ -138,31 +143,31 @@ def test_defence_acts_once_and_on_the_way_back_alone():
         return translated * 0
 
     method.defence = defence
-    (leg,) = make_step(MIXED_SUBJECT, method=method).legs
-    back = method.translate(leg.translated * 0, leg.target, leg.source)
-    assert torch.equal(leg.restored, back)
-    assert leg.restored is leg.restored
+    (route,) = make_step(MIXED_SUBJECT, method=method).routes
+    back = method.translate(route.translated * 0, route.target, route.source_condition)
+    assert torch.equal(route.restored, back)
+    assert route.restored is route.restored
     assert len(calls) == 1
-    assert leg.translated.abs().max() > 0
+    assert route.translated.abs().max() > 0
 
 
 def test_translation_carries_a_graph_for_the_nets_that_move():
     step = make_step(MIXED_SUBJECT, moving=["generator", "critic"])
-    with Turns(step.method.nets).only(["critic"]):  # the critic asks first
-        assert step.legs[0].translated.requires_grad
-    step.legs[0].translated.sum().backward()
+    with TrainableNets(step.method.nets).only(["critic"]):  # the critic asks first
+        assert step.routes[0].translated.requires_grad
+    step.routes[0].translated.sum().backward()
     assert step.method.nets["generator"].first.weight.grad is not None
 
 
 def test_translation_carries_no_graph_where_the_generator_does_not_move():
     step = make_step(MIXED_SUBJECT, moving=["critic"])
-    assert not step.legs[0].translated.requires_grad
+    assert not step.routes[0].translated.requires_grad
 
 
 def test_thawing_for_a_translation_ends_with_it():
     step = make_step(MIXED_SUBJECT, moving=["generator", "critic"])
-    with Turns(step.method.nets).only(["critic"]):
-        _ = step.legs[0].translated
+    with TrainableNets(step.method.nets).only(["critic"]):
+        _ = step.routes[0].translated
         assert not any(p.requires_grad for p in step.method.nets["generator"].parameters())
         assert all(p.requires_grad for p in step.method.nets["critic"].parameters())
 
@@ -174,7 +179,7 @@ def test_only_training_restores_the_flags_even_after_an_error():
     within: list[bool] = []
 
     def fail():
-        with Turns(nets).only(["critic"]):
+        with TrainableNets(nets).only(["critic"]):
             within.extend(p.requires_grad for p in nets["critic"].parameters())
             others.extend(p.requires_grad for p in nets["generator"].parameters())
             raise RuntimeError("within")
@@ -190,26 +195,26 @@ def test_only_training_restores_the_flags_even_after_an_error():
 def test_only_training_leaves_frozen_nets_frozen():
     nets = MIXED_SUBJECT.build().nets
     freeze(nets["critic"])
-    with Turns(nets).only(["critic", "generator"]):
+    with TrainableNets(nets).only(["critic", "generator"]):
         assert not any(p.requires_grad for p in nets["critic"].parameters())
         assert all(p.requires_grad for p in nets["generator"].parameters())
 
 
 def test_flags_within_blocks_of_the_same_and_of_other_nets():
     nets = MIXED_SUBJECT.build().nets
-    turns = Turns(nets)
+    trainable_nets = TrainableNets(nets)
 
     def learning() -> set[str]:
         return {
             name for name, net in nets.items() if all(p.requires_grad for p in net.parameters())
         }
 
-    with turns.only(["critic"]):
-        with turns.only(["critic"]):
+    with trainable_nets.only(["critic"]):
+        with trainable_nets.only(["critic"]):
             assert learning() == {"critic"}
-        with turns.only(["generator", "critic"]):
+        with trainable_nets.only(["generator", "critic"]):
             assert learning() == {"generator", "critic"}
-            with turns.only(["critic"]):
+            with trainable_nets.only(["critic"]):
                 assert learning() == {"critic"}
             assert learning() == {"generator", "critic"}
         assert learning() == {"critic"}
@@ -218,9 +223,9 @@ def test_flags_within_blocks_of_the_same_and_of_other_nets():
 
 def test_a_step_that_is_closed_holds_no_tensor_any_more():
     step = make_step(MIXED_SUBJECT)
-    (leg,) = step.legs
-    translated = weakref.ref(leg.translated)
-    restored = weakref.ref(leg.restored)
+    (route,) = step.routes
+    translated = weakref.ref(route.translated)
+    restored = weakref.ref(route.restored)
     gc.disable()  # without waiting for the collector
     try:
         step.close()
@@ -229,20 +234,20 @@ def test_a_step_that_is_closed_holds_no_tensor_any_more():
     finally:
         gc.enable()
     with pytest.raises(RuntimeError, match="not bound"):
-        _ = leg.translated
+        _ = route.translated
 
 
 def test_gradients_pass_through_nets_that_do_not_train():
     step = make_step(MIXED_SUBJECT, moving=["generator"])
-    with Turns(step.method.nets).only(["generator"]):
-        step.net("critic")(step.legs[0].translated).realness[0].mean().backward()
+    with TrainableNets(step.method.nets).only(["generator"]):
+        step.net("critic")(step.routes[0].translated).scores[0].mean().backward()
     assert step.net("generator").first.weight.grad.abs().sum() > 0
     assert step.net("critic").body.weight.grad is None
 
 
 def test_verdicts_are_kept_within_a_turn_and_not_beyond():
     step = make_step(MIXED_SUBJECT)
-    x = step.legs[0].signal
+    x = step.routes[0].signal
     with step.turn(["critic"]):
         first = step.judge("critic", x)
         assert step.judge("critic", x) is first
@@ -276,23 +281,23 @@ def test_draws_of_all_processes_together_are_those_of_one(world, each, normal):
     assert torch.equal(together, draw(0, 1, world * each))
 
 
-def test_leg_of_a_process_has_the_same_part_as_its_batch():
+def test_route_of_a_process_has_the_same_part_as_its_batch():
     label = torch.arange(6.0)[:, None]
-    leg = Leg(MIXED, Condition(label))
-    assert leg.shard(1, 2).target.label[:, 0].tolist() == [1, 3, 5]
-    assert leg.shard(1, 2).name == leg.name == "mixed->mixed"
+    route = Route(MIXED, Condition(label))
+    assert route.shard(1, 2).target.label[:, 0].tolist() == [1, 3, 5]
+    assert route.shard(1, 2).name == route.name == "mixed->mixed"
 
 
-def test_legs_are_selected_by_name():
+def test_routes_are_selected_by_name():
     step = make_step(DIRECT)
-    assert step.select() == step.legs
-    assert step.select([step.legs[1].name]) == (step.legs[1],)
+    assert step.select() == step.routes
+    assert step.select([step.routes[1].name]) == (step.routes[1],)
     assert step.select(["none"]) == ()
 
 
-def test_unbound_leg_says_so():
+def test_unbound_route_says_so():
     with pytest.raises(RuntimeError, match="not bound"):
-        _ = Leg("a", Condition(torch.eye(2))).translated
+        _ = Route("a", Condition(torch.eye(2))).translated
 
 
 def test_unknown_names_are_refused():
@@ -328,7 +333,7 @@ def test_shared_layers_stay_in_the_mode_of_the_net_that_moves():
     layer = nn.Dropout()
     nets = nn.ModuleDict({"moving": nn.Sequential(layer), "other": nn.Sequential(layer)})
     nets["other"].append(nn.Dropout().eval())
-    with Turns(nets).in_eval(["other"], but=["moving"]):
+    with TrainableNets(nets).in_eval(["other"], but=["moving"]):
         assert layer.training
         assert not nets["other"].training
     assert nets["other"].training
@@ -337,8 +342,8 @@ def test_shared_layers_stay_in_the_mode_of_the_net_that_moves():
 
 def test_flags_of_shared_layers_are_restored():
     nets = COUPLED.build().nets
-    with Turns(nets).only([]):
-        with Turns(nets).only(list(nets)):
+    with TrainableNets(nets).only([]):
+        with TrainableNets(nets).only(list(nets)):
             assert all(p.requires_grad for p in nets.parameters())
         assert not any(p.requires_grad for p in nets.parameters())
     assert all(p.requires_grad for p in nets.parameters())
@@ -346,13 +351,15 @@ def test_flags_of_shared_layers_are_restored():
 
 def test_decoders_read_the_sampled_code_in_a_step_and_the_mean_outside():
     step = make_step(NOISY)
-    leg = step.legs[0]
-    assert leg.code is leg.code
-    assert not torch.equal(leg.code.read, leg.code.content)
-    assert torch.equal(leg.translated, step.method.decode(leg.code, leg.target))
-    clean = step.method.translate(leg.signal, leg.source, leg.target)
-    assert torch.equal(clean, step.method.translate(leg.signal, leg.source, leg.target))
-    assert not torch.equal(clean, leg.translated)
+    route = step.routes[0]
+    assert route.code is route.code
+    assert not torch.equal(route.code.decoder_input, route.code.content)
+    assert torch.equal(route.translated, step.method.decode(route.code, route.target))
+    clean = step.method.translate(route.signal, route.source_condition, route.target)
+    assert torch.equal(
+        clean, step.method.translate(route.signal, route.source_condition, route.target)
+    )
+    assert not torch.equal(clean, route.translated)
 
 
 def test_samples_of_all_domains_are_made_from_one_prior_code():
@@ -372,14 +379,14 @@ def test_what_is_detached_is_one_tensor_for_all_who_ask():
     assert not step.detached(made).requires_grad
 
 
-def test_legs_between_lead_from_every_part_to_every_other_domain():
+def test_routes_between_lead_from_every_part_to_every_other_domain():
     batch = CODE.batch()
-    assert [leg.name for leg in legs_between(CODE.domains, CODE.domains.names, batch)] == [
+    assert [route.name for route in routes_between(CODE.domains, CODE.domains.names, batch)] == [
         "domain1->domain2",
         "domain2->domain1",
     ]
     mixed, names = MIXED_SUBJECT.batch(), MIXED_SUBJECT.domains.names
-    assert len(legs_between(MIXED_SUBJECT.domains, names, mixed)) == 3
+    assert len(routes_between(MIXED_SUBJECT.domains, names, mixed)) == 3
 
 
 @given(seed=st.integers(0, 1000), count=st.integers(2, 5))
@@ -387,10 +394,10 @@ def test_legs_between_lead_from_every_part_to_every_other_domain():
 def test_a_ring_takes_every_domain_elsewhere_once(seed, count):
     domains = Domains(tuple("abcde"[:count]))
     batch = Batch({name: torch.zeros(1, 2) for name in domains.names}, {})
-    legs = ring(batch, domains, torch.Generator().manual_seed(seed))
-    assert [leg.origin for leg in legs] == list(domains.names)
-    assert sorted(leg.target.one_domain for leg in legs) == list(domains.names)
-    assert all(leg.origin != leg.target.one_domain for leg in legs)
+    routes = ring(batch, domains, torch.Generator().manual_seed(seed))
+    assert [route.source for route in routes] == list(domains.names)
+    assert sorted(route.target.one_domain for route in routes) == list(domains.names)
+    assert all(route.source != route.target.one_domain for route in routes)
 
 
 @given(seed=st.integers(0, 1000), count=st.integers(2, 5))
@@ -399,7 +406,7 @@ def test_no_signal_of_a_mixed_batch_stays_where_it_is(seed, count):
     own = torch.arange(24) % count
     label = torch.eye(count)[own]
     batch = Batch({MIXED: torch.zeros(24, 2)}, {MIXED: Condition(label)})
-    (leg,) = elsewhere(batch, torch.Generator().manual_seed(seed))
-    wanted = leg.target.label
+    (route,) = random_other_domain(batch, torch.Generator().manual_seed(seed))
+    wanted = route.target.label
     assert torch.equal(wanted.sum(1), torch.ones(24))
     assert not (wanted.argmax(1) == own).any()

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from zoo_core.contracts.codec import Store
+from zoo_core.contracts.codec import SignalStore
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
 from zoo_core.models.config import ModelConfig
 from zoo_core.train.samples import Samples
 from zoo_core.translate.translator import Translator
-from zoo_evaluate.translates import as_translates
+from zoo_evaluate.eval_model import as_eval_model
 from zoo_testing.tiny import TinyCodeMethod, TinyOptions
 
 DOMAINS = Domains(("day", "night"))
@@ -69,13 +69,13 @@ def test_an_evaluation_leaves_the_other_direction_out(translator: Translator) ->
     x = torch.rand(1, 3, 8, 8) * 2 - 1
     day, night = (Condition.of(DOMAINS, name, 1) for name in DOMAINS)
     for model in (translator, translator.method):
-        asked = as_translates(model)
+        asked = as_eval_model(model)
         assert asked.signals(x, day, night).shape == x.shape
         with pytest.raises(UsageError, match="night only"):
             asked.signals(x, night, day)
 
 
-class Grey(Store):
+class Grey(SignalStore):
     """Four grey signals."""
 
     names = ("0", "1", "2", "3")

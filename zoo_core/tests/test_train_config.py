@@ -8,7 +8,7 @@ from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_core.errors import UsageError
 from zoo_core.host.named import parse_value
 from zoo_core.train import config as module
-from zoo_core.train.config import Request, RunConfig, resolve
+from zoo_core.train.config import RunConfig, RunRequest, resolve
 from zoo_testing import tiny
 
 PRESETS = {
@@ -38,7 +38,7 @@ def tiny_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def resolved(**request: object) -> RunConfig:
-    return resolve(Request(method="tiny", domains=DOMAINS, **request))  # type: ignore[arg-type]
+    return resolve(RunRequest(method="tiny", domains=DOMAINS, **request))  # type: ignore[arg-type]
 
 
 def test_the_first_preset_is_the_default() -> None:
@@ -109,15 +109,15 @@ def test_an_unknown_key_of_a_file_is_named(tmp_path: Path) -> None:
 
 def test_no_data_is_an_error() -> None:
     with pytest.raises(UsageError, match="no data"):
-        resolve(Request(method="tiny"))
+        resolve(RunRequest(method="tiny"))
 
 
 def test_a_configuration_comes_back_from_its_yaml(tmp_path: Path) -> None:
-    config = resolved(size=16, add=("embedding:weight=2",), settings={"train.ema": "0.9"})
+    config = resolved(size=16, extra_losses=("embedding:weight=2",), settings={"train.ema": "0.9"})
     path = tmp_path / "config.yaml"
     path.write_text(config.to_yaml())
     assert RunConfig.read(path) == config
-    assert resolve(Request(file=path)) == config
+    assert resolve(RunRequest(file=path)) == config
 
 
 def test_differences_name_what_changed_but_for_what_may() -> None:

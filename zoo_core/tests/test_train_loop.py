@@ -13,11 +13,11 @@ from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorS
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.contracts.step import Step
 from zoo_core.errors import TrainingError
-from zoo_core.train.ahead import Ahead
 from zoo_core.train.ema import Ema
 from zoo_core.train.gradients import average_statistics, norm_and_clip
 from zoo_core.train.loop import Trainer
 from zoo_core.train.memory import keep_freed_memory
+from zoo_core.train.prefetch import PrefetchSampler
 from zoo_core.train.seeds import generator_for, mixed, seed_all
 from zoo_nn.schedules import Ramp, StepDecay, Until
 from zoo_testing.tiny import CriticLoss, CycleLoss, TinyMethod, TinyOptions
@@ -68,14 +68,14 @@ class Constant(Loss):
 
     def forward(self, step: Step) -> Tensor:
         self.calls += 1
-        return step.legs[0].translated.mean() * 0 + self.value
+        return step.routes[0].translated.mean() * 0 + self.value
 
 
 class Huge(Loss):
     """A finite loss whose gradient is not."""
 
     def forward(self, step: Step) -> Tensor:
-        return torch.sqrt((step.legs[0].translated * 0).abs()).sum()
+        return torch.sqrt((step.routes[0].translated * 0).abs()).sum()
 
 
 def generator_player(*terms: Term, **more: Any) -> Player:
@@ -101,7 +101,7 @@ def test_only_the_players_own_nets_move() -> None:
 
 def test_players_of_one_step_share_the_batch_and_fresh_ones_draw_their_own() -> None:
     players = [
-        Player("critic", ("critic",), (Term("critic", CriticLoss()),), fresh=True),
+        Player("critic", ("critic",), (Term("critic", CriticLoss()),), own_batch=True),
         generator_player(Term("cycle", CycleLoss())),
     ]
     run = run_steps(trainer(players), 2)
@@ -189,7 +189,7 @@ def test_weights_that_are_not_finite_are_never_in_a_state() -> None:
 def test_a_loss_that_is_no_scalar_is_named() -> None:
     class Vector(Loss):
         def forward(self, step: Step) -> Tensor:
-            return step.legs[0].translated.mean((1, 2, 3))
+            return step.routes[0].translated.mean((1, 2, 3))
 
     with pytest.raises(TrainingError, match='"vector" of player "generator"'):
         trainer([generator_player(Term("vector", Vector()))]).step()
@@ -230,8 +230,8 @@ def test_a_restored_state_goes_on_to_the_same_bits(ema: float | None) -> None:
 def test_gradients_lie_in_memory_as_their_parameters_do() -> None:
     run = run_steps(trainer(), 2)  # fused optimisers would silently mix up elements otherwise
     looked_at = 0
-    for mover in run.movers:
-        for parameter in mover.parameters:
+    for player_state in run.player_states:
+        for parameter in player_state.parameters:
             assert parameter.grad is not None
             assert parameter.grad.stride() == parameter.stride()
             looked_at += not parameter.is_contiguous()
@@ -240,8 +240,8 @@ def test_gradients_lie_in_memory_as_their_parameters_do() -> None:
 
 def test_the_fused_optimiser_moves_as_the_plain_one() -> None:
     fused, plain = trainer(), trainer()
-    for mover in plain.movers:
-        for group in mover.optimiser.param_groups:
+    for player_state in plain.player_states:
+        for group in player_state.optimiser.param_groups:
             group["fused"] = False
     for run in (fused, plain):
         run_steps(run, 4)
@@ -316,7 +316,7 @@ def test_a_run_that_was_left_in_eval_mode_trains_in_train_mode() -> None:
 
 
 def test_batches_drawn_ahead_are_the_same_batches() -> None:
-    plain, ahead = Random(), Ahead(Random())
+    plain, ahead = Random(), PrefetchSampler(Random())
     for step, draw in ((0, 0), (0, 1), (1, 0), (2, 0), (2, 1), (7, 0), (8, 0)):
         mine, theirs = plain.batch(step, draw), ahead.batch(step, draw)
         assert torch.equal(mine.signals[MIXED], theirs.signals[MIXED]), (step, draw)
@@ -330,7 +330,7 @@ def test_a_fault_of_a_batch_drawn_ahead_reaches_the_loop() -> None:
                 raise ValueError("no such picture")
             return super().batch(step, draw)
 
-    ahead = Ahead(Broken())
+    ahead = PrefetchSampler(Broken())
     ahead.batch(0)
     with pytest.raises(ValueError, match="no such picture"):
         ahead.batch(1)

@@ -163,7 +163,7 @@ def test_attributes_are_given_with_values(
         (["tiny", "empty", "--to", "noto"], 1, "holds no file"),
         (["tiny", "in", "--to", "noto", "--size", "0"], 2, "--size"),
         (["tiny", "in", "--to", "noto", "--batch", "x"], 2, "--batch"),
-        (["tiny", "in", "--to", "noto", "--limit", "0"], 2, "--limit"),
+        (["tiny", "in", "--to", "noto", "--max-megapixels", "0"], 2, "--max-megapixels"),
         (["tiny", "in", "--to", "noto", "--device", "gpu"], 2, "no device of this name"),
         (["tiny", "in", "--to", "noto", "--device", "cuda:99"], 2, "not available here"),
         (["tiny", "in", "--to", "noto", "--precision", "int4"], 2, "no precision of this name"),

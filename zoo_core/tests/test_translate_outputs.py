@@ -6,7 +6,7 @@ import pytest
 
 from zoo_core.errors import DataError, UsageError
 from zoo_core.translate.outputs import (
-    Source,
+    InputSource,
     expand,
     plan_outputs,
     prepare,
@@ -80,14 +80,14 @@ def test_same_names_get_distinct_outputs(tree):
 
 
 def test_names_that_differ_in_case_or_suffix_get_distinct_outputs(tree):
-    sources = [Source(Path(name)) for name in ("A.png", "a.png", "a.jpg")]
+    sources = [InputSource(Path(name)) for name in ("A.png", "a.png", "a.jpg")]
     entries = plan_outputs(sources, Path("out"), ["t"], ".png")
     names = [entry.outputs["t"].name for entry in entries]
     assert len({name.casefold() for name in names}) == 3
 
 
 def test_numbered_outputs_do_not_meet_numbered_inputs(tree):
-    sources = [Source(Path(name)) for name in ("x/a.png", "y/a.png", "a-2.png")]
+    sources = [InputSource(Path(name)) for name in ("x/a.png", "y/a.png", "a-2.png")]
     entries = plan_outputs(sources, Path("out"), ["t"], ".png")
     assert len({entry.outputs["t"] for entry in entries}) == 3
 

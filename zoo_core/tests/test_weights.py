@@ -13,7 +13,7 @@ from zoo_core.catalogue.registry import Model
 from zoo_core.errors import WeightsError
 from zoo_core.models.modeldir import build_method
 from zoo_core.models.resolve import resolve
-from zoo_core.models.weights import file_sha256, load_weights, unfilled, verify
+from zoo_core.models.weights import file_sha256, load_weights, no_init, verify
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def test_foreign_formats_are_refused(tmp_path):
 
 def test_a_method_that_weights_will_fill_draws_nothing(tiny_host, config, tiny_model):
     before = torch.random.get_rng_state()
-    made = unfilled(lambda: build_method(config, tiny_host))
+    made = no_init(lambda: build_method(config, tiny_host))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert any(isinstance(net, torch.nn.Conv2d) for net in made.modules())
     load_weights(made, tiny_model)

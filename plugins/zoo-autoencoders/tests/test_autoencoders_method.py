@@ -50,8 +50,8 @@ class Sampler:
 
 def trainer_of(method: Autoencoders) -> Trainer:
     trainer = Trainer(method, Sampler(), TrainConfig(batch=2, steps=1000))
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     return trainer
 
 
@@ -111,7 +111,7 @@ def test_training_steps_equal_the_stated_losses() -> None:
 def test_a_step_encodes_once_and_decodes_twice_per_domain() -> None:
     method = make()
     calls: list[str] = []
-    for name in method.translating:
+    for name in method.inference_nets:
         kind = name.split("_")[0]
         method.nets[name].register_forward_hook(lambda *_, kind=kind: calls.append(kind))
     trainer_of(method).step()

@@ -65,8 +65,8 @@ class Sampler:
 
 def trainer_of(method: Method[Options]) -> Trainer:
     trainer = Trainer(method, Sampler(), TrainConfig(batch=BATCH, steps=1000, seed=SEED))
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     return trainer
 
 
@@ -161,7 +161,7 @@ class Reference:
         record = {name: value.item() for name, value in parts.items()}  # type: ignore[union-attr]
 
         critic = torch.zeros(())
-        for n in (b, a):  # the order of the legs' targets
+        for n in (b, a):  # the order of the routes' targets
             shown = self.pooled(n, fake[n].detach(), rng)
             real, made = self.gan(self.judge(x[n], n), 1.0), self.gan(self.judge(shown, n), 0.0)
             critic = critic + 0.5 * (real + made)
@@ -243,8 +243,8 @@ def test_every_net_runs_as_often_as_the_paper_needs() -> None:
 def test_all_pairs_are_drawn() -> None:
     method, batch = make(), batch_of(0)
     plans = [method.plan(batch, torch.Generator().manual_seed(seed)) for seed in range(40)]
-    assert len({leg.name for legs in plans for leg in legs}) == 6
-    assert all(legs[0].name.split("->") == legs[1].name.split("->")[::-1] for legs in plans)
+    assert len({route.name for routes in plans for route in routes}) == 6
+    assert all(routes[0].name.split("->") == routes[1].name.split("->")[::-1] for routes in plans)
 
 
 def count(net: nn.Module) -> int:
@@ -273,7 +273,7 @@ def test_paper_preset_has_the_official_nets_parameter_counts() -> None:
 
 def test_four_layers_judge_at_four_scales_in_two_views() -> None:
     net, x = TwoViewDiscriminator(3, 4, 4), torch.rand(2, 3, 32, 32)
-    shapes = [tuple(scale.shape[1:]) for scale in net(x).realness]
+    shapes = [tuple(scale.shape[1:]) for scale in net(x).scores]
     assert shapes == [(2, 9, 9), (2, 5, 5), (2, 3, 3), (2, 5, 5)]
 
 
@@ -282,7 +282,7 @@ def test_one_view_is_blind_to_colour_and_the_other_to_detail() -> None:
     shift = torch.tensor([0.114, 0.0, -0.299])[:, None, None]  # leaves the luminance as it is
     board = ((torch.arange(32)[:, None] + torch.arange(32)) % 2).float() - 0.5
     with torch.no_grad():
-        here, hue, fine = (net(y).realness[-1] for y in (x, x + shift, x + 0.2 * board))
+        here, hue, fine = (net(y).scores[-1] for y in (x, x + shift, x + 0.2 * board))
     assert (here - hue)[:, 0].abs().max() < 1e-5 < (here - hue)[:, 1].abs().max()
     gray, colour = ((here - fine)[:, view].abs().mean() for view in (0, 1))
     assert colour < 0.3 * gray

@@ -16,7 +16,7 @@ def test_the_audit_finds_the_hidden_background_of_mnist_m() -> None:
     translator = load("cyclegan-mnist-mnistm", device="cpu", precision="float32")
     sources = [f"mnist=mnist:{digits}", f"mnistm={digits}/MNIST-M/test"]
     data = open_test_data(translator, sources, None, "test")
-    result = audit(translator, data, AuditConfig.quick(count=32, bootstrap=100))
+    result = audit(translator, data, AuditConfig.quick(num_samples=32, bootstrap=100))
     assert result.level == "alarm"
     assert result.worst == "mnistm->mnist"
     assert result.directions["mnist->mnistm"].score.value < 0.02

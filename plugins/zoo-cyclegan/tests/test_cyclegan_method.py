@@ -58,8 +58,8 @@ class Sampler:
 def trainer_of(method: Method[Options]) -> Trainer:
     config = TrainConfig(batch=BATCH, steps=1000, seed=SEED)
     trainer = Trainer(method, Sampler(), config)
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     return trainer
 
 
@@ -268,7 +268,7 @@ def test_the_way_back_learns_from_the_cycle_alone_in_one_way_training() -> None:
 def test_one_way_does_not_answer_for_the_way_back() -> None:
     method = make(direction="forward")
     assert method.targets == ("drawing",)
-    assert method.translating == ("generator_drawing",)
+    assert method.inference_nets == ("generator_drawing",)
     with pytest.raises(UsageError, match="translates to drawing only"):
         method.require_target("photo")
     engine = Engine(method, device="cpu", precision="float32")
@@ -290,10 +290,10 @@ def test_targets_that_differ_within_a_batch_are_refused() -> None:
 
 def test_with_one_generator_it_translates_one_way_and_cannot_be_trained() -> None:
     method = make(generators=("drawing",))
-    assert method.translating == ("generator_drawing",)
+    assert method.inference_nets == ("generator_drawing",)
     assert method.targets == ("drawing",)
-    legs = method.plan(batch_of(0), torch.Generator())
-    assert [leg.name for leg in legs] == ["photo->drawing"]
+    routes = method.plan(batch_of(0), torch.Generator())
+    assert [route.name for route in routes] == ["photo->drawing"]
     with pytest.raises(UsageError, match="the cycle needs a generator into each domain"):
         method.players()
     with pytest.raises(UsageError, match="there is no generator at all"):

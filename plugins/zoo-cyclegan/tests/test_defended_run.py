@@ -11,7 +11,7 @@ from PIL import Image
 from zoo_core.errors import UsageError
 from zoo_core.models.modeldir import read_config
 from zoo_core.train.checkpoint import Checkpoints
-from zoo_core.train.config import Request, RunConfig, resolve
+from zoo_core.train.config import RunConfig, RunRequest, resolve
 from zoo_core.train.run import resume_run, train_run
 
 DEFENCES = ("noise:std=0.1", "quantise")
@@ -27,7 +27,7 @@ def config(tmp_path: Path) -> RunConfig:
             Image.fromarray(pixels).save(tmp_path / name / f"{index}.png")
     loop = {"batch": 2, "steps": 4, "precision": "float32", "checkpoint_every": 2}
     return resolve(
-        Request(
+        RunRequest(
             method="cyclegan",
             preset="32px",
             size=16,
@@ -36,7 +36,7 @@ def config(tmp_path: Path) -> RunConfig:
                 **{f"train.{key}": value for key, value in loop.items()},
             },
             domains={name: str(tmp_path / name) for name in ("dark", "light")},
-            add=["guess:width=4,layers=1"],
+            extra_losses=["guess:width=4,layers=1"],
             defence=DEFENCES,
             device="cpu",
         )

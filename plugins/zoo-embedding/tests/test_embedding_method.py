@@ -54,8 +54,8 @@ class Sampler:
 
 def trainer_of(method: Embedding) -> Trainer:
     trainer = Trainer(method, Sampler(), TrainConfig(batch=2, steps=1000))
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     return trainer
 
 
@@ -139,7 +139,7 @@ def test_training_steps_equal_the_stated_losses(distance: str) -> None:
 
 def test_the_backbone_is_as_before_after_training_and_in_no_checkpoint() -> None:
     trainer = trainer_of(make())
-    loss = trainer.movers[0].player.terms[1].loss
+    loss = trainer.player_states[0].player.terms[1].loss
     assert isinstance(loss, EmbeddingDistance)
     x = Sampler().batch(9).signals["photo"]
     before = loss.phi(x)["embedding"]
@@ -158,8 +158,8 @@ def test_the_backbone_is_as_before_after_training_and_in_no_checkpoint() -> None
 def test_the_embedding_moves_the_generators_and_not_the_discriminators() -> None:
     method = make()
     trainer = trainer_of(method)
-    step = trainer._bind(0, 0, trainer.movers)
-    player = trainer.movers[0].player
+    step = trainer._bind(0, 0, trainer.player_states)
+    player = trainer.player_states[0].player
     with step.turn(player.nets):
         player.terms[1].loss(step).backward()
     reached = {n for n, net in method.nets.items() for p in net.parameters() if p.grad is not None}
@@ -198,7 +198,7 @@ def test_one_way_has_one_generator_and_one_discriminator_and_translates_no_other
     ],
 )
 def test_a_model_records_no_folder_of_whoever_trained_it(asked: str, kept: str) -> None:
-    assert make().recorded({"width": 4, "backbone": asked}) == {"width": 4, "backbone": kept}
+    assert make().export_options({"width": 4, "backbone": asked}) == {"width": 4, "backbone": kept}
 
 
 @pytest.mark.parametrize("name", list(Embedding.presets))

@@ -25,7 +25,7 @@ from zoo_images.codec import ImageCodec
 from zoo_nn.filters import lowpass
 
 SIGNAL = TensorSpec(shape=(3, 16, 16), stride=1)
-SMALL = AuditConfig(count=48, batch=24, bootstrap=200, samples=2)
+SMALL = AuditConfig(num_samples=48, batch=24, bootstrap=200, samples=2)
 
 
 @dataclass
@@ -142,9 +142,9 @@ def test_what_hides_in_faint_even_shades_is_found_by_smooth_noise_and_by_the_pro
 
 
 def test_quick_gives_the_same_verdict_and_nothing_else() -> None:
-    result = audited(PLANTED, AuditConfig.quick(count=24))
+    result = audited(PLANTED, AuditConfig.quick(num_samples=24))
     assert result.level == "alarm"
-    assert set(result.directions["a->b"].values) >= {"cycle_l1", "stranger_l1"}
+    assert set(result.directions["a->b"].values) >= {"cycle_l1", "other_input_l1"}
     assert not result.directions["a->b"].curves
     assert "probe_fine_r2" not in result.directions["a->b"].values
 
@@ -183,7 +183,7 @@ def test_the_probe_reads_planted_bits_and_nothing_out_of_strangers() -> None:
     assert r_squared(detail.roll(1, 0), x, 0) < 0.05
 
 
-def test_the_honesty_gap_compares_with_true_partners(tmp_path: Path) -> None:
+def test_the_honesty_gap_compares_with_true_references(tmp_path: Path) -> None:
     class Store:
         def __init__(self, x: Tensor) -> None:
             self.x, self.labels = x, None
@@ -204,7 +204,7 @@ def test_the_honesty_gap_compares_with_true_partners(tmp_path: Path) -> None:
     result = audit(PLANTED, Paired(), SMALL)
     values = result.directions["a->b"].values
     assert values["honesty_gap"] > 0.5
-    assert {"probe_fine_partner_r2", "probe_faint_partner_r2"} <= set(values)
+    assert {"probe_fine_reference_r2", "probe_faint_reference_r2"} <= set(values)
     assert "honesty_gap" not in audited(PLANTED).directions["a->b"].values
 
 
@@ -296,7 +296,7 @@ def test_zoo_audit_prints_the_verdict_and_writes_figures_and_pictures(
     folders: list[str], tmp_path: Path
 ) -> None:
     figures, page, sheet = (tmp_path / name for name in ("f.json", "p.html", "s.png"))
-    args = ["audit", "m", *folders, "--json", str(figures), "--page", str(page)]
+    args = ["audit", "m", *folders, "--json", str(figures), "--html", str(page)]
     said = CliRunner().invoke(cli.cli, args, catch_exceptions=False).output
     assert "alarm" in said
     assert "probe" in said
@@ -305,7 +305,7 @@ def test_zoo_audit_prints_the_verdict_and_writes_figures_and_pictures(
     assert values["score"]["low"] <= values["score"]["value"] <= values["score"]["high"]
     assert set(values["directions"]) == {"a->b", "b->a"}
     assert "<img " in page.read_text()
-    quick = ["audit", "m", *folders, "--quick", "--page", str(sheet), "--json"]
+    quick = ["audit", "m", *folders, "--quick", "--html", str(sheet), "--json"]
     result = CliRunner().invoke(cli.cli, quick, catch_exceptions=False)
     assert json.loads(result.stdout)["score"] == values["score"]
     assert sheet.stat().st_size > 1000
@@ -314,5 +314,5 @@ def test_zoo_audit_prints_the_verdict_and_writes_figures_and_pictures(
 def test_zoo_audit_refuses_a_page_of_another_form() -> None:
     with pytest.raises(ZooError, match=r"\.png or \.html"):
         CliRunner().invoke(
-            cli.cli, ["audit", "anything", "--page", "x.pdf"], catch_exceptions=False
+            cli.cli, ["audit", "anything", "--html", "x.pdf"], catch_exceptions=False
         )

@@ -17,22 +17,22 @@ from zoo_core.models.weights import read_tensors
 from zoo_core.train.loop import Trainer
 from zoo_evaluate.bench.digits import DIGITS
 from zoo_evaluate.bench.emoji import EMOJI
-from zoo_evaluate.bench.picture_cells import PictureAssessor
-from zoo_evaluate.bench.plan import Asked, Planner
+from zoo_evaluate.bench.picture_cells import PictureCellEvaluator
+from zoo_evaluate.bench.plan import BenchRequest, Planner
 from zoo_evaluate.bench.protocol import (
     MARKS,
     Adaptation,
     Benchmark,
+    ClassifierConfig,
     Override,
-    Published,
-    Recipe,
+    PublishedFigure,
     Task,
 )
 from zoo_evaluate.bench.runner import Runner
 from zoo_evaluate.bench.selection import best_of
-from zoo_evaluate.bench.work import Folder
+from zoo_evaluate.bench.work_dir import WorkDir
 from zoo_evaluate.cli.bench import run_benchmark
-from zoo_evaluate.judge import Judge
+from zoo_evaluate.judge import EvalClassifier
 
 CYCLEGAN = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1}
 STARGAN = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 3, "n_critic": 1}
@@ -45,11 +45,13 @@ TINY = Benchmark(
     preset="32px",
     size=16,
     judges=(
-        Recipe("content-dark", "content", ("dark",), steps=15, batch=16),
-        Recipe("content-light", "content", ("light",), steps=15, batch=16),
-        Recipe("domain-dark-light", "domain", ("dark", "light"), steps=15, batch=16),
-        Recipe("source-dark", "content", ("dark",), 15, 16, widths=(4, 8), role="source"),
-        Recipe("source-light", "content", ("light",), 15, 16, widths=(4, 8), role="source"),
+        ClassifierConfig("content-dark", "content", ("dark",), steps=15, batch=16),
+        ClassifierConfig("content-light", "content", ("light",), steps=15, batch=16),
+        ClassifierConfig("domain-dark-light", "domain", ("dark", "light"), steps=15, batch=16),
+        ClassifierConfig("source-dark", "content", ("dark",), 15, 16, widths=(4, 8), role="source"),
+        ClassifierConfig(
+            "source-light", "content", ("light",), 15, 16, widths=(4, 8), role="source"
+        ),
     ),
     columns=DIGITS.columns,
     factors=DIGITS.factors,
@@ -61,7 +63,7 @@ TINY = Benchmark(
     held=6,
     snapshots=2,
     overrides={"cyclegan": Override(CYCLEGAN), "stargan": Override(STARGAN)},
-    published=(Published("Somebody", "dark->light", "98.7", "R", "a paper", "all else"),),
+    published=(PublishedFigure("Somebody", "dark->light", "98.7", "R", "a paper", "all else"),),
 )
 
 
@@ -132,7 +134,7 @@ def test_every_method_has_a_cell_in_each_direction_in_the_stated_form(finished: 
         "domain_accuracy",
         "adaptation_accuracy",
         "cycle_l1",
-        "partner_l1",
+        "reference_l1",
         "fid",
         "hidden",
     ]
@@ -148,7 +150,7 @@ def test_every_method_has_a_cell_in_each_direction_in_the_stated_form(finished: 
         assert all(0 <= cell["metrics"][name] <= 1 for name in metrics[:3])
         assert cell["metrics"]["cycle_l1"] > 0
         assert cell["metrics"]["fid"] > 0
-        assert cell["metrics"]["partner_l1"] is None
+        assert cell["metrics"]["reference_l1"] is None
 
 
 def test_best_is_of_the_snapshots_that_were_scored(finished: Path) -> None:
@@ -167,13 +169,15 @@ def test_a_snapshot_is_better_than_the_last_state_only_by_more_than_chance() -> 
 
 
 def test_source_only_and_target_only_frame_the_table(finished: Path) -> None:
-    frame = {(row["method"], row["direction"]): row["metrics"] for row in table(finished)["frame"]}
+    frame = {
+        (row["method"], row["direction"]): row["metrics"] for row in table(finished)["baselines"]
+    }
     assert set(frame) == {
         (row, way)
         for row in ("source only", "target only")
         for way in ("dark->light", "light->dark")
     }
-    judge = Judge.load(finished / "work" / "judges" / "content-light")
+    judge = EvalClassifier.load(finished / "work" / "judges" / "content-light")
     upper = frame["target only", "dark->light"]
     assert upper["content_accuracy"] == pytest.approx(
         judge.card.accuracy["light"]["test"], abs=1e-3
@@ -267,7 +271,7 @@ def test_a_measure_that_fails_costs_its_cells_alone(
 
     monkeypatch.setattr("zoo_evaluate.bench.hidden.hidden_score", broken)
     assert start(TINY, root, tmp_path, methods="stargan") == 1
-    assert len(table(tmp_path)["frame"]) == 3
+    assert len(table(tmp_path)["baselines"]) == 3
     assert table(tmp_path)["cells"] == []
     assert len(list((tmp_path / "work" / "faults").iterdir())) == 3
     monkeypatch.undo()
@@ -277,7 +281,7 @@ def test_a_measure_that_fails_costs_its_cells_alone(
 
     monkeypatch.setattr("zoo_evaluate.bench.runner.train_run", never)
     assert start(TINY, root, tmp_path, methods="stargan") == 0
-    assert len(table(tmp_path)["frame"]) == 4
+    assert len(table(tmp_path)["baselines"]) == 4
     assert len(table(tmp_path)["cells"]) == 2
     assert not list((tmp_path / "work" / "faults").iterdir())
 
@@ -286,7 +290,7 @@ def test_a_training_at_which_another_process_is_is_left_to_it(
     finished: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     judged(tmp_path, finished)
-    folder = Folder(tmp_path / "work")
+    folder = WorkDir(tmp_path / "work")
     name = f"cyclegan--dark-light--dark-light--seed0--{STEPS}steps"
     with folder.locked(name, wait=False) as mine:
         assert mine
@@ -336,10 +340,10 @@ def test_a_judge_that_cannot_read_is_refused(finished: Path, root: Path, tmp_pat
 
 
 def test_a_training_that_knows_its_source_serves_one_direction(root: Path, tmp_path: Path) -> None:
-    told = Override({**CYCLEGAN, "objective": "{source_judge}"})
-    folder = Folder(tmp_path)
+    report = Override({**CYCLEGAN, "objective": "{source_judge}"})
+    folder = WorkDir(tmp_path)
     planner = Planner(
-        replace(TINY, overrides={"cyclegan": told}), Asked(steps=STEPS, root=root), folder
+        replace(TINY, overrides={"cyclegan": report}), BenchRequest(steps=STEPS, root=root), folder
     )
     trainings = planner.trainings("cyclegan")
     assert [[cell.direction for cell in t.cells] for t in trainings] == [
@@ -357,10 +361,10 @@ def test_a_variant_is_a_row_of_its_own_beside_its_method(root: Path, tmp_path: P
     tied = Override(
         {**CYCLEGAN, "cycle": 3.0},
         method="cyclegan",
-        add=("embedding:backbone=judge:{source_judge},weight=2",),
+        extra_losses=("embedding:backbone=judge:{source_judge},weight=2",),
         train={"batch": 5},
     )
-    folder, asked = Folder(tmp_path), Asked(steps=STEPS, root=root)
+    folder, asked = WorkDir(tmp_path), BenchRequest(steps=STEPS, root=root)
     benchmark = replace(TINY, methods=(), overrides={**TINY.overrides, "cyclegan-tied": tied})
     planner = Planner(benchmark, asked, folder)
     assert {"cyclegan", "cyclegan-tied"} <= set(planner.methods)
@@ -373,9 +377,9 @@ def test_a_variant_is_a_row_of_its_own_beside_its_method(root: Path, tmp_path: P
     assert (there.config.train.batch, there.config.train.steps) == (5, STEPS)
     for training, source in ((there, "dark"), (back, "light")):
         judge = tmp_path / "judges" / f"source-{source}"
-        assert training.config.add == (f"embedding:backbone=judge:{judge},weight=2",)
+        assert training.config.extra_losses == (f"embedding:backbone=judge:{judge},weight=2",)
     (plain,) = planner.trainings("cyclegan")
-    assert (len(plain.cells), plain.config.add) == (2, ())
+    assert (len(plain.cells), plain.config.extra_losses) == (2, ())
     with pytest.raises(UsageError, match='Did you mean "cyclegan-tied"'):
         Planner(benchmark, replace(asked, methods=["cyclegan-tid"]), folder)
 
@@ -397,13 +401,13 @@ def test_the_table_names_a_variant_and_says_what_it_was_given(
 
 
 def test_a_method_of_two_domains_is_trained_for_each_pair(tmp_path: Path) -> None:
-    planner = Planner(EMOJI, Asked(steps=STEPS, root=tmp_path), Folder(tmp_path))
+    planner = Planner(EMOJI, BenchRequest(steps=STEPS, root=tmp_path), WorkDir(tmp_path))
     pairs = [tuple(t.config.domains) for t in planner.trainings("cyclegan")]
     assert pairs == [("noto", "twemoji"), ("noto", "openmoji"), ("twemoji", "openmoji")]
     assert [len(t.cells) for t in planner.trainings("stargan")] == [6]
 
 
-def test_pictures_with_true_partners_and_no_labels(tmp_path: Path) -> None:
+def test_pictures_with_true_references_and_no_labels(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     for split, count in (("train", 12), ("test", 5)):
         shapes = rng.integers(0, 60, (count, 16, 16, 3))
@@ -417,7 +421,7 @@ def test_pictures_with_true_partners_and_no_labels(tmp_path: Path) -> None:
         name="drawn",
         preset="32px",
         size=16,
-        judges=(Recipe("domain-emoji", "domain", ("noto", "twemoji", "openmoji"), 6, 9),),
+        judges=(ClassifierConfig("domain-emoji", "domain", ("noto", "twemoji", "openmoji"), 6, 9),),
         overrides={"stargan": Override(STARGAN)},
         held=4,
         snapshots=2,
@@ -426,22 +430,22 @@ def test_pictures_with_true_partners_and_no_labels(tmp_path: Path) -> None:
     found = table(tmp_path, "drawn")
     ways = {f"{a}->{b}" for a, b in benchmark.tasks[0].directions}
     assert len(ways) == 6
-    for part, method in (("cells", "stargan"), ("frame", "untranslated")):
+    for part, method in (("cells", "stargan"), ("baselines", "untranslated")):
         assert {(cell["method"], cell["direction"]) for cell in found[part]} == {
             (method, way) for way in ways
         }
         for cell in found[part]:
-            for name in ("partner_l1", "ssim", "retrieval", "domain_accuracy"):
+            for name in ("reference_l1", "ssim", "retrieval", "domain_accuracy"):
                 assert cell["metrics"][name] is not None, name
     for cell in found["cells"]:
         assert cell["metrics"]["cycle_l1"] is not None
         assert cell["metrics"]["hidden"] is not None
-    losses = [cell["metrics"]["partner_l1"] for cell in found["cells"]]
+    losses = [cell["metrics"]["reference_l1"] for cell in found["cells"]]
     page = (tmp_path / "out" / "drawn.md").read_text()
     assert "## emoji, mean of 6 directions" in page
     assert f"| stargan | 4 | {sum(losses) / 6:.3f} | " in page
     with Image.open(tmp_path / "work" / "cells" / f"{_file(found['cells'][0])}.png") as image:
-        assert image.size == (5 * 16, 3 * 16)  # inputs, translations, true partners
+        assert image.size == (5 * 16, 3 * 16)  # inputs, translations, references
 
 
 def _file(cell: dict) -> str:
@@ -452,7 +456,7 @@ def _file(cell: dict) -> str:
 
 def test_a_figure_of_which_nobody_is_sure_cannot_be_printed() -> None:
     with pytest.raises(UsageError, match="only figures marked V, V2, R"):
-        Published("Somebody", "dark->light", "99.9", "R-", "hearsay")
+        PublishedFigure("Somebody", "dark->light", "99.9", "R-", "hearsay")
     assert {row.mark for row in DIGITS.published} == {"V", "V2", "R"}
 
 
@@ -467,13 +471,15 @@ def test_the_choice_of_the_best_snapshot_opens_no_test_picture(
     finished: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from zoo_evaluate.bench import selection
-    from zoo_evaluate.bench.measure import Case, Untranslated
+    from zoo_evaluate.bench.measure import BenchCase, Untranslated
 
     judged(tmp_path, finished)
-    runner = Runner(TINY, Asked(root=root, device="cpu"), Folder(tmp_path / "work"), lambda _: None)
+    runner = Runner(
+        TINY, BenchRequest(root=root, device="cpu"), WorkDir(tmp_path / "work"), lambda _: None
+    )
     opened = []
-    measuring = runner.assessor
-    assert isinstance(measuring, PictureAssessor)
+    measuring = runner.evaluator
+    assert isinstance(measuring, PictureCellEvaluator)
     whole = type(measuring.pictures).store
 
     def store(pictures: object, domain: str, split: str) -> object:
@@ -482,13 +488,17 @@ def test_the_choice_of_the_best_snapshot_opens_no_test_picture(
 
     monkeypatch.setattr(type(measuring.pictures), "store", store)
     same = Untranslated(TINY.tasks[0], 16)
-    case = Case(measuring.instruments, TINY.tasks[0], "dark", "light", same)
+    case = BenchCase(measuring.instruments, TINY.tasks[0], "dark", "light", same)
     assert 0 <= selection.score(case) <= 1
     assert set(opened) == {("dark", "train")}
 
 
-@pytest.mark.parametrize("target", ["zoo_core.nowhere:Assessor", "zoo_core.errors:Assessor", ""])
+@pytest.mark.parametrize(
+    "target", ["zoo_core.nowhere:CellEvaluator", "zoo_core.errors:CellEvaluator", ""]
+)
 def test_an_assessor_that_cannot_be_imported_is_named(root: Path, target: str) -> None:
-    broken = replace(TINY, assessor=target)
-    with pytest.raises(PluginError, match="assessor"):
-        Runner(broken, Asked(root=root, device="cpu"), Folder(root / "none"), lambda _: None)
+    broken = replace(TINY, evaluator=target)
+    with pytest.raises(PluginError, match="evaluator"):
+        Runner(
+            broken, BenchRequest(root=root, device="cpu"), WorkDir(root / "none"), lambda _: None
+        )

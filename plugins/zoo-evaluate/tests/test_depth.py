@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from zoo_evaluate.bench.protocol import Recipe, Task
+from zoo_evaluate.bench.protocol import ClassifierConfig, Task
 
 SCRIPT = Path(__file__).parents[3] / "benchmarks" / "depth.py"
 
@@ -34,11 +34,15 @@ def depth(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         tasks=(Task("dark-light", ("dark", "light")),),
         size=16,
         judges=(
-            Recipe("content-dark", "content", ("dark",), steps=2, batch=4),
-            Recipe("content-light", "content", ("light",), steps=2, batch=4),
-            Recipe("domain-dark-light", "domain", ("dark", "light"), steps=2, batch=4),
-            Recipe("source-dark", "content", ("dark",), 2, 4, widths=(4, 8), role="source"),
-            Recipe("source-light", "content", ("light",), 2, 4, widths=(4, 8), role="source"),
+            ClassifierConfig("content-dark", "content", ("dark",), steps=2, batch=4),
+            ClassifierConfig("content-light", "content", ("light",), steps=2, batch=4),
+            ClassifierConfig("domain-dark-light", "domain", ("dark", "light"), steps=2, batch=4),
+            ClassifierConfig(
+                "source-dark", "content", ("dark",), 2, 4, widths=(4, 8), role="source"
+            ),
+            ClassifierConfig(
+                "source-light", "content", ("light",), 2, 4, widths=(4, 8), role="source"
+            ),
         ),
         inputs=4,
         held=2,

@@ -18,14 +18,14 @@ from zoo_core.contracts.signals import MIXED, Condition, Domains, TensorSpec
 from zoo_core.errors import DataError, UsageError
 from zoo_core.host.plugins import host
 from zoo_core.train.data.root import data_root
-from zoo_evaluate.direction import EvalConfig
+from zoo_evaluate.context import DomainData
+from zoo_evaluate.direction_evaluation import EvalConfig
 from zoo_evaluate.extractors import JudgeExtractor
-from zoo_evaluate.judge import Judge
+from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_evaluate.page import png_uri, render_page
 from zoo_evaluate.report import Report
 from zoo_evaluate.run import evaluate_model, metric_classes
-from zoo_evaluate.setting import Side
 from zoo_nn.nets.classifier import ClassifierNet
 
 
@@ -101,12 +101,12 @@ def unpaired(count: int = 12) -> Data:
     )
 
 
-def a_judge(classes=("a", "b"), task="domain", domains=("a", "b")) -> Judge:
+def a_judge(classes=("a", "b"), task="domain", domains=("a", "b")) -> EvalClassifier:
     card = JudgeCard(
         task=task, classes=classes, domains=domains, size=16, widths=(4, 4), sha256="f" * 64
     )
     torch.manual_seed(0)
-    return Judge(ClassifierNet(len(classes), (4, 4)), card)
+    return EvalClassifier(ClassifierNet(len(classes), (4, 4)), card)
 
 
 def test_every_metric_of_the_core_resolves_and_has_its_name() -> None:
@@ -166,15 +166,15 @@ def test_attributes_are_turned_on_and_off_and_the_others_kept() -> None:
     assert (((0.0, 1.0), (0.0, 0.0)), ((1.0, 1.0), (1.0, 0.0))) in asked
 
 
-def test_without_partners_what_needs_them_is_left_out_and_said() -> None:
+def test_without_references_what_needs_them_is_left_out_and_said() -> None:
     report = evaluate_model(Shift(), unpaired())
     assert "cycle_l1" in report.mean
     assert "l1" not in report.mean
-    assert any("a->b: no l1: needs the true partners" in note for note in report.notes)
+    assert any("a->b: no l1: needs the references" in note for note in report.notes)
 
 
-def test_partners_can_be_disregarded() -> None:
-    report = evaluate_model(Shift(), paired(), config=EvalConfig(partners=False))
+def test_references_can_be_disregarded() -> None:
+    report = evaluate_model(Shift(), paired(), config=EvalConfig(paired=False))
     assert "l1" not in report.mean
 
 
@@ -220,12 +220,12 @@ def test_count_takes_the_same_inputs_for_the_same_seed_and_batches_stay_small() 
     data = paired(40)
     one, two, other = (
         evaluate_model(
-            Shift(), data, ["psnr", "l1"], config=EvalConfig(count=10, seed=seed, batch=4)
+            Shift(), data, ["psnr", "l1"], config=EvalConfig(num_samples=10, seed=seed, batch=4)
         )
         for seed in (1, 1, 2)
     )
     assert one.values() == two.values()
-    assert one.protocol["directions"]["a->b"]["count"] == 10
+    assert one.protocol["directions"]["a->b"]["num_samples"] == 10
     assert [p.name for p in one.panels["a->b"]] != [p.name for p in other.panels["a->b"]]
     assert max(store.largest for store in data.stores.values()) == 4
 
@@ -247,7 +247,7 @@ def test_every_figure_of_the_json_has_its_protocol() -> None:
     values = json.loads(report.to_json())
     assert set(values) == {"model", "protocol", "directions", "mean", "notes"}
     protocol = values["protocol"]
-    for key in ("data", "split", "resize", "count", "seed", "device", "precision", "judges"):
+    for key in ("data", "split", "resize", "num_samples", "seed", "device", "precision", "judges"):
         assert key in protocol
     assert protocol["extractor"] == {"name": "judge:here", "sha256": "f" * 64}
     assert protocol["judges"][0]["sha256"] == "f" * 64
@@ -398,7 +398,7 @@ def test_zoo_evaluate_writes_json_and_page(vendors: Path, model: Path, tmp_path:
         vendors,
         "--json",
         tmp_path / "m.json",
-        "--page",
+        "--html",
         tmp_path / "m.html",
         "--device",
         "cpu",
@@ -460,7 +460,9 @@ def test_a_digit_judge_reads_mnist(tmp_path: Path) -> None:
 
 def test_fewer_real_pictures_are_a_random_part_not_the_first_ones() -> None:
     x = torch.linspace(-1, 1, 50)[:, None, None, None].expand(-1, 3, 16, 16)
-    side = Side("a", Memory(x, [str(at) for at in range(50)]), torch.arange(50), torch.zeros(50, 2))
+    side = DomainData(
+        "a", Memory(x, [str(at) for at in range(50)]), torch.arange(50), torch.zeros(50, 2)
+    )
     some = side.some(10, seed=1)
     assert len(some) == 10
     assert some.indices.tolist() == sorted(set(some.indices.tolist())) != list(range(10))

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from zoo_core.errors import DataError, UsageError, WeightsError
 from zoo_evaluate.augment import augment, widely
-from zoo_evaluate.examples import Part, class_labels, content_parts, domain_parts
+from zoo_evaluate.examples import LabeledSubset, class_labels, content_parts, domain_parts
 from zoo_evaluate.extractors import JudgeExtractor, TimmExtractor, open_extractor
-from zoo_evaluate.judge import Judge
+from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_evaluate.judge_train import JudgeConfig, accuracy, train_judge
 from zoo_nn.nets.classifier import ClassifierNet
@@ -44,7 +44,7 @@ def stripes(count: int, seed: int, *, upright: bool) -> Tensor:
     return (0.5 * wave + 0.2 * noise).clamp(-1, 1)
 
 
-def parts(count: int, seed: int) -> list[Part]:
+def parts(count: int, seed: int) -> list[LabeledSubset]:
     stores = {
         name: Memory(stripes(count, seed + at, upright=bool(at)), [str(i) for i in range(count)])
         for at, name in enumerate(("flat", "upright"))
@@ -56,17 +56,17 @@ CONFIG = JudgeConfig("domain", ("flat", "upright"), size=16, steps=30, batch=32)
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
+def judge() -> EvalClassifier:
     return train_judge(parts(60, 0), parts(40, 10), CONFIG, data={"flat": "60 pictures"})
 
 
-def test_a_judge_learns_an_easily_separable_set(judge: Judge) -> None:
+def test_a_judge_learns_an_easily_separable_set(judge: EvalClassifier) -> None:
     assert judge.card.accuracy["mean"]["test"] >= 0.95
     assert set(judge.card.accuracy) == {"flat", "upright", "mean"}
     assert set(judge.card.accuracy["flat"]) == {"train", "val", "test"}
 
 
-def test_the_same_seed_trains_the_same_judge(judge: Judge) -> None:
+def test_the_same_seed_trains_the_same_judge(judge: EvalClassifier) -> None:
     again = train_judge(parts(60, 0), parts(40, 10), CONFIG)
     for one, other in zip(judge.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.equal(one, other)
@@ -85,7 +85,7 @@ def test_a_judge_may_be_a_net_of_timm(tmp_path) -> None:
         augmentation="wide",
     )
     judge = train_judge(parts(8, 0), parts(4, 10), config).save(tmp_path)
-    loaded = Judge.load(tmp_path)
+    loaded = EvalClassifier.load(tmp_path)
     assert loaded.card.arguments == given
     assert loaded.card.parameters == sum(p.numel() for p in loaded.net.parameters())
     x = stripes(3, 3, upright=True)
@@ -132,9 +132,9 @@ def test_validation_pictures_are_not_trained_on() -> None:
     assert sorted([*seen.indices.tolist(), *held.indices.tolist()]) == list(range(50))
 
 
-def test_a_saved_judge_says_the_same_and_is_small(judge: Judge, tmp_path) -> None:
+def test_a_saved_judge_says_the_same_and_is_small(judge: EvalClassifier, tmp_path) -> None:
     judge.save(tmp_path / "judge")
-    loaded = Judge.load(tmp_path / "judge")
+    loaded = EvalClassifier.load(tmp_path / "judge")
     assert loaded.card == judge.card
     assert loaded.card.bytes == (tmp_path / "judge" / WEIGHTS).stat().st_size < 1_000_000
     x = stripes(5, 3, upright=True)
@@ -143,49 +143,49 @@ def test_a_saved_judge_says_the_same_and_is_small(judge: Judge, tmp_path) -> Non
         assert loaded(x[:, :1, :9, :12]).features.shape == (5, 128)
 
 
-def test_recorded_test_accuracy_is_that_of_the_saved_judge(judge: Judge, tmp_path) -> None:
-    loaded = Judge.load(judge.save(tmp_path).card and tmp_path)
+def test_recorded_test_accuracy_is_that_of_the_saved_judge(judge: EvalClassifier, tmp_path) -> None:
+    loaded = EvalClassifier.load(judge.save(tmp_path).card and tmp_path)
     for part in parts(40, 10):
         assert accuracy(loaded, part) == pytest.approx(
             loaded.card.accuracy[part.domain]["test"], abs=1e-4
         )
 
 
-def test_changed_weights_are_refused(judge: Judge, tmp_path) -> None:
+def test_changed_weights_are_refused(judge: EvalClassifier, tmp_path) -> None:
     judge.save(tmp_path)
     path = tmp_path / WEIGHTS
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(bytes(data))
     with pytest.raises(WeightsError, match="sha256"):
-        Judge.load(tmp_path)
+        EvalClassifier.load(tmp_path)
 
 
-def test_weights_of_another_net_are_refused(judge: Judge, tmp_path) -> None:
+def test_weights_of_another_net_are_refused(judge: EvalClassifier, tmp_path) -> None:
     judge.save(tmp_path)
     card = JudgeCard.read(tmp_path).model_copy(update={"widths": (8, 8)})
     (tmp_path / CARD).write_text(card.to_yaml())
     with pytest.raises(WeightsError, match="do not fit"):
-        Judge.load(tmp_path)
+        EvalClassifier.load(tmp_path)
 
 
 def test_a_directory_without_a_card_is_refused(tmp_path) -> None:
     with pytest.raises(DataError, match=r"judge\.yaml"):
-        Judge.load(tmp_path)
+        EvalClassifier.load(tmp_path)
 
 
-def test_a_damaged_card_is_refused(judge: Judge, tmp_path) -> None:
+def test_a_damaged_card_is_refused(judge: EvalClassifier, tmp_path) -> None:
     judge.save(tmp_path)
     (tmp_path / CARD).write_text("task: taste\n")
     with pytest.raises(DataError, match="card cannot be read"):
-        Judge.load(tmp_path)
+        EvalClassifier.load(tmp_path)
 
 
-def test_a_missing_weights_file_is_refused(judge: Judge, tmp_path) -> None:
+def test_a_missing_weights_file_is_refused(judge: EvalClassifier, tmp_path) -> None:
     judge.save(tmp_path)
     (tmp_path / WEIGHTS).unlink()
     with pytest.raises(WeightsError, match="missing"):
-        Judge.load(tmp_path)
+        EvalClassifier.load(tmp_path)
 
 
 @pytest.mark.parametrize("task", ["domain", "content"])
@@ -224,7 +224,7 @@ def test_a_judge_of_one_class_is_refused() -> None:
         train_judge(parts(4, 0), (), JudgeConfig("domain", ("flat",), steps=1))
 
 
-def test_a_judge_serves_as_extractor_with_its_hash(judge: Judge, tmp_path) -> None:
+def test_a_judge_serves_as_extractor_with_its_hash(judge: EvalClassifier, tmp_path) -> None:
     judge.save(tmp_path)
     extractor = open_extractor(f"judge:{tmp_path}")
     assert isinstance(extractor, JudgeExtractor)
@@ -252,7 +252,9 @@ def test_a_timm_extractor_without_weights_is_refused(monkeypatch, tmp_path) -> N
         open_extractor("timm:resnet18")
 
 
-def test_a_timm_extractor_with_weights_of_another_net_is_refused(judge: Judge, tmp_path) -> None:
+def test_a_timm_extractor_with_weights_of_another_net_is_refused(
+    judge: EvalClassifier, tmp_path
+) -> None:
     judge.save(tmp_path)
     with pytest.raises(WeightsError, match="do not fit"):
         open_extractor(f"timm:test_resnet@{tmp_path / WEIGHTS}")
@@ -270,7 +272,7 @@ def test_an_unknown_extractor_is_refused(name) -> None:
         open_extractor(name)
 
 
-def test_the_card_is_plain_yaml_without_surprises(judge: Judge, tmp_path) -> None:
+def test_the_card_is_plain_yaml_without_surprises(judge: EvalClassifier, tmp_path) -> None:
     judge.save(tmp_path)
     card = JudgeCard.read(tmp_path)
     assert json.loads(card.model_dump_json())["classes"] == ["flat", "upright"]

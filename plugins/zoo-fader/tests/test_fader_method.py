@@ -59,8 +59,8 @@ class Sampler:
 def trainer_of(method: Method[Options]) -> Trainer:
     config = TrainConfig(batch=BATCH, steps=1000, seed=SEED)
     trainer = Trainer(method, Sampler(method.domains), config)
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     return trainer
 
 
@@ -222,7 +222,7 @@ def test_every_preset_builds_and_keeps_the_signals_form(name: str) -> None:
         x, condition = torch.zeros(2, *preset.signal.shape), Condition(torch.eye(3)[:2])
         assert method.translate(x, condition, condition).shape == x.shape
         code = method.encode(x, condition)
-        assert method.nets["code_discriminator"](code.content).logits.shape == (2, 3)
+        assert method.nets["code_discriminator"](code.content).class_logits.shape == (2, 3)
 
 
 def test_the_default_preset_is_the_paper() -> None:

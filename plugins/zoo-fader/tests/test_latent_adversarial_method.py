@@ -58,8 +58,8 @@ class Sampler:
 def train(method: Method[Options], steps: int) -> list[Record]:
     """The unweighted losses of each step, as the real loop trains."""
     trainer = Trainer(method, Sampler(), TrainConfig(batch=BATCH, steps=1000, seed=SEED))
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     records = []
     for _ in range(steps):
         trainer.step()

@@ -45,8 +45,8 @@ def test_a_digit_of_mnist_m_is_the_one_of_mnist_at_the_same_place():
     )
     mnist, coloured = data.stores["m"], data.stores["mm"]
     assert len(mnist) == 10_000
-    partners = [int(name.split("/")[1].split(".")[0]) for name in coloured.names]
-    assert torch.equal(mnist.labels[partners], coloured.labels)
+    references = [int(name.split("/")[1].split(".")[0]) for name in coloured.names]
+    assert torch.equal(mnist.labels[references], coloured.labels)
 
 
 def test_faces_are_labelled_by_the_attribute_list():

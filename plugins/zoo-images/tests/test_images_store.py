@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from zoo_core.contracts.codec import Sample
+from zoo_core.contracts.codec import InMemorySignal
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError
@@ -166,8 +166,8 @@ def test_progress_counts_up_to_the_end(tmp_path):
 
 def test_arrays_and_images_in_memory_are_stored_like_files(tmp_path):
     arrays = np.random.default_rng(0).integers(0, 256, (3, 8, 8), np.uint8)
-    samples = [Sample("0", arrays[0]), Sample("1", Image.fromarray(arrays[1]))]
-    samples.append(Sample("2", np.repeat(arrays[2][..., None], 3, -1)))
+    samples = [InMemorySignal("0", arrays[0]), InMemorySignal("1", Image.fromarray(arrays[1]))]
+    samples.append(InMemorySignal("2", np.repeat(arrays[2][..., None], 3, -1)))
     store = CODEC.open(samples, TrainConfig(), cache=tmp_path)
     expected = torch.from_numpy(arrays).float()[:, None].expand(-1, 3, -1, -1) / 127.5 - 1
     assert (store.batch([0, 1, 2]) - expected).abs().max() < 1e-6
@@ -199,7 +199,9 @@ def crop_store(config, size):
     """A picture whose red is its column and whose green is its row, at 12 × 12."""
     y, x = np.mgrid[:12, :12]
     array = np.stack([x, y, 0 * x], -1).astype(np.uint8)
-    return ImageCodec(TensorSpec(shape=(3, size, size))).open([Sample("ramp", array)], config)
+    return ImageCodec(TensorSpec(shape=(3, size, size))).open(
+        [InMemorySignal("ramp", array)], config
+    )
 
 
 def test_crops_are_windows_of_the_larger_picture():
@@ -230,7 +232,7 @@ def test_shifts_repeat_the_border():
 def test_pictures_that_are_not_square_are_cut_at_the_centre():
     array = np.zeros((8, 24, 3), np.uint8)
     array[:, 8:16] = 255
-    store = CODEC.open([Sample("wide", array)], TrainConfig())
+    store = CODEC.open([InMemorySignal("wide", array)], TrainConfig())
     assert (store.batch([0]) == 1).all()
 
 
@@ -251,7 +253,7 @@ def test_a_batch_of_sixteen_is_drawn_in_milliseconds():
     codec = ImageCodec(TensorSpec(shape=(3, 64, 64)))
     arrays = np.zeros((50, 64, 64, 3), np.uint8)
     store = codec.open(
-        [Sample(str(i), a) for i, a in enumerate(arrays)], TrainConfig(shift=4, flip=True)
+        [InMemorySignal(str(i), a) for i, a in enumerate(arrays)], TrainConfig(shift=4, flip=True)
     )
     store.batch(range(16), rng())
     start = time.process_time()

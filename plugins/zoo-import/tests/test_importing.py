@@ -40,8 +40,8 @@ from zoo_core.models.modeldir import build_method, load_weights, read_config
 from zoo_core.models.weights import read_tensors
 from zoo_core.translate.loading import load
 from zoo_import.checkpoint import read_state
-from zoo_import.contract import Importer, Part, Shapes
-from zoo_import.files import Import, Wishes, import_files
+from zoo_import.contract import ForeignNet, Importer, Shapes
+from zoo_import.files import Import, ImportRequest, import_files
 from zoo_import.mapping import configure, recognise, tensors_for
 from zoo_testing.tiny import SPEC, TinyGenerator
 
@@ -125,7 +125,11 @@ def imported(state: Any, folder: Path, domains: tuple[str, ...], **options: Any)
     """Saves a state and imports it into ``folder/model``."""
     torch.save(state, folder / "weights.pth")
     return import_files(
-        [str(folder / "weights.pth")], folder / "model", Wishes(domains), host=host(), **options
+        [str(folder / "weights.pth")],
+        folder / "model",
+        ImportRequest(domains),
+        host=host(),
+        **options,
     )
 
 
@@ -200,8 +204,8 @@ def test_two_generators_and_their_discriminators_make_one_model(tmp_path: Path):
     for name, net in nets.items():
         torch.save(net.state_dict(), tmp_path / f"{name}.pth")
     files = [f"{name}={tmp_path / name}.pth" for name in nets]
-    wishes = Wishes(("horse", "zebra"), size=64)
-    made = import_files(files, tmp_path / "model", wishes, host=host())
+    request = ImportRequest(("horse", "zebra"), size=64)
+    made = import_files(files, tmp_path / "model", request, host=host())
     assert made.config.options.items() >= {"critic_width": 6, "critic_layers": 3}.items()
     assert "generators" not in made.config.options
     assert made.config.signal.shape == (3, 64, 64)
@@ -211,10 +215,10 @@ def test_two_generators_and_their_discriminators_make_one_model(tmp_path: Path):
     load_weights(method, tmp_path / "model" / "training.safetensors", only=critics)
     x = torch.rand(1, 3, 64, 64)
     for name in critics:
-        torch.testing.assert_close(method.nets[name](x).realness[0], nets[name](x))
+        torch.testing.assert_close(method.nets[name](x).scores[0], nets[name](x))
     with pytest.raises(UsageError, match=r"two files hold the net generator_zebra.*NET=FILE"):
         import_files(
-            [file.partition("=")[2] for file in files], tmp_path / "x", wishes, host=host()
+            [file.partition("=")[2] for file in files], tmp_path / "x", request, host=host()
         )
 
 
@@ -223,18 +227,18 @@ def test_stargan_brings_its_discriminator_and_the_size(tmp_path: Path):
     torch.save(generator.state_dict(), tmp_path / "G.ckpt")
     torch.save(critic.state_dict(), tmp_path / "D.ckpt")
     files = [str(tmp_path / name) for name in ("G.ckpt", "D.ckpt")]
-    wishes = Wishes(HAIR, exclusive=(HAIR[:3],), crop=178)
-    made = import_files(files, tmp_path / "model", wishes, host=host())
+    request = ImportRequest(HAIR, exclusive=(HAIR[:3],), crop=178)
+    made = import_files(files, tmp_path / "model", request, host=host())
     assert made.config.signal.shape == (3, 64, 64)
     assert made.config.preprocessing["crop_first"] == 178
     assert made.config.domains.exclusive == (HAIR[:3],)
     method = build_method(read_config(tmp_path / "model"))
     load_weights(method, tmp_path / "model" / "training.safetensors", only=["discriminator"])
     x = torch.rand(2, 3, 64, 64)
-    realness, logits = critic(x)
+    scores, logits = critic(x)
     verdict = method.nets["discriminator"](x)
-    torch.testing.assert_close(verdict.realness[0], realness)
-    torch.testing.assert_close(verdict.logits, logits)
+    torch.testing.assert_close(verdict.scores[0], scores)
+    torch.testing.assert_close(verdict.class_logits, logits)
 
 
 def test_nets_that_no_file_holds_are_not_made_up(tmp_path: Path):
@@ -244,7 +248,9 @@ def test_nets_that_no_file_holds_are_not_made_up(tmp_path: Path):
     assert {name.partition(".")[0] for name in tensors} == {"generator_b"}
     torch.save(Named(model=patch_layers()).state_dict(), tmp_path / "D.pth")
     with pytest.raises(ZooError, match="there is no generator at all"):
-        import_files([str(tmp_path / "D.pth")], tmp_path / "x", Wishes(("a", "b")), host=host())
+        import_files(
+            [str(tmp_path / "D.pth")], tmp_path / "x", ImportRequest(("a", "b")), host=host()
+        )
 
 
 def test_what_does_not_fit_is_told_in_the_file_s_own_keys(tmp_path: Path):
@@ -368,7 +374,7 @@ class OfATinyGenerator(Importer):
 
     method = "tiny"
 
-    def parts(self, shapes: Shapes) -> Sequence[Part]:
+    def parts(self, shapes: Shapes) -> Sequence[ForeignNet]:
         stem = shapes.get("net.in.weight", ())
         names = {"first": "net.in", "last": "net.out"}
 
@@ -378,7 +384,7 @@ class OfATinyGenerator(Importer):
 
         if len(stem) != 4:
             return []
-        return [Part("generator", theirs, options={"width": stem[0]}, conditions=stem[1] - 3)]
+        return [ForeignNet("generator", theirs, options={"width": stem[0]}, conditions=stem[1] - 3)]
 
 
 def test_a_third_party_brings_a_layout_by_the_public_hook(tmp_path: Path):
@@ -401,8 +407,8 @@ def test_a_third_party_brings_a_layout_by_the_public_hook(tmp_path: Path):
     }
     torch.save(state, tmp_path / "w.pth")
     plugins = PluginHost([Entry()], strict=True)
-    wishes = Wishes(("x", "y", "z"), size=8)
-    made = import_files([str(tmp_path / "w.pth")], tmp_path / "model", wishes, host=plugins)
+    request = ImportRequest(("x", "y", "z"), size=8)
+    made = import_files([str(tmp_path / "w.pth")], tmp_path / "model", request, host=plugins)
     assert made.layouts == ("tiny-of-others",)
     assert made.config.options == {"width": 5}
     x = torch.rand(1, 3, 32, 32)

@@ -307,7 +307,7 @@ def test_an_entry_of_foreign_weights_is_true_of_the_nets_and_says_where_they_are
     entry: ModelEntry = FOREIGN[name].entry
     assert entry.weights.format in host().components("importer")
     method = blueprint(ModelConfig.of_entry(entry), host())
-    counts = {n: sum(p.numel() for p in method.nets[n].parameters()) for n in method.translating}
+    counts = {n: sum(p.numel() for p in method.nets[n].parameters()) for n in method.inference_nets}
     assert dict(entry.nets) == counts
     assert f"https://huggingface.co/{'spaces/' * (entry.weights.repo_type == 'space')}" in (
         entry.provenance

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zoo_core.contracts.spec import Component
 from zoo_core.errors import DataError, UsageError, WeightsError
-from zoo_evaluate.judge import Judge
+from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_nn.nets import backbones
 from zoo_nn.nets.backbones import Backbone, bare_backbone, open_backbone, without_state
@@ -24,7 +24,7 @@ ARCHITECTURE = "test_byobnet"
 
 def judge_at(directory: Path, **fields: object) -> Path:
     card = JudgeCard(task="content", classes=("0", "1"), domains=("a",), size=16, **fields)
-    Judge(make_net(card), card).save(directory)
+    EvalClassifier(make_net(card), card).save(directory)
     return directory
 
 
@@ -117,7 +117,7 @@ def test_a_judge_as_backbone_has_the_features_that_the_judge_has(tmp_path: Path)
     directory = judge_at(tmp_path, widths=(4, 6, 8))
     x = pictures(side=20)
     with torch.inference_mode():
-        wanted = Judge.load(directory)(x).features
+        wanted = EvalClassifier.load(directory)(x).features
         torch.testing.assert_close(open_backbone(f"judge:{directory}")(x)["embedding"], wanted)
 
 

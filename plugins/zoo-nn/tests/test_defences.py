@@ -9,8 +9,8 @@ from torch import Tensor
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError
-from zoo_core.train.additions import players_with
 from zoo_core.train.defending import Chain, defend
+from zoo_core.train.extra_losses import players_with
 from zoo_nn.defences import LowPass, Noise, Quantise
 from zoo_testing.tiny import TinyCodeMethod, TinyMethod, TinyOptions
 
@@ -28,11 +28,11 @@ def a_step(seed: int = 0, rank: int = 0, world: int = 1, method: object = None) 
     condition = Condition.of(method.domains, "a", 4)
     batch = Batch({"mixed": x}, {"mixed": condition})
     rng = torch.Generator().manual_seed(seed)
-    legs = method.plan(batch, rng)
+    routes = method.plan(batch, rng)
     return Step(
         method,
         batch.shard(rank, world),
-        [leg.shard(rank, world) for leg in legs],
+        [route.shard(rank, world) for route in routes],
         rng=rng,
         rank=rank,
         world=world,
@@ -88,8 +88,8 @@ def defended(*texts: str, cls: type = TinyMethod):  # type: ignore[no-untyped-de
 
 def test_any_method_can_be_defended_and_only_its_way_back_is_disturbed() -> None:
     plain, noisy = a_step(), a_step(method=defended("noise:std=0.3"))
-    assert torch.equal(plain.legs[0].translated, noisy.legs[0].translated)
-    assert not torch.equal(plain.legs[0].restored, noisy.legs[0].restored)
+    assert torch.equal(plain.routes[0].translated, noisy.routes[0].translated)
+    assert not torch.equal(plain.routes[0].restored, noisy.routes[0].restored)
 
 
 def test_defences_act_in_their_order() -> None:
@@ -108,7 +108,7 @@ def test_defences_act_in_their_order() -> None:
         ("noise:sdt=1", TinyMethod, ['"sdt"', '"std"']),
         ("noise:std=much", TinyMethod, ["std", "'much'"]),
         ("noise:std=-1", TinyMethod, ["negative"]),
-        ("noise", TinyCodeMethod, ["nothing to defend", "--add cycle"]),
+        ("noise", TinyCodeMethod, ["nothing to defend", "--loss cycle"]),
     ],
 )
 def test_wrong_defences_are_named(text: str, cls: type, words: list[str]) -> None:
@@ -124,7 +124,7 @@ def test_a_guesser_joins_with_its_own_player_and_the_published_weight() -> None:
     assert generator.terms[-1].weight == 2.0
     assert players[-1].name == "guesser"
     assert players[-1].nets == ("guesser_mixed",)
-    assert "guesser_mixed" not in method.translating
+    assert "guesser_mixed" not in method.inference_nets
 
 
 def test_generator_and_guesser_play_for_opposite_answers() -> None:
@@ -135,20 +135,20 @@ def test_generator_and_guesser_play_for_opposite_answers() -> None:
     # the same draw of the order for both: a step each, of one seed
     mine, theirs = a_step(method=method), a_step(method=method)
     for step in (mine, theirs):
-        _ = step.legs[0].restored
-    realness = method.nets["guesser_mixed"]
-    leg = theirs.legs[0]
+        _ = step.routes[0].restored
+    scores = method.nets["guesser_mixed"]
+    route = theirs.routes[0]
     first = torch.Generator().manual_seed(0)
     method.plan(theirs.batch, first)
     swap = torch.rand(4, 1, 1, 1, generator=first) < 0.5
     pair = torch.cat(
         [
-            torch.where(swap, leg.restored, leg.signal),
-            torch.where(swap, leg.signal, leg.restored),
+            torch.where(swap, route.restored, route.signal),
+            torch.where(swap, route.signal, route.restored),
         ],
         1,
     )
-    said = realness(pair).realness[0]
+    said = scores(pair).scores[0]
     assert torch.allclose(guess(mine), (said - swap.float()).square().mean(), atol=1e-6)
     assert torch.allclose(fool(theirs), (said - (~swap).float()).square().mean(), atol=1e-6)
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from zoo_core.contracts.interfaces import Code, Discriminator, Verdict
+from zoo_core.contracts.interfaces import Code, Discriminator, DiscriminatorOutput
 from zoo_core.contracts.method import Method, Player
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec, class_key
 from zoo_core.contracts.spec import Preset
-from zoo_core.contracts.step import Leg, Step
+from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
 from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_nn.losses.classification import ClassLabels, DomainClassification, condition_loss
@@ -37,10 +37,10 @@ class Scale(Discriminator):
         super().__init__()
         self.factor = nn.Parameter(torch.tensor(factor))
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         mean = x.flatten(1).mean(1, keepdim=True)
         scales = (self.factor * x, self.factor * x[..., ::2])
-        return Verdict(scales, torch.cat([mean, -mean], 1), (self.factor * x,))
+        return DiscriminatorOutput(scales, torch.cat([mean, -mean], 1), (self.factor * x,))
 
 
 class Halve(nn.Module):
@@ -55,7 +55,7 @@ class Shift(Method[NoOptions]):
 
     Options = NoOptions
     presets: Mapping[str, Preset] = {"tiny": Preset()}
-    provides = frozenset({"translated", "restored", "identity", "code", "recoded"})
+    provides = frozenset({"translated", "restored", "identity", "code", "reencoded"})
 
     def build(self) -> Mapping[str, nn.Module]:
         nets: dict[str, nn.Module] = {}
@@ -65,10 +65,10 @@ class Shift(Method[NoOptions]):
         nets |= {"encoder_a": Halve(), "encoder_b": Halve()}
         return nets | {"discriminator_a": Scale(2.0), "discriminator_b": Scale(3.0)}
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         return [
-            Leg("a", Condition.of(self.domains, "b", 2)),
-            Leg("b", Condition.of(self.domains, "a", 2)),
+            Route("a", Condition.of(self.domains, "b", 2)),
+            Route("b", Condition.of(self.domains, "a", 2)),
         ]
 
     def players(self) -> Sequence[Player]:
@@ -97,24 +97,24 @@ def step_of(kind: str = "domains", seed: int = 0) -> Step:
     return Step(method, batch, method.plan(batch, rng), rng=rng)
 
 
-def test_cycle_sums_the_legs() -> None:
-    # Both ways round add 1 + 2; two legs.
+def test_cycle_sums_the_routes() -> None:
+    # Both ways round add 1 + 2; two routes.
     assert Cycle()(step_of()).item() == pytest.approx(6)
     assert Cycle("l2")(step_of()).item() == pytest.approx(18)
     assert Cycle("smooth_l1")(step_of()).item() == pytest.approx(5)
 
 
-def test_legs_can_be_chosen() -> None:
-    assert Cycle(legs=["a->b"])(step_of()).item() == pytest.approx(3)
+def test_routes_can_be_chosen() -> None:
+    assert Cycle(routes=["a->b"])(step_of()).item() == pytest.approx(3)
 
 
-def test_a_loss_without_legs_says_so() -> None:
-    with pytest.raises(RuntimeError, match="found no leg"):
-        Cycle(legs=["a->c"])(step_of())
+def test_a_loss_without_routes_says_so() -> None:
+    with pytest.raises(RuntimeError, match="found no route"):
+        Cycle(routes=["a->c"])(step_of())
 
 
 def test_identity_feeds_each_generator_its_own_domain() -> None:
-    assert Identity(legs=["a->b"])(step_of()).item() == pytest.approx(1)
+    assert Identity(routes=["a->b"])(step_of()).item() == pytest.approx(1)
     assert Identity()(step_of()).item() == pytest.approx(3)
 
 
@@ -125,13 +125,13 @@ def test_semantic_consistency_compares_the_codes_of_translation_and_input() -> N
 def test_detached_codes_leave_the_gradient_to_the_translation() -> None:
     step = step_of()
     step.batch.signals["a"].requires_grad_()
-    SemanticConsistency("l2", detach=True, legs=["a->b"])(step).backward()
+    SemanticConsistency("l2", detach=True, routes=["a->b"])(step).backward()
     both = step.batch.signals["a"].grad
     assert both is not None
     assert both.abs().sum() > 0
     step = step_of()
     step.batch.signals["a"].requires_grad_()
-    SemanticConsistency("l2", legs=["a->b"])(step).backward()
+    SemanticConsistency("l2", routes=["a->b"])(step).backward()
     assert step.batch.signals["a"].grad.abs().max() == 0
 
 
@@ -155,13 +155,13 @@ def test_every_objective_rewards_its_side(name: str) -> None:
 def test_objectives_have_their_published_values(
     name: str, real: float, fake: float, fooled: float
 ) -> None:
-    objective, realness = objective_of(name), torch.full((3,), 0.5)
-    assert objective.real(realness).item() == pytest.approx(real)
-    assert objective.fake(realness).item() == pytest.approx(fake)
-    assert objective.fooled(realness).item() == pytest.approx(fooled)
+    objective, scores = objective_of(name), torch.full((3,), 0.5)
+    assert objective.real(scores).item() == pytest.approx(real)
+    assert objective.fake(scores).item() == pytest.approx(fake)
+    assert objective.fooled(scores).item() == pytest.approx(fooled)
 
 
-def test_the_generators_side_sums_legs_and_scales() -> None:
+def test_the_generators_side_sums_routes_and_scales() -> None:
     step = step_of()
     a, b = step.batch.signals["a"], step.batch.signals["b"]
     wanted = sum(
@@ -178,7 +178,7 @@ def test_the_critics_side_is_scaled_and_stops_at_the_translation() -> None:
     wanted = (
         -3 * b.mean() - 3 * b[..., ::2].mean() + 3 * (a + 1).mean() + 3 * (a + 1)[..., ::2].mean()
     )
-    loss = AdversarialCritic("discriminator_b", "wgan", scale=0.5, legs=["a->b"])(step)
+    loss = AdversarialCritic("discriminator_b", "wgan", scale=0.5, routes=["a->b"])(step)
     assert loss.item() == pytest.approx(0.5 * wanted.item(), rel=1e-4)
     loss.backward()
     assert step.net("generator_b").shift.grad is None
@@ -187,7 +187,9 @@ def test_the_critics_side_is_scaled_and_stops_at_the_translation() -> None:
 
 def test_a_critic_of_restored_signals_holds_them_against_the_input() -> None:
     step = step_of()
-    loss = AdversarialCritic("discriminator_{origin}", "wgan", made="restored", legs=["a->b"])(step)
+    loss = AdversarialCritic("discriminator_{source}", "wgan", made="restored", routes=["a->b"])(
+        step
+    )
     # The critic of a answers 2x on two scales, and what comes back is 3 more than the input.
     assert loss.item() == pytest.approx(2 * 2 * 3, rel=1e-4)
 
@@ -197,8 +199,8 @@ def test_every_critic_has_a_pool_of_its_own() -> None:
     loss = AdversarialCritic(pool=50)
     loss(step)
     pools = {name: loss.pool[f"discriminator_{name}"].images for name in "ab"}  # type: ignore[index]
-    for leg in step.legs:
-        assert torch.equal(pools[str(leg.target.domain)], leg.translated.detach())
+    for route in step.routes:
+        assert torch.equal(pools[str(route.target.domain)], route.translated.detach())
     again = AdversarialCritic(pool=50)
     again.load_state_dict(loss.state_dict())
     assert torch.equal(again.pool["discriminator_a"].images, pools["a"])  # type: ignore[index]
@@ -207,11 +209,11 @@ def test_every_critic_has_a_pool_of_its_own() -> None:
 def test_a_critics_scales_may_count_differently() -> None:
     step = step_of()
     share = lambda count: [0.25, 2.0][:count]  # noqa: E731
-    made = next(leg.translated for leg in step.legs if leg.name == "a->b")
+    made = next(route.translated for route in step.routes if route.name == "a->b")
     first, second = (3 * made - 1).square().mean(), (3 * made[..., ::2] - 1).square().mean()
-    loss = AdversarialGenerator(legs=["a->b"], share=share)(step)
+    loss = AdversarialGenerator(routes=["a->b"], share=share)(step)
     assert loss.item() == pytest.approx((0.25 * first + 2 * second).item(), rel=1e-5)
-    critic = AdversarialCritic("discriminator_b", legs=["a->b"], share=share)(step)
+    critic = AdversarialCritic("discriminator_b", routes=["a->b"], share=share)(step)
     parts = []
     for x, goal in ((step.real("b"), 1), (made, 0)):
         parts += [
@@ -229,14 +231,14 @@ def test_deeper_scales_count_more_the_last_one_twice_more() -> None:
 def test_gradient_penalty_measures_the_slope_between_real_and_made() -> None:
     # d/dx of 3x summed over the patches of both scales: 6 where the second scale looks, else 3.
     slope = (8 * 6**2 + 8 * 3**2) ** 0.5
-    penalty = GradientPenalty("discriminator_b", legs=["a->b"])(step_of())
+    penalty = GradientPenalty("discriminator_b", routes=["a->b"])(step_of())
     assert penalty.item() == pytest.approx((slope - 1) ** 2, rel=1e-5)
     penalty.backward()
 
 
 def test_r1_measures_the_slope_at_reals() -> None:
     step = step_of()
-    loss = R1("discriminator_b", legs=["a->b"])(step)
+    loss = R1("discriminator_b", routes=["a->b"])(step)
     assert loss.item() == pytest.approx((8 * 6**2 + 8 * 3**2) / 2, rel=1e-5)
     loss.backward()
     assert step.net("discriminator_b").factor.grad != 0
@@ -246,10 +248,10 @@ def test_classification_asks_reals_for_their_own_and_translations_for_the_target
     step = step_of()
     a = step.batch.signals["a"].flatten(1).mean(1)
     real = torch.nn.functional.softplus(-2 * a).mean()
-    loss = DomainClassification("real", "discriminator_b", legs=["a->b"])(step)
+    loss = DomainClassification("real", "discriminator_b", routes=["a->b"])(step)
     assert loss.item() == pytest.approx(real.item())
     made = torch.nn.functional.softplus(2 * (a + 1)).mean()
-    loss = DomainClassification("translated", "discriminator_b", legs=["a->b"])(step)
+    loss = DomainClassification("translated", "discriminator_b", routes=["a->b"])(step)
     assert loss.item() == pytest.approx(made.item())
 
 
@@ -270,7 +272,7 @@ def test_logits_of_every_patch_count_as_signals_of_their_own(kind: str) -> None:
 def test_what_was_translated_into_its_own_domain_is_classified_as_that() -> None:
     step = step_of()
     # The critic's logits are (mean, -mean) of b + 1; the domain is b, the second.
-    loss = DomainClassification("identity", "discriminator_b", legs=["a->b"])(step)
+    loss = DomainClassification("identity", "discriminator_b", routes=["a->b"])(step)
     mean = (step.batch.signals["b"] + 1).flatten(1).mean(1)
     want = torch.nn.functional.softplus(2 * mean).mean()
     assert loss.item() == pytest.approx(want.item())
@@ -333,7 +335,7 @@ def test_a_verdict_is_asked_once_within_a_turn_and_anew_in_the_next() -> None:
         assert step.judge("discriminator_b", x) is step.judge("discriminator_b", x)
         assert not step.net("discriminator_a").factor.requires_grad
     with step.turn(["generator_b"]):
-        assert not step.judge("discriminator_b", x).realness[0].requires_grad
+        assert not step.judge("discriminator_b", x).scores[0].requires_grad
     assert step.counts["judge"] == 2
     assert step.net("discriminator_a").factor.requires_grad
 
@@ -344,7 +346,7 @@ def test_adversaries_judge_the_samples_of_every_domain() -> None:
     generator = AdversarialGenerator(made="sampled")
     assert generator.requires == ("sampled",)
     assert generator(step).item() == pytest.approx(2 * (5**2 + 5**2))
-    assert AdversarialGenerator(made="sampled", legs=["a"])(step).item() == pytest.approx(50)
+    assert AdversarialGenerator(made="sampled", routes=["a"])(step).item() == pytest.approx(50)
     real = sum(
         (factor * step.batch.signals[name][..., ::cut] - 1).square().mean()
         for name, factor in (("a", 2), ("b", 3))
@@ -357,8 +359,8 @@ def test_adversaries_judge_the_samples_of_every_domain() -> None:
 class Heads(Discriminator):
     """A realness for each of two domains: the signal for a, ten times the signal for b."""
 
-    def forward(self, x: Tensor) -> Verdict:
-        return Verdict((torch.cat([x, 10 * x], 1),))  # (N, 2, 4, 4)
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
+        return DiscriminatorOutput((torch.cat([x, 10 * x], 1),))  # (N, 2, 4, 4)
 
 
 def test_a_signal_is_judged_by_the_head_of_the_domain_that_it_has_or_shall_have() -> None:
@@ -371,9 +373,9 @@ def test_a_signal_is_judged_by_the_head_of_the_domain_that_it_has_or_shall_have(
     told = AdversarialCritic("heads", heads=True)(step)
     reals = square(10 * b - 1) + square(a - 1)
     assert told.item() == pytest.approx(reals + square(10 * (a + 1)) + square(b + 2))
-    told = AdversarialCritic("heads", heads=True, made="restored", legs=["a->b"])(step)
+    told = AdversarialCritic("heads", heads=True, made="restored", routes=["a->b"])(step)
     assert told.item() == pytest.approx(square(a - 1) + square(a + 3))
-    told = AdversarialCritic("heads", heads=True, made="identity", legs=["a->b"])(step)
+    told = AdversarialCritic("heads", heads=True, made="identity", routes=["a->b"])(step)
     assert told.item() == pytest.approx(square(10 * b - 1) + square(10 * (b + 1)))
 
 
@@ -418,7 +420,7 @@ def test_class_labels_of_one_domain_teach_its_critic() -> None:
 
 def test_likeness_compares_translation_and_input_pooled() -> None:
     # Every pixel of the translation is 1 more than the input's: Huber's function of 1 is 1/2.
-    assert Likeness(legs=["a->b"])(step_of()).item() == pytest.approx(0.5)
+    assert Likeness(routes=["a->b"])(step_of()).item() == pytest.approx(0.5)
 
 
 def test_a_pooled_distance_overlooks_what_averages_out() -> None:

@@ -13,10 +13,10 @@ from torch.nn import functional as F
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import Progress, TrainConfig
-from zoo_core.contracts.step import Leg, Step
+from zoo_core.contracts.step import Route, Step
 from zoo_core.contracts.synthetic import random_batch
 from zoo_core.errors import UsageError, WeightsError
-from zoo_core.train.additions import players_with
+from zoo_core.train.extra_losses import players_with
 from zoo_core.train.loop import Trainer
 from zoo_nn.losses.embedding import EmbeddingDistance
 from zoo_nn.nets.backbones import open_backbone
@@ -45,14 +45,14 @@ def make(cls: type[Method[Any]] = TinyMethod) -> Method[Any]:
 def step_of(method: Method[Any]) -> Step:
     batch = Sampler(mixed=True).batch(0)
     label = batch.conditions[MIXED].label.flip(0)
-    return Step(method, batch, [Leg(MIXED, Condition(label))], progress=Progress())
+    return Step(method, batch, [Route(MIXED, Condition(label))], progress=Progress())
 
 
 @pytest.mark.parametrize("distance", ["cosine", "l2", "l1"])
 def test_it_is_the_mean_distance_of_both_embeddings(distance: str) -> None:
     method = make()
     step, phi = step_of(method), open_backbone("digits")
-    x, y = step.legs[0].signal, step.legs[0].translated
+    x, y = step.routes[0].signal, step.routes[0].translated
     apart = {
         "cosine": lambda a, b: 1 - (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1)),
         "l2": lambda a, b: (a - b) ** 2,
@@ -84,7 +84,7 @@ def test_gradients_reach_the_generator_only_and_the_backbone_never_changes() -> 
         loss(step).backward()
     reached = {n for n, net in method.nets.items() for p in net.parameters() if p.grad is not None}
     assert reached == {"generator"}
-    assert step.legs[0].signal.grad is None
+    assert step.routes[0].signal.grad is None
 
 
 @pytest.mark.parametrize("cls", [TinyMethod, TinyCodeMethod])

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from zoo_core.contracts.interfaces import Code, Discriminator, Encoder, Verdict
+from zoo_core.contracts.interfaces import Code, Discriminator, DiscriminatorOutput, Encoder
 from zoo_core.contracts.method import Method, Player
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
-from zoo_core.contracts.step import Leg, Step
+from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
-from zoo_core.train.additions import players_with
+from zoo_core.train.extra_losses import players_with
 from zoo_core.train.loop import Trainer
 from zoo_nn.losses.latent import (
     CodeClassification,
@@ -59,8 +59,8 @@ class Linear(Discriminator):
         super().__init__()
         self.factor = nn.Parameter(torch.tensor(0.5))
 
-    def forward(self, x: Tensor) -> Verdict:
-        return Verdict((), self.factor * x)
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
+        return DiscriminatorOutput((), self.factor * x)
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Coder(Method[NoOptions]):
     def build(self) -> Mapping[str, nn.Module]:
         return {"encoder": Times(), "code_discriminator": Linear()}
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
-        return [Leg(MIXED, batch.conditions[MIXED])]
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
+        return [Route(MIXED, batch.conditions[MIXED])]
 
     def players(self) -> Sequence[Player]:
         return ()
@@ -91,8 +91,8 @@ def step_of(domains: Domains) -> Step:
     method = Coder(NoOptions(), domains, TensorSpec(shape=(class_count(domains),)))
     x = torch.randn(4, class_count(domains), generator=torch.Generator().manual_seed(0))
     batch = Batch({MIXED: x}, {MIXED: Condition(LABELS[domains.kind])})
-    legs = method.plan(batch, torch.Generator())
-    return Step(method, batch, legs, rng=torch.Generator().manual_seed(1))
+    routes = method.plan(batch, torch.Generator())
+    return Step(method, batch, routes, rng=torch.Generator().manual_seed(1))
 
 
 def chances(step: Step, domains: Domains) -> list[list[list[float]]]:
@@ -194,7 +194,7 @@ def test_an_attribute_is_two_classes() -> None:
 
 def test_a_critic_of_the_wrong_width_is_named() -> None:
     step = step_of(VENDORS)
-    step.method.nets["code_discriminator"].forward = lambda x: Verdict((), x[:, :2])  # type: ignore[method-assign]
+    step.method.nets["code_discriminator"].forward = lambda x: DiscriminatorOutput((), x[:, :2])  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="code_discriminator must give 3 logits"):
         CodeClassification()(step)
 
@@ -207,7 +207,7 @@ def test_the_discriminator_of_codes_has_the_published_parameter_count() -> None:
 @pytest.mark.parametrize("shape", [(7,), (4, 1, 1), (4, 3, 3), (4, 2, 6)])
 def test_codes_of_any_form_are_judged(shape: tuple[int, ...]) -> None:
     net = CodeDiscriminator(shape, 3, width=8, hidden=4)
-    assert net(torch.zeros(2, *shape)).logits.shape == (2, 3)
+    assert net(torch.zeros(2, *shape)).class_logits.shape == (2, 3)
 
 
 def test_any_method_with_a_code_can_be_given_the_loss_and_its_critic() -> None:
@@ -231,7 +231,7 @@ def test_any_method_with_a_code_can_be_given_the_loss_and_its_critic() -> None:
 def test_the_added_loss_reaches_the_encoders_and_not_its_critic() -> None:
     step = step_of(VENDORS)
     loss = Indistinguishable(width=4, hidden=4)
-    step.method.adopt(loss)
+    step.method.add_loss(loss)
     with step.turn(["encoder"]):
         loss(step).backward()
     assert step.method.nets["encoder"].factor.grad != 0
@@ -241,7 +241,7 @@ def test_the_added_loss_reaches_the_encoders_and_not_its_critic() -> None:
 def test_methods_without_a_code_refuse_the_added_loss() -> None:
     method = Subject(SPEC, "domains", known=TinyMethod).build()
     with pytest.raises(UsageError, match="it needs code"):
-        method.adopt(Indistinguishable())
+        method.add_loss(Indistinguishable())
 
 
 def test_the_form_of_a_code_is_found_and_modes_are_left_alone() -> None:

@@ -70,9 +70,9 @@ def test_patches_have_their_published_size(layers: int, field: int) -> None:
         elif isinstance(module, nn.Conv2d):
             nn.init.ones_(module.weight)
     x = torch.ones(1, 1, 160, 160, requires_grad=True)
-    (realness,) = net(x).realness
-    middle = realness.shape[-1] // 2
-    realness[0, 0, middle, middle].backward()
+    (scores,) = net(x).scores
+    middle = scores.shape[-1] // 2
+    scores[0, 0, middle, middle].backward()
     seen = x.grad[0, 0].nonzero()
     assert (seen.max(0).values - seen.min(0).values + 1).tolist() == [field, field]
 
@@ -80,7 +80,7 @@ def test_patches_have_their_published_size(layers: int, field: int) -> None:
 @pytest.mark.parametrize("layers", [1, 2, 3, 4])
 def test_patch_discriminator_works_down_to_its_smallest_side(layers: int) -> None:
     net, side = PatchDiscriminator(width=4, layers=layers), smallest_side(layers)
-    assert net(torch.randn(1, 3, side, side)).realness[0].numel() == 1
+    assert net(torch.randn(1, 3, side, side)).scores[0].numel() == 1
     with pytest.raises((ValueError, RuntimeError)):
         net(torch.randn(1, 3, side - 2**layers, side - 2**layers))
 

@@ -44,8 +44,8 @@ class Sampler:
 
 def trainer_of(method: Shallow) -> Trainer:
     trainer = Trainer(method, Sampler(), TrainConfig(batch=2, steps=1000))
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     return trainer
 
 

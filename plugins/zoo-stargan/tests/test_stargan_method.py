@@ -61,8 +61,8 @@ class Sampler:
 def trainer_of(method: Method[Options]) -> Trainer:
     config = TrainConfig(batch=BATCH, steps=1000, seed=SEED)
     trainer = Trainer(method, Sampler(method.domains), config)
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     return trainer
 
 
@@ -206,10 +206,10 @@ def test_critic_only_steps_build_no_graph_of_the_generator() -> None:
 
 def test_targets_are_the_batchs_own_conditions_shuffled() -> None:
     batch = batch_of(FACES, 3, count=16)
-    (leg,) = make(FACES).plan(batch, torch.Generator().manual_seed(1))
+    (route,) = make(FACES).plan(batch, torch.Generator().manual_seed(1))
     own = batch.conditions[MIXED].label
-    assert sorted(leg.target.label.tolist()) == sorted(own.tolist())
-    assert not torch.equal(leg.target.label, own)
+    assert sorted(route.target.label.tolist()) == sorted(own.tolist())
+    assert not torch.equal(route.target.label, own)
 
 
 def count(net: nn.Module) -> int:
@@ -235,7 +235,7 @@ def test_every_preset_builds_and_keeps_the_signals_form(name: str) -> None:
     condition = Condition(torch.eye(3)[:2])
     with torch.inference_mode():
         assert method.translate(x, condition, condition).shape == x.shape
-        assert method.nets["discriminator"](x).logits.shape == (2, 3)
+        assert method.nets["discriminator"](x).class_logits.shape == (2, 3)
 
 
 def test_the_default_preset_is_the_paper() -> None:

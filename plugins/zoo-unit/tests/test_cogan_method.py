@@ -59,8 +59,8 @@ class Sampler:
 
 def trainer_of(method: Method[Options]) -> Trainer:
     trainer = Trainer(method, Sampler(), TrainConfig(batch=BATCH, steps=1000, seed=SEED))
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     return trainer
 
 
@@ -223,7 +223,7 @@ def test_every_preset_makes_and_judges_pictures_of_its_size(name: str) -> None:
             assert x.shape == (2, *preset.signal.shape)
             assert x.min() >= -1
             assert x.max() <= 1
-            assert len(method.nets[f"discriminator_{domain}"](x).realness[0]) == 2
+            assert len(method.nets[f"discriminator_{domain}"](x).scores[0]) == 2
 
 
 @pytest.mark.parametrize("size", [20, 27, 28, 31, 32, 40])

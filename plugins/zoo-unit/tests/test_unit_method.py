@@ -62,8 +62,8 @@ class Sampler:
 def trainer_of(method: Method[Options]) -> Trainer:
     config = TrainConfig(batch=BATCH, steps=1000, seed=SEED)
     trainer = Trainer(method, Sampler(), config)
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     return trainer
 
 
@@ -189,7 +189,7 @@ def test_paper_preset_has_the_published_parameter_counts_per_domain() -> None:
         assert count(method.nets[f"encoder_{name}"], method.nets[f"decoder_{name}"]) == 11_140_483
         assert count(method.nets[f"discriminator_{name}"]) == 8_271_171
     blocks = 2 * (2 * (256 * 256 * 9 + 256))  # the last of the encoders, the first of the decoders
-    makers = [method.nets[name] for name in method.translating]
+    makers = [method.nets[name] for name in method.inference_nets]
     assert count(*makers) == 2 * 11_140_483 - blocks
 
 
@@ -201,7 +201,7 @@ def test_every_preset_builds_and_keeps_the_signals_form(name: str) -> None:
     source, target = (Condition.of(DOMAINS, n, 1) for n in DOMAINS.names)
     with torch.inference_mode():
         assert method.translate(x, source, target).shape == x.shape
-        assert method.nets["discriminator_dog"](x).realness[-1].numel() > 0
+        assert method.nets["discriminator_dog"](x).scores[-1].numel() > 0
 
 
 def test_the_default_preset_is_the_paper() -> None:
@@ -233,9 +233,9 @@ def test_shared_layers_learn_from_both_domains_and_stay_one() -> None:
 
 def test_saved_weights_hold_shared_layers_once_and_fit_again(tmp_path: Path) -> None:
     method, other = make(), make(seed=1)
-    save_nets(method, tmp_path / "nets.safetensors", method.translating)
+    save_nets(method, tmp_path / "nets.safetensors", method.inference_nets)
     stored = read_tensors(tmp_path / "nets.safetensors")[0]
-    makers = [method.nets[name] for name in method.translating]
+    makers = [method.nets[name] for name in method.inference_nets]
     assert sum(tensor.numel() for tensor in stored.values()) == count(*makers)
     load_weights(other, tmp_path / "nets.safetensors")
     x = batch_of(5).signals["cat"]

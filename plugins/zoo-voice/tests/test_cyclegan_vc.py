@@ -18,10 +18,10 @@ from zoo_core.contracts.signals import Batch, Condition, Domains
 from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.errors import UsageError
 from zoo_core.models.modeldir import read_config
-from zoo_core.train.config import Request, RunConfig, resolve
+from zoo_core.train.config import RunConfig, RunRequest, resolve
 from zoo_core.train.loop import Trainer
+from zoo_core.train.process import Run
 from zoo_core.train.run import train_run
-from zoo_core.train.session import Session
 from zoo_testing.contract import MethodContract
 from zoo_voice.audio import Sound
 from zoo_voice.method import CycleGANVC, Options, speech
@@ -61,8 +61,8 @@ class Sampler:
 
 def trainer_of(method: CycleGANVC) -> Trainer:
     trainer = Trainer(method, Sampler(), TrainConfig(batch=2, steps=1000))
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     return trainer
 
 
@@ -82,7 +82,7 @@ class Reference:
         return self.nets[f"generator_{to}"](x, None)  # type: ignore[no-any-return]
 
     def d(self, name: str, x: Tensor) -> Tensor:
-        return self.nets[name](x).realness[0]  # type: ignore[no-any-return]
+        return self.nets[name](x).scores[0]  # type: ignore[no-any-return]
 
     def step(self, low: Tensor, high: Tensor) -> dict[str, float]:
         fake_high, fake_low = self.g("high", low), self.g("low", high)
@@ -198,7 +198,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, speakers: dict[str, Path]) -> 
     """A run of three steps."""
     out = tmp_path_factory.mktemp("voice") / "run"
     domains = {name: str(folder) for name, folder in speakers.items()}
-    request = Request(
+    request = RunRequest(
         method="cyclegan-vc",
         preset="tiny",
         domains=domains,
@@ -253,16 +253,16 @@ def test_a_run_that_died_resumes_to_the_same_bits(
 ) -> None:
     config = RunConfig.read(run / "config.yaml")
     config = replace(config, train=replace(config.train, checkpoint_every=1))
-    keep = Session.checkpoint
+    keep = Run.checkpoint
 
-    def dying(session: Session) -> None:
-        keep(session)
+    def dying(run: Run) -> None:
+        keep(run)
         raise RuntimeError("the machine is gone")
 
-    monkeypatch.setattr(Session, "checkpoint", dying)
+    monkeypatch.setattr(Run, "checkpoint", dying)
     with pytest.raises(RuntimeError, match="the machine is gone"):
         train_run(config, tmp_path / "run", quiet=True)
-    monkeypatch.setattr(Session, "checkpoint", keep)
+    monkeypatch.setattr(Run, "checkpoint", keep)
     train_run(config, tmp_path / "run", resume=True, quiet=True)
     for name in ("model.safetensors", "training.safetensors"):
         resumed, whole = (d / "model" / name for d in (tmp_path / "run", run))

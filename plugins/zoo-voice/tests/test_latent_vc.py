@@ -16,7 +16,7 @@ import zoo
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.errors import UsageError
-from zoo_core.train.config import Request, resolve
+from zoo_core.train.config import RunRequest, resolve
 from zoo_core.train.loop import Trainer, generator_for
 from zoo_core.train.run import train_run
 from zoo_nn.schedules import Stage
@@ -86,8 +86,8 @@ class Sampler:
 
 def trainer_of(method: LatentVC, steps: int = STEPS) -> Trainer:
     trainer = Trainer(method, Sampler(), TrainConfig(batch=2, steps=steps, seed=SEED))
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     return trainer
 
 
@@ -128,10 +128,10 @@ class Reference:
 
     def named(self, net: str, x: Tensor, name: str) -> Tensor:
         wanted = torch.full((len(x),), DOMAINS.index(name))
-        return F.cross_entropy(self.judged(net, x).logits, wanted)
+        return F.cross_entropy(self.judged(net, x).class_logits, wanted)
 
     def real(self, x: Tensor) -> Tensor:
-        return self.judged("discriminator", x).realness[0]  # type: ignore[no-any-return]
+        return self.judged("discriminator", x).scores[0]  # type: ignore[no-any-return]
 
     def follow(self, method: LatentVC) -> None:
         """Checks that both have moved alike, and takes over the last bits.
@@ -200,7 +200,9 @@ class Reference:
             if o.goal == "reversed":
                 hidden = -sum(self.named("classifier", codes[k], k) for k in names)
             else:
-                logs = [self.judged("classifier", codes[k]).logits.log_softmax(1) for k in names]
+                logs = [
+                    self.judged("classifier", codes[k]).class_logits.log_softmax(1) for k in names
+                ]
                 hidden = -sum(log.mean() for log in logs)  # type: ignore[assignment]
             terms["confusion"] = (alpha, hidden)
         if o.second == "decoder" and self.number >= o.pretrain + o.warmup + o.joint:
@@ -356,7 +358,7 @@ def test_a_trained_model_converts_between_any_two_voices(
     for take in range(2):
         soundfile.write(third / f"{take}.wav", voice(0.6, 150, 0.95, seed=take), 16_000)
     settings = {"train.steps": "3", "decoders": "each"}
-    request = Request(
+    request = RunRequest(
         method="latent-vc",
         preset="tiny",
         domains=domains | {"third": str(third)},

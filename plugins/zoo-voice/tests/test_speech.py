@@ -111,7 +111,7 @@ def test_telephone_speech_keeps_its_voicing(tmp_path: Path, voice: Any) -> None:
     soundfile.write(tmp_path / "x.wav", voice(0.9, rate=8000), 8000)
     codec = codec_of(("a", voice()))
     (window,) = codec.windows(codec.read(tmp_path / "x.wav"))
-    analysis = window.place.analysis
+    analysis = window.position.analysis
     assert np.median(analysis.aperiodicity[analysis.f0 > 0]) < -6
 
 
@@ -181,7 +181,7 @@ def test_signals_are_normalised_by_the_source_and_given_back_as_the_target(voice
     codec = codec_of(("low", low), ("high", high))
     (item,) = codec.wrap(Sound(low, RATE))
     (window,) = codec.windows(item, source="low")
-    spoken = np.flatnonzero(loud(window.place.analysis.cepstrum[:, 0]))
+    spoken = np.flatnonzero(loud(window.position.analysis.cepstrum[:, 0]))
     assert window.signal[:, spoken].mean(1).abs().max() < 0.01
     assert (window.signal[:, spoken].std(1) - 1).abs().max() < 0.05
     assert window.signal.shape[1] % SPEC.stride == 0
@@ -331,7 +331,7 @@ def test_a_model_s_statistics_of_a_voice_rule_its_store(speakers: Any, voice: An
     ruled = known.open(files, CONFIG, domain="high")
     assert not torch.allclose(own.batch([0]), ruled.batch([0]), atol=0.1)
     assert torch.equal(known.open(files, CONFIG, domain="low").batch([0]), own.batch([0]))
-    assert known.learnt({"high": ruled}) == {"speakers": known.preprocessing["speakers"]}
+    assert known.fit_statistics({"high": ruled}) == {"speakers": known.preprocessing["speakers"]}
 
 
 def test_features_are_kept_and_found_again(

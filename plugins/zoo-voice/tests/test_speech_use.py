@@ -14,12 +14,12 @@ from PIL import Image
 from torch import Tensor
 
 from zoo_core.cli import run as zoo_command
-from zoo_core.contracts.codec import Sample, Window
+from zoo_core.contracts.codec import InMemorySignal, Window
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.train.data.sources import DataSet
-from zoo_core.train.wholes import Wholes
+from zoo_core.train.full_samples import FullSamples
 from zoo_core.translate.inputs import Job
-from zoo_core.translate.streaming import Plan, stream
+from zoo_core.translate.streaming import StreamPlan, stream
 from zoo_voice.audio import Sound
 from zoo_voice.codec import SpeechCodec
 from zoo_voice.loudness import loud
@@ -44,7 +44,7 @@ def translated(codec: SpeechCodec, samples: Any, limit: int | None, compute: Any
     """A recording of voice a, on the way that ``zoo translate`` takes it; no net changes it."""
     (item,) = codec.wrap(Sound(samples, RATE))
     unchanged = compute or (lambda x, names: dict.fromkeys(names, x))
-    plan = Plan(codec, unchanged, {"a": "a"}, batch=2, limit=limit, source="a")
+    plan = StreamPlan(codec, unchanged, {"a": "a"}, batch=2, limit=limit, source="a")
     (result,) = stream(plan, [Job("recording", lambda: item)])
     return result.output.samples
 
@@ -128,7 +128,7 @@ def test_a_tone_is_a_line_at_its_frequency() -> None:
 def test_spectrograms_of_a_sheet_share_their_scale_of_time(tmp_path: Path, voice: Any) -> None:
     codec, short, long = codec_of(), voice(0.4), voice(0.8)
     rows = [("x", codec.wrap([Sound(short, RATE), Sound(long, RATE)]))]
-    codec.portray(rows, ["input", "high"], tmp_path / "x.png")
+    codec.preview(rows, ["input", "high"], tmp_path / "x.png")
     with Image.open(tmp_path / "x.png") as image:
         assert 0 < image.width - 2 * (2 * 161 + 62) < 40  # 2 pixels a frame of 5 ms, and margins
         assert len(set(image.convert("L").tobytes())) > 100
@@ -159,9 +159,9 @@ def test_samples_of_a_run_can_be_heard(tmp_path: Path, voice: Any) -> None:
     for number in range(3):
         soundfile.write(tmp_path / f"{number}.wav", low, RATE)
     files = [tmp_path / f"{number}.wav" for number in range(3)]
-    gone = [tmp_path / "gone.wav", Sample("x/1", Sound(high, RATE))]
-    wholes = Wholes({"a": files[:1], "b": gone}, ("a", "b"))
-    (fault,) = wholes.write(codec, Louder(), tmp_path / "samples" / "000250")  # type: ignore[arg-type]
+    gone = [tmp_path / "gone.wav", InMemorySignal("x/1", Sound(high, RATE))]
+    full_samples = FullSamples({"a": files[:1], "b": gone}, ("a", "b"))
+    (fault,) = full_samples.write(codec, Louder(), tmp_path / "samples" / "000250")  # type: ignore[arg-type]
     assert "gone.wav" in fault
     made = {
         p.relative_to(tmp_path / "samples").as_posix() for p in tmp_path.rglob("samples/*/**/*")
@@ -179,5 +179,5 @@ def test_samples_of_a_run_can_be_heard(tmp_path: Path, voice: Any) -> None:
 
 def test_whole_samples_are_spread_over_each_voice() -> None:
     files: Any = {name: [Path(f"{name}{i}") for i in range(10)] for name in "ab"}
-    wholes = Wholes.of(DataSet(Domains(("a", "b")), {}, files=files), ("b",))
-    assert wholes == Wholes({n: [Path(f"{n}0"), Path(f"{n}5")] for n in "ab"}, ("b",))
+    full_samples = FullSamples.of(DataSet(Domains(("a", "b")), {}, files=files), ("b",))
+    assert full_samples == FullSamples({n: [Path(f"{n}0"), Path(f"{n}5")] for n in "ab"}, ("b",))

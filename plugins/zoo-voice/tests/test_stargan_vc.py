@@ -17,7 +17,7 @@ from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains
 from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.errors import UsageError
 from zoo_core.models.modeldir import read_config
-from zoo_core.train.config import Request, resolve
+from zoo_core.train.config import RunRequest, resolve
 from zoo_core.train.loop import Trainer, generator_for
 from zoo_core.train.run import train_run
 from zoo_testing.contract import MethodContract
@@ -74,8 +74,8 @@ class Sampler:
 
 def trainer_of(method: Method[Options]) -> Trainer:
     trainer = Trainer(method, Sampler(), TrainConfig(batch=COUNT, steps=1000, seed=SEED, clip=1.0))
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     return trainer
 
 
@@ -96,16 +96,16 @@ class Reference:
     def judge(self, *xs: Tensor) -> tuple[Tensor, Tensor]:
         """Realness (F,) and logits (F, K) of all frames of all signals."""
         said = [self.d(x) for x in xs]
-        realness = torch.cat([verdict.realness[0].flatten() for verdict in said])
-        return realness, torch.cat([v.logits.permute(0, 2, 1).reshape(-1, 3) for v in said])
+        scores = torch.cat([verdict.scores[0].flatten() for verdict in said])
+        return scores, torch.cat([v.class_logits.permute(0, 2, 1).reshape(-1, 3) for v in said])
 
-    def adversarial(self, realness: Tensor, *, real: bool) -> Tensor:
+    def adversarial(self, scores: Tensor, *, real: bool) -> Tensor:
         if self.o.objective == "wgan":
-            return (-realness if real else realness).sum() / realness.numel()
-        wanted = torch.full_like(realness, float(real))
+            return (-scores if real else scores).sum() / scores.numel()
+        wanted = torch.full_like(scores, float(real))
         if self.o.objective == "lsgan":
-            return 0.5 * ((realness - wanted) ** 2).sum() / realness.numel()
-        return F.binary_cross_entropy_with_logits(realness, wanted)
+            return 0.5 * ((scores - wanted) ** 2).sum() / scores.numel()
+        return F.binary_cross_entropy_with_logits(scores, wanted)
 
     def classify(self, logits: Tensor, *labels: Tensor) -> Tensor:
         frames = SPEC.shape[1] // 4
@@ -222,7 +222,7 @@ def test_the_small_generator_is_at_most_half_a_million() -> None:
     method = StarGANVC(Options(**preset.options), Domains(("a", "b", "c", "d")), preset.signal)
     assert size(method.nets["generator"]) <= 500_000
     verdict = method.nets["discriminator"](torch.zeros(2, *preset.signal.shape))
-    assert verdict.realness[0].shape == verdict.logits.shape == (2, 4, 16)
+    assert verdict.scores[0].shape == verdict.class_logits.shape == (2, 4, 16)
 
 
 def test_every_signal_is_translated_into_another_voice() -> None:
@@ -230,8 +230,8 @@ def test_every_signal_is_translated_into_another_voice() -> None:
     own = batch.conditions[MIXED].label.argmax(1)
     drawn = set()
     for seed in range(8):
-        (leg,) = method.plan(batch, torch.Generator().manual_seed(seed))
-        target = leg.target.label
+        (route,) = method.plan(batch, torch.Generator().manual_seed(seed))
+        target = route.target.label
         assert torch.equal(target.sum(1), torch.ones(COUNT))
         assert not (target.argmax(1) == own).any()
         drawn |= set(zip(own.tolist(), target.argmax(1).tolist(), strict=True))
@@ -286,7 +286,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, speakers: dict[str, Path]) -> 
     """A run of three steps over three voices, two of which are one."""
     out = tmp_path_factory.mktemp("voice") / "run"
     folders = {"low": speakers["low"], "high": speakers["high"], "again": speakers["low"]}
-    request = Request(
+    request = RunRequest(
         method="stargan-vc",
         preset="small",
         domains={name: str(folder) for name, folder in folders.items()},

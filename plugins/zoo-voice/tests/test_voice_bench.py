@@ -14,10 +14,10 @@ import soundfile
 from PIL import Image
 
 from zoo_core.host.plugins import host
-from zoo_evaluate.bench.plan import Asked, Planner
+from zoo_evaluate.bench.plan import BenchRequest, Planner
 from zoo_evaluate.bench.protocol import Benchmark, Override, Task
 from zoo_evaluate.bench.table import Table
-from zoo_evaluate.bench.work import Folder
+from zoo_evaluate.bench.work_dir import WorkDir
 from zoo_evaluate.cli.bench import run_benchmark
 from zoo_voice.evaluate.bench import VOICE
 from zoo_voice.evaluate.corpus import CORPORA, FSDD, Corpus
@@ -98,10 +98,10 @@ def table(root: Path) -> dict[str, Any]:
 
 def test_every_row_of_the_frame_and_every_direction_has_its_figures(finished: Path) -> None:
     found = table(finished)
-    rows = {(cell["method"], cell["direction"]) for cell in found["frame"]}
+    rows = {(cell["method"], cell["direction"]) for cell in found["baselines"]}
     assert rows == set(itertools.product(BASELINES, ("low->high", "high->low")))
     assert [cell["direction"] for cell in found["cells"]] == ["low->high", "high->low"]
-    for cell in (*found["frame"], *found["cells"]):
+    for cell in (*found["baselines"], *found["cells"]):
         assert set(cell["metrics"]) == {
             "mcd",
             "variance_ratio",
@@ -111,7 +111,7 @@ def test_every_row_of_the_frame_and_every_direction_has_its_figures(finished: Pa
         assert cell["metrics"]["mcd"] > 0
         assert (cell["inputs"], cell["references"], cell["threads"] > 0) == (4, 4, True)
     assert {card["task"] for card in found["judges"].values()} == {"domain", "content"}
-    floor = {c["direction"]: c["metrics"] for c in found["frame"] if c["method"] == "floor"}
+    floor = {c["direction"]: c["metrics"] for c in found["baselines"] if c["method"] == "floor"}
     assert floor["low->high"]["target_accuracy"] == 1.0
 
 
@@ -130,13 +130,13 @@ def test_last_and_best_are_told_apart_by_validation_takes_alone(
 
     monkeypatch.setattr(Voices, "utterances", utterances)
     from zoo_core.translate.loading import load
-    from zoo_evaluate.bench.assess import assessor_class
+    from zoo_evaluate.bench.assess import evaluator_class
 
     benchmark = small(corpus)
-    planner = Planner(benchmark, Asked(root=finished / "data"), Folder(finished / "work"))
-    assessor = assessor_class(benchmark)(planner, "cpu", print)
+    planner = Planner(benchmark, BenchRequest(root=finished / "data"), WorkDir(finished / "work"))
+    evaluator = evaluator_class(benchmark)(planner, "cpu", print)
     run = next((finished / "work" / "runs").iterdir())
-    case = assessor.case(
+    case = evaluator.evaluate(
         benchmark.tasks[0], "low", "high", load(run / "model", device="cpu"), Override()
     )
     assert case.score() == pytest.approx(cell["best"]["scores"]["8"], abs=1e-6)
@@ -177,8 +177,8 @@ def test_what_is_finished_is_neither_trained_nor_measured_again(
 
 
 def test_methods_of_pictures_do_not_take_part(finished: Path, corpus: Corpus) -> None:
-    asked = Asked(root=finished / "data", steps=4)
-    names = Planner(small(corpus), asked, Folder(finished / "work")).methods
+    asked = BenchRequest(root=finished / "data", steps=4)
+    names = Planner(small(corpus), asked, WorkDir(finished / "work")).methods
     assert "cyclegan-vc" in names
     assert all(host().method(name).signal == "speech" for name in names)
 
@@ -187,15 +187,15 @@ def test_a_method_of_two_voices_joins_a_task_of_four_only_where_it_is_asked_for(
     tmp_path: Path,
 ) -> None:
     def trainings(*methods: str) -> list[Any]:
-        asked = Asked(methods, tasks=("words",), steps=4, root=tmp_path)
-        return Planner(VOICE, asked, Folder(tmp_path)).trainings("cyclegan-vc")
+        asked = BenchRequest(methods, tasks=("words",), steps=4, root=tmp_path)
+        return Planner(VOICE, asked, WorkDir(tmp_path)).trainings("cyclegan-vc")
 
     assert trainings() == []
     assert len(trainings("cyclegan-vc")) == 6
 
 
 def test_the_table_of_the_benchmark_is_read_without_its_data(tmp_path: Path) -> None:
-    values = Table(VOICE, Folder(tmp_path)).values()
+    values = Table(VOICE, WorkDir(tmp_path)).values()
     assert values["cells"] == []
     assert "No test take" in values["selection"]
     assert set(VOICE.sources) == {domain for task in VOICE.tasks for domain in task.domains}

@@ -157,9 +157,9 @@ def judged(voices: Voices, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_judges_are_trained_once_kept_and_recognised(voices: Voices, judged: Path) -> None:
-    told: list[str] = []
-    judges = find_judges(judged, voices, RECIPES, told=told.append)
-    assert told == []
+    report: list[str] = []
+    judges = find_judges(judged, voices, RECIPES, report=report.append)
+    assert report == []
     card = judges.speaker.card
     assert card.classes == ("high", "low")
     assert card.accuracy["mean"]["test"] >= 0.9

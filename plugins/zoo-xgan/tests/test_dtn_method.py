@@ -19,7 +19,7 @@ from zoo_core.models.card import Card
 from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import write_model
 from zoo_core.train.loop import Trainer
-from zoo_evaluate.judge import Judge
+from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_nn.nets.classifier import ClassifierNet
 from zoo_xgan.dtn import DTN, Options
@@ -44,7 +44,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     card = JudgeCard(
         task="content", classes=tuple("0123456789"), domains=("svhn",), size=16, widths=(4, 8)
     )
-    Judge(net, card).save(directory)
+    EvalClassifier(net, card).save(directory)
     return directory
 
 
@@ -71,8 +71,8 @@ class Sampler:
 
 def trainer_of(method: DTN) -> Trainer:
     trainer = Trainer(method, Sampler(), TrainConfig(batch=BATCH, steps=100))
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     return trainer
 
 
@@ -88,7 +88,7 @@ class Reference:
     """DTN as its paper states it: eqs. 3 to 7; and the public port's binary game."""
 
     def __init__(self, method: DTN, judge: Path, *, ternary: bool) -> None:
-        self.f_net, self.ternary = Judge.load(judge), ternary
+        self.f_net, self.ternary = EvalClassifier.load(judge), ternary
         self.g = copy.deepcopy(method.nets["decoder"].layers)
         self.d = copy.deepcopy(method.nets["discriminator"].layers)
         self.adam_g = torch.optim.Adam(self.g.parameters(), 2e-4, (0.5, 0.999), eps=EPS)
@@ -239,7 +239,7 @@ def saved(judge: Path, tmp_path: Path) -> tuple[DTN, Path]:
     folder = tmp_path / "f"
     shutil.copytree(judge, folder)
     method = make(folder).eval()
-    options = method.recorded(dataclasses.asdict(method.options))
+    options = method.export_options(dataclasses.asdict(method.options))
     config = ModelConfig("dtn", options, DOMAINS, SPEC)
     write_model(tmp_path / "model", method, config, card=Card("m"), sample_batch=batch_of(0))
     shutil.rmtree(folder)

@@ -14,7 +14,7 @@ from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
 from zoo_core.train.loop import Trainer
-from zoo_evaluate.judge import Judge
+from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_nn.nets.classifier import ClassifierNet
 from zoo_xgan.xgan import XGAN, Options
@@ -35,7 +35,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("judge") / "faces"
     torch.manual_seed(3)
     card = JudgeCard(task="content", classes=("x", "y"), domains=(A,), size=16, widths=(4, 8))
-    Judge(ClassifierNet(2, (4, 8)), card).save(directory)
+    EvalClassifier(ClassifierNet(2, (4, 8)), card).save(directory)
     return directory
 
 
@@ -61,8 +61,8 @@ class Sampler:
 
 def train(method: XGAN, steps: int) -> list[Record]:
     trainer = Trainer(method, Sampler(), TrainConfig(batch=BATCH, steps=100))
-    for mover in trainer.movers:
-        mover.optimiser.param_groups[0]["eps"] = EPS
+    for player_state in trainer.player_states:
+        player_state.optimiser.param_groups[0]["eps"] = EPS
     records = []
     for _ in range(steps):
         trainer.step()
@@ -75,7 +75,10 @@ class Reference:
 
     def __init__(self, method: XGAN, *, detach: bool, teacher: Path | None) -> None:
         self.nets = copy.deepcopy(method.nets)
-        self.detach, self.teacher = detach, None if teacher is None else Judge.load(teacher)
+        self.detach, self.teacher = (
+            detach,
+            None if teacher is None else EvalClassifier.load(teacher),
+        )
         self.makers = [*self.nets["encoder"].parameters(), *self.nets["decoder"].parameters()]
         self.classifier = list(self.nets["domain_classifier"].parameters())
         judges = [p for n in (A, B) for p in self.nets[f"discriminator_{n}"].parameters()]
@@ -173,7 +176,7 @@ def test_the_teacher_is_in_no_checkpoint_and_not_needed_to_translate(judge: Path
     maker, _ = method.players()
     teaching = next(term.loss for term in maker.terms if term.name == "teaching")
     assert not teaching.state_dict()
-    assert method.translating == ("encoder", "decoder")
+    assert method.inference_nets == ("encoder", "decoder")
     make(teacher="judge:gone")  # a model is built where its teacher is not
 
 

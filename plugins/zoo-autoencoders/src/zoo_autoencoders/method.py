@@ -14,12 +14,12 @@ from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 from zoo_nn.losses.adversarial import AdversarialGenerator, critic_terms
 from zoo_nn.losses.consistency import Identity
 from zoo_nn.nets.autoencoder import ResnetDecoder, ResnetEncoder
 from zoo_nn.nets.patch import PatchDiscriminator, require_side
-from zoo_nn.plans import every_way
+from zoo_nn.plans import all_pairs
 from zoo_nn.schedules import LinearDecay
 
 
@@ -71,7 +71,7 @@ class Autoencoders(Method[Options]):
     has_code: ClassVar[bool] = True
     needs_source = True
     provides: ClassVar[frozenset[str]] = frozenset(
-        {"translated", "restored", "identity", "code", "recoded"}
+        {"translated", "restored", "identity", "code", "reencoded"}
     )
     presets = {  # noqa: RUF012
         "256px": Preset(
@@ -122,9 +122,9 @@ class Autoencoders(Method[Options]):
             )
         return nets
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
-        """Both directions; each domain's reconstruction is the identity of the leg into it."""
-        return every_way(batch, self.domains)
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
+        """Both directions; each domain's reconstruction is the identity of the route into it."""
+        return all_pairs(batch, self.domains)
 
     def encode(self, x: Tensor, source: Condition) -> Code:
         """The code of ``x`` (N, C, H, W) by its own domain's encoder."""

@@ -14,12 +14,12 @@ from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_nn.losses.consistency import Cycle, Identity, Likeness, SemanticConsistency
 from zoo_nn.losses.objectives import deeper
 from zoo_nn.nets.autoencoder import ResnetEncoder
-from zoo_nn.plans import routes
+from zoo_nn.plans import pair_routes
 from zoo_nn.schedules import LinearDecay, Ramp
 
 
@@ -75,7 +75,7 @@ class ComboGAN(Method[Options]):
     Options = Options
     has_code = True
     needs_source = True
-    provides = frozenset({"translated", "restored", "identity", "code", "recoded"})
+    provides = frozenset({"translated", "restored", "identity", "code", "reencoded"})
     presets = {  # noqa: RUF012
         "paper": Preset(
             signal=TensorSpec(shape=(3, 256, 256)),
@@ -131,11 +131,11 @@ class ComboGAN(Method[Options]):
             )
         return nets
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """Both directions between two domains drawn at random."""
         drawn = torch.randperm(len(self.domains), generator=rng)[:2].tolist()  # (2,)
         a, b = (self.domains.names[index] for index in drawn)
-        return routes(batch, self.domains, ((a, b), (b, a)))
+        return pair_routes(batch, self.domains, ((a, b), (b, a)))
 
     def encode(self, x: Tensor, source: Condition) -> Code:
         """The code of ``x`` (N, C, H, W) by the encoder of its domain."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
-from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Verdict
+from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, DiscriminatorOutput
 from zoo_core.contracts.signals import Condition
 from zoo_nn.nets.init import init_normal
 from zoo_nn.nets.resnet import ResidualBlock
@@ -56,7 +56,7 @@ class ResnetDecoder(Decoder):
 
     def forward(self, code: Code, condition: Condition) -> Tensor:
         """Decodes into this net's own domain: (N, C, H, W) in [-1, 1]."""
-        y: Tensor = self.layers(code.read)  # (N, C, H, W)
+        y: Tensor = self.layers(code.decoder_input)  # (N, C, H, W)
         return y  # (N, C, H, W)
 
 
@@ -88,12 +88,14 @@ class TwoViewDiscriminator(Discriminator):
         self.colour = Tower(channels, width, layers)
         init_normal(self)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, C, H, W): per scale (N, 2, h, w)."""
         gray = (x * self.luma).sum(1, keepdim=True)  # (N, 1, H, W)
         blurred = gaussian_blur(x, [5, 5], [self.sigma, self.sigma])  # (N, C, H, W)
         views = zip(self.gray(gray), self.colour(blurred), strict=True)  # L x 2 x (N, 1, h, w)
-        return Verdict(tuple(torch.cat(pair, dim=1) for pair in views))  # L x (N, 2, h, w)
+        return DiscriminatorOutput(
+            tuple(torch.cat(pair, dim=1) for pair in views)
+        )  # L x (N, 2, h, w)
 
 
 class Tower(nn.Module):

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from zoo_core.errors import WeightsError
-from zoo_import.contract import STATISTICS, Importer, Part, Shapes
+from zoo_import.contract import STATISTICS, ForeignNet, Importer, Shapes
 
 FORWARD = "generator_{1}"
 """The net from the first domain to the second."""
@@ -39,7 +39,7 @@ class Official(_CycleGAN):
     which the published results never used.
     """
 
-    def parts(self, shapes: Shapes) -> Sequence[Part]:
+    def parts(self, shapes: Shapes) -> Sequence[ForeignNet]:
         """One generator, or the discriminator of the second domain."""
         if _is_generator(shapes, "model.") and not any(key.endswith(".filt") for key in shapes):
             return [generator(shapes, FORWARD, "model.")]
@@ -51,7 +51,7 @@ class Official(_CycleGAN):
 class Huggan(_CycleGAN):
     """``GeneratorResNet`` of PyTorch-GAN and of huggan: nearest neighbours, then a convolution."""
 
-    def parts(self, shapes: Shapes) -> Sequence[Part]:
+    def parts(self, shapes: Shapes) -> Sequence[ForeignNet]:
         """One generator."""
         if not _is_generator(shapes, "model.", block="block"):
             return []
@@ -67,7 +67,7 @@ class Huggan(_CycleGAN):
 class Upit(_CycleGAN):
     """``CycleGAN`` of UPIT: ``G_B`` makes the second domain (B), ``D_B`` judges it."""
 
-    def parts(self, shapes: Shapes) -> Sequence[Part]:
+    def parts(self, shapes: Shapes) -> Sequence[ForeignNet]:
         """All four nets, or the one generator of a file without names."""
         if _is_generator(shapes, ""):
             return [generator(shapes, FORWARD, "")]
@@ -88,7 +88,7 @@ class Upit(_CycleGAN):
 class Cut(_CycleGAN):
     """``ResnetGenerator`` of CUT, which samples without aliasing."""
 
-    def parts(self, shapes: Shapes) -> Sequence[Part]:
+    def parts(self, shapes: Shapes) -> Sequence[ForeignNet]:
         """One generator."""
         if not _is_generator(shapes, "model.") or not any(key.endswith(".filt") for key in shapes):
             return []
@@ -103,7 +103,7 @@ def generator(
     block: str = "conv_block",
     upsample: str = "transpose",
     downsample: str = "stride",
-) -> Part:
+) -> ForeignNet:
     """The part of a residual generator.
 
     Args:
@@ -142,7 +142,7 @@ def generator(
         return scope + key.replace(".filter", ".filt")
 
     layer = rf"{re.escape(scope)}\d+(\.{block}\.\d+)?"
-    return Part(
+    return ForeignNet(
         net,
         theirs,
         scope,
@@ -159,7 +159,7 @@ def generator(
     )
 
 
-def discriminator(shapes: Shapes, net: str, scope: str) -> Part:
+def discriminator(shapes: Shapes, net: str, scope: str) -> ForeignNet:
     """The part of a patch discriminator.
 
     Args:
@@ -170,7 +170,7 @@ def discriminator(shapes: Shapes, net: str, scope: str) -> Part:
     first = shapes[f"{scope}0.weight"]
     pattern = re.compile(rf"{re.escape(scope)}\d+\.weight")
     convolutions = [key for key in shapes if pattern.fullmatch(key) and len(shapes[key]) == 4]
-    return Part(
+    return ForeignNet(
         net,
         lambda ours: scope + ours.removeprefix("layers."),
         scope,

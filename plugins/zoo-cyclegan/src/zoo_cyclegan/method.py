@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 from zoo_core.errors import UsageError
 from zoo_nn.losses.adversarial import AdversarialGenerator, critic_terms
 from zoo_nn.losses.consistency import Cycle, Identity
 from zoo_nn.nets.patch import PatchDiscriminator, require_side
 from zoo_nn.nets.resnet import Downsample, ResnetGenerator, Upsample
-from zoo_nn.plans import routes
+from zoo_nn.plans import pair_routes
 from zoo_nn.schedules import LinearDecay
 
 
@@ -121,7 +121,7 @@ class CycleGAN(Method[Options]):
         return tuple(name for name in self.domains.names if name in reached)
 
     @property
-    def translating(self) -> tuple[str, ...]:
+    def inference_nets(self) -> tuple[str, ...]:
         """The generators of the targets; one that serves the cycle alone is of training only."""
         return tuple(f"generator_{name}" for name in self.targets)
 
@@ -153,9 +153,9 @@ class CycleGAN(Method[Options]):
             )
         return nets
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """Both directions, or the one."""
-        return routes(batch, self.domains, self.directions)
+        return pair_routes(batch, self.domains, self.directions)
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, C, H, W) ``x`` as the generator of the target domain makes it."""
@@ -177,13 +177,13 @@ class CycleGAN(Method[Options]):
         generator = [Term("adversarial", AdversarialGenerator(objective=o.objective))]
         weights = (o.cycle, o.cycle if o.cycle_back is None else o.cycle_back)
         for (a, b), weight in zip(self.directions, weights, strict=False):
-            legs = [f"{a}->{b}"]
-            generator.append(Term(f"cycle_{a}", Cycle(legs=legs), weight))
+            routes = [f"{a}->{b}"]
+            generator.append(Term(f"cycle_{a}", Cycle(routes=routes), weight))
             if o.identity:
                 # officially relative to the cycle weight of the domain that it starts from:
                 # lambda_B * lambda_idt for the net that makes B and is fed a real B
                 own = weights[self.domains.index(b)]
-                generator.append(Term(f"identity_{b}", Identity(legs=legs), own * o.identity))
+                generator.append(Term(f"identity_{b}", Identity(routes=routes), own * o.identity))
         critics = critic_terms(self.directions, o.objective, pool=o.pool)
         makers = tuple(f"generator_{name}" for name in self.domains.names)
         judges = tuple(f"discriminator_{name}" for _, name in self.directions)

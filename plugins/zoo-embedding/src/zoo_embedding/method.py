@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 from zoo_nn.losses.adversarial import AdversarialGenerator, critic_terms
 from zoo_nn.losses.embedding import EmbeddingDistance
 from zoo_nn.nets.patch import PatchDiscriminator, require_side
 from zoo_nn.nets.resnet import ResnetGenerator
-from zoo_nn.plans import every_way
+from zoo_nn.plans import all_pairs
 from zoo_nn.schedules import LinearDecay
 
 
@@ -122,7 +122,7 @@ class Embedding(Method[Options]):
             )
         return nets
 
-    def recorded(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    def export_options(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """The options with the name of phi's file or folder alone: only a training opens it."""
         kind, _, name = options["backbone"].partition(":")
         model, at, file = name.partition("@")
@@ -132,9 +132,11 @@ class Embedding(Method[Options]):
             name = f"{model}@{PurePath(file).name}"
         return {**options, "backbone": f"{kind}:{name}"} if name else options
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """Both directions, or the one."""
-        return [leg for leg in every_way(batch, self.domains) if leg.target.domain in self.targets]
+        return [
+            route for route in all_pairs(batch, self.domains) if route.target.domain in self.targets
+        ]
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, C, H, W) ``x`` as the generator of the target domain makes it."""

@@ -13,11 +13,11 @@ from torch import nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
+from zoo_evaluate.context import Direction, TranslatedBatch
 from zoo_evaluate.metrics import Metric
-from zoo_evaluate.setting import Sample, Setting
 
 
-class Given(nn.Identity):
+class PrecomputedFeatures(nn.Identity):
     """Stands for the feature net where features were extracted already.
 
     Args:
@@ -34,13 +34,13 @@ class Distribution(Metric):
 
     needs = frozenset({"extractor"})
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
+    def __init__(self, direction: Direction) -> None:
+        super().__init__(direction)
         self.made = 0
 
     def protocol(self) -> dict[str, object]:
         """Extractor, its hash and size, and the numbers of pictures compared."""
-        extractor = self.setting.tools.extractor
+        extractor = self.direction.context.extractor
         if extractor is None:
             return {}
         return {
@@ -48,7 +48,7 @@ class Distribution(Metric):
             "extractor_sha256": extractor.sha256,
             "extractor_size": extractor.size,
             "features": extractor.width,
-            "real": len(self.setting.tools.real_features(self.setting.target)),
+            "real": len(self.direction.context.real_features(self.direction.target)),
             "translated": self.made,
         }
 
@@ -59,14 +59,14 @@ class Fid(Distribution):
     name = "fid"
     headline = ("fid",)
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        real = setting.tools.real_features(setting.target)  # (M, F)
-        self.state = FrechetInceptionDistance(feature=Given(real.shape[1]))
+    def __init__(self, direction: Direction) -> None:
+        super().__init__(direction)
+        real = direction.context.real_features(direction.target)  # (M, F)
+        self.state = FrechetInceptionDistance(feature=PrecomputedFeatures(real.shape[1]))
         self.state.set_dtype(torch.float64)
         self.state.update(real.double(), real=True)
 
-    def update(self, sample: Sample) -> None:
+    def update(self, sample: TranslatedBatch) -> None:
         """Adds the features of the translations."""
         self.made += len(sample.features)
         self.state.update(sample.features.double(), real=False)
@@ -83,12 +83,12 @@ class Kid(Distribution):
     headline = ("kid",)
     subsets = 50
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        self.real = setting.tools.real_features(setting.target)  # (M, F)
+    def __init__(self, direction: Direction) -> None:
+        super().__init__(direction)
+        self.real = direction.context.real_features(direction.target)  # (M, F)
         self.fake: list[torch.Tensor] = []
 
-    def update(self, sample: Sample) -> None:
+    def update(self, sample: TranslatedBatch) -> None:
         """Adds the features of the translations."""
         self.made += len(sample.features)
         self.fake.append(sample.features)
@@ -98,9 +98,11 @@ class Kid(Distribution):
         fake = torch.cat(self.fake)  # (N, F)
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             warnings.filterwarnings("ignore", message=".*will save all extracted features.*")
-            torch.manual_seed(self.setting.tools.seed)
+            torch.manual_seed(self.direction.context.seed)
             state = KernelInceptionDistance(
-                feature=Given(fake.shape[1]), subsets=self.subsets, subset_size=self._size
+                feature=PrecomputedFeatures(fake.shape[1]),
+                subsets=self.subsets,
+                subset_size=self._size,
             )
             state.update(self.real, real=True)
             state.update(fake, real=False)

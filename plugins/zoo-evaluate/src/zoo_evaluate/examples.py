@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import Store
+from zoo_core.contracts.codec import SignalStore
 from zoo_core.errors import DataError
 
 
 @dataclass(frozen=True)
-class Part:
+class LabeledSubset:
     """Examples of one domain.
 
     Attributes:
@@ -27,18 +27,18 @@ class Part:
     """
 
     domain: str
-    store: Store
+    store: SignalStore
     indices: Tensor
     labels: Tensor
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def pick(self, positions: Tensor) -> Part:
+    def pick(self, positions: Tensor) -> LabeledSubset:
         """The examples at the given positions (of ``indices``)."""
         return replace(self, indices=self.indices[positions], labels=self.labels[positions])
 
-    def split(self, part: float, rng: torch.Generator) -> tuple[Part, Part]:
+    def split(self, part: float, rng: torch.Generator) -> tuple[LabeledSubset, LabeledSubset]:
         """Two disjoint parts at random; the second holds ``part`` of the examples, at least 1."""
         order = torch.randperm(len(self), generator=rng)
         cut = len(self) - max(1, round(part * len(self)))
@@ -57,7 +57,7 @@ class Part:
             yield self.store.batch(self.indices[start:stop].tolist()), self.labels[start:stop]
 
 
-def class_labels(store: Store) -> Tensor | None:
+def class_labels(store: SignalStore) -> Tensor | None:
     """(M,) class numbers of a store, or None where its labels name no single class each.
 
     A store's labels are (M, K): one-hot, or one column that holds the class number.
@@ -71,10 +71,10 @@ def class_labels(store: Store) -> Tensor | None:
     return labels.argmax(1) if one_hot else None
 
 
-def domain_parts(stores: Mapping[str, Store], classes: Sequence[str]) -> list[Part]:
+def domain_parts(stores: Mapping[str, SignalStore], classes: Sequence[str]) -> list[LabeledSubset]:
     """Every picture of every store, labelled by its domain."""
     return [
-        Part(
+        LabeledSubset(
             name,
             store,
             torch.arange(len(store)),
@@ -84,7 +84,7 @@ def domain_parts(stores: Mapping[str, Store], classes: Sequence[str]) -> list[Pa
     ]
 
 
-def content_parts(stores: Mapping[str, Store]) -> list[Part]:
+def content_parts(stores: Mapping[str, SignalStore]) -> list[LabeledSubset]:
     """Every picture of every store, labelled by what it shows.
 
     Raises:
@@ -99,5 +99,5 @@ def content_parts(stores: Mapping[str, Store]) -> list[Part]:
                 asked=f"content judge of domain {name}",
                 hint="Give mnist:ROOT, usps:ROOT, or a folder with one subfolder per class.",
             )
-        parts.append(Part(name, store, torch.arange(len(store)), labels))
+        parts.append(LabeledSubset(name, store, torch.arange(len(store)), labels))
     return parts

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from zoo_core.errors import UsageError, WeightsError
 from zoo_core.models.weights import file_sha256
-from zoo_evaluate.judge import Judge
+from zoo_evaluate.judge import EvalClassifier
 from zoo_nn.nets.timm_nets import trained_net
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
@@ -50,7 +50,7 @@ class JudgeExtractor(Extractor):
         name: Name for the report.
     """
 
-    def __init__(self, judge: Judge, name: str) -> None:
+    def __init__(self, judge: EvalClassifier, name: str) -> None:
         super().__init__()
         self.judge, self.name = judge, name
         self.sha256, self.size = judge.card.sha256, judge.card.size
@@ -138,7 +138,7 @@ def open_extractor(name: str) -> Extractor:
         architecture, _, file = rest.partition("@")
         return TimmExtractor(architecture, Path(file) if file else None)
     if kind == "judge" and rest:
-        return JudgeExtractor(Judge.load(rest), name)
+        return JudgeExtractor(EvalClassifier.load(rest), name)
     if name == "inception":
         return InceptionExtractor()
     raise UsageError(

@@ -19,7 +19,7 @@ from zoo_nn.nets.classifier import Classifier
 from zoo_nn.nets.classifier_card import CARD, WEIGHTS, ClassifierCard
 
 
-class Judge(Classifier):
+class EvalClassifier(Classifier):
     """A trained judge.
 
     Args:
@@ -33,7 +33,7 @@ class Judge(Classifier):
     def __init__(self, net: nn.Module, card: JudgeCard) -> None:
         super().__init__(net, card)
 
-    def save(self, directory: Path) -> Judge:
+    def save(self, directory: Path) -> EvalClassifier:
         """Writes the judge directory; returns the judge with hash and size in its card."""
         data = save({k: _half(v).contiguous() for k, v in self.net.state_dict().items()})
         self.card = self.card.model_copy(

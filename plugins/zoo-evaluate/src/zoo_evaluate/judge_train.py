@@ -15,10 +15,10 @@ from torch import Tensor
 
 from zoo_core.errors import DataError, UsageError
 from zoo_evaluate.augment import augment, widely
-from zoo_evaluate.examples import Part
-from zoo_evaluate.judge import Judge, rounded
+from zoo_evaluate.examples import LabeledSubset
+from zoo_evaluate.fit_classifier import StepCallback, fit_classifier
+from zoo_evaluate.judge import EvalClassifier, rounded
 from zoo_evaluate.judge_card import SCALES, Augmentation, JudgeCard, Task
-from zoo_evaluate.teaching import Told, teach
 from zoo_nn.nets.classifier import WIDTHS, TimmNet, fit, make_net
 from zoo_nn.nets.classifier_card import OWN
 
@@ -63,13 +63,13 @@ class JudgeConfig:
 
 
 def train_judge(
-    train: Sequence[Part],
-    test: Sequence[Part],
+    train: Sequence[LabeledSubset],
+    test: Sequence[LabeledSubset],
     config: JudgeConfig,
     *,
     data: Mapping[str, str] | None = None,
-    told: Told | None = None,
-) -> Judge:
+    on_progress: StepCallback | None = None,
+) -> EvalClassifier:
     """Trains a judge and measures it.
 
     Args:
@@ -77,7 +77,7 @@ def train_judge(
         test: Real test pictures, a part per domain, never trained on; may be empty.
         config: How to train.
         data: The training data of each domain, in words, for the card.
-        told: Called after each step with its number (from 1), loss and batch accuracy.
+        on_progress: Called after each step with its number (from 1), loss and batch accuracy.
 
     Raises:
         DataError: If a domain has too few pictures, or there are fewer than two classes.
@@ -133,12 +133,14 @@ def train_judge(
             return opinion.logits, labels  # (N, K), (N,)
 
         asked = f"{config.task} judge"
-        teach(net, read, steps=config.steps, lr=config.lr, asked=asked, told=told)
+        fit_classifier(
+            net, read, steps=config.steps, lr=config.lr, asked=asked, on_progress=on_progress
+        )
     rounded(net)
     widths = (int(net.net.num_features),) if isinstance(net, TimmNet) else config.widths
     parameters = sum(p.numel() for p in net.parameters())
     card = card.model_copy(update={"widths": widths, "parameters": parameters})
-    judge = Judge(net, card)
+    judge = EvalClassifier(net, card)
     splits = {"train": seen, "val": held, "test": test}
     limits = {"train": config.measure, "val": None, "test": None}
     judge.card = card.model_copy(
@@ -155,7 +157,9 @@ def train_judge(
 
 
 @torch.inference_mode()
-def accuracy(judge: Judge, part: Part, *, limit: int | None = None, batch: int = 256) -> float:
+def accuracy(
+    judge: EvalClassifier, part: LabeledSubset, *, limit: int | None = None, batch: int = 256
+) -> float:
     """Share of a part's pictures (at most ``limit``) that the judge classifies rightly, 0 to 1."""
     device = next(judge.parameters()).device
     right = total = 0
@@ -167,8 +171,8 @@ def accuracy(judge: Judge, part: Part, *, limit: int | None = None, batch: int =
 
 
 def divide(
-    train: Sequence[Part], config: JudgeConfig, rng: torch.Generator | None = None
-) -> tuple[list[Part], list[Part]]:
+    train: Sequence[LabeledSubset], config: JudgeConfig, rng: torch.Generator | None = None
+) -> tuple[list[LabeledSubset], list[LabeledSubset]]:
     """The pictures that a judge learns from, and those that are held out for validation.
 
     Args:
@@ -194,7 +198,7 @@ def divide(
 
 
 def _draw(
-    parts: Sequence[Part], config: JudgeConfig, rng: torch.Generator
+    parts: Sequence[LabeledSubset], config: JudgeConfig, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """A batch with an equal share of each part: pictures (N, 3, S, S), labels (N,)."""
     share = max(1, config.batch // len(parts))

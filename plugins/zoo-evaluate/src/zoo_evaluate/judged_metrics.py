@@ -9,24 +9,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zoo_evaluate.judge import Judge
+from zoo_evaluate.context import Direction, TranslatedBatch
+from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.metrics import Average, Metric
-from zoo_evaluate.setting import Sample, Setting
 
 
 class JudgedMetric(Metric):
     """A share of pictures of which a judge says what it should."""
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
+    def __init__(self, direction: Direction) -> None:
+        super().__init__(direction)
         self.translated, self.untranslated = Average(), Average()
 
     @property
-    def judge(self) -> Judge:
+    def judge(self) -> EvalClassifier:
         """The judge that is asked."""
         raise NotImplementedError
 
-    def wanted(self, sample: Sample) -> Tensor:
+    def wanted(self, sample: TranslatedBatch) -> Tensor:
         """(N,) the classes that the judge should see."""
         raise NotImplementedError
 
@@ -34,11 +34,11 @@ class JudgedMetric(Metric):
         """The judge's accuracy on the target's real pictures, where it can be known."""
         raise NotImplementedError
 
-    def update(self, sample: Sample) -> None:
+    def update(self, sample: TranslatedBatch) -> None:
         """Asks the judge about translations and inputs."""
         wanted = self.wanted(sample)
         for opinion, average in (
-            (sample.opinion(self.judge), self.translated),
+            (sample.classifier_output(self.judge), self.translated),
             (self.judge(sample.source), self.untranslated),
         ):
             said = opinion.logits.argmax(1).cpu()  # (N,)
@@ -71,24 +71,24 @@ class DomainAccuracy(JudgedMetric):
     headline = ("domain_accuracy",)
 
     @property
-    def judge(self) -> Judge:
+    def judge(self) -> EvalClassifier:
         """The domain judge."""
-        judge = self.setting.domain_judge
+        judge = self.direction.domain_judge
         if judge is None:
             raise RuntimeError("there is no domain judge")
         return judge
 
-    def wanted(self, sample: Sample) -> Tensor:
+    def wanted(self, sample: TranslatedBatch) -> Tensor:
         """(N,) the target domain's class."""
         return torch.full((len(sample.source),), self._target)
 
     def real(self) -> float:
         """How often the judge recognises the target's real pictures."""
-        return self.setting.tools.real_accuracy(self.judge, self.setting.target, self._target)
+        return self.direction.context.real_accuracy(self.judge, self.direction.target, self._target)
 
     @property
     def _target(self) -> int:
-        return self.judge.card.classes.index(self.setting.target.name)
+        return self.judge.card.classes.index(self.direction.target.name)
 
 
 class ContentAccuracy(JudgedMetric):
@@ -99,20 +99,20 @@ class ContentAccuracy(JudgedMetric):
     headline = ("content_accuracy",)
 
     @property
-    def judge(self) -> Judge:
+    def judge(self) -> EvalClassifier:
         """The content judge of the target domain."""
-        judge = self.setting.content_judge
+        judge = self.direction.content_judge
         if judge is None:
             raise RuntimeError("there is no content judge")
         return judge
 
-    def wanted(self, sample: Sample) -> Tensor:
+    def wanted(self, sample: TranslatedBatch) -> Tensor:
         """(N,) the inputs' labels."""
         return sample.labels
 
     def real(self) -> float | None:
         """How often the judge reads the target's real pictures, where they have labels."""
-        side = self.setting.target
+        side = self.direction.target
         if side.labels is None:
             return None
-        return self.setting.tools.real_accuracy(self.judge, side)
+        return self.direction.context.real_accuracy(self.judge, side)

@@ -10,10 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from zoo_evaluate.setting import Sample, Setting
+from zoo_evaluate.context import Direction, TranslatedBatch
 
 NEEDS = {
-    "partner": "the true partners of the inputs (pictures of the same name in both domains)",
+    "reference": "the references of the inputs (pictures of the same name in both domains)",
     "labels": "class labels of the inputs",
     "domain_judge": "a domain judge that knows the target domain (--judge DIR)",
     "content_judge": "a content judge of the target domain (--judge DIR)",
@@ -28,7 +28,7 @@ class Metric(ABC):
     A metric is made anew for each direction, updated with every batch, and then asked once.
 
     Args:
-        setting: The direction, its domains, and the tools (judges, extractor) at hand.
+        direction: The direction, its domains, and the tools (judges, extractor) at hand.
 
     Attributes:
         name: Name for ``--metrics``.
@@ -40,11 +40,11 @@ class Metric(ABC):
     needs: ClassVar[frozenset[str]] = frozenset()
     headline: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
+    def __init__(self, direction: Direction) -> None:
+        self.direction = direction
 
     @abstractmethod
-    def update(self, sample: Sample) -> None:
+    def update(self, sample: TranslatedBatch) -> None:
         """Takes in one batch of translations."""
 
     @abstractmethod

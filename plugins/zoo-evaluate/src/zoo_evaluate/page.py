@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from PIL import Image
 from torch import Tensor
 
-from zoo_evaluate.report import Panel, Report
+from zoo_evaluate.report import Report, SamplePanel
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem }
@@ -67,12 +67,12 @@ def _row(title: str, values: dict[str, float], names: Sequence[str], kind: str =
     return f'<tr class="{kind}"><td>{html.escape(title)}</td>{cells}</tr>'
 
 
-def _samples(direction: str, panels: Sequence[Panel]) -> str:
+def _samples(direction: str, panels: Sequence[SamplePanel]) -> str:
     rows = []
     for panel in panels:
         pictures = [("input", panel.source), ("translated", panel.translated)]
-        if panel.partner is not None:
-            pictures.append(("true partner", panel.partner))
+        if panel.reference is not None:
+            pictures.append(("reference", panel.reference))
         cells = "".join(
             f'<figure><img alt="{what}" src="{png_uri(picture)}">'
             f"<figcaption>{what}</figcaption></figure>"

@@ -1,7 +1,7 @@
 """Which signal of one domain is the same thing as which signal of another.
 
 Domains are unpaired in training; where a ground truth exists it is only used to measure. Two
-signals are partners when their files have the same name (without folder and suffix), or, where
+signals are references when their files have the same name (without folder and suffix), or, where
 one domain is an indexed data set, when the file's name is the number of the other's signal
 (``3/00000012.png`` and number 12).
 """
@@ -16,16 +16,16 @@ import torch
 from torch import Tensor
 
 ENOUGH = 0.5
-"""Domains count as paired when at least this share of the smaller one has partners."""
+"""Domains count as paired when at least this share of the smaller one has references."""
 
 
 @dataclass(frozen=True)
-class Partners:
-    """Partners of one direction.
+class ReferencePairs:
+    """References of one direction.
 
     Attributes:
-        sources: (P,) positions of the source signals that have a partner, ascending.
-        targets: (P,) the partners' positions in the target domain.
+        sources: (P,) positions of the source signals that have a reference, ascending.
+        targets: (P,) the references' positions in the target domain.
         rule: ``name`` or ``index``.
     """
 
@@ -37,20 +37,20 @@ class Partners:
         return len(self.sources)
 
     def of(self, positions: Tensor) -> Tensor:
-        """(N,) partners' positions of source positions (N,), each of which has a partner."""
+        """(N,) references' positions of source positions (N,), each of which has a reference."""
         at = torch.searchsorted(self.sources, positions)
         return self.targets[at]
 
 
-def find_partners(source: Sequence[str], target: Sequence[str]) -> Partners | None:
-    """Finds partners by name.
+def find_references(source: Sequence[str], target: Sequence[str]) -> ReferencePairs | None:
+    """Finds references by name.
 
     Args:
         source: Names of the source signals: file paths, or plain numbers of an indexed data set.
         target: Names of the target signals.
 
     Returns:
-        The partners, or None where fewer than half of the smaller domain have one: then single
+        The references, or None where fewer than half of the smaller domain have one: then single
         equal names are taken for chance.
     """
     indexed = _indexed(source), _indexed(target)
@@ -62,7 +62,7 @@ def find_partners(source: Sequence[str], target: Sequence[str]) -> Partners | No
     if not shared or len(shared) < ENOUGH * min(len(source), len(target)):
         return None
     sources, targets = (torch.tensor(column) for column in zip(*shared, strict=True))
-    return Partners(sources, targets, rule)
+    return ReferencePairs(sources, targets, rule)
 
 
 def _indexed(names: Sequence[str]) -> bool:
@@ -80,7 +80,7 @@ def _by_stem(names: Sequence[str]) -> dict[object, int]:
 
 
 def _by_number(names: Sequence[str]) -> dict[object, int]:
-    """Position by the number that a name is; names that are none have no partner."""
+    """Position by the number that a name is; names that are none have no reference."""
     stems = [PurePosixPath(name.replace("\\", "/")).stem for name in names]
     numbers: dict[object, int] = {
         int(stem): at for at, stem in enumerate(stems) if stem.isdecimal()

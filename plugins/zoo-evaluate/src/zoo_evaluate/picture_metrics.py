@@ -1,6 +1,6 @@
-"""Distances to the true partner, to the input itself, and retrieval of the partner.
+"""Distances to the reference, to the input itself, and retrieval of the reference.
 
-The untranslated input's own distance to the partner stands beside each value: a translation is
+The untranslated input's own distance to the reference stands beside each value: a translation is
 worth something where it is nearer to the truth than what it was made from.
 """
 
@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from zoo_evaluate.context import Direction, TranslatedBatch
 from zoo_evaluate.metrics import Average, Metric
-from zoo_evaluate.setting import Sample, Setting
 
 PSNR_MOST = 100.0
 """Cap of a picture's PSNR in dB, which is infinite for equal pictures."""
@@ -36,17 +36,17 @@ def ssim(x: Tensor, y: Tensor, span: float) -> Tensor:
     return value.reshape(-1)  # type: ignore[union-attr]
 
 
-class Cycle(Metric):
+class CycleMetric(Metric):
     """How far the translation, translated back, is from the input."""
 
     name = "cycle"
     headline = ("cycle_l1",)
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
+    def __init__(self, direction: Direction) -> None:
+        super().__init__(direction)
         self.distance = Average()
 
-    def update(self, sample: Sample) -> None:
+    def update(self, sample: TranslatedBatch) -> None:
         """Compares input and restored input."""
         self.distance.add(l1(sample.restored, sample.source).tolist())
 
@@ -56,26 +56,26 @@ class Cycle(Metric):
 
     def protocol(self) -> dict[str, object]:
         """Units."""
-        return {"unit": f"mean absolute difference, range {self.setting.span:g} wide"}
+        return {"unit": f"mean absolute difference, range {self.direction.span:g} wide"}
 
 
-class PartnerMetric(Metric):
-    """A distance or similarity to the true partner, of translation and untranslated input."""
+class ReferenceMetric(Metric):
+    """A distance or similarity to the reference, of translation and untranslated input."""
 
-    needs = frozenset({"partner"})
+    needs = frozenset({"reference"})
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
+    def __init__(self, direction: Direction) -> None:
+        super().__init__(direction)
         self.translated, self.untranslated = Average(), Average()
 
-    def measure(self, x: Tensor, partner: Tensor) -> Tensor:
+    def measure(self, x: Tensor, reference: Tensor) -> Tensor:
         """(N,) the measure of each picture."""
         raise NotImplementedError
 
-    def update(self, sample: Sample) -> None:
-        """Compares translation and input with the partner."""
-        self.translated.add(self.measure(sample.translated, sample.partner).tolist())
-        self.untranslated.add(self.measure(sample.source, sample.partner).tolist())
+    def update(self, sample: TranslatedBatch) -> None:
+        """Compares translation and input with the reference."""
+        self.translated.add(self.measure(sample.translated, sample.reference).tolist())
+        self.untranslated.add(self.measure(sample.source, sample.reference).tolist())
 
     def compute(self) -> dict[str, float]:
         """The value under the metric's name, and ``…_untranslated``."""
@@ -85,20 +85,20 @@ class PartnerMetric(Metric):
         }
 
     def protocol(self) -> dict[str, object]:
-        """How partners were found, and how many."""
-        partners = self.setting.partners
-        return {"partners": len(partners or ()), "rule": partners.rule if partners else ""}
+        """How references were found, and how many."""
+        references = self.direction.references
+        return {"references": len(references or ()), "rule": references.rule if references else ""}
 
 
-class PartnerL1(PartnerMetric):
-    """Mean absolute difference to the partner; ``l1_ratio`` below 1 is better than nothing."""
+class ReferenceL1(ReferenceMetric):
+    """Mean absolute difference to the reference; ``l1_ratio`` below 1 is better than nothing."""
 
     name = "l1"
     headline = ("l1", "l1_ratio")
 
-    def measure(self, x: Tensor, partner: Tensor) -> Tensor:
+    def measure(self, x: Tensor, reference: Tensor) -> Tensor:
         """(N,) L1 distances."""
-        return l1(x, partner)
+        return l1(x, reference)
 
     def compute(self) -> dict[str, float]:
         """``l1``, ``l1_untranslated`` and their ratio."""
@@ -117,50 +117,50 @@ class PartnerL1(PartnerMetric):
         return values
 
 
-class PartnerPsnr(PartnerMetric):
-    """Peak signal-to-noise ratio against the partner, in dB."""
+class ReferencePsnr(ReferenceMetric):
+    """Peak signal-to-noise ratio against the reference, in dB."""
 
     name = "psnr"
     headline = ("psnr",)
 
-    def measure(self, x: Tensor, partner: Tensor) -> Tensor:
+    def measure(self, x: Tensor, reference: Tensor) -> Tensor:
         """(N,) PSNR in dB."""
-        return psnr(x, partner, self.setting.span)
+        return psnr(x, reference, self.direction.span)
 
 
-class PartnerSsim(PartnerMetric):
-    """Structural similarity to the partner, at most 1."""
+class ReferenceSsim(ReferenceMetric):
+    """Structural similarity to the reference, at most 1."""
 
     name = "ssim"
     headline = ("ssim",)
 
-    def measure(self, x: Tensor, partner: Tensor) -> Tensor:
+    def measure(self, x: Tensor, reference: Tensor) -> Tensor:
         """(N,) SSIM."""
-        return ssim(x, partner, self.setting.span)
+        return ssim(x, reference, self.direction.span)
 
 
 class Retrieval(Metric):
-    """How often the true partner is the nearest by L1 among all real pictures of the target.
+    """How often the reference is the nearest by L1 among all real pictures of the target.
 
     The gallery is streamed for each batch, so memory does not grow with its size.
     """
 
     name = "retrieval"
-    needs = frozenset({"partner"})
+    needs = frozenset({"reference"})
     headline = ("retrieval", "retrieval_untranslated")
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
+    def __init__(self, direction: Direction) -> None:
+        super().__init__(direction)
         self.hits = {"retrieval": Average(), "retrieval_untranslated": Average()}
 
-    def update(self, sample: Sample) -> None:
-        """Looks for the partner of each translation and of each input."""
+    def update(self, sample: TranslatedBatch) -> None:
+        """Looks for the reference of each translation and of each input."""
         queries = torch.cat([sample.translated, sample.source]).flatten(1)  # (2N, D)
-        own = torch.cat([sample.partner, sample.partner]).flatten(1)  # (2N, D)
+        own = torch.cat([sample.reference, sample.reference]).flatten(1)  # (2N, D)
         limit = (queries - own).abs().sum(1)  # (2N,)
-        positions = sample.partner_positions.repeat(2).to(queries.device)  # (2N,)
+        positions = sample.reference_positions.repeat(2).to(queries.device)  # (2N,)
         nearer = torch.zeros_like(limit, dtype=torch.bool)  # (2N,) another one is nearer
-        for at, pictures in self.setting.target.batches(256):
+        for at, pictures in self.direction.target.batches(256):
             rest = torch.nonzero(~nearer)[:, 0]  # (R,) those that are still open
             if not len(rest):
                 break
@@ -179,4 +179,4 @@ class Retrieval(Metric):
 
     def protocol(self) -> dict[str, object]:
         """Size of the gallery."""
-        return {"gallery": len(self.setting.target), "distance": "L1"}
+        return {"gallery": len(self.direction.target), "distance": "L1"}

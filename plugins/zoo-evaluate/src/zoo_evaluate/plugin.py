@@ -21,11 +21,15 @@ def zoo_components() -> Iterable[Component]:
             "metric", "domain", f"{here}.judged_metrics:DomainAccuracy", "of the target domain?"
         ),
         Component("metric", "content", f"{here}.judged_metrics:ContentAccuracy", "same content?"),
-        Component("metric", "cycle", f"{here}.picture_metrics:Cycle", "L1 of there and back"),
-        Component("metric", "l1", f"{here}.picture_metrics:PartnerL1", "L1 to the true partner"),
-        Component("metric", "psnr", f"{here}.picture_metrics:PartnerPsnr", "PSNR to the partner"),
-        Component("metric", "ssim", f"{here}.picture_metrics:PartnerSsim", "SSIM to the partner"),
-        Component("metric", "retrieval", f"{here}.picture_metrics:Retrieval", "partner nearest?"),
+        Component("metric", "cycle", f"{here}.picture_metrics:CycleMetric", "L1 of there and back"),
+        Component("metric", "l1", f"{here}.picture_metrics:ReferenceL1", "L1 to the reference"),
+        Component(
+            "metric", "psnr", f"{here}.picture_metrics:ReferencePsnr", "PSNR to the reference"
+        ),
+        Component(
+            "metric", "ssim", f"{here}.picture_metrics:ReferenceSsim", "SSIM to the reference"
+        ),
+        Component("metric", "retrieval", f"{here}.picture_metrics:Retrieval", "reference nearest?"),
         Component("benchmark", "digits", f"{bench}.digits:DIGITS", "MNIST, USPS, MNIST-M, 32 px."),
         Component("benchmark", "emoji", f"{bench}.emoji:EMOJI", "Three vendors' emoji, paired."),
         Component("command", "evaluate", f"{cli}.evaluate:evaluate", "Measure a model."),

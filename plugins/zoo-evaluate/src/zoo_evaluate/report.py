@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Panel:
+class SamplePanel:
     """One input and what became of it, each (C, H, W) in [-1, 1].
 
     Attributes:
         name: Name of the input.
         source: The input.
         translated: Its translation.
-        partner: The true partner, where there is one.
+        reference: The reference, where there is one.
     """
 
     name: str
     source: Tensor
     translated: Tensor
-    partner: Tensor | None = None
+    reference: Tensor | None = None
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Report:
     directions: dict[str, dict[str, float]]
     mean: dict[str, float]
     notes: list[str] = field(default_factory=list)
-    panels: Mapping[str, list[Panel]] = field(default_factory=dict)
+    panels: Mapping[str, list[SamplePanel]] = field(default_factory=dict)
 
     def values(self) -> dict[str, Any]:
         """The report as plain values, without pictures: what ``--json`` gives."""

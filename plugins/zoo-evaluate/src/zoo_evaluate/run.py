@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any, Protocol
 
-from zoo_core.contracts.codec import Store
+from zoo_core.contracts.codec import SignalStore
 from zoo_core.contracts.method import Method
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.plugins import host
 from zoo_core.translate.translator import Translator
-from zoo_evaluate.direction import Direction, EvalConfig, Told
+from zoo_evaluate.context import EvalContext
+from zoo_evaluate.direction_evaluation import DirectionEvaluation, EvalConfig, ProgressCallback
+from zoo_evaluate.directions import find_directions
+from zoo_evaluate.eval_model import EvalModel, as_eval_model
 from zoo_evaluate.extractors import Extractor
-from zoo_evaluate.judge import Judge
+from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.metrics import Metric
-from zoo_evaluate.report import Panel, Report
-from zoo_evaluate.setting import Tools
-from zoo_evaluate.sides import find_settings
-from zoo_evaluate.translates import Translates, as_translates
+from zoo_evaluate.report import Report, SamplePanel
 
 PIXELS = 64 * 64 * 64
 """Pixels of a default batch: 64 pictures of 64x64."""
@@ -28,7 +28,7 @@ class Evaluated(Protocol):
     """Real test signals: a `zoo_core.train.data.sources.DataSet`, or anything with its stores."""
 
     @property
-    def stores(self) -> Mapping[str, Store]:
+    def stores(self) -> Mapping[str, SignalStore]:
         """Stores by domain, or one under `zoo_core.contracts.signals.MIXED`."""
         ...
 
@@ -38,15 +38,15 @@ class Evaluated(Protocol):
 
 
 def evaluate_model(
-    model: Translates | Translator | Method[Any],
+    model: EvalModel | Translator | Method[Any],
     dataset: Evaluated,
     metrics: Sequence[str] | None = None,
     *,
-    judges: Sequence[Judge] = (),
+    judges: Sequence[EvalClassifier] = (),
     extractor: Extractor | None = None,
     config: EvalConfig | None = None,
     name: str = "",
-    told: Told | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> Report:
     """Measures a model on real test signals, in every direction.
 
@@ -61,33 +61,35 @@ def evaluate_model(
         extractor: Feature extractor for FID and KID.
         config: Settings that the figures depend on.
         name: Name of the model, for the report; empty for its own.
-        told: Called after each batch with the direction, inputs done and inputs in all.
+        on_progress: Called after each batch with the direction, inputs done and inputs in all.
 
     Raises:
         UsageError: If a metric is unknown, or was asked for and cannot be had in any direction.
         DataError: If a domain is empty.
     """
-    config, translator = config or EvalConfig(), as_translates(model)
+    config, translator = config or EvalConfig(), as_eval_model(model)
     classes = metric_classes(metrics)
     size = config.batch or max(1, PIXELS // max(1, translator.signal.shape[-1] ** 2))
-    tools = Tools(judges, extractor, config.seed, str(translator.device), config.count, size)
-    settings = find_settings(
-        dataset.stores, translator.domains, translator.signal, tools, partners=config.partners
+    context = EvalContext(
+        judges, extractor, config.seed, str(translator.device), config.num_samples, size
+    )
+    directions = find_directions(
+        dataset.stores, translator.domains, translator.signal, context, paired=config.paired
     )
     notes: list[str] = []
     found: dict[str, dict[str, dict[str, float]]] = {}
     facts: dict[str, Any] = {}
-    panels: dict[str, list[Panel]] = {}
-    for setting in settings:
-        direction = Direction(setting, translator, config, notes, told)
-        result = direction.measure(classes)
+    panels: dict[str, list[SamplePanel]] = {}
+    for direction in directions:
+        evaluation = DirectionEvaluation(direction, translator, config, notes, on_progress)
+        result = evaluation.measure(classes)
         if result is not None:
-            found[setting.name], facts[setting.name] = result
-            panels[setting.name] = direction.panels
+            found[direction.name], facts[direction.name] = result
+            panels[direction.name] = evaluation.panels
     _refuse_nothing(metrics, found, notes)
     return Report(
         model=name or translator.name,
-        protocol=_protocol(translator, dataset, tools, config, facts),
+        protocol=_protocol(translator, dataset, context, config, facts),
         directions={
             name: {k: v for values in by_metric.values() for k, v in values.items()}
             for name, by_metric in found.items()
@@ -135,9 +137,9 @@ def _mean(
 
 
 def _protocol(
-    translator: Translates,
+    translator: EvalModel,
     dataset: Evaluated,
-    tools: Tools,
+    context: EvalContext,
     config: EvalConfig,
     directions: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -148,14 +150,14 @@ def _protocol(
         "signal": {"kind": signal.kind, "shape": list(signal.shape)},
         "resize": f"signals read and resized by the {signal.kind} codec to "
         f"{'x'.join(str(side) for side in signal.shape)}, not augmented",
-        "count": config.count,
+        "num_samples": config.num_samples,
         "seed": config.seed,
-        "batch": tools.batch,
+        "batch": context.batch,
         "device": str(translator.device),
         "precision": translator.precision,
         "extractor": None
-        if tools.extractor is None
-        else {"name": tools.extractor.name, "sha256": tools.extractor.sha256},
+        if context.extractor is None
+        else {"name": context.extractor.name, "sha256": context.extractor.sha256},
         "judges": [
             {
                 "task": judge.card.task,
@@ -165,7 +167,7 @@ def _protocol(
                 "sha256": judge.card.sha256,
                 "accuracy": judge.card.accuracy,
             }
-            for judge in tools.judges
+            for judge in context.judges
         ],
         "versions": {name: metadata.version(name) for name in ("torch", "torchmetrics")},
         "directions": dict(directions),

@@ -12,7 +12,7 @@ from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import MIXED, Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 from zoo_fader.nets import StridedDecoder, StridedEncoder, code_shape
 from zoo_fader.sizes import require_multiple
 from zoo_nn.losses.consistency import Identity
@@ -60,7 +60,7 @@ class Fader(Method[Options]):
     Options = Options
     sampling = "mixed"
     has_code = True
-    provides = frozenset({"translated", "restored", "identity", "code", "recoded"})
+    provides = frozenset({"translated", "restored", "identity", "code", "reencoded"})
     presets = {  # noqa: RUF012
         "paper": Preset(
             signal=TensorSpec(shape=(3, 256, 256), stride=64),
@@ -115,11 +115,11 @@ class Fader(Method[Options]):
             ),
         }
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
-        """One leg; the targets, shuffled conditions of the batch, are for added losses only."""
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
+        """One route; the targets, shuffled conditions of the batch, are for added losses only."""
         label = batch.conditions[MIXED].label  # (N, K)
         order = torch.randperm(len(label), generator=rng)  # (N,)
-        return [Leg(MIXED, Condition(label[order.to(label.device)]))]
+        return [Route(MIXED, Condition(label[order.to(label.device)]))]
 
     def encode(self, x: Tensor, source: Condition) -> Code:
         """The code of ``x`` (N, C, H, W); its own condition is not asked for."""
@@ -145,17 +145,17 @@ class Fader(Method[Options]):
             ("code_discriminator",),
             (classify,),
             adam,
-            fresh=True,
+            own_batch=True,
             clip=o.clip,
-            others="eval",
+            other_nets_mode="eval",
         )
         coder = Player(
             "generator",
             ("encoder", "decoder"),
             generator,
             adam,
-            fresh=True,
+            own_batch=True,
             clip=o.clip,
-            others="eval",
+            other_nets_mode="eval",
         )
         return critic, coder

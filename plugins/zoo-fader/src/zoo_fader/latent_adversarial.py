@@ -13,7 +13,7 @@ from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 from zoo_fader.nets import StridedDecoder, StridedEncoder, code_shape
 from zoo_fader.sizes import require_multiple
 from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
@@ -21,7 +21,7 @@ from zoo_nn.losses.consistency import Identity
 from zoo_nn.losses.latent import CodeClassification, CodeConfusion
 from zoo_nn.nets.code import CodeDiscriminator
 from zoo_nn.nets.patch import PatchDiscriminator, require_side
-from zoo_nn.plans import routes
+from zoo_nn.plans import pair_routes
 from zoo_nn.schedules import Ramp
 
 
@@ -75,7 +75,7 @@ class LatentAdversarial(Method[Options]):
     Options = Options
     has_code = True
     needs_source = True
-    provides = frozenset({"translated", "restored", "identity", "code", "recoded"})
+    provides = frozenset({"translated", "restored", "identity", "code", "reencoded"})
     presets = {  # noqa: RUF012
         "paper": Preset(
             signal=TensorSpec(shape=(3, 256, 256), stride=64),
@@ -131,10 +131,10 @@ class LatentAdversarial(Method[Options]):
             )
         return nets
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """A ring: each domain is origin once and target once."""
         names = self.domains.names
-        return routes(batch, self.domains, zip(names, (*names[1:], names[0]), strict=True))
+        return pair_routes(batch, self.domains, zip(names, (*names[1:], names[0]), strict=True))
 
     def encode(self, x: Tensor, source: Condition) -> Code:
         """The code of ``x`` (N, C, H, W) by the encoder of its domain."""

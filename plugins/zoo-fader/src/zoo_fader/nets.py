@@ -85,7 +85,7 @@ class StridedDecoder(Decoder):
 
     def forward(self, code: Code, condition: Condition) -> Tensor:
         """Decodes into ``condition``: (N, C, H, W) in [-1, 1]."""
-        y = code.read  # (N, Z, h, w)
+        y = code.decoder_input  # (N, Z, h, w)
         for stage in self.stages:
             y = stage(self._told(y, condition))  # (N, C', 2h, 2w)
         return y  # (N, C, H, W)

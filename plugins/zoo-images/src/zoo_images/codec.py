@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from zoo_core.contracts.codec import Codec, Item, Sample, Store, Window
+from zoo_core.contracts.codec import Codec, InMemorySignal, Item, SignalStore, Window
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import PluginError, UsageError, WeightsError
-from zoo_images import accept, tiles
+from zoo_images import convert_inputs, tiles
 from zoo_images.decode import MAX_PIXELS, SUFFIXES, decode, to_rgb
 from zoo_images.pixels import (
     bounds,
@@ -33,7 +33,7 @@ WINDOW_PIXELS = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Place:
+class TilePosition:
     """Where a window belongs: in a row and a column of its plan.
 
     Attributes:
@@ -43,7 +43,7 @@ class Place:
         size: (height, width) of the output.
     """
 
-    plan: tiles.Plan
+    plan: tiles.TilePlan
     row: tiles.Span
     column: tiles.Span
     size: tuple[int, int]
@@ -125,7 +125,7 @@ class ImageCodec(Codec):
         for row in plan.rows:
             for column in plan.columns:
                 signal = self._cut(value, row, column)
-                yield Window(signal, Place(plan, row, column, output))
+                yield Window(signal, TilePosition(plan, row, column, output))
 
     def join(
         self,
@@ -141,9 +141,9 @@ class ImageCodec(Codec):
             input's type and device for a tensor.
         """
         whole: Tensor | None = None
-        place: Place | None = None
+        place: TilePosition | None = None
         for window, output in outputs:
-            place = window.place
+            place = window.position
             if tuple(output.shape) != tuple(window.signal.shape):
                 raise PluginError(
                     f"the net made shape {tuple(output.shape)} of {tuple(window.signal.shape)}",
@@ -179,13 +179,13 @@ class ImageCodec(Codec):
 
     def open(
         self,
-        files: Sequence[Path | Sample],
+        files: Sequence[Path | InMemorySignal],
         config: TrainConfig,
         *,
         domain: str | None = None,
         cache: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
-    ) -> Store:
+    ) -> SignalStore:
         """Decodes pictures once, at working size; see `zoo_images.decoded.open_store`."""
         from zoo_images.decoded import open_store
 
@@ -225,18 +225,18 @@ class ImageCodec(Codec):
         if isinstance(value, (str, Path)):
             return [self.read(Path(value))]
         if isinstance(value, Image.Image):
-            return [accept.from_pil(value, name)]
+            return [convert_inputs.from_pil(value, name)]
         if isinstance(value, np.ndarray):
-            return accept.from_array(value, name)
+            return convert_inputs.from_array(value, name)
         if isinstance(value, Tensor):
-            return accept.from_tensor(value, name, self.spec)
+            return convert_inputs.from_tensor(value, name, self.spec)
         if isinstance(value, (list, tuple)):
             if not value:
-                raise UsageError("the list is empty", asked=name, hint=accept.ACCEPTED)
+                raise UsageError("the list is empty", asked=name, hint=convert_inputs.ACCEPTED)
             return [
                 item for i, part in enumerate(value) for item in self._wrap(part, f"{name}-{i}")
             ]
-        raise accept.refuse(value, name)
+        raise convert_inputs.refuse(value, name)
 
     def _working(self, item: Item, size: int | None) -> tuple[Any, tuple[int, int]]:
         """The picture as the nets shall see it, and the size of the output."""
@@ -291,8 +291,8 @@ class ImageCodec(Codec):
         if isinstance(value, Tensor) and value.ndim == 3:
             return Image.fromarray(to_bytes(value, self.spec))
         if isinstance(value, np.ndarray):
-            return Image.fromarray(accept.from_array(value, str(path))[0].value)
-        raise accept.refuse(value, str(path))
+            return Image.fromarray(convert_inputs.from_array(value, str(path))[0].value)
+        raise convert_inputs.refuse(value, str(path))
 
 
 def _extent(value: Any) -> tuple[int, int]:
@@ -300,7 +300,7 @@ def _extent(value: Any) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _add(whole: Tensor, place: Place, output: Tensor) -> None:
+def _add(whole: Tensor, place: TilePosition, output: Tensor) -> None:
     """Adds a window's weighted output (C, h, w) to the whole picture (C, H, W)."""
     used = output.detach()[:, place.row.used, place.column.used].float().cpu()  # (C, h', w')
     target = whole[:, place.row.written, place.column.written]

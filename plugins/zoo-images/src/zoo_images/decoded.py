@@ -15,22 +15,22 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from zoo_core.contracts.codec import Sample
+from zoo_core.contracts.codec import InMemorySignal
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError, ZooError
 from zoo_core.files import caching, stamp
-from zoo_images import accept
+from zoo_images import convert_inputs
 from zoo_images.decode import decode
 from zoo_images.pixels import Bytes, fit
-from zoo_images.store import Contents, ImageStore
+from zoo_images.store import ImageStore, ImageStoreContents
 
 _VERSION = 1  # part of every cache key: raise it when the decoded pixels would differ
 
 
 def open_store(
     spec: TensorSpec,
-    files: Sequence[Path | Sample],
+    files: Sequence[Path | InMemorySignal],
     config: TrainConfig,
     *,
     cache: Path | None = None,
@@ -86,10 +86,10 @@ def _layer_sizes(spec: TensorSpec, config: TrainConfig) -> dict[str, tuple[int, 
 
 def _fill(
     layers: Mapping[str, Bytes],
-    files: Sequence[Path | Sample],
+    files: Sequence[Path | InMemorySignal],
     config: TrainConfig,
     progress: Callable[[int, int], None] | None,
-) -> Contents:
+) -> ImageStoreContents:
     """Decodes every file into its row of each layer, in parallel; broken files leave holes."""
 
     def one(position: int) -> tuple[tuple[int, int], str] | str:
@@ -126,10 +126,12 @@ def _fill(
         )
     smallest, largest = (choose(shapes, key=lambda s: s[0] * s[1]) for choose in (min, max))
     common = sorted(formats, key=lambda name: -formats[name])
-    return Contents(kept, skipped, list(smallest), list(largest), common)
+    return ImageStoreContents(kept, skipped, list(smallest), list(largest), common)
 
 
-def _ready(file: Path | Sample, layers: Mapping[str, Bytes], config: TrainConfig) -> Bytes | None:
+def _ready(
+    file: Path | InMemorySignal, layers: Mapping[str, Bytes], config: TrainConfig
+) -> Bytes | None:
     """(H, W, 1 | 3) of a sample that is stored as it is, which skips Pillow for data sets."""
     if isinstance(file, Path) or not isinstance(file.value, np.ndarray) or config.crop_first:
         return None
@@ -139,24 +141,26 @@ def _ready(file: Path | Sample, layers: Mapping[str, Bytes], config: TrainConfig
     return value if fits and same else None
 
 
-def _image(file: Path | Sample) -> tuple[Image.Image, str]:
+def _image(file: Path | InMemorySignal) -> tuple[Image.Image, str]:
     if isinstance(file, Path):
         picture = decode(file)
         return picture.image, picture.format
     if isinstance(file.value, np.ndarray):
-        items = accept.from_array(file.value, file.name)
+        items = convert_inputs.from_array(file.value, file.name)
         if len(items) != 1:
             raise DataError("it is a batch, not one picture", asked=file.name)
         return Image.fromarray(items[0].value), "arrays"
     if isinstance(file.value, Image.Image):
-        return Image.fromarray(accept.from_pil(file.value, file.name).value), "images in memory"
-    raise accept.refuse(file.value, file.name)
+        return Image.fromarray(
+            convert_inputs.from_pil(file.value, file.name).value
+        ), "images in memory"
+    raise convert_inputs.refuse(file.value, file.name)
 
 
 def _build(
     folder: Path,
     sizes: Mapping[str, tuple[int, int]],
-    files: Sequence[Path | Sample],
+    files: Sequence[Path | InMemorySignal],
     config: TrainConfig,
     progress: Callable[[int, int], None] | None,
 ) -> None:
@@ -185,10 +189,12 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.
 
 def _load(
     folder: Path, sizes: Mapping[str, tuple[int, int]], count: int
-) -> tuple[dict[str, Bytes], Contents] | None:
+) -> tuple[dict[str, Bytes], ImageStoreContents] | None:
     """The layers and contents of a cache folder, or None where it is absent or damaged."""
     try:
-        contents = Contents(**json.loads((folder / "contents.json").read_text(encoding="utf-8")))
+        contents = ImageStoreContents(
+            **json.loads((folder / "contents.json").read_text(encoding="utf-8"))
+        )
         layers = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in sizes}
     except (OSError, ValueError, TypeError, EOFError):
         return None
@@ -199,7 +205,9 @@ def _load(
 
 
 def _key(
-    files: Sequence[Path | Sample], sizes: Mapping[str, tuple[int, int]], config: TrainConfig
+    files: Sequence[Path | InMemorySignal],
+    sizes: Mapping[str, tuple[int, int]],
+    config: TrainConfig,
 ) -> str:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps([_VERSION, sizes, config.crop_first], sort_keys=True).encode())
@@ -220,6 +228,6 @@ def _threads() -> int:
     return min(8, available)
 
 
-def _place(files: Sequence[Path | Sample]) -> str:
+def _place(files: Sequence[Path | InMemorySignal]) -> str:
     first = files[0]
     return f"folder {first.parent}" if isinstance(first, Path) else f"sample {first.name}"

@@ -15,7 +15,7 @@ from zoo_images.pixels import Bytes, to_tensor
 
 
 @dataclass(frozen=True)
-class Contents:
+class ImageStoreContents:
     """What is known of a store beside its pixels.
 
     Attributes:
@@ -34,7 +34,7 @@ class Contents:
 
 
 class ImageStore:
-    """See `zoo_core.contracts.codec.Store`.
+    """See `zoo_core.contracts.codec.SignalStore`.
 
     Args:
         layers: ``crop``: uint8 (M, H', W', 3), what augmentation crops from; ``plain``: uint8
@@ -48,7 +48,7 @@ class ImageStore:
     def __init__(
         self,
         layers: Mapping[str, Bytes],
-        contents: Contents,
+        contents: ImageStoreContents,
         names: Sequence[str],
         spec: TensorSpec,
         config: TrainConfig,
@@ -94,7 +94,7 @@ class ImageStore:
         return gathered.reshape(*place.shape, 3)  # (N, H, W, 3)
 
 
-def _summary(contents: Contents) -> str:
+def _summary(contents: ImageStoreContents) -> str:
     small, large = ("×".join(map(str, (s[1], s[0]))) for s in (contents.smallest, contents.largest))
     sizes = small if small == large else f"{small} to {large}"
     return f"{sizes} px, {', '.join(contents.formats)}"

@@ -46,7 +46,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TilePlan:
     """How a picture of ``height`` × ``width`` pixels is cut: every row with every column."""
 
     height: int
@@ -58,7 +58,7 @@ class Plan:
         return len(self.rows) * len(self.columns)
 
 
-def plan(height: int, width: int, *, stride: int, limit: int, least: int = LEAST) -> Plan:
+def plan(height: int, width: int, *, stride: int, limit: int, least: int = LEAST) -> TilePlan:
     """Plans the tiles of a picture.
 
     Args:
@@ -74,7 +74,7 @@ def plan(height: int, width: int, *, stride: int, limit: int, least: int = LEAST
         _spans(extent, whole, _cover(whole, tile, stride, least))
         for extent, whole, tile in zip((height, width), padded, tiles, strict=True)
     )
-    return Plan(height, width, rows, columns)
+    return TilePlan(height, width, rows, columns)
 
 
 def padded_extent(extent: int, stride: int, least: int = LEAST) -> int:

@@ -11,7 +11,7 @@ import click
 @click.command("import")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Model directory.")
-@click.option("--from", "layout", default="auto", show_default=True, help="Layout of the files.")
+@click.option("--format", "layout", default="auto", show_default=True, help="Layout of the files.")
 @click.option(
     "--domain",
     "domains",
@@ -46,11 +46,11 @@ def import_command(
     holds, where several would fit. Nothing in them is executed.
     """
     from zoo_core.host.plugins import host
-    from zoo_import.files import Wishes, import_files
+    from zoo_import.files import ImportRequest, import_files
 
     groups = tuple(tuple(name.strip() for name in group.split(",")) for group in exclusive)
-    wishes = Wishes(domains, kind, groups, size, crop, licence, origin)
-    made = import_files(files, out, wishes, layout=layout, key=key, host=host())
+    request = ImportRequest(domains, kind, groups, size, crop, licence, origin)
+    made = import_files(files, out, request, layout=layout, key=key, host=host())
     options = ", ".join(f"{name}={value}" for name, value in made.config.options.items())
     click.echo(f"{', '.join(dict.fromkeys(made.layouts))}: {made.config.method}, {options}")
     for name, count in made.nets.items():

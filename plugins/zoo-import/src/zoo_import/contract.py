@@ -13,11 +13,11 @@ Shapes = Mapping[str, tuple[int, ...]]
 """Shape of each tensor of a file by its key; wrappers and prefixes are already taken off."""
 
 STATISTICS = r"\.(running_mean|running_var|num_batches_tracked)"
-"""Suffixes of the running statistics of a normalisation, for `Part.left_out`."""
+"""Suffixes of the running statistics of a normalisation, for `ForeignNet.left_out`."""
 
 
 @dataclass(frozen=True)
-class Part:
+class ForeignNet:
     """One net that a file holds.
 
     Attributes:
@@ -43,7 +43,7 @@ class Importer(ABC):
     """Recognises one layout of foreign checkpoints, and says where its tensors belong.
 
     It sees shapes alone and moves no tensor: `zoo_import` builds the nets, takes every
-    tensor from where `Part.theirs` says, and refuses what is missing, extra or misshapen.
+    tensor from where `ForeignNet.theirs` says, and refuses what is missing, extra or misshapen.
     """
 
     method: ClassVar[str]
@@ -56,7 +56,7 @@ class Importer(ABC):
     """To be raised whenever the same file is converted into anything else than before."""
 
     @abstractmethod
-    def parts(self, shapes: Shapes) -> Sequence[Part]:
+    def parts(self, shapes: Shapes) -> Sequence[ForeignNet]:
         """The nets in a file; none where the file is of another layout.
 
         A file that lacks some tensors still is of the layout: what lacks is told by name later.

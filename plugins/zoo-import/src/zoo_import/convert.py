@@ -24,11 +24,11 @@ from zoo_core.hub.settings import cache_root
 from zoo_core.models.card import Card
 from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import MODEL, build_method, write_model
-from zoo_core.models.weights import load_state, net_state, unfilled
+from zoo_core.models.weights import load_state, net_state, no_init
 from zoo_import.checkpoint import read_state
 from zoo_import.mapping import (
     AUTO,
-    Source,
+    CheckpointSource,
     blueprint,
     configure,
     contradictions,
@@ -78,7 +78,7 @@ def converted(path: Path, entry: ModelEntry, *, host: PluginHost) -> Path:
     return _kept(entry.id, source, config.to_yaml(), make) / MODEL
 
 
-def adopted(path: Path, name: str, *, host: PluginHost) -> Path:
+def import_unregistered(path: Path, name: str, *, host: PluginHost) -> Path:
     """The model directory of a foreign file of which no registry entry tells anything.
 
     Its domains are called ``a`` and ``b``, its attributes ``attribute_1`` and so on; the file
@@ -164,7 +164,7 @@ def write_import(
         UsageError: If ``directory`` holds something that is not a model.
         ZooError: If it cannot be written.
     """
-    method = unfilled(lambda: build_method(config, host))
+    method = no_init(lambda: build_method(config, host))
     names = list(dict.fromkeys(key.partition(".")[0] for key in tensors))
     load_state(net_state(method, names), tensors, asked=f"import {directory.name}")
     for name in [name for name in method.nets if name not in names]:
@@ -186,7 +186,9 @@ def _golden_batch(method: Method[Any], config: ModelConfig, host: PluginHost) ->
     return codec.random_batch(config.domains, mixed=mixed, count=2, seed=0)
 
 
-def _require_agreement(source: Source, config: ModelConfig, host: PluginHost, name: str) -> None:
+def _require_agreement(
+    source: CheckpointSource, config: ModelConfig, host: PluginHost, name: str
+) -> None:
     lines = contradictions(source, config, blueprint(config, host))
     if lines:
         raise WeightsError(

@@ -17,11 +17,11 @@ from zoo_core.models.modeldir import refuse_foreign
 from zoo_core.models.weights import file_sha256
 from zoo_import.checkpoint import read_state
 from zoo_import.convert import write_import
-from zoo_import.mapping import AUTO, Source, configure, recognise, renamed, tensors_for
+from zoo_import.mapping import AUTO, CheckpointSource, configure, recognise, renamed, tensors_for
 
 
 @dataclass(frozen=True)
-class Wishes:
+class ImportRequest:
     """What the files do not tell.
 
     Attributes:
@@ -32,7 +32,7 @@ class Wishes:
         size: Height and width of the signals as trained; None for what the layout usually has.
         crop: Centre crop ahead of the resizing (CelebA: 178).
         licence: Licence of the weights, for the card.
-        origin: Where they come from, for the card.
+        provenance: Where they come from, for the card.
     """
 
     domains: tuple[str, ...]
@@ -41,7 +41,7 @@ class Wishes:
     size: int | None = None
     crop: int | None = None
     licence: str = "not stated"
-    origin: str = ""
+    provenance: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Import:
 def import_files(
     files: Sequence[str],
     out: Path,
-    wishes: Wishes,
+    request: ImportRequest,
     *,
     layout: str = AUTO,
     key: str | None = None,
@@ -73,7 +73,7 @@ def import_files(
     Args:
         files: Paths; ``NET=PATH`` where a file does not tell which of our nets it holds.
         out: The model directory.
-        wishes: What the files do not tell.
+        request: What the files do not tell.
         layout: Name of the layout, or ``auto``.
         key: Name of the state dict, where a file holds several.
         host: The plugins.
@@ -84,7 +84,7 @@ def import_files(
     refuse_foreign(out)
     sources = [_source(text, layout, key, host) for text in files]
     importer = sources[0].importer
-    if not wishes.domains:
+    if not request.domains:
         counts = [part.conditions for source in sources for part in source.parts]
         count = next((count for count in counts if count is not None), None)
         raise UsageError(
@@ -93,15 +93,15 @@ def import_files(
             asked=f"import as {importer.method}",
             hint="Give them in the order in which it was trained: --domain NAME --domain NAME …",
         )
-    domains = Domains(wishes.domains, wishes.kind or importer.kind, wishes.exclusive)
+    domains = Domains(request.domains, request.kind or importer.kind, request.exclusive)
     config = configure(sources, domains)
-    if wishes.size is not None:
-        config = replace(config, signal=_resized(config.signal, wishes.size))
+    if request.size is not None:
+        config = replace(config, signal=_resized(config.signal, request.size))
     codec = host.load("codec", config.signal.kind)
-    trained = codec.preprocessing_for(config.signal, TrainConfig(crop_first=wishes.crop))
+    trained = codec.preprocessing_for(config.signal, TrainConfig(crop_first=request.crop))
     config = replace(config, preprocessing=trained)
     tensors = tensors_for(config, sources, host)
-    write_import(out, config, tensors, card=_card(out, sources, config, wishes, host), host=host)
+    write_import(out, config, tensors, card=_card(out, sources, config, request, host), host=host)
     counts_of: dict[str, int] = {}
     for name, tensor in tensors.items():
         net = name.partition(".")[0]
@@ -109,7 +109,7 @@ def import_files(
     return Import(config, tuple(source.layout for source in sources), counts_of)
 
 
-def _source(text: str, layout: str, key: str | None, host: PluginHost) -> Source:
+def _source(text: str, layout: str, key: str | None, host: PluginHost) -> CheckpointSource:
     """A file of the command line, read and recognised."""
     net, mark, rest = text.partition("=")
     named = bool(mark) and not Path(text).exists()
@@ -123,17 +123,21 @@ def _resized(signal: TensorSpec, size: int) -> TensorSpec:
 
 
 def _card(
-    out: Path, sources: Sequence[Source], config: ModelConfig, wishes: Wishes, host: PluginHost
+    out: Path,
+    sources: Sequence[CheckpointSource],
+    config: ModelConfig,
+    request: ImportRequest,
+    host: PluginHost,
 ) -> Card:
     lines = [
         f"- `{source.path.name}` (layout `{source.layout}`, sha256 `{file_sha256(source.path)}`)"
         for source in sources
     ]
-    origin = [wishes.origin] if wishes.origin else []
+    origin = [request.provenance] if request.provenance else []
     return Card(
         title=out.resolve().name,
         summary=f"Weights that were trained elsewhere, imported as {config.method}.",
-        licence=wishes.licence,
+        licence=request.licence,
         paper=host.method(config.method).paper,
         provenance="\n".join([*origin, "Imported by `zoo import` from", "", *lines]),
     )

@@ -15,7 +15,7 @@ from zoo_core.hub.fetch import fetch
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.store import Expected
 from zoo_core.models.modeldir import CONFIG, MODEL
-from zoo_import.convert import adopted, converted
+from zoo_import.convert import converted, import_unregistered
 
 
 def open_reference(
@@ -64,7 +64,7 @@ def fetch_foreign(reference: Reference, registry: Registry, host: PluginHost) ->
         return None
     if PurePosixPath(reference.file).name in (MODEL, CONFIG):
         return None
-    return adopted(fetch(reference, asked=asked), str(reference), host=host)
+    return import_unregistered(fetch(reference, asked=asked), str(reference), host=host)
 
 
 def _registered(reference: Reference, registry: Registry) -> Sequence[Model]:

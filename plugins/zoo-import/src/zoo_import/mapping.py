@@ -19,13 +19,13 @@ from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import build_method
 from zoo_core.models.weights import listed
 from zoo_import.checkpoint import State
-from zoo_import.contract import Importer, Part, Shapes
+from zoo_import.contract import ForeignNet, Importer, Shapes
 
 AUTO = "auto"
 
 
 @dataclass(frozen=True)
-class Source:
+class CheckpointSource:
     """A file whose layout is known.
 
     Attributes:
@@ -40,7 +40,7 @@ class Source:
     layout: str
     importer: Importer
     state: State
-    parts: tuple[Part, ...]
+    parts: tuple[ForeignNet, ...]
 
 
 def importer_of(layout: str, host: PluginHost) -> Importer:
@@ -57,7 +57,7 @@ def importer_of(layout: str, host: PluginHost) -> Importer:
     return importer
 
 
-def recognise(path: Path, state: State, layout: str, host: PluginHost) -> Source:
+def recognise(path: Path, state: State, layout: str, host: PluginHost) -> CheckpointSource:
     """Finds out what a state dict holds.
 
     Args:
@@ -89,12 +89,12 @@ def recognise(path: Path, state: State, layout: str, host: PluginHost) -> Source
         raise UsageError(
             f"it could be any of {', '.join(fits)}",
             asked=f"checkpoint {path}",
-            hint="Say which with --from.",
+            hint="Say which with --format.",
         )
-    return Source(path, fits[0], importers[fits[0]], state, found[fits[0]])
+    return CheckpointSource(path, fits[0], importers[fits[0]], state, found[fits[0]])
 
 
-def configure(sources: Sequence[Source], domains: Domains) -> ModelConfig:
+def configure(sources: Sequence[CheckpointSource], domains: Domains) -> ModelConfig:
     """The configuration that all parts together tell, without preprocessing.
 
     Raises:
@@ -138,7 +138,7 @@ def configure(sources: Sequence[Source], domains: Domains) -> ModelConfig:
     return ModelConfig(first.method, options, domains, signal)
 
 
-def contradictions(source: Source, config: ModelConfig, method: Method[Any]) -> list[str]:
+def contradictions(source: CheckpointSource, config: ModelConfig, method: Method[Any]) -> list[str]:
     """What the shapes of a file say otherwise than a configuration does, one line each."""
     lines = [
         f"{key}: {value!r} in the file, {getattr(method.options, key)!r} in the registry"
@@ -157,7 +157,7 @@ def contradictions(source: Source, config: ModelConfig, method: Method[Any]) -> 
 
 
 def tensors_for(
-    config: ModelConfig, sources: Sequence[Source], host: PluginHost
+    config: ModelConfig, sources: Sequence[CheckpointSource], host: PluginHost
 ) -> dict[str, Tensor]:
     """The tensors of all nets that the files hold and the configuration has, as ``net.key``.
 
@@ -170,7 +170,7 @@ def tensors_for(
     filled: set[str] = set()
     for source in sources:
         filled |= _take(source, config, method, result)
-    absent = [name for name in method.translating if name not in filled]
+    absent = [name for name in method.inference_nets if name not in filled]
     if absent:
         holds = [name for source in sources for name in net_names(source, config.domains)]
         raise WeightsError(
@@ -197,12 +197,12 @@ def blueprint(config: ModelConfig, host: PluginHost) -> Method[Any]:
         ) from fault
 
 
-def net_names(source: Source, domains: Domains) -> list[str]:
+def net_names(source: CheckpointSource, domains: Domains) -> list[str]:
     """Our names of the nets in a file."""
     return [part.net.format(*domains.names) for part in source.parts]
 
 
-def renamed(source: Source, net: str | None) -> Source:
+def renamed(source: CheckpointSource, net: str | None) -> CheckpointSource:
     """The same file with its only net under another name, as ``NET=FILE`` says.
 
     Raises:
@@ -220,7 +220,7 @@ def renamed(source: Source, net: str | None) -> Source:
 
 
 def _take(
-    source: Source, config: ModelConfig, method: Method[Any], result: dict[str, Tensor]
+    source: CheckpointSource, config: ModelConfig, method: Method[Any], result: dict[str, Tensor]
 ) -> set[str]:
     """Adds the tensors of one file to ``result``; returns the names of the nets it filled."""
     missing, misshapen = [], []
@@ -270,6 +270,6 @@ def _form(value: Tensor) -> str:
     return f"{tuple(value.shape)}{kind}"
 
 
-def _meaning(method: str, parts: Sequence[Part]) -> str:
+def _meaning(method: str, parts: Sequence[ForeignNet]) -> str:
     """What a file is taken for: layouts that agree on it need not be told apart."""
     return repr((method, [(part.net, sorted(part.options.items())) for part in parts]))

@@ -1,4 +1,4 @@
-"""Plans that many methods share: which legs a step has."""
+"""Plans that many methods share: which routes a step has."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from collections.abc import Iterable
 import torch
 
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 
 
-def routes(batch: Batch, domains: Domains, pairs: Iterable[tuple[str, str]]) -> list[Leg]:
-    """A leg for each (origin, target) domain, named ``a->b``."""
+def pair_routes(batch: Batch, domains: Domains, pairs: Iterable[tuple[str, str]]) -> list[Route]:
+    """A route for each (origin, target) domain, named ``a->b``."""
     return [
-        Leg(a, Condition.of(domains, b, len(x), x.device), f"{a}->{b}")
+        Route(a, Condition.of(domains, b, len(x), x.device), f"{a}->{b}")
         for a, b in pairs
         for x in (batch.signals[a],)
     ]
 
 
-def every_way(batch: Batch, domains: Domains) -> list[Leg]:
-    """A leg from every domain to every other, as CycleGAN has two of them."""
-    return routes(batch, domains, itertools.permutations(domains.names, 2))
+def all_pairs(batch: Batch, domains: Domains) -> list[Route]:
+    """A route from every domain to every other, as CycleGAN has two of them."""
+    return pair_routes(batch, domains, itertools.permutations(domains.names, 2))
 
 
-def ring(batch: Batch, domains: Domains, rng: torch.Generator) -> list[Leg]:
+def ring(batch: Batch, domains: Domains, rng: torch.Generator) -> list[Route]:
     """A ring of all domains, turned at random: each is origin once, and target once."""
     names = domains.names
     shift = int(torch.randint(1, len(names), (), generator=rng))
-    return routes(batch, domains, zip(names, (*names[shift:], *names[:shift]), strict=True))
+    return pair_routes(batch, domains, zip(names, (*names[shift:], *names[:shift]), strict=True))
 
 
-def elsewhere(batch: Batch, rng: torch.Generator) -> list[Leg]:
-    """One leg of a mixed batch: every signal to a domain, drawn at random, that is not its own."""
+def random_other_domain(batch: Batch, rng: torch.Generator) -> list[Route]:
+    """One route of a mixed batch: every signal to another domain."""
     label = batch.conditions[MIXED].label  # (N, K)
     count, domains = label.shape
     further = torch.randint(1, domains, (count,), generator=rng).to(label.device)  # (N,)
     wanted = (label.argmax(1) + further) % domains  # (N,)
-    return [Leg(MIXED, Condition(torch.eye(domains, device=label.device)[wanted]))]
+    return [Route(MIXED, Condition(torch.eye(domains, device=label.device)[wanted]))]

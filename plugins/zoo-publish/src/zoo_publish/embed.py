@@ -12,7 +12,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import save_file
 
-from zoo_core.catalogue.manifest import Metric, ModelEntry, explain, parse_entry, parse_file
+from zoo_core.catalogue.manifest import MetricEntry, ModelEntry, explain, parse_entry, parse_file
 from zoo_core.catalogue.plain_yaml import plain, read_yaml_file
 from zoo_core.contracts.method import Method
 from zoo_core.errors import UsageError, unknown
@@ -62,13 +62,13 @@ def read_about(path: Path, title: str) -> About:
     try:
         card = TypeAdapter(Card).validate_python({"title": title, **values})
         about = TypeAdapter(About).validate_python({**given, "card": card})
-        figures = tuple(_figure(Metric.model_validate(metric)) for metric in metrics)
+        figures = tuple(_figure(MetricEntry.model_validate(metric)) for metric in metrics)
     except ValidationError as error:
-        raise UsageError(explain(error, Metric), asked=asked) from None
+        raise UsageError(explain(error, MetricEntry), asked=asked) from None
     return replace(about, card=replace(card, metrics=figures))
 
 
-def _figure(metric: Metric) -> CardMetric:
+def _figure(metric: MetricEntry) -> CardMetric:
     return CardMetric(**metric.model_dump())
 
 
@@ -116,9 +116,9 @@ def _copy(model: Path, fresh: Path, config: ModelConfig, about: About) -> Method
     """Writes the float16 model; returns it as loaded again from the files."""
     method = build_method(config)
     weights.load_weights(method, model)
-    weights.save_nets(method, fresh / MODEL, method.translating, half=True)
+    weights.save_nets(method, fresh / MODEL, method.inference_nets, half=True)
     (fresh / CONFIG).write_text(config.to_yaml(), encoding="utf-8")
-    counts = weights.parameter_counts(method, method.translating)
+    counts = weights.parameter_counts(method, method.inference_nets)
     (fresh / CARD).write_text(about.card.render(config, counts), encoding="utf-8")
     samples = model / "samples.png"
     if samples.is_file():
@@ -156,7 +156,7 @@ def entry_values(config: ModelConfig, method: Method[Any], about: About) -> dict
         "options": plain(config.options),
         "signal": plain(config.signal),
         "preprocessing": plain(config.preprocessing),
-        "nets": weights.parameter_counts(method, method.translating),
+        "nets": weights.parameter_counts(method, method.inference_nets),
         "licence": {"code": "Apache-2.0", "weights": card.licence},
         "paper": card.paper,
         "provenance": card.provenance,

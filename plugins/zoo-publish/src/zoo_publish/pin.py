@@ -10,7 +10,7 @@ from zoo_core.catalogue.registry import Model
 from zoo_core.errors import HubError, UsageError
 from zoo_core.hub.fetch import fetch
 from zoo_core.hub.reference import of_weights
-from zoo_core.hub.store import Expected, Store
+from zoo_core.hub.store import Expected, RepoCache
 from zoo_publish.workspace import values_of, write_registry
 
 
@@ -40,7 +40,7 @@ def pin(model: Model, revision: str | None = None) -> ModelEntry:
     reference = replace(reference, revision=revision or old.revision or "main")
     expected = Expected() if revision else Expected(old.sha256, old.bytes)
     path = fetch(reference, expected, asked=asked)
-    record = Store(reference).record()
+    record = RepoCache(reference).record()
     commit = record.commit(reference)
     seen = record.seen(commit, reference.file or "") if commit else None
     if seen is None or not path.is_file():

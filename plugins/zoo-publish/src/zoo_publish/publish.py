@@ -14,9 +14,9 @@ from zoo_core.checksum import file_sha256
 from zoo_core.contracts.method import Method
 from zoo_core.errors import HubError, HubUnreachableError, UsageError
 from zoo_core.host.plugins import PluginHost
-from zoo_core.hub.failures import Request, explained, status_of
+from zoo_core.hub.failures import HubRequest, explained, status_of
 from zoo_core.hub.reference import Reference, parse
-from zoo_core.hub.settings import endpoint, offline, silence
+from zoo_core.hub.settings import endpoint, offline, timeout
 from zoo_core.models.golden import check_golden
 from zoo_core.models.modeldir import (
     CARD,
@@ -37,7 +37,7 @@ _KEPT = (".gitattributes",)
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedModel:
     """A model on the Hub.
 
     Attributes:
@@ -68,7 +68,9 @@ class Published:
         }
 
 
-def publish(directory: Path, repo: str, host: PluginHost, *, private: bool = False) -> Published:
+def publish(
+    directory: Path, repo: str, host: PluginHost, *, private: bool = False
+) -> PublishedModel:
     """Uploads a model directory; an earlier version stays loadable by its revision.
 
     The model is loaded and compared with its golden outputs first.
@@ -99,7 +101,7 @@ def publish(directory: Path, repo: str, host: PluginHost, *, private: bool = Fal
     with _hub_errors(repo, asked):
         revision = _commit(repo, added, private, asked)
     weights = directory / MODEL
-    return Published(
+    return PublishedModel(
         repo,
         revision,
         file_sha256(weights),
@@ -167,5 +169,5 @@ def _hub_errors(repo: str, asked: str) -> Iterator[None]:
                 asked=asked,
                 hint=f"Use a token that may write to {repo.partition('/')[0]}.",
             ) from fault
-        request = Request(Reference(repo), asked, silence())
+        request = HubRequest(Reference(repo), asked, timeout())
         raise explained(fault, request) from fault

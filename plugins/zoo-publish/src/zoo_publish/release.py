@@ -17,13 +17,13 @@ from zoo_core.models.card import Card, CardMetric, read_card
 from zoo_core.models.modeldir import CARD, read_config
 from zoo_core.translate.loading import model_directory
 from zoo_publish.embed import About, entry_values
-from zoo_publish.publish import Published, publish
+from zoo_publish.publish import PublishedModel, publish
 from zoo_publish.workspace import indexed_files, values_of, write_registry
 
 
 def publish_named(
     name: str, repo: str, host: PluginHost, *, private: bool = False
-) -> tuple[Published, ModelEntry]:
+) -> tuple[PublishedModel, ModelEntry]:
     """Publishes a run, a model directory, or an embedded model by its name.
 
     Returns:
@@ -53,7 +53,7 @@ def publish_named(
 
 def publish_embedded(
     org: str, root: Path, host: PluginHost, *, private: bool = False
-) -> Iterator[Published]:
+) -> Iterator[PublishedModel]:
     """Publishes every embedded model of a workspace, and writes where it is into its registry.
 
     A model is ``ORG/ID``. Each registry is written as soon as its model is on the Hub; the index of
@@ -88,7 +88,7 @@ def publish_embedded(
         path.write_text(text, encoding="utf-8")
 
 
-def entry_of(directory: Path, done: Published, host: PluginHost) -> ModelEntry:
+def entry_of(directory: Path, done: PublishedModel, host: PluginHost) -> ModelEntry:
     """A registry entry made of a published model directory and its card."""
     config, path = read_config(directory), directory / CARD
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 from zoo_nn.losses.adversarial import AdversarialGenerator, critic_terms
 from zoo_nn.nets.patch import PatchDiscriminator, require_side
-from zoo_nn.plans import every_way
+from zoo_nn.plans import all_pairs
 from zoo_nn.schedules import LinearDecay
 from zoo_shallow.nets import ShallowGenerator
 
@@ -93,9 +93,9 @@ class Shallow(Method[Options]):
             )
         return nets
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """Both directions."""
-        return every_way(batch, self.domains)
+        return all_pairs(batch, self.domains)
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, C, H, W) ``x`` as the generator of the target domain makes it."""

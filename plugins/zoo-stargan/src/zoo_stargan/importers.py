@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
 from zoo_core.contracts.signals import TensorSpec
-from zoo_import.contract import STATISTICS, Importer, Part, Shapes
+from zoo_import.contract import STATISTICS, ForeignNet, Importer, Shapes
 
 TRUNK = 9
 """Number of the first residual block in our sequence: three stages of three layers precede it."""
@@ -27,7 +27,7 @@ class _StarGAN(Importer):
     block: ClassVar[str]
     """Pattern of the first key of a residual block."""
 
-    def parts(self, shapes: Shapes) -> Sequence[Part]:
+    def parts(self, shapes: Shapes) -> Sequence[ForeignNet]:
         """The generator, or the discriminator, which both layouts name alike."""
         if len(shapes.get("conv2.weight", ())) == 4 and len(shapes.get("main.0.weight", ())) == 4:
             return [_discriminator(shapes)]
@@ -38,7 +38,7 @@ class _StarGAN(Importer):
         last = TRUNK + blocks + 6
         channels = shapes.get(self.name_of(blocks)(f"layers.{last}.weight"), (3,))[0]
         return [
-            Part(
+            ForeignNet(
                 "generator",
                 self.name_of(blocks),
                 left_out=r".*" + STATISTICS,
@@ -87,7 +87,7 @@ class Lornatang(_StarGAN):
         return theirs
 
 
-def _discriminator(shapes: Shapes) -> Part:
+def _discriminator(shapes: Shapes) -> ForeignNet:
     first, domain = shapes["main.0.weight"], shapes["conv2.weight"]
     layers = sum(bool(re.fullmatch(r"main\.\d+\.weight", key)) for key in shapes)
     side = domain[2] << layers
@@ -96,7 +96,7 @@ def _discriminator(shapes: Shapes) -> Part:
         heads = {"source.weight": "conv1.weight", "domain.weight": "conv2.weight"}
         return heads.get(ours, ours.replace("body.", "main."))
 
-    return Part(
+    return ForeignNet(
         "discriminator",
         theirs,
         options={"critic_width": first[0], "critic_layers": layers},

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from zoo_core.contracts.method import Method, Optimiser, Player, Schedule, Term
 from zoo_core.contracts.signals import MIXED, Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 from zoo_core.errors import UsageError
 from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_nn.losses.classification import DomainClassification
@@ -126,11 +126,11 @@ class StarGAN(Method[Options]):
             ),
         }
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
-        """One leg: everything, each to the condition of another signal of the batch."""
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
+        """One route: everything, each to the condition of another signal of the batch."""
         label = batch.conditions[MIXED].label  # (N, K)
         order = torch.randperm(len(label), generator=rng)  # (N,)
-        return [Leg(MIXED, Condition(label[order.to(label.device)]))]
+        return [Route(MIXED, Condition(label[order.to(label.device)]))]
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, C, H, W) ``x`` as the generator makes it for the target."""

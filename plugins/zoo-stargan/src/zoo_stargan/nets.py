@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo_core.contracts.interfaces import Discriminator, Generator, Verdict
+from zoo_core.contracts.interfaces import Discriminator, DiscriminatorOutput, Generator
 from zoo_core.contracts.signals import Condition
 
 
@@ -118,12 +118,12 @@ class DomainDiscriminator(Discriminator):
         self.source = nn.Conv2d(inner, 1, 3, padding=1, bias=False)
         self.domain = nn.Conv2d(inner, conditions, size >> layers, bias=False)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, C, H, W) of the size that it was built for."""
         features = self.body(x)  # (N, width * 2**(L-1), H / 2**L, W / 2**L)
-        realness = self.source(features)  # (N, 1, H / 2**L, W / 2**L)
+        scores = self.source(features)  # (N, 1, H / 2**L, W / 2**L)
         logits = self.domain(features).flatten(1)  # (N, K)
-        return Verdict((realness,), logits)  # (N, 1, H / 2**L, W / 2**L), (N, K)
+        return DiscriminatorOutput((scores,), logits)  # (N, 1, H / 2**L, W / 2**L), (N, K)
 
 
 def _stage(convolution: nn.Module) -> list[nn.Module]:

@@ -14,7 +14,7 @@ from zoo_core.errors import UsageError
 
 if TYPE_CHECKING:
     from zoo_core.host.plugins import PluginHost
-    from zoo_testing.run import Case, Outcome
+    from zoo_testing.run import ConformanceCase, ConformanceOutcome
 
 
 @click.command("new")
@@ -64,7 +64,7 @@ def check(methods: Sequence[str], every: bool, only: Sequence[str], as_json: boo
     return 0 if all(outcome.passed for outcome in outcomes) else 1
 
 
-def _cases(methods: Iterable[str], host: PluginHost, only: Sequence[str]) -> list[Case]:
+def _cases(methods: Iterable[str], host: PluginHost, only: Sequence[str]) -> list[ConformanceCase]:
     for name in methods:
         host.method(name)  # an unknown name is said before anything heavy is imported
     from zoo_core.errors import unknown
@@ -79,7 +79,7 @@ def _cases(methods: Iterable[str], host: PluginHost, only: Sequence[str]) -> lis
     return [case for case in found if not only or case.check in only]
 
 
-def _json(cases: Iterable[Case]) -> list[Outcome]:
+def _json(cases: Iterable[ConformanceCase]) -> list[ConformanceOutcome]:
     from zoo_testing.run import run_cases
 
     outcomes = list(run_cases(cases))
@@ -88,14 +88,14 @@ def _json(cases: Iterable[Case]) -> list[Outcome]:
     return outcomes
 
 
-def _report(cases: Iterable[Case]) -> list[Outcome]:
+def _report(cases: Iterable[ConformanceCase]) -> list[ConformanceOutcome]:
     from rich.console import Console
     from rich.markup import escape
 
     from zoo_testing.run import run_cases
 
     console = Console(highlight=False)
-    outcomes: list[Outcome] = []
+    outcomes: list[ConformanceOutcome] = []
     heading = ("", "")
     for outcome in run_cases(cases):
         if heading != (outcome.name, outcome.kind):

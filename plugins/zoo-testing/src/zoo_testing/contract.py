@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from zoo_core.host.plugins import host
-from zoo_testing.run import Case, method_cases, model_cases
+from zoo_testing.run import ConformanceCase, method_cases, model_cases
 
 
 class MethodContract:
@@ -27,6 +27,6 @@ class MethodContract:
             cases = [*method_cases(self.method, host()), *model_cases(host(), self.method)]
             metafunc.parametrize("conformance_case", cases, ids=[case.id for case in cases])
 
-    def test_conforms(self, conformance_case: Case) -> None:
+    def test_conforms(self, conformance_case: ConformanceCase) -> None:
         """The method keeps its contract."""
         conformance_case.run()

@@ -13,8 +13,8 @@ from zoo_testing.error import ConformanceError
 from zoo_testing.session import Session
 from zoo_testing.subject import Subject
 
-ANSWERS = ("translated", "restored", "identity", "code", "recoded")
-"""What a leg answers; a step answers ``sampled`` besides."""
+ANSWERS = ("translated", "restored", "identity", "code", "reencoded")
+"""What a route answers; a step answers ``sampled`` besides."""
 
 
 def losses_scalar(subject: Subject) -> None:
@@ -123,7 +123,7 @@ def _answers(step: Step, what: str) -> Iterator[tuple[str, object, object]]:
     asks = (
         [(name, lambda name=name: step.sampled(name)) for name in step.method.domains.names]
         if what == "sampled"
-        else [(leg.name, lambda leg=leg: getattr(leg, what)) for leg in step.legs]
+        else [(route.name, lambda route=route: getattr(route, what)) for route in step.routes]
     )
     for where, ask in asks:
         try:
@@ -140,7 +140,7 @@ def _terms(session: Session) -> Iterator[tuple[str, Term, Step]]:
     """Every term with its player's name and a step in which the player moves."""
     for player in session.players:
         step = session.bind(player)
-        with step.turn(player.nets, player.others):
+        with step.turn(player.nets, player.other_nets_mode):
             for term in player.terms:
                 yield player.name, term, step
 
@@ -173,6 +173,6 @@ def _overhear(step: Step) -> set[str]:
         return type("Overheard", (owner,), members)
 
     step.__class__ = spy(type(step), ("sampled",))
-    for leg in step.legs:
-        leg.__class__ = spy(type(leg), ANSWERS)
+    for route in step.routes:
+        route.__class__ = spy(type(route), ANSWERS)
     return heard

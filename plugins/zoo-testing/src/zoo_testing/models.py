@@ -54,7 +54,7 @@ class ModelSubject:
         """The method with the embedded weights; ``check`` is who asks."""
         method, path = self.build(), self.model.entry.weights.path
         try:
-            load_weights(method, self.model.path(path or ""), only=method.translating)
+            load_weights(method, self.model.path(path or ""), only=method.inference_nets)
         except ZooError as error:
             raise _broken(check, self, error) from error
         return method
@@ -75,7 +75,7 @@ def registry_bytes(subject: ModelSubject) -> None:
 def registry_nets(subject: ModelSubject) -> None:
     """The stated nets are those that translate, each with its number of parameters."""
     method = subject.build()
-    found = parameter_counts(method, method.translating)
+    found = parameter_counts(method, method.inference_nets)
     stated = dict(subject.model.entry.nets)
     for name in sorted({*found, *stated}):
         if found.get(name) != stated.get(name):

@@ -17,7 +17,7 @@ from zoo_testing.subject import Subject
 MORE = 8
 """Further steps where something seems to be repeated."""
 
-Given = list[Tensor]
+NetInputs = list[Tensor]
 
 
 def passes_once(subject: Subject) -> None:
@@ -26,7 +26,7 @@ def passes_once(subject: Subject) -> None:
     Counted is what happens whenever the same players move: a target may by chance be an input's
     own condition, and then a translation equals an identity.
     """
-    given: dict[str, list[Given]] = {}
+    given: dict[str, list[NetInputs]] = {}
     least: dict[tuple[str, str], int] = {}
     moved: list[str] = []
 
@@ -46,7 +46,7 @@ def passes_once(subject: Subject) -> None:
         count(f"step of {' and '.join(moved)}", makers)
 
     session = Session(subject, after=after)
-    makers = session.method.translating
+    makers = session.method.inference_nets
     hooks = [_listen(net, given.setdefault(name, [])) for name, net in _nets(session)]
     try:
         for number in session.showing():
@@ -63,7 +63,7 @@ def passes_once(subject: Subject) -> None:
             raise ConformanceError(
                 "passes-once",
                 f"each {when} runs net {net} twice on the same input",
-                "Ask the step, which keeps what was made: `leg.translated`, `step.encode`, "
+                "Ask the step, which keeps what was made: `route.translated`, `step.encode`, "
                 "`step.judge(critic, x)`.",
             )
 
@@ -78,19 +78,19 @@ def _nets(session: Session) -> Iterator[tuple[str, nn.Module]]:
                     yield f"{name} of loss {term.name}", module
 
 
-def _listen(net: nn.Module, inputs: list[Given]) -> Any:
+def _listen(net: nn.Module, inputs: list[NetInputs]) -> Any:
     """Notes what a net is given, until the handle is removed."""
     return net.register_forward_pre_hook(lambda net, args: inputs.append(list(_tensors(args))))
 
 
-def _repeats(inputs: list[Given]) -> int:
+def _repeats(inputs: list[NetInputs]) -> int:
     """How many of the inputs equal an earlier one."""
     return sum(
         any(_same(one, other) for other in inputs[:number]) for number, one in enumerate(inputs)
     )
 
 
-def _same(one: Given, other: Given) -> bool:
+def _same(one: NetInputs, other: NetInputs) -> bool:
     return len(one) == len(other) and all(map(torch.equal, one, other))
 
 

@@ -21,10 +21,10 @@ def one_optimiser(subject: Subject) -> None:
     """Every parameter is in exactly one optimiser; a frozen one is in none."""
     session = Session(subject)
     owners: dict[int, list[str]] = {}
-    for mover in session.movers:
-        for group in mover.optimiser.param_groups:
+    for player_state in session.player_states:
+        for group in player_state.optimiser.param_groups:
             for parameter in group["params"]:
-                owners.setdefault(id(parameter), []).append(mover.player.name)
+                owners.setdefault(id(parameter), []).append(player_state.player.name)
     for name, parameter in _parameters(session):
         held = owners.get(id(parameter), [])
         if getattr(parameter, "frozen", False):
@@ -133,7 +133,7 @@ def _reached(session: Session, player: Player, total: Tensor) -> Iterator[tuple[
             raise ConformanceError(
                 "reach",
                 f"the loss of player {player.name} reaches {names[leaf]}, which is another's",
-                "Detach what another player made: `leg.translated.detach()`.",
+                "Detach what another player made: `route.translated.detach()`.",
             )
     for net in player.nets:
         if any(id(p) in reached for p in session.method.nets[net].parameters()):

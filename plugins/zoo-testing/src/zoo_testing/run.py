@@ -60,7 +60,7 @@ MODEL_CHECKS: Mapping[str, Callable[[ModelSubject], None]] = _named(
 
 
 @dataclass(frozen=True)
-class Case:
+class ConformanceCase:
     """One check on one subject.
 
     Attributes:
@@ -98,7 +98,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ConformanceOutcome:
     """What a case gave.
 
     Attributes:
@@ -121,15 +121,15 @@ class Outcome:
         return self.message is None
 
 
-def subject_cases(subject: Subject) -> list[Case]:
+def subject_cases(subject: Subject) -> list[ConformanceCase]:
     """All checks on a method under one kind of condition."""
     return [
-        Case(subject.name, subject.kind, name, partial(check, subject))
+        ConformanceCase(subject.name, subject.kind, name, partial(check, subject))
         for name, check in METHOD_CHECKS.items()
     ]
 
 
-def method_cases(name: str, host: PluginHost) -> list[Case]:
+def method_cases(name: str, host: PluginHost) -> list[ConformanceCase]:
     """All checks on a registered method, once per kind of condition; imports no method yet.
 
     Raises:
@@ -138,16 +138,16 @@ def method_cases(name: str, host: PluginHost) -> list[Case]:
     return [case for subject in subjects(name, host) for case in subject_cases(subject)]
 
 
-def model_cases(host: PluginHost, method: str | None = None) -> list[Case]:
+def model_cases(host: PluginHost, method: str | None = None) -> list[ConformanceCase]:
     """All checks on the installed models with embedded weights, of one method or of all."""
     return [
-        Case(subject.name, subject.kind, name, partial(check, subject))
+        ConformanceCase(subject.name, subject.kind, name, partial(check, subject))
         for subject in embedded_models(host, method)
         for name, check in MODEL_CHECKS.items()
     ]
 
 
-def run_cases(cases: Iterable[Case]) -> Iterator[Outcome]:
+def run_cases(cases: Iterable[ConformanceCase]) -> Iterator[ConformanceOutcome]:
     """Runs cases one after the other; a failure ends none of the others."""
     for case in cases:
         start = time.perf_counter()
@@ -156,4 +156,6 @@ def run_cases(cases: Iterable[Case]) -> Iterator[Outcome]:
             case.run()
         except ConformanceError as error:
             message = error.advice
-        yield Outcome(case.name, case.kind, case.check, message, time.perf_counter() - start)
+        yield ConformanceOutcome(
+            case.name, case.kind, case.check, message, time.perf_counter() - start
+        )

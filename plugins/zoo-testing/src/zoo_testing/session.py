@@ -11,7 +11,7 @@ from torch import Tensor
 from zoo_core.contracts.method import Player
 from zoo_core.contracts.signals import Batch
 from zoo_core.contracts.step import Step
-from zoo_core.train.loop import Mover, Trainer
+from zoo_core.train.loop import PlayerState, Trainer
 from zoo_testing.subject import COUNT, Subject
 
 STEPS = 1000
@@ -58,7 +58,7 @@ class Session(Trainer):
     @property
     def players(self) -> tuple[Player, ...]:
         """The players in the order in which they move."""
-        return tuple(mover.player for mover in self.movers)
+        return tuple(player_state.player for player_state in self.player_states)
 
     def run(self, numbers: Iterable[int]) -> None:
         """Makes the steps of the given numbers and notes every loss in `history`."""
@@ -70,8 +70,10 @@ class Session(Trainer):
 
     def bind(self, player: Player) -> Step:
         """A step in which a player moves, as its losses see it."""
-        movers = [mover for mover in self.movers if mover.player is player]
-        return self._bind(player.every - 1, 0, movers)
+        player_states = [
+            player_state for player_state in self.player_states if player_state.player is player
+        ]
+        return self._bind(player.every - 1, 0, player_states)
 
     def showing(self) -> list[int]:
         """Numbers of steps in which every player moves, early and in the middle of the run."""
@@ -85,6 +87,6 @@ class Session(Trainer):
             self.before(player, total)
         return total
 
-    def _move(self, mover: Mover, step: Step) -> None:
-        super()._move(mover, step)
-        self.after(mover.player)
+    def _move(self, player_state: PlayerState, step: Step) -> None:
+        super()._move(player_state, step)
+        self.after(player_state.player)

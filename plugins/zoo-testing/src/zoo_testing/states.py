@@ -52,7 +52,7 @@ def state_round_trip(subject: Subject) -> None:
         ) from error
     batch = subject.batch(seed=3)
     for ours, theirs in zip(
-        subject.routes(method, batch), subject.routes(fresh, batch), strict=True
+        subject.translations(method, batch), subject.translations(fresh, batch), strict=True
     ):
         with torch.no_grad():
             expected = method(ours.x, ours.source, ours.target)

@@ -102,7 +102,7 @@ def presets_valid(subject: Subject) -> None:
 def nets_known(subject: Subject) -> None:
     """A net for translating is a generator, encoder or decoder; every player names real nets."""
     method = subject.build()
-    if not method.translating:
+    if not method.inference_nets:
         raise ConformanceError(
             "nets-known",
             f"none of the nets {', '.join(method.nets)} is a generator, an encoder or a decoder",
@@ -138,11 +138,11 @@ def targets_known(subject: Subject) -> None:
             "targets-known", "`targets` is empty", "Name the domains that can be asked for."
         )
     rng = torch.Generator().manual_seed(0)
-    for leg in method.plan(subject.batch(), rng):
-        if leg.target.domain not in (None, *targets):
+    for route in method.plan(subject.batch(), rng):
+        if route.target.domain not in (None, *targets):
             raise ConformanceError(
                 "targets-known",
-                f"leg {leg.name} translates to {leg.target.domain}, which `targets` leaves out",
+                f"route {route.name} translates to {route.target.domain}, which `targets` lacks",
                 "Name it in `targets`: a planned translation can also be asked for.",
             )
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from zoo_core.contracts.method import Method, make_options
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import MethodSpec, Preset
-from zoo_core.contracts.step import legs_between
+from zoo_core.contracts.step import routes_between
 from zoo_core.contracts.synthetic import random_batch
 from zoo_core.errors import PluginError
 from zoo_core.host.plugins import GROUP, PluginHost
@@ -30,7 +30,7 @@ COUNT = 3
 
 
 @dataclass(frozen=True)
-class Route:
+class TranslationCase:
     """One translation that a method offers.
 
     Attributes:
@@ -116,28 +116,30 @@ class Subject:
         """A random batch; the same for the same seed."""
         return random_batch(self.domains, self.signal, mixed=self.mixed, count=count, seed=seed)
 
-    def routes(self, method: Method[Any], batch: Batch) -> list[Route]:
+    def translations(self, method: Method[Any], batch: Batch) -> list[TranslationCase]:
         """The translations that the method plans for a batch, and what it is asked for later.
 
-        A method that plans several random legs is asked a few times; one that plans none (it only
+        A method that plans several random routes is asked a few times; one that plans none (it only
         samples) is taken to translate between any two domains. In a mixed batch every domain is
         also asked for by name, as ``zoo translate`` does.
         """
-        found: dict[str, Route] = {}
+        found: dict[str, TranslationCase] = {}
         for seed in range(3):
             rng = torch.Generator().manual_seed(seed)
-            for leg in method.plan(batch, rng):
-                source = batch.conditions[leg.origin]
-                route = Route(leg.name, batch.signals[leg.origin], source, leg.target)
-                found.setdefault(leg.name, route)
+            for route in method.plan(batch, rng):
+                source = batch.conditions[route.source]
+                case = TranslationCase(
+                    route.name, batch.signals[route.source], source, route.target
+                )
+                found.setdefault(route.name, case)
         if not found or self.mixed:
-            found |= {route.name: route for route in self._named(batch, method.targets)}
+            found |= {case.name: case for case in self._named(batch, method.targets)}
         return list(found.values())
 
-    def _named(self, batch: Batch, targets: Sequence[str]) -> Iterator[Route]:
-        for leg in legs_between(self.domains, targets, batch):
-            source = batch.conditions[leg.origin]
-            yield Route(leg.name, batch.signals[leg.origin], source, leg.target)
+    def _named(self, batch: Batch, targets: Sequence[str]) -> Iterator[TranslationCase]:
+        for route in routes_between(self.domains, targets, batch):
+            source = batch.conditions[route.source]
+            yield TranslationCase(route.name, batch.signals[route.source], source, route.target)
 
 
 def subjects(name: str, host: PluginHost) -> list[Subject]:

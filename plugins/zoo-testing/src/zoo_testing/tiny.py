@@ -14,11 +14,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Encoder, Generator, Verdict
+from zoo_core.contracts.interfaces import (
+    Code,
+    Decoder,
+    Discriminator,
+    DiscriminatorOutput,
+    Encoder,
+    Generator,
+)
 from zoo_core.contracts.method import Loss, Method, Player, Term
 from zoo_core.contracts.signals import MIXED, Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import MethodSpec, Preset
-from zoo_core.contracts.step import Leg, Step
+from zoo_core.contracts.step import Route, Step
 
 SPEC = MethodSpec(
     name="tiny",
@@ -61,10 +68,10 @@ class TinyCritic(Discriminator):
         self.real = nn.Conv2d(width, 1, 1)
         self.label = nn.Conv2d(width, conditions, 1)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, 3, H, W)."""
         y = functional.leaky_relu(self.body(x), 0.2)  # (N, W, H/2, W/2)
-        return Verdict((self.real(y),), self.label(y).mean((2, 3)))
+        return DiscriminatorOutput((self.real(y),), self.label(y).mean((2, 3)))
 
 
 class CriticLoss(Loss):
@@ -73,16 +80,19 @@ class CriticLoss(Loss):
     requires = ("translated",)
 
     def forward(self, step: Step) -> Tensor:
-        """Mean over the legs."""
+        """Mean over the routes."""
         values = []
-        for leg in step.legs:
-            real, made = step.net("critic")(leg.signal), step.net("critic")(leg.translated.detach())
+        for route in step.routes:
+            real, made = (
+                step.net("critic")(route.signal),
+                step.net("critic")(route.translated.detach()),
+            )
             wrong = functional.binary_cross_entropy_with_logits(
-                real.logits.float(), leg.source.label
+                real.class_logits.float(), route.source_condition.label
             )
             values.append(
-                (real.realness[0].float() - 1).square().mean()
-                + made.realness[0].float().square().mean()
+                (real.scores[0].float() - 1).square().mean()
+                + made.scores[0].float().square().mean()
                 + wrong
             )
         return torch.stack(values).mean()
@@ -102,14 +112,14 @@ class FoolLoss(Loss):
         self.mean: Tensor
 
     def forward(self, step: Step) -> Tensor:
-        """Mean over the legs."""
+        """Mean over the routes."""
         values = []
-        for leg in step.legs:
-            verdict = step.net("critic")(leg.translated)
+        for route in step.routes:
+            verdict = step.net("critic")(route.translated)
             wrong = functional.binary_cross_entropy_with_logits(
-                verdict.logits.float(), leg.target.label
+                verdict.class_logits.float(), route.target.label
             )
-            values.append((verdict.realness[0].float() - 1).square().mean() + wrong)
+            values.append((verdict.scores[0].float() - 1).square().mean() + wrong)
         value = torch.stack(values).mean()
         self.mean = 0.9 * self.mean + 0.1 * value.detach()
         return value / self.mean
@@ -121,8 +131,8 @@ class CycleLoss(Loss):
     requires: Sequence[str] = ("restored",)
 
     def forward(self, step: Step) -> Tensor:
-        """Mean over the legs."""
-        gaps = [functional.l1_loss(leg.restored.float(), leg.signal) for leg in step.legs]
+        """Mean over the routes."""
+        gaps = [functional.l1_loss(route.restored.float(), route.signal) for route in step.routes]
         return torch.stack(gaps).mean()
 
 
@@ -132,8 +142,11 @@ class IdentityLoss(Loss):
     requires = ("identity",)
 
     def forward(self, step: Step) -> Tensor:
-        """Mean over the legs."""
-        gaps = [functional.l1_loss(leg.identity.float(), leg.native) for leg in step.legs]
+        """Mean over the routes."""
+        gaps = [
+            functional.l1_loss(route.identity.float(), route.identity_input)
+            for route in step.routes
+        ]
         return torch.stack(gaps).mean()
 
 
@@ -177,11 +190,11 @@ class TinyMethod(Method[TinyOptions]):
             Player("generator", ("generator",), generator, every=2),
         )
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
-        """One leg to a permutation of the batch's own conditions."""
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
+        """One route to a permutation of the batch's own conditions."""
         label = batch.conditions[MIXED].label  # (N, K)
         order = torch.randperm(len(label), generator=rng)  # (N,)
-        return [Leg(MIXED, Condition(label[order.to(label.device)]))]
+        return [Route(MIXED, Condition(label[order.to(label.device)]))]
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, 3, H, W) the generator's output."""
@@ -210,19 +223,19 @@ class TinyDecoder(Decoder):
 
     def forward(self, code: Code, condition: Condition) -> Tensor:
         """Decodes to (N, 3, H, W), within [-1, 1]."""
-        return torch.tanh(self.body(code.read))  # (N, 3, H, W)
+        return torch.tanh(self.body(code.decoder_input))  # (N, 3, H, W)
 
 
-class RecodedLoss(Loss):
+class ReencodedLoss(Loss):
     """The code of the translation should be the code of the input."""
 
-    requires = ("code", "recoded")
+    requires = ("code", "reencoded")
 
     def forward(self, step: Step) -> Tensor:
-        """Mean over the legs."""
+        """Mean over the routes."""
         gaps = [
-            functional.l1_loss(leg.recoded.content.float(), leg.code.content.detach().float())
-            for leg in step.legs
+            functional.l1_loss(route.reencoded.content.float(), route.code.content.detach().float())
+            for route in step.routes
         ]
         return torch.stack(gaps).mean()
 
@@ -235,7 +248,7 @@ class TinyCodeMethod(Method[TinyOptions]):
     has_code: ClassVar[bool] = True
     needs_source = True
     provides: ClassVar[frozenset[str]] = frozenset(
-        {"translated", "restored", "identity", "code", "recoded"}
+        {"translated", "restored", "identity", "code", "reencoded"}
     )
 
     def build(self) -> Mapping[str, nn.Module]:
@@ -248,13 +261,13 @@ class TinyCodeMethod(Method[TinyOptions]):
 
     def players(self) -> Sequence[Player]:
         """All nets move together."""
-        terms = (Term("identity", IdentityLoss()), Term("recoded", RecodedLoss()))
+        terms = (Term("identity", IdentityLoss()), Term("reencoded", ReencodedLoss()))
         return (Player("generator", tuple(self.nets), terms),)
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """Both directions."""
         first, second = self.domains.names
-        return [Leg(first, batch.conditions[second]), Leg(second, batch.conditions[first])]
+        return [Route(first, batch.conditions[second]), Route(second, batch.conditions[first])]
 
     def encode(self, x: Tensor, source: Condition) -> Code:
         """The code of ``x`` (N, 3, H, W) by its own domain's encoder."""

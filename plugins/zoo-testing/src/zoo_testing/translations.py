@@ -12,7 +12,7 @@ from torch import Tensor
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.synthetic import random_signals
 from zoo_testing.error import ConformanceError
-from zoo_testing.subject import Route, Subject
+from zoo_testing.subject import Subject, TranslationCase
 
 FACTORS = (1.0, 3.0, 10.0)
 """Weights are also tried larger: an unbounded output stays within range only while they are small.
@@ -24,22 +24,22 @@ _TOLERANCE = 1e-3
 
 def shapes(subject: Subject) -> None:
     """A translation has the shape and type of its input."""
-    for route, output in _translations(subject):
-        if output.shape != route.x.shape or output.dtype != route.x.dtype:
+    for case, output in _translations(subject):
+        if output.shape != case.x.shape or output.dtype != case.x.dtype:
             raise ConformanceError(
                 "shapes",
-                f"{route.name} turned {_form(route.x)} into {_form(output)}",
+                f"{case.name} turned {_form(case.x)} into {_form(output)}",
                 "A translation (N, *S) has its input's shape and type.",
             )
 
 
 def finite(subject: Subject) -> None:
     """A translation holds no NaN and no infinity."""
-    for route, output in _translations(subject):
+    for case, output in _translations(subject):
         if not torch.isfinite(output).all():
             raise ConformanceError(
                 "finite",
-                f"{route.name} gave values that are not finite",
+                f"{case.name} gave values that are not finite",
                 "Look for divisions by zero, logarithms and square roots of 0 in the nets.",
             )
 
@@ -50,17 +50,17 @@ def in_range(subject: Subject) -> None:
     for factor in FACTORS:
         method = subject.build().eval()
         with torch.no_grad():
-            for name in method.translating:
+            for name in method.inference_nets:
                 for parameter in method.nets[name].parameters():
                     parameter.mul_(factor)
-        for route, output in _translations(subject, method):
+        for case, output in _translations(subject, method):
             below = low is not None and bool((output < low - 1e-4).any())
             above = high is not None and bool((output > high + 1e-4).any())
             if below or above:
                 found = f"{float(output.min()):.3g} to {float(output.max()):.3g}"
                 raise ConformanceError(
                     "in-range",
-                    f"{route.name} gave {found} where the range is {low} to {high} "
+                    f"{case.name} gave {found} where the range is {low} to {high} "
                     f"(weights times {factor:g})",
                     "End the net with tanh or another function that bounds it.",
                 )
@@ -70,25 +70,25 @@ def independent(subject: Subject) -> None:
     """Each output depends on its own input, and on no other signal of the batch."""
     method = subject.build().eval()
     other = subject.batch(seed=1)
-    for route, output in _translations(subject, method):
+    for case, output in _translations(subject, method):
         limit = _TOLERANCE * float(output.abs().max()) + 1e-7
         fresh = next(iter(other.signals.values()))  # (N, *S)
-        mixed = torch.cat([route.x[:1], fresh[1:]])  # (N, *S)
-        changed = _translate(method, replace(route, x=mixed))  # (N, *S)
-        alone = _translate(method, _first(route))  # (1, *S)
+        mixed = torch.cat([case.x[:1], fresh[1:]])  # (N, *S)
+        changed = _translate(method, replace(case, x=mixed))  # (N, *S)
+        alone = _translate(method, _first(case))  # (1, *S)
         for name, seen in (("in another batch", changed[:1]), ("alone", alone)):
             gap = float((seen - output[:1]).abs().max())
             if not gap <= limit:
                 raise ConformanceError(
                     "independent",
-                    f"{route.name} of a signal differs by {gap:.2g} when it is translated {name}",
+                    f"{case.name} of a signal differs by {gap:.2g} when it is translated {name}",
                     "Use no statistics over the batch at inference: instance norm instead of "
                     "batch norm, or batch norm that uses its running statistics in eval mode.",
                 )
         if torch.equal(changed[1:], output[1:]):
             raise ConformanceError(
                 "independent",
-                f"{route.name} gives the same output for different inputs",
+                f"{case.name} gives the same output for different inputs",
                 "The translation must depend on its input.",
             )
 
@@ -97,19 +97,19 @@ def input_untouched(subject: Subject) -> None:
     """Translating changes neither the input nor the conditions."""
     method = subject.build().eval()
     batch = subject.batch()
-    for route in subject.routes(method, batch):
+    for case in subject.translations(method, batch):
         tensors = {
-            "input": route.x,
-            "source condition": route.source.label,
-            "target condition": route.target.label,
+            "input": case.x,
+            "source condition": case.source.label,
+            "target condition": case.target.label,
         }
         before = {name: tensor.clone() for name, tensor in tensors.items()}
-        _translate(method, route)
+        _translate(method, case)
         for name, tensor in tensors.items():
             if not torch.equal(tensor, before[name]):
                 raise ConformanceError(
                     "input-untouched",
-                    f"{route.name} changed its {name}",
+                    f"{case.name} changed its {name}",
                     "Work on a copy: an in-place operation (such as ReLU(inplace=True) as the "
                     "first layer, or add_) writes into the caller's tensor.",
                 )
@@ -121,20 +121,20 @@ def other_sizes(subject: Subject) -> None:
     method = subject.build().eval()
     rng = torch.Generator().manual_seed(2)
     for shape in _other_shapes(signal.shape, signal.flexible, signal.stride):
-        for route in subject.routes(method, subject.batch(count=2)):
+        for case in subject.translations(method, subject.batch(count=2)):
             x = random_signals(shape, signal, 2, rng)  # (N, *S)
             try:
-                output = _translate(method, replace(route, x=x))
+                output = _translate(method, replace(case, x=x))
             except RuntimeError as error:
                 raise ConformanceError(
                     "other-sizes",
-                    f"{route.name} fails on shape {shape}: {str(error).splitlines()[0]}",
+                    f"{case.name} fails on shape {shape}: {str(error).splitlines()[0]}",
                     "Mend the net, or lower `flexible` in the signal's TensorSpec (0: fixed size).",
                 ) from error
             if output.shape != x.shape:
                 raise ConformanceError(
                     "other-sizes",
-                    f"{route.name} turned shape {tuple(x.shape)} into {tuple(output.shape)}",
+                    f"{case.name} turned shape {tuple(x.shape)} into {tuple(output.shape)}",
                     "Give the TensorSpec the stride that the net needs, or flexible=0.",
                 )
 
@@ -142,13 +142,13 @@ def other_sizes(subject: Subject) -> None:
 def bfloat16(subject: Subject) -> None:
     """Under bfloat16 autocast translations are finite and keep their shape."""
     method = subject.build().eval()
-    for route in subject.routes(method, subject.batch()):
+    for case in subject.translations(method, subject.batch()):
         with torch.autocast("cpu", torch.bfloat16):
-            output = _translate(method, route)
-        if output.shape != route.x.shape or not torch.isfinite(output).all():
+            output = _translate(method, case)
+        if output.shape != case.x.shape or not torch.isfinite(output).all():
             raise ConformanceError(
                 "bfloat16",
-                f"{route.name} in bfloat16 is not finite or loses its shape",
+                f"{case.name} in bfloat16 is not finite or loses its shape",
                 "Compute what overflows or cancels in float32 (`with torch.autocast(..., "
                 "enabled=False)`).",
             )
@@ -157,36 +157,36 @@ def bfloat16(subject: Subject) -> None:
 def repeatable(subject: Subject) -> None:
     """In eval mode the same input gives the same bits."""
     method = subject.build().eval()
-    for route, output in _translations(subject, method):
-        if not torch.equal(_translate(method, route), output):
+    for case, output in _translations(subject, method):
+        if not torch.equal(_translate(method, case), output):
             raise ConformanceError(
                 "repeatable",
-                f"{route.name} of the same input differs from call to call",
+                f"{case.name} of the same input differs from call to call",
                 "Draw no random numbers in eval mode: decode the mean of the code.",
             )
 
 
 def _translations(
     subject: Subject, method: Method[Any] | None = None
-) -> Iterator[tuple[Route, Tensor]]:
+) -> Iterator[tuple[TranslationCase, Tensor]]:
     method = method or subject.build().eval()
-    routes = subject.routes(method, subject.batch())
+    routes = subject.translations(method, subject.batch())
     if not routes:
         raise ConformanceError(
-            "shapes", "the method plans no translation at all", "Return legs from `plan`."
+            "shapes", "the method plans no translation at all", "Return routes from `plan`."
         )
-    for route in routes:
-        yield route, _translate(method, route)
+    for case in routes:
+        yield case, _translate(method, case)
 
 
-def _translate(method: Method[Any], route: Route) -> Tensor:
+def _translate(method: Method[Any], case: TranslationCase) -> Tensor:
     with torch.no_grad():
-        output: Tensor = method(route.x, route.source, route.target)
+        output: Tensor = method(case.x, case.source, case.target)
     return output
 
 
-def _first(route: Route) -> Route:
-    return Route(route.name, route.x[:1], route.source[slice(1)], route.target[slice(1)])
+def _first(case: TranslationCase) -> TranslationCase:
+    return TranslationCase(case.name, case.x[:1], case.source[slice(1)], case.target[slice(1)])
 
 
 def _form(x: Tensor) -> str:

@@ -12,7 +12,7 @@ from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg, Step
+from zoo_core.contracts.step import Route, Step
 from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_nn.losses.classification import ClassLabels
 from zoo_nn.losses.sampled import SampledCode, SampledFeatures
@@ -127,9 +127,9 @@ class CoGAN(Method[Options]):
     }
 
     @property
-    def translating(self) -> tuple[str, ...]:
+    def inference_nets(self) -> tuple[str, ...]:
         """The decoders with the layers that they share, and the encoders."""
-        return ("shared", *super().translating)
+        return ("shared", *super().inference_nets)
 
     def build(self) -> Mapping[str, nn.Module]:
         """Shared layers, then a last layer and a discriminator (and an encoder) per domain."""
@@ -147,7 +147,7 @@ class CoGAN(Method[Options]):
                 nets[f"encoder_{name}"] = CodeEncoder(layers, channels, o.encoder_width)
         return nets
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """Nothing is translated in training: it learns from samples."""
         return []
 
@@ -194,7 +194,7 @@ class CoGAN(Method[Options]):
         )
         players = (
             Player("discriminator", judges, tuple(critics), adam),
-            Player("generator", ("shared", *makers), made, adam, fresh=o.fresh_noise),
+            Player("generator", ("shared", *makers), made, adam, own_batch=o.fresh_noise),
         )
         guess = Player("encoder", guessers, (Term("code", SampledCode()),), adam)
         return (*players, guess) if o.encoder_width else players

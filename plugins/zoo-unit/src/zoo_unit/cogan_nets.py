@@ -7,7 +7,7 @@ from math import sqrt
 
 from torch import Tensor, nn
 
-from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
+from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, DiscriminatorOutput, Encoder
 from zoo_core.contracts.signals import Condition
 from zoo_core.errors import UsageError
 from zoo_nn.nets.init import init_xavier_uniform
@@ -100,7 +100,7 @@ class LastLayer(Decoder):
 
     def forward(self, code: Code, condition: Condition) -> Tensor:
         """Paints what `SharedLayers` made, (N, W, H - 3, H - 3), in this net's own domain."""
-        y = self.layer(code.read)  # (N, C, H, H)
+        y = self.layer(code.decoder_input)  # (N, C, H, H)
         return 2 * y.sigmoid() - 1  # (N, C, H, H) in [-1, 1]; the official code's is [0, 1]
 
 
@@ -129,13 +129,15 @@ class SharedCritic(nn.Module):
         self.real = nn.Conv2d(top, 2, 1)
         self.classes = nn.Conv2d(top, classes, 1) if classes else None
 
-    def forward(self, y: Tensor) -> Verdict:
+    def forward(self, y: Tensor) -> DiscriminatorOutput:
         """Judges what a first stage made, (N, W, h, h)."""
         features = self.body(y)  # (N, top, 1, 1)
         made, real = self.real(features).flatten(1).unbind(1)  # (N,) each
         logits = None if self.classes is None else self.classes(features).flatten(1)  # (N, K)
         # The softmax of two logits is the sigmoid of their difference.
-        return Verdict((real - made,), logits, (features.flatten(1),))  # (N,), (N, K), (N, top)
+        return DiscriminatorOutput(
+            (real - made,), logits, (features.flatten(1),)
+        )  # (N,), (N, K), (N, top)
 
 
 class CoupledDiscriminator(Discriminator):
@@ -156,10 +158,10 @@ class CoupledDiscriminator(Discriminator):
         self.shared = shared
         init_xavier_uniform(self, sqrt(2), 0.1)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, C, H, H) in [-1, 1]; realness (N,), logits (N, K), features (N, top)."""
         y = self.first((x + 1) / 2)  # (N, W, (H - 4) / 2, (H - 4) / 2)
-        verdict: Verdict = self.shared(y)  # (N,), (N, K), (N, top)
+        verdict: DiscriminatorOutput = self.shared(y)  # (N,), (N, K), (N, top)
         return verdict
 
 

@@ -12,12 +12,12 @@ from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg, Step
+from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
 from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_nn.losses.consistency import Cycle, Identity
 from zoo_nn.losses.regularisers import KullbackLeibler
-from zoo_nn.plans import every_way
+from zoo_nn.plans import all_pairs
 from zoo_nn.schedules import StepDecay
 from zoo_unit.nets import (
     MultiScaleDiscriminator,
@@ -77,14 +77,14 @@ class UNIT(Method[Options]):
     """An encoder and a decoder per domain that share their innermost layers, and so their code.
 
     ``D = LSGAN over 3 scales``, then ``G = LSGAN + 10 |identity - x|_1 + 0.01 KL(code) +
-    10 |restored - x|_1 + 0.01 KL(recoded)`` (eqs. 2 to 8), summed over both directions; decoders
+    10 |restored - x|_1 + 0.01 KL(reencoded)`` (eqs. 2 to 8), summed over both directions; decoders
     read the code plus noise of unit variance.
     """
 
     Options = Options
     has_code = True
     needs_source = True
-    provides = frozenset({"translated", "restored", "identity", "code", "recoded"})
+    provides = frozenset({"translated", "restored", "identity", "code", "reencoded"})
     presets = {  # noqa: RUF012
         "paper": Preset(
             signal=TensorSpec(shape=(3, 256, 256)),
@@ -139,9 +139,9 @@ class UNIT(Method[Options]):
             )
         return nets
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """Both directions."""
-        return every_way(batch, self.domains)
+        return all_pairs(batch, self.domains)
 
     def encode(self, x: Tensor, source: Condition) -> Code:
         """The mean code (N, D, H / 4, W / 4) of ``x`` (N, C, H, W), by its own domain's encoder."""
@@ -167,7 +167,7 @@ class UNIT(Method[Options]):
             Term("reconstruction", Identity(), o.reconstruction),
             Term("kl", KullbackLeibler("code"), o.kl),
             Term("cycle", Cycle(), o.cycle),
-            Term("kl_cycle", KullbackLeibler("recoded"), o.kl_cycle),
+            Term("kl_cycle", KullbackLeibler("reencoded"), o.kl_cycle),
         )
         critic = Term("critic", AdversarialCritic(objective=o.objective), o.adversarial)
         makers = tuple(f"{kind}_{name}" for name in names for kind in ("encoder", "decoder"))

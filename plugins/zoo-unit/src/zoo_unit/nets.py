@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
+from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, DiscriminatorOutput, Encoder
 from zoo_core.contracts.signals import Condition
 from zoo_nn.nets.init import init_kaiming, init_normal
 from zoo_nn.nets.resnet import ResidualBlock
@@ -97,7 +97,7 @@ class SharedDecoder(Decoder):
 
     def forward(self, code: Code, condition: Condition) -> Tensor:
         """Decodes into this net's own domain: (N, C, H, W) in [-1, 1]."""
-        y = self.shared(code.read)  # (N, D, H / 2**h, W / 2**h)
+        y = self.shared(code.decoder_input)  # (N, D, H / 2**h, W / 2**h)
         x: Tensor = self.own(y)  # (N, C, H, W)
         return x  # (N, C, H, W)
 
@@ -122,14 +122,16 @@ class MultiScaleDiscriminator(Discriminator):
         self.scales = nn.ModuleList(_patches(channels, width, layers) for _ in range(scales))
         init_normal(self)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, C, H, W): per scale s (N, 1, H / 2**(L + s), W / 2**(L + s))."""
-        realness = []
+        scores = []
         for number, scale in enumerate(self.scales):
             if number:
                 x = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)  # (N, C, H / 2, W / 2)
-            realness.append(scale(x))  # (N, 1, H / 2**(L + s), W / 2**(L + s))
-        return Verdict(tuple(realness))  # per scale (N, 1, H / 2**(L + s), W / 2**(L + s))
+            scores.append(scale(x))  # (N, 1, H / 2**(L + s), W / 2**(L + s))
+        return DiscriminatorOutput(
+            tuple(scores)
+        )  # per scale (N, 1, H / 2**(L + s), W / 2**(L + s))
 
 
 def smallest_side(layers: int, scales: int) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import Codec, Item, Sample, Store, Window
+from zoo_core.contracts.codec import Codec, InMemorySignal, Item, SignalStore, Window
 from zoo_core.contracts.signals import MIXED, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import PluginError, UsageError, WeightsError
@@ -32,7 +32,7 @@ _LEAST = 4 * OVERLAP  # frames; a smaller window would be all overlap
 
 
 @dataclass(frozen=True)
-class Place:
+class FramePosition:
     """Where a window belongs, and what it keeps of its recording.
 
     Attributes:
@@ -67,7 +67,7 @@ class SpeechCodec(Codec):
     kind: ClassVar[str] = "speech"
     suffixes: ClassVar[tuple[str, ...]] = tuple(FORMATS)
     noun: ClassVar[str] = "recording"
-    whole: ClassVar[bool] = True
+    has_full_samples: ClassVar[bool] = True
 
     def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
         super().__init__(spec, preprocessing)
@@ -128,7 +128,7 @@ class SpeechCodec(Codec):
                 spoken = loud(analysis.cepstrum[:, 0])  # (T,)
                 speaker = Speaker.of(analysis.f0[spoken], analysis.cepstrum[spoken, 1:])
             signal = self._signal(speaker.normalise(analysis.cepstrum[:, 1:]))  # (order, T)
-            yield Window(signal, Place(analysis, speaker, begin, len(samples)))
+            yield Window(signal, FramePosition(analysis, speaker, begin, len(samples)))
 
     def join(
         self,
@@ -151,7 +151,7 @@ class SpeechCodec(Codec):
         voice, joiner, end = self._speaker(target), Joiner(), 0
         try:
             for window, output in outputs:
-                place = cast("Place", window.place)
+                place = cast("FramePosition", window.position)
                 joiner.add(self._spoken(item, window, output, voice), place.begin)
                 end = place.begin + place.count
             if not end:
@@ -178,7 +178,7 @@ class SpeechCodec(Codec):
 
     def open(
         self,
-        files: Sequence[Path | Sample],
+        files: Sequence[Path | InMemorySignal],
         config: TrainConfig,
         *,
         domain: str | None = None,
@@ -202,7 +202,7 @@ class SpeechCodec(Codec):
 
         draw(rows, columns, Path(path))
 
-    def portray(
+    def preview(
         self, rows: Iterable[tuple[str, Sequence[Item]]], columns: Sequence[str], path: Path
     ) -> None:
         """Writes a labelled grid of spectrograms; see `zoo_voice.spectrogram.draw`."""
@@ -223,7 +223,7 @@ class SpeechCodec(Codec):
             "order": spec.channels,
         }
 
-    def learnt(self, stores: Mapping[str, Store]) -> dict[str, Any]:
+    def fit_statistics(self, stores: Mapping[str, SignalStore]) -> dict[str, Any]:
         """The statistics of each domain's voice.
 
         Raises:
@@ -240,7 +240,7 @@ class SpeechCodec(Codec):
 
     def _spoken(self, item: Item, window: Window, output: Tensor, voice: Speaker) -> Floats:
         """(n,) one translated window, synthesised."""
-        place = cast("Place", window.place)
+        place = cast("FramePosition", window.position)
         if tuple(output.shape) != tuple(window.signal.shape):
             raise PluginError(
                 f"the net made shape {tuple(output.shape)} of {tuple(window.signal.shape)}",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 from zoo_core.errors import UsageError
 from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_nn.losses.classification import DomainClassification
@@ -41,7 +41,7 @@ class LatentVC(Method[Options]):
 
     Options = Options
     has_code = True
-    provides = frozenset({"translated", "restored", "identity", "code", "recoded"})
+    provides = frozenset({"translated", "restored", "identity", "code", "reencoded"})
     presets = PRESETS
 
     def build(self) -> Mapping[str, nn.Module]:
@@ -79,7 +79,7 @@ class LatentVC(Method[Options]):
             )
         return nets
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """A ring, turned at random: each voice is origin once and target once."""
         return ring(batch, self.domains, rng)
 
@@ -135,7 +135,7 @@ class LatentVC(Method[Options]):
         players.append(self._player("generator", coder, coders, every=o.n_critic))
         if o.second == "residual":
             residual = self._player("residual", fool, self._names("residual"), every=o.n_critic)
-            players.append(replace(residual, fresh=True))
+            players.append(replace(residual, own_batch=True))
         return players
 
     def _judging(self, second: Stage) -> list[Term]:

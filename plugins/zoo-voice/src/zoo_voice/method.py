@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from zoo_core.contracts.method import Method, Optimiser, Player, Term, Weight
 from zoo_core.contracts.signals import Batch, Condition
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 from zoo_core.errors import UsageError
 from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_nn.losses.consistency import Cycle, Identity
-from zoo_nn.plans import every_way
+from zoo_nn.plans import all_pairs
 from zoo_nn.schedules import LinearDecay, Until
 from zoo_voice.nets import Generator212, Normalise, SpeechPatchDiscriminator, speech
 
@@ -132,9 +132,9 @@ class CycleGANVC(Method[Options]):
                 )
         return nets
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """Both directions."""
-        return every_way(batch, self.domains)
+        return all_pairs(batch, self.domains)
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, Q, T) ``x`` as the generator of the target voice makes it."""
@@ -148,10 +148,10 @@ class CycleGANVC(Method[Options]):
         critics = [Term("critic", AdversarialCritic(scale=0.5))]
         if o.second:
             generator.append(
-                Term("second", AdversarialGenerator("second_{origin}", made="restored"))
+                Term("second", AdversarialGenerator("second_{source}", made="restored"))
             )
             critics.append(
-                Term("second", AdversarialCritic("second_{origin}", scale=0.5, made="restored"))
+                Term("second", AdversarialCritic("second_{source}", scale=0.5, made="restored"))
             )
         generator.append(Term("cycle", Cycle(), o.cycle))
         if o.identity:

@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from zoo_core.contracts.interfaces import Discriminator, Generator, Verdict
+from zoo_core.contracts.interfaces import Discriminator, DiscriminatorOutput, Generator
 from zoo_core.contracts.signals import Condition, TensorSpec
 
 Normalise = Literal["instance", "spectral"]
@@ -128,10 +128,10 @@ class SpeechPatchDiscriminator(Discriminator):
             _normal(nn.Conv2d(8 * w, 1, (1, 3), padding=(0, 1)), kind, plain=True),
         )
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, Q, T); the realness is (N, 1, Q/8, T/8), one value per patch."""
-        realness: Tensor = self.layers(x[:, None])  # (N, 1, Q/8, T/8)
-        return Verdict((realness,))
+        scores: Tensor = self.layers(x[:, None])  # (N, 1, Q/8, T/8)
+        return DiscriminatorOutput((scores,))
 
 
 def _conv1(inner: int, outer: int, size: int) -> nn.Sequential:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
-from zoo_core.contracts.interfaces import Discriminator, Generator, Verdict
+from zoo_core.contracts.interfaces import Discriminator, DiscriminatorOutput, Generator
 from zoo_core.contracts.signals import Condition
 
 _FOLD = 2  # frames that become channels
@@ -115,7 +115,7 @@ class ConditionalGenerator(Generator):
         return y + self.skip * x if self.skip else y  # (N, Q, T)
 
 
-class ToldBlock(nn.Module):
+class ConditionalBlock(nn.Module):
     """A gated convolution over time that is told a voice, and one back, added to the input.
 
     Args:
@@ -166,7 +166,7 @@ class ResidualGenerator(Generator):
         self.skip, told = skip, voices * (1 + source)
         self.voice = _embedding(told, embedding)
         self.first = nn.Conv1d(_FOLD * order, width, 3, padding=1)
-        self.blocks = nn.ModuleList([ToldBlock(width, embedding) for _ in range(blocks)])
+        self.blocks = nn.ModuleList([ConditionalBlock(width, embedding) for _ in range(blocks)])
         self.last = nn.Conv1d(width + embedding, _FOLD * order, 3, padding=1)
 
     def forward(self, x: Tensor, condition: Condition) -> Tensor:
@@ -210,10 +210,10 @@ class VoiceDiscriminator(Discriminator):
         for head in (self.realness, self.voice):
             nn.init.xavier_normal_(head.weight, gain=0.1)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, Q, T): realness (N, 1, T/4), logits (N, K, T/4)."""
         y = self.body(x)  # (N, W, T/4)
-        return Verdict((self.realness(y),), self.voice(y))  # (N, 1, T/4), (N, K, T/4)
+        return DiscriminatorOutput((self.realness(y),), self.voice(y))  # (N, 1, T/4), (N, K, T/4)
 
 
 class ManyVoicesDiscriminator(Discriminator):
@@ -244,10 +244,10 @@ class ManyVoicesDiscriminator(Discriminator):
         self.realness = nn.Conv1d(2 * w, voices, 3, padding=1)
         self.voice = nn.Conv1d(2 * w, voices, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, Q, T): realness and logits (N, K, T/4)."""
         y = self.body(x)  # (N, 2W, T/4)
-        return Verdict((self.realness(y),), self.voice(y))  # (N, K, T/4) each
+        return DiscriminatorOutput((self.realness(y),), self.voice(y))  # (N, K, T/4) each
 
 
 def _embedding(voices: int, size: int) -> nn.Linear:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
+from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, DiscriminatorOutput, Encoder
 from zoo_core.contracts.signals import Condition
 
 STRIDE = 8
@@ -148,7 +148,7 @@ class VoiceDecoder(Decoder):
 
     def forward(self, code: Code, condition: Condition) -> Tensor:
         """Decodes into the voice of ``condition``, without bounds: (N, Q, T) of (N, W, T/8)."""
-        y = code.read  # (N, W, T/8)
+        y = code.decoder_input  # (N, W, T/8)
         voice = self._voices(condition)  # 5 of (N, W, 1)
         for at, (rise, refine) in enumerate(zip(self.rise, self.refine, strict=True)):
             z = F.leaky_relu(rise(y + voice[at]), 0.2)  # (N, 2W, t)
@@ -202,14 +202,14 @@ class SpeakerClassifier(Discriminator):
         self.narrow = pair(width, width // 2, width // 4, 3)
         self.head = nn.Conv1d(width // 4, voices, length)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges codes ``x`` (N, W, length): logits (N, K)."""
         y = self.first(x)  # (N, W, length)
         for block in self.blocks:
             y = y + block(y)  # (N, W, length)
         y = self.narrow(y)  # (N, W/4, length)
         logits: Tensor = self.head(y)[:, :, 0]  # (N, K)
-        return Verdict((), logits)  # (N, K)
+        return DiscriminatorOutput((), logits)  # (N, K)
 
 
 class VoiceDiscriminator(Discriminator):
@@ -258,12 +258,12 @@ class VoiceDiscriminator(Discriminator):
         self.real = normal(nn.Conv2d(narrow, 1, size, bias=False))
         self.voice = nn.Conv2d(narrow, voices, size)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, Q, T) of the form that it was built for."""
         y = self.body(x[:, None])  # (N, W/2, Q / 2**L, T / 2**L)
-        realness: Tensor = self.real(y)[:, 0, 0, 0]  # (N,)
+        scores: Tensor = self.real(y)[:, 0, 0, 0]  # (N,)
         logits: Tensor = self.voice(y)[:, :, 0, 0]  # (N, K)
-        return Verdict((realness,), logits)  # (N,), (N, K)
+        return DiscriminatorOutput((scores,), logits)  # (N,), (N, K)
 
 
 def _conv(inner: int, outer: int, size: int, stride: int = 1) -> nn.Module:

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from zoo_core.contracts.method import Method, Optimiser, Player, Term, Weight
 from zoo_core.contracts.signals import Batch, Condition
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 from zoo_core.errors import UsageError
 from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_nn.losses.classification import DomainClassification
 from zoo_nn.losses.consistency import Cycle, Identity, Likeness
 from zoo_nn.losses.gradient import GradientPenalty
-from zoo_nn.plans import elsewhere
+from zoo_nn.plans import random_other_domain
 from zoo_nn.schedules import LinearDecay, Until
 from zoo_voice.nets_conditional import (
     ConditionalGenerator,
@@ -70,9 +70,9 @@ class StarGANVC(Method[Options]):
             else VoiceDiscriminator(order, voices, o.critic_width, o.dropout),
         }
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
-        """One leg: every signal to a voice that is not its own."""
-        return elsewhere(batch, rng)
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
+        """One route: every signal to a voice that is not its own."""
+        return random_other_domain(batch, rng)
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, Q, T) ``x`` as the generator makes it for the target."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import Sample
+from zoo_core.contracts.codec import InMemorySignal
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError, ZooError
 from zoo_core.files import caching, stamp
@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Contents:
+class SpeechStoreContents:
     """What is known of a store beside its frames.
 
     Attributes:
@@ -54,7 +54,7 @@ class Contents:
 
 
 class SpeechStore:
-    """See `zoo_core.contracts.codec.Store`: recordings of one voice, laid end to end.
+    """See `zoo_core.contracts.codec.SignalStore`: recordings of one voice, laid end to end.
 
     Words are often shorter than the frames that nets see, so that a signal begins in its recording
     and runs on into the next.
@@ -70,7 +70,7 @@ class SpeechStore:
     def __init__(
         self,
         frames: npt.NDArray[np.float32],
-        contents: Contents,
+        contents: SpeechStoreContents,
         names: Sequence[str],
         spec: TensorSpec,
         speaker: Speaker | None = None,
@@ -103,7 +103,7 @@ class SpeechStore:
 
 def open_store(
     spec: TensorSpec,
-    files: Sequence[Path | Sample],
+    files: Sequence[Path | InMemorySignal],
     *,
     speaker: Speaker | None = None,
     cache: Path | None = None,
@@ -132,8 +132,8 @@ def open_store(
 
 
 def _analysed(
-    files: Sequence[Path | Sample], order: int, progress: Progress | None
-) -> tuple[npt.NDArray[np.float32], Contents]:
+    files: Sequence[Path | InMemorySignal], order: int, progress: Progress | None
+) -> tuple[npt.NDArray[np.float32], SpeechStoreContents]:
     """Frames (F, 1 + order) of all files in parallel, and what else is known."""
     kept, skipped, rows = [], [], []
     rates: set[int] = set()
@@ -160,11 +160,11 @@ def _analysed(
         )
     common = sorted(forms, key=lambda form: (-forms[form], form))
     lengths = [len(row) for row in rows]
-    contents = Contents(kept, skipped, lengths, sorted(rates), common, clipped)
+    contents = SpeechStoreContents(kept, skipped, lengths, sorted(rates), common, clipped)
     return np.concatenate(rows), contents
 
 
-def _one(file: Path | Sample, order: int) -> tuple[npt.NDArray[np.float32], Any] | str:
+def _one(file: Path | InMemorySignal, order: int) -> tuple[npt.NDArray[np.float32], Any] | str:
     """Frames (T, 1 + order) of one recording with its facts, or why it cannot be used."""
     source, name = (file, str(file)) if isinstance(file, Path) else (file.value, file.name)
     try:
@@ -180,7 +180,9 @@ def _one(file: Path | Sample, order: int) -> tuple[npt.NDArray[np.float32], Any]
     return frames.astype(np.float32), facts
 
 
-def _keep(folder: Path, order: int, frames: npt.NDArray[np.float32], contents: Contents) -> None:
+def _keep(
+    folder: Path, order: int, frames: npt.NDArray[np.float32], contents: SpeechStoreContents
+) -> None:
     """Writes a cache folder, whole or not at all."""
     with caching(
         folder, lambda: _load(folder, order) is not None, what="analysed recordings"
@@ -189,10 +191,12 @@ def _keep(folder: Path, order: int, frames: npt.NDArray[np.float32], contents: C
         (work / "contents.json").write_text(json.dumps(asdict(contents)), encoding="utf-8")
 
 
-def _load(folder: Path, order: int) -> tuple[npt.NDArray[np.float32], Contents] | None:
+def _load(folder: Path, order: int) -> tuple[npt.NDArray[np.float32], SpeechStoreContents] | None:
     """What a cache folder holds, or None where it is absent or damaged."""
     try:
-        contents = Contents(**json.loads((folder / "contents.json").read_text(encoding="utf-8")))
+        contents = SpeechStoreContents(
+            **json.loads((folder / "contents.json").read_text(encoding="utf-8"))
+        )
         frames = np.load(folder / "frames.npy")
     except (OSError, ValueError, TypeError, EOFError):
         return None
@@ -200,21 +204,21 @@ def _load(folder: Path, order: int) -> tuple[npt.NDArray[np.float32], Contents] 
     return (frames, contents) if whole and np.isfinite(frames).all() else None
 
 
-def _key(files: Sequence[Path | Sample], order: int) -> str:
+def _key(files: Sequence[Path | InMemorySignal], order: int) -> str:
     digest = hashlib.blake2b(json.dumps([_VERSION, order]).encode(), digest_size=16)
     for text in map(_state, files):
         digest.update(text)
     return digest.hexdigest()
 
 
-def _state(file: Path | Sample) -> bytes:
+def _state(file: Path | InMemorySignal) -> bytes:
     """What changes when a recording does."""
     if isinstance(file, Path):
         return stamp(file)
     return b"".join(_bytes(file))
 
 
-def _bytes(file: Sample) -> Iterator[bytes]:
+def _bytes(file: InMemorySignal) -> Iterator[bytes]:
     yield f"{file.name}\0".encode()
     if isinstance(file.value, Sound):
         values = np.asarray(file.value.samples)
@@ -222,7 +226,7 @@ def _bytes(file: Sample) -> Iterator[bytes]:
         yield np.ascontiguousarray(values).tobytes()
 
 
-def _summary(contents: Contents, own: Speaker) -> str:
+def _summary(contents: SpeechStoreContents, own: Speaker) -> str:
     seconds = sum(contents.lengths) * HOP / RATE
     rates = " and ".join(f"{rate:,}" for rate in contents.rates)
     pitch = float(np.exp(own.pitch[0]))

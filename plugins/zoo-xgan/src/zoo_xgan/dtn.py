@@ -13,13 +13,13 @@ from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 from zoo_core.errors import UsageError
 from zoo_nn.losses.consistency import Identity, SemanticConsistency
 from zoo_nn.losses.distances import distance_of
 from zoo_nn.losses.regularisers import TotalVariation
 from zoo_nn.nets.backbones import bare_backbone, open_backbone
-from zoo_nn.plans import routes
+from zoo_nn.plans import pair_routes
 from zoo_xgan.blocks import Norm, Upsample
 from zoo_xgan.losses import OriginCritic, OriginGenerator, over_places
 from zoo_xgan.nets import BackboneEncoder, CodeDecoder, OriginDiscriminator
@@ -80,7 +80,7 @@ class DTN(Method[Options]):
 
     Options = Options
     has_code = True
-    provides = frozenset({"translated", "identity", "code", "recoded"})
+    provides = frozenset({"translated", "identity", "code", "reencoded"})
     presets = {  # noqa: RUF012
         "paper": Preset(
             signal=TensorSpec(shape=(3, 32, 32), flexible=0),
@@ -136,15 +136,15 @@ class DTN(Method[Options]):
         )
         return {"encoder": encoder, "decoder": decoder, "discriminator": critic}
 
-    def recorded(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    def export_options(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """The options with f's form in place of its name, which may be that of a folder here."""
         form = self.nets["encoder"].backbone.form
         return {**options, "f": dict(form)} if form else options
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """Source and target domain, both to the target."""
         s, t = self.domains.names
-        return routes(batch, self.domains, ((s, t), (t, t)))
+        return pair_routes(batch, self.domains, ((s, t), (t, t)))
 
     def encode(self, x: Tensor, source: Condition) -> Code:
         """f(x): the same whatever the domain."""
@@ -169,11 +169,11 @@ class DTN(Method[Options]):
         origins = {there: 0, same: 1 if o.critic == "ternary" else 0}
         apart = distance_of(o.distance)
         kept = apart if o.places else over_places(apart)
-        constancy = SemanticConsistency(kept, legs=[there])
+        constancy = SemanticConsistency(kept, routes=[there])
         terms = [Term("adversarial", OriginGenerator())]
         if o.constancy:
             terms.append(Term("constancy", constancy, o.constancy))
-        terms.append(Term("identity", Identity(o.distance, legs=[same]), o.identity))
+        terms.append(Term("identity", Identity(o.distance, routes=[same]), o.identity))
         if o.variation:
             terms.append(Term("variation", TotalVariation(), o.variation))
         adam = Optimiser(o.lr, (0.5, 0.999))
@@ -184,7 +184,7 @@ class DTN(Method[Options]):
             Player("generator", ("decoder",), tuple(terms), adam),
         ]
         if o.tune:
-            own = Term("constancy", SemanticConsistency(kept, legs=[there]))
+            own = Term("constancy", SemanticConsistency(kept, routes=[there]))
             # a batch of its own: the generator's move used up the graph of the step's
-            found.append(Player("encoder", ("encoder",), (own,), adam, every=15, fresh=True))
+            found.append(Player("encoder", ("encoder",), (own,), adam, every=15, own_batch=True))
         return found

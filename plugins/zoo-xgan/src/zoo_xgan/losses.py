@@ -17,13 +17,13 @@ from zoo_nn.nets.backbones import EMBEDDING, Backbone, without_state
 class OriginCritic(Loss):
     """The critic names the origin of a picture: which translation made it, or a real one.
 
-    With a class per leg and one for reals it is DTN's ternary discriminator (arXiv:1611.02200,
-    eq. 3): ``-E_s log D1(G(x)) - E_t log D2(G(x)) - E_t log D3(x)``. With one class for all legs it
-    is an ordinary binary one. Its gradient stops at the pictures.
+    With a class per route and one for reals it is DTN's ternary discriminator (arXiv:1611.02200,
+    eq. 3): ``-E_s log D1(G(x)) - E_t log D2(G(x)) - E_t log D3(x)``. With one class for all routes
+    it is an ordinary binary one. Its gradient stops at the pictures.
 
     Args:
         real: Domain of the real pictures; their class is the last.
-        made: Class of each leg's translations, by the leg's name.
+        made: Class of each route's translations, by the route's name.
         critic: Name of the discriminator, whose logits are the classes.
     """
 
@@ -34,17 +34,17 @@ class OriginCritic(Loss):
         self.real, self.made, self.critic = real, dict(made), critic
 
     def forward(self, step: Step) -> Tensor:
-        """Sum of the mean cross-entropies of each leg and of the reals: ()."""
+        """Sum of the mean cross-entropies of each route and of the reals: ()."""
         parts = [
-            origin_loss(step, self.critic, leg.translated.detach(), self.made[leg.name])
-            for leg in step.select(tuple(self.made))
+            origin_loss(step, self.critic, route.translated.detach(), self.made[route.name])
+            for route in step.select(tuple(self.made))
         ]
         parts.append(origin_loss(step, self.critic, step.real(self.real), -1))
         return total(parts)  # ()
 
 
 class OriginGenerator(Loss):
-    """Every translation should pass for real: ``-E log D3(G(x))`` for each leg (DTN, eq. 4).
+    """Every translation should pass for real: ``-E log D3(G(x))`` for each route (DTN, eq. 4).
 
     Args:
         critic: Name of the discriminator, whose last class is real.
@@ -57,8 +57,10 @@ class OriginGenerator(Loss):
         self.critic = critic
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean cross-entropy: ()."""
-        return total(origin_loss(step, self.critic, leg.translated, -1) for leg in step.legs)  # ()
+        """Sum over routes of the mean cross-entropy: ()."""
+        return total(
+            origin_loss(step, self.critic, route.translated, -1) for route in step.routes
+        )  # ()
 
 
 class Teaching(Loss):
@@ -79,10 +81,10 @@ class Teaching(Loss):
 
     def forward(self, step: Step) -> Tensor:
         """Mean distance between the codes of the domain and what the teacher says of it: ()."""
-        leg = next(leg for leg in step.legs if leg.origin == self.domain)
+        route = next(route for route in step.routes if route.source == self.domain)
         with torch.no_grad():
-            told = self.teacher(leg.signal)[EMBEDDING]  # (N, Z)
-        return self.distance(leg.code.content, told)  # ()
+            told = self.teacher(route.signal)[EMBEDDING]  # (N, Z)
+        return self.distance(route.code.content, told)  # ()
 
 
 def over_places(distance: Distance) -> Distance:
@@ -100,7 +102,7 @@ def over_places(distance: Distance) -> Distance:
 
 def origin_loss(step: Step, critic: str, x: Tensor, origin: int) -> Tensor:
     """Mean cross-entropy () of the critic on ``x`` (N, *S), all of one class; -1 is the last."""
-    logits = step.judge(critic, x).logits  # (N, K) or (N, K, h, w)
+    logits = step.judge(critic, x).class_logits  # (N, K) or (N, K, h, w)
     if logits is None:
         raise RuntimeError(f"discriminator {critic} gives no logits")
     classes = logits.shape[1]

@@ -7,7 +7,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
+from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, DiscriminatorOutput, Encoder
 from zoo_core.contracts.signals import Condition
 from zoo_core.errors import UsageError
 from zoo_nn.nets.backbones import Backbone
@@ -84,7 +84,7 @@ class CodeDecoder(Decoder):
 
     def forward(self, code: Code, condition: Condition) -> Tensor:
         """Decodes a code (N, F) or (N, F, h, w) to (N, C, H, W) in [-1, 1]."""
-        z = code.read  # (N, F) or (N, F, h, w)
+        z = code.decoder_input  # (N, F) or (N, F, h, w)
         z = z[:, :, None, None] if z.ndim == 2 else z  # (N, F, 1, 1) or (N, F, h, w)
         y: Tensor = self.layers(z)  # (N, C, H, W)
         return torch.tanh(y)  # (N, C, H, W)
@@ -123,8 +123,8 @@ class OriginDiscriminator(Discriminator):
             inner = outer
         self.layers = nn.Sequential(*layers, nn.Conv2d(inner, classes, SIDE))
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, C, H, W); the realness (N,) is the log-odds of the last class."""
         logits = self.layers(x).flatten(1)  # (N, K)
-        realness = logits[:, -1] - logits[:, :-1].logsumexp(1)  # (N,)
-        return Verdict((realness,), logits)  # (N,), (N, K)
+        scores = logits[:, -1] - logits[:, :-1].logsumexp(1)  # (N,)
+        return DiscriminatorOutput((scores,), logits)  # (N,), (N, K)

@@ -12,13 +12,13 @@ from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 from zoo_core.errors import UsageError
 from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_nn.losses.consistency import Identity, SemanticConsistency
 from zoo_nn.losses.latent import DomainAdversarial
 from zoo_nn.nets.backbones import Backbone, open_backbone
-from zoo_nn.plans import every_way
+from zoo_nn.plans import all_pairs
 from zoo_xgan.blocks import Norm, Upsample
 from zoo_xgan.losses import Teaching
 from zoo_xgan.xgan_nets import DomainClassifier, PictureDiscriminator, SharedDecoder, SharedEncoder
@@ -84,7 +84,7 @@ class XGAN(Method[Options]):
     Options = Options
     has_code = True
     needs_source = True
-    provides = frozenset({"translated", "restored", "identity", "code", "recoded"})
+    provides = frozenset({"translated", "restored", "identity", "code", "reencoded"})
     presets = {  # noqa: RUF012
         "paper": Preset(
             signal=TensorSpec(shape=(3, 64, 64), flexible=0),
@@ -149,9 +149,9 @@ class XGAN(Method[Options]):
             nets[f"discriminator_{name}"] = PictureDiscriminator(shape, o.critic_width)
         return nets
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """Both directions."""
-        return every_way(batch, self.domains)
+        return all_pairs(batch, self.domains)
 
     def encode(self, x: Tensor, source: Condition) -> Code:
         """e(x), by the encoder of the input's own domain."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
+from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, DiscriminatorOutput, Encoder
 from zoo_core.contracts.signals import Condition
 from zoo_xgan.blocks import SIDE, Norm, Upsample, doubled, doublings, normed
 
@@ -111,7 +111,7 @@ class SharedDecoder(Decoder):
 
     def forward(self, code: Code, condition: Condition) -> Tensor:
         """Decodes a code (N, Z) into the condition's one domain: (N, C, H, W) in [-1, 1]."""
-        features = self.shared(code.read[:, :, None, None])  # (N, F, h, w)
+        features = self.shared(code.decoder_input[:, :, None, None])  # (N, F, h, w)
         y: Tensor = self.own[key_of(condition.one_domain)](features)  # (N, C, H, W)
         return y  # (N, C, H, W)
 
@@ -134,10 +134,10 @@ class PictureDiscriminator(Discriminator):
             inner = outer
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(inner * SIDE**2, 1))
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, C, H, W): a realness (N, 1)."""
-        realness: Tensor = self.layers(x)  # (N, 1)
-        return Verdict((realness,))  # (N, 1)
+        scores: Tensor = self.layers(x)  # (N, 1)
+        return DiscriminatorOutput((scores,))  # (N, 1)
 
 
 class DomainClassifier(Discriminator):
@@ -155,10 +155,10 @@ class DomainClassifier(Discriminator):
             nn.Linear(code, width), nn.LeakyReLU(0.2, True), nn.Linear(width, domains)
         )
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges codes ``x`` (N, Z): logits (N, K); it has no realness."""
         logits: Tensor = self.layers(x)  # (N, K)
-        return Verdict((), logits)  # (N, K)
+        return DiscriminatorOutput((), logits)  # (N, K)
 
 
 def key_of(domain: str) -> str:

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
 from zoo_my_method.nets import SmallCritic, SmallGenerator
 from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_nn.losses.consistency import Cycle
-from zoo_nn.plans import every_way
+from zoo_nn.plans import all_pairs
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class MyMethod(Method[Options]):
             nets[f"critic_{name}"] = SmallCritic(channels, features)
         return nets
 
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """What to translate in this batch: each domain into the other."""
-        return every_way(batch, self.domains)
+        return all_pairs(batch, self.domains)
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, C, H, W) ``x`` as the generator of the target domain makes it."""

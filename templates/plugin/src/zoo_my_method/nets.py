@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from zoo_core.contracts.interfaces import Discriminator, Generator, Verdict
+from zoo_core.contracts.interfaces import Discriminator, DiscriminatorOutput, Generator
 from zoo_core.contracts.signals import Condition
 
 
@@ -51,6 +51,6 @@ class SmallCritic(Discriminator):
             nn.Conv2d(features, 1, 3, padding=1),
         )
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, C, H, W)."""
-        return Verdict((self.layers(x),))  # (N, 1, H/4, W/4)
+        return DiscriminatorOutput((self.layers(x),))  # (N, 1, H/4, W/4)

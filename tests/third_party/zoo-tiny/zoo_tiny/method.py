@@ -1,14 +1,16 @@
 from dataclasses import dataclass
 
 from torch import nn
+
 from zoo_core.contracts.interfaces import Generator
-from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
-from zoo_nn.losses.consistency import Cycle
 from zoo_core.contracts.method import Method, Player, Term
-from zoo_nn.nets.patch import PatchDiscriminator
 from zoo_core.contracts.signals import Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Leg
+from zoo_core.contracts.step import Route
+from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_nn.losses.consistency import Cycle
+from zoo_nn.nets.patch import PatchDiscriminator
+
 
 class Painter(Generator):
     def __init__(self):
@@ -18,9 +20,11 @@ class Painter(Generator):
     def forward(self, x, condition):
         return (x + self.last(self.first(x).relu())).tanh()  # (N, 3, H, W)
 
+
 @dataclass(frozen=True)
 class Options:
     cycle: float = 10.0
+
 
 class Tiny(Method[Options]):
     Options = Options
@@ -33,7 +37,7 @@ class Tiny(Method[Options]):
 
     def plan(self, batch, rng):  # one way: from the first domain to the second
         a, b = self.domains.names
-        return [Leg(a, Condition.of(self.domains, b, len(batch.signals[a])))]
+        return [Route(a, Condition.of(self.domains, b, len(batch.signals[a])))]
 
     def translate(self, x, source, target):
         return self.nets[f"to_{target.domain}"](x, target)  # (N, 3, H, W)

@@ -149,7 +149,7 @@ class Weights(_Strict):
         return self
 
 
-class Golden(_Strict):
+class GoldenEntry(_Strict):
     """Recorded input, conditions and output, relative to the registry file."""
 
     path: Inside
@@ -164,7 +164,7 @@ class Licence(_Strict):
     weights: Text = "Apache-2.0"
 
 
-class Metric(_Strict):
+class MetricEntry(_Strict):
     """A measured figure, with the paper's beside it where there is one.
 
     Attributes:
@@ -213,12 +213,12 @@ class ModelEntry(_Strict):
     signal: Signal
     preprocessing: Mapping[str, Any] = {}
     weights: Weights
-    golden: Golden | None = None
+    golden: GoldenEntry | None = None
     nets: Mapping[str, PositiveInt] = {}
     licence: Licence = Licence()
     paper: str = ""
     provenance: str = ""
-    metrics: tuple[Metric, ...] = ()
+    metrics: tuple[MetricEntry, ...] = ()
     seconds: Annotated[Number, Field(gt=0)] | None = None
 
 

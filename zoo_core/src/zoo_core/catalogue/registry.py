@@ -29,13 +29,13 @@ class Model:
         data: Its registry entry as plain values, for listing.
         distribution: The plugin's distribution, such as ``zoo-stargan``.
         file: The registry file; None where only the index knows the model.
-        obstacle: Why it cannot be loaded here, and what to do; None where it can.
+        unavailable_reason: Why it cannot be loaded here, and what to do; None where it can.
     """
 
     data: Mapping[str, Any]
     distribution: str
     file: Path | None = None
-    obstacle: str | None = None
+    unavailable_reason: str | None = None
 
     @cached_property
     def entry(self) -> ModelEntry:
@@ -78,7 +78,7 @@ class Model:
     @property
     def installed(self) -> bool:
         """Whether the model's plugin and method are here."""
-        return self.obstacle is None
+        return self.unavailable_reason is None
 
     @property
     def install(self) -> str:
@@ -92,7 +92,9 @@ class Model:
             PluginError: If the model's plugin is absent.
         """
         if self.file is None:
-            raise PluginError(self.obstacle or "its plugin is absent", asked=f'model "{self.id}"')
+            raise PluginError(
+                self.unavailable_reason or "its plugin is absent", asked=f'model "{self.id}"'
+            )
         return self.file.parent / relative
 
     def require(self) -> Model:
@@ -101,8 +103,8 @@ class Model:
         Raises:
             PluginError: If it cannot be loaded here, with what to do.
         """
-        if self.obstacle is not None:
-            raise PluginError(self.obstacle, asked=f'model "{self.id}"')
+        if self.unavailable_reason is not None:
+            raise PluginError(self.unavailable_reason, asked=f'model "{self.id}"')
         return self
 
 
@@ -235,8 +237,10 @@ class _Reader:
             return
         for entry in entries:
             known = entry["method"] in self.methods
-            obstacle = None if known else f'its method "{entry["method"]}" is not installed'
-            model = Model(entry, distribution, path, obstacle)
+            unavailable_reason = (
+                None if known else f'its method "{entry["method"]}" is not installed'
+            )
+            model = Model(entry, distribution, path, unavailable_reason)
             self.models[model.id] = model
 
     def _read(self, distribution: str, path: Path) -> Sequence[Mapping[str, Any]]:

@@ -129,7 +129,7 @@ def _model_row(model: Model) -> dict[str, Any]:
         "licence": model.data.get("licence", {}).get("weights"),
         "plugin": model.distribution,
         "installed": model.installed,
-        "obstacle": model.obstacle,
+        "unavailable_reason": model.unavailable_reason,
     }
 
 
@@ -151,7 +151,7 @@ def _model_json(model: Model) -> dict[str, Any]:
     return entry | {
         "plugin": model.distribution,
         "installed": model.installed,
-        "obstacle": model.obstacle,
+        "unavailable_reason": model.unavailable_reason,
     }
 
 
@@ -210,7 +210,7 @@ def _print_model(model: Model) -> None:
             ("provenance", entry.provenance),
             ("time", f"{entry.seconds:g} s for one on two CPU cores" if entry.seconds else ""),
             ("plugin", model.distribution),
-            ("obstacle", model.obstacle or ""),
+            ("unavailable_reason", model.unavailable_reason or ""),
             ("use", f"zoo translate {entry.id} INPUT --to {first}"),
         ]
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--size", type=click.IntRange(1), help="Width and height of the signals.")
 @click.option("--steps", type=click.IntRange(1), help="Length of the run.")
 @click.option("--batch", type=click.IntRange(1), help="Signals per domain and step.")
-@click.option("--add", multiple=True, metavar="LOSS[:KEY=VALUE,…]", help="A further loss.")
+@click.option("--loss", multiple=True, metavar="LOSS[:KEY=VALUE,…]", help="A further loss.")
 @click.option("--defence", multiple=True, metavar="NAME[:KEY=VALUE,…]", help="Against hiding.")
 @click.option("--ema", type=click.FloatRange(0, 1, max_open=True), help="Decay of the average.")
 @click.option("--precision", help="auto (default), float32 or bfloat16.")
@@ -70,12 +70,12 @@ def _resumed(run: Path, resume_run: Any, quiet: bool, flags: dict[str, Any]) -> 
 
 def _config(method: str, flags: dict[str, Any]) -> RunConfig:
     from zoo_core.host.named import parse_value
-    from zoo_core.train.config import Request, resolve
+    from zoo_core.train.config import RunRequest, resolve
     from zoo_core.train.data.sources import parse_domains
 
     loop = ("steps", "batch", "ema", "precision", "seed")
     settings = _pairs("--set", flags["settings"])
-    request = Request(
+    request = RunRequest(
         method=method,
         file=flags["file"],
         preset=flags["preset"],
@@ -87,7 +87,7 @@ def _config(method: str, flags: dict[str, Any]) -> RunConfig:
         attributes=[
             name.strip() for name in (flags["attributes"] or "").split(",") if name.strip()
         ],
-        add=flags["add"],
+        extra_losses=flags["loss"],
         defence=flags["defence"],
         device=flags["device"],
         processes=flags["processes"],

@@ -41,7 +41,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Request:
+class TranslateRequest:
     """What is asked of the nets, for all files alike."""
 
     to: Any
@@ -74,7 +74,7 @@ class Request:
 )
 @click.option("--overwrite", is_flag=True, help="Replace outputs that are there already.")
 @click.option(
-    "--limit",
+    "--max-megapixels",
     type=click.FloatRange(min=0, min_open=True),
     help="Most megapixels (for speech: million frames) at once; larger inputs are tiled.",
 )
@@ -93,7 +93,7 @@ def translate(
     device: str,
     precision: str,
     overwrite: bool,
-    limit: float | None,
+    max_megapixels: float | None,
     compile_: bool,
     renderer: str | None,
 ) -> int:
@@ -111,8 +111,8 @@ def translate(
     names = ", ".join(translator.method.targets)
     if to is None:
         raise UsageError("it is not said where to", asked="--to", hint=f"Choose one of {names}.")
-    extent = None if limit is None else max(1, round(limit * 1e6))
-    request = Request(
+    extent = None if max_megapixels is None else max(1, round(max_megapixels * 1e6))
+    request = TranslateRequest(
         parse_target(to, translator),
         None if source is None else parse_target(source, translator),
         size,
@@ -155,7 +155,9 @@ def parse_target(text: str, translator: Translator) -> Any:
     return values
 
 
-def run(translator: Translator, request: Request, entries: Sequence[Entry], root: Path) -> Tally:
+def run(
+    translator: Translator, request: TranslateRequest, entries: Sequence[Entry], root: Path
+) -> Tally:
     """Translates what is not there yet; files that fail are collected.
 
     Args:
@@ -195,7 +197,11 @@ def run(translator: Translator, request: Request, entries: Sequence[Entry], root
 
 
 def _planned(
-    translator: Translator, request: Request, inputs: Sequence[str], out: str, grid: str | None
+    translator: Translator,
+    request: TranslateRequest,
+    inputs: Sequence[str],
+    out: str,
+    grid: str | None,
 ) -> tuple[list[Entry], Path]:
     """The inputs with the files of their outputs, and the output folder."""
     suffixes = translator.codec.suffixes
@@ -271,7 +277,7 @@ def _write_sheet(translator: Translator, entries: Sequence[Entry], path: Path) -
     """A row per input: the input, then its outputs, as the codec draws them at the model's size."""
     # Without the crop that the weights were trained with: the sheet shows whole pictures.
     codec = type(translator.codec)(translator.codec.spec)
-    codec.portray(_rows(codec, entries), ["input", *entries[0].outputs], path)
+    codec.preview(_rows(codec, entries), ["input", *entries[0].outputs], path)
 
 
 def _rows(codec: Codec, entries: Sequence[Entry]) -> Iterator[tuple[str, list[Item]]]:

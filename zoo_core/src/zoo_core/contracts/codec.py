@@ -47,15 +47,15 @@ class Window:
 
     Attributes:
         signal: (C, *S) within the signal's range, every flexible axis a multiple of the stride.
-        place: Where it belongs, in the codec's own form.
+        position: Where it belongs, in the codec's own form.
     """
 
     signal: Tensor
-    place: Any
+    position: Any
 
 
 @dataclass(frozen=True)
-class Sample:
+class InMemorySignal:
     """A signal that a data source holds in memory rather than in a file.
 
     Attributes:
@@ -67,7 +67,7 @@ class Sample:
     value: Any
 
 
-class Store(Protocol):
+class SignalStore(Protocol):
     """The signals of one source, decoded once and read at random."""
 
     names: Sequence[str]
@@ -104,7 +104,7 @@ class Codec(ABC):
     suffixes: ClassVar[tuple[str, ...]]
     noun: ClassVar[str] = "signal"
     """What one signal is called in messages, such as ``picture``."""
-    whole: ClassVar[bool] = False
+    has_full_samples: ClassVar[bool] = False
     """Whether samples of a run are also whole inputs, in files: where a crop alone says little."""
 
     def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
@@ -185,20 +185,20 @@ class Codec(ABC):
     @abstractmethod
     def open(
         self,
-        files: Sequence[Path | Sample],
+        files: Sequence[Path | InMemorySignal],
         config: TrainConfig,
         *,
         domain: str | None = None,
         cache: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
-    ) -> Store:
+    ) -> SignalStore:
         """Decodes files once into a (memory-mapped) store for training and evaluation.
 
         Args:
             files: Files, or signals in memory.
             config: Its preprocessing and augmentation are applied.
             domain: The domain that they are all of; None where the domains are mixed. What
-                `preprocessing` has of a domain (from `learnt`) applies to its signals.
+                `preprocessing` has of a domain (from `fit_statistics`) applies to its signals.
             cache: Folder for what was decoded; None keeps it in memory.
             progress: Called with (files done, files in all).
 
@@ -227,7 +227,7 @@ class Codec(ABC):
     ) -> None:
         """Writes labelled samples to look at: rows of signals (C, *S) with a title each."""
 
-    def portray(
+    def preview(
         self, rows: Iterable[tuple[str, Sequence[Item]]], columns: Sequence[str], path: Path
     ) -> None:
         """Writes labelled whole items to look at, such as inputs beside their translations.
@@ -252,7 +252,7 @@ class Codec(ABC):
         """What ``config.yaml`` shall record of the preprocessing of a run."""
         return {}
 
-    def learnt(self, stores: Mapping[str, Store]) -> dict[str, Any]:
+    def fit_statistics(self, stores: Mapping[str, SignalStore]) -> dict[str, Any]:
         """What a model has to know of the data that it was trained on, as plain values.
 
         It joins `preprocessing` and is saved with the model, such as the statistics of each

@@ -30,25 +30,25 @@ class Code:
     features: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
-    def read(self) -> Tensor:
+    def decoder_input(self) -> Tensor:
         """(N, *Z) what a decoder reads."""
         return self.content if self.sample is None else self.sample
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DiscriminatorOutput:
     """What a discriminator says of N signals.
 
     Attributes:
-        realness: One raw (unsquashed) tensor (N, ...) per scale; higher is more real. A net with a
+        scores: One raw (unsquashed) tensor (N, ...) per scale; higher is more real. A net with a
             head per domain gives (N, K, ...); its losses are told so (``heads``).
-        logits: (N, K) raw condition logits, (N, K, ...) where each patch has its own, or None
+        class_logits: (N, K) raw condition logits, (N, K, ...) where each patch has its own, or None
             where the net does not classify.
         features: Inner activations, for feature matching.
     """
 
-    realness: tuple[Tensor, ...]
-    logits: Tensor | None = None
+    scores: tuple[Tensor, ...]
+    class_logits: Tensor | None = None
     features: tuple[Tensor, ...] = ()
 
 
@@ -80,5 +80,5 @@ class Discriminator(nn.Module, ABC):
     """Tells real signals (or codes) from made ones, and may tell their domain."""
 
     @abstractmethod
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, *S)."""

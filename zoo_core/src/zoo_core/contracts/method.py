@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from zoo_core.contracts.interfaces import Code, Decoder, Encoder, Generator
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import Preset, Progress
-from zoo_core.contracts.step import Leg, Step
+from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -52,19 +52,21 @@ class Optimiser:
 class Loss(nn.Module, ABC):
     """One term of a player's objective.
 
-    A loss asks the step's legs for what it needs and calls no generator itself. It is a module so
+    A loss asks the step's routes for what it needs and calls no generator itself. It is a module so
     that what it remembers (an image pool, a frozen backbone) is moved and saved with the run; nets
     that players train are not its children: it reaches them by name through ``step.net(name)``.
     """
 
     requires: Sequence[str] = ()
-    """What the step must provide: of ``translated restored identity code recoded sampled``."""
+    """What the step must provide: of ``translated restored identity code reencoded sampled``."""
 
     @abstractmethod
     def forward(self, step: Step) -> Tensor:
         """The unweighted loss: a float32 scalar ()."""
 
-    def companions(self, method: Method[Any]) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
+    def extra_players(
+        self, method: Method[Any]
+    ) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
         """Nets that this loss brings along and the players that train them (none by default).
 
         Args:
@@ -91,16 +93,16 @@ class Player:
     """Who moves: some nets, one optimiser, and the losses that they minimise.
 
     Attributes:
-        name: Name, such as ``generator``; losses added by ``--add`` join the player so named.
+        name: Name, such as ``generator``; losses added by ``--loss`` join the player so named.
         nets: Names of the nets that it trains; no net has two players that share an optimiser.
         terms: Its objective is their weighted sum.
         optimiser: Its optimiser.
         every: It moves in every so many-th step (StarGAN's generator: 5).
-        fresh: Whether it asks for a batch of its own rather than the step's (Fader).
+        own_batch: Whether it asks for a batch of its own rather than the step's (Fader).
         clip: Largest gradient norm, where the method prescribes one; None leaves it to the run.
-        others: Mode of all other nets while it moves. ``eval``: their dropout is off and their
-            running statistics are used and left alone (Fader); it asks for ``fresh``, since
-            players that share translations could not agree on a mode.
+        other_nets_mode: Mode of all other nets while it moves. ``eval``: their dropout is off and
+            their running statistics are used and left alone (Fader); it asks for ``own_batch``,
+            since players that share translations could not agree on a mode.
     """
 
     name: str
@@ -108,15 +110,15 @@ class Player:
     terms: tuple[Term, ...]
     optimiser: Optimiser = Optimiser()
     every: int = 1
-    fresh: bool = False
+    own_batch: bool = False
     clip: float | None = None
-    others: Literal["train", "eval"] = "train"
+    other_nets_mode: Literal["train", "eval"] = "train"
 
     def __post_init__(self) -> None:
-        if self.others == "eval" and not self.fresh:
+        if self.other_nets_mode == "eval" and not self.own_batch:
             raise ValueError(f'player {self.name} with others="eval" needs fresh=True')
 
-    def moves(self, step: int) -> bool:
+    def is_active(self, step: int) -> bool:
         """Whether it moves in the step of this number, counted from 0."""
         return (step + 1) % self.every == 0
 
@@ -136,7 +138,7 @@ class Defence(ABC):
 class Method(nn.Module, ABC, Generic[OptionsT]):
     """A way to translate crossed with constraints that keep the output related to the input.
 
-    A subclass sets `Options` and `presets`, builds its nets, plans legs, and lists players. It
+    A subclass sets `Options` and `presets`, builds its nets, plans routes, and lists players. It
     overrides `translate`, or, for a common space, `encode` and `decode` (and sets ``has_code``).
 
     Args:
@@ -159,7 +161,7 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
     needs_source: bool = False
     """Whether a translation must know the input's own domain; `build` may set it by an option."""
     provides: ClassVar[frozenset[str]] = frozenset({"translated", "restored", "identity"})
-    """What its steps answer; also ``code``, ``recoded`` with a code, ``sampled`` with a prior."""
+    """What its steps answer; also ``code``, ``reencoded`` with a code, ``sampled`` with a prior."""
 
     def __init__(self, options: OptionsT, domains: Domains, signal: TensorSpec) -> None:
         super().__init__()
@@ -186,14 +188,14 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
         """The players in the order in which they move. Called once per run."""
 
     @abstractmethod
-    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Leg]:
+    def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """What to translate in this batch. Reads conditions and draws from ``rng`` only."""
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, *S) ``x`` (N, *S) translated from ``source`` to ``target``."""
         return self.decode(self.encode(x, source), target)
 
-    def recorded(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    def export_options(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """The options (all of them, plain) as a model directory records them.
 
         They rebuild the nets wherever the directory is copied: a method whose option names a file
@@ -230,7 +232,7 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
         raise UsageError("this method has no prior", asked=f"{type(self).__name__}.prior")
 
     @property
-    def translating(self) -> tuple[str, ...]:
+    def inference_nets(self) -> tuple[str, ...]:
         """Names of the nets that a translation needs: all generators, encoders and decoders."""
         kinds = (Generator, Encoder, Decoder)
         return tuple(name for name, net in self.nets.items() if isinstance(net, kinds))
@@ -239,7 +241,7 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
         """Same as `translate`."""
         return self.translate(x, source, target)  # (N, *S)
 
-    def adopt(self, loss: Loss) -> tuple[Player, ...]:
+    def add_loss(self, loss: Loss) -> tuple[Player, ...]:
         """Takes in the nets that an added loss brings along, and returns their players.
 
         Raises:
@@ -253,7 +255,7 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
                 asked=f"loss {type(loss).__name__}",
             )
         players = []
-        for nets, player in loss.companions(self):
+        for nets, player in loss.extra_players(self):
             for name, net in nets.items():
                 self.nets[name] = net
             players.append(player)

@@ -96,13 +96,13 @@ class Domains:
         return self.names.index(name)
 
     def vector(
-        self, to: str | Mapping[str, float], origin: Sequence[float] | None = None
+        self, to: str | Mapping[str, float], source: Sequence[float] | None = None
     ) -> list[float]:
         """The condition vector (K,) of a target.
 
         Args:
             to: A name, or for attributes a mapping such as ``{"Blond_Hair": 1, "Male": 0}``.
-            origin: The input's own vector, kept where ``to`` is silent (attributes only).
+            source: The input's own vector, kept where ``to`` is silent (attributes only).
 
         Raises:
             UsageError: If a name is unknown, or several domains, or several attributes of an
@@ -120,7 +120,7 @@ class Domains:
                     hint=f"Choose one of {', '.join(self.names)}.",
                 )
             return [1.0 if name == held[0] else 0.0 for name in self.names]
-        vector = list(origin) if origin is not None else [0.0] * len(self)
+        vector = list(source) if source is not None else [0.0] * len(self)
         for group in self.exclusive:
             held = [name for name in group if wanted.get(name)]
             if len(held) > 1:

@@ -111,7 +111,7 @@ class MethodSpec(Component):
 
 @dataclass(frozen=True)
 class LossSpec(Component):
-    """A loss that ``zoo train ... --add NAME:key=value`` can add to any method.
+    """A loss that ``zoo train ... --loss NAME:key=value`` can add to any method.
 
     Attributes:
         name: Unique name, such as ``embedding``.

@@ -11,10 +11,10 @@ from typing import ClassVar, Literal, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from zoo_core.contracts.interfaces import Code, Verdict
+from zoo_core.contracts.interfaces import Code, DiscriminatorOutput
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import Progress
-from zoo_core.contracts.turns import Turns
+from zoo_core.contracts.trainable_nets import TrainableNets
 from zoo_core.errors import UsageError, unknown
 
 T = TypeVar("T")
@@ -46,89 +46,91 @@ class Translating(Protocol):
 
 
 @dataclass
-class Leg:
-    """One route of a step: the batch's signals of ``origin``, to be translated to ``target``.
+class Route:
+    """One route of a step: the batch's signals of ``source``, to be translated to ``target``.
 
-    A method plans legs; the step binds them. Every answer is computed once and kept until the
+    A method plans routes; the step binds them. Every answer is computed once and kept until the
     step ends.
 
     Attributes:
-        origin: Key of the batch: a domain's name, or `zoo_core.contracts.signals.MIXED`.
+        source: Key of the batch: a domain's name, or `zoo_core.contracts.signals.MIXED`.
         target: Condition (N, K) of the output.
-        name: For logs and for losses that apply to some legs only, such as ``a->b``.
+        name: For logs and for losses that apply to some routes only, such as ``a->b``.
     """
 
-    origin: str
+    source: str
     target: Condition
     name: str = ""
     _step: Step | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self.name = self.name or f"{self.origin}->{self.target.domain or 'mixed'}"
+        self.name = self.name or f"{self.source}->{self.target.domain or 'mixed'}"
 
     @property
     def step(self) -> Step:
-        """The step that this leg belongs to."""
+        """The step that this route belongs to."""
         if self._step is None:
-            raise RuntimeError(f"leg {self.name} is not bound to a step")
+            raise RuntimeError(f"route {self.name} is not bound to a step")
         return self._step
 
     @property
     def signal(self) -> Tensor:
         """(N, *S) the real input."""
-        return self.step.batch.signals[self.origin]
+        return self.step.batch.signals[self.source]
 
     @property
-    def source(self) -> Condition:
+    def source_condition(self) -> Condition:
         """(N, K) the input's own condition."""
-        return self.step.batch.conditions[self.origin]
+        return self.step.batch.conditions[self.source]
 
     @property
     def translated(self) -> Tensor:
         """(N, *S) the input translated to ``target``."""
-        return self.step.translate(self.signal, self.source, self.target)
+        return self.step.translate(self.signal, self.source_condition, self.target)
 
     @property
     def restored(self) -> Tensor:
         """(N, *S) the translation, translated back to ``source``."""
-        return self.step.translate(self.step.seen(self.translated), self.target, self.source)
+        return self.step.translate(
+            self.step.apply_defence(self.translated), self.target, self.source_condition
+        )
 
     @property
-    def native(self) -> Tensor:
+    def identity_input(self) -> Tensor:
         """(N, *S) what `identity` should equal: a real signal of the target domain, or the input.
 
-        Where the whole leg has one target domain, it is the batch's real signal of that domain
+        Where the whole route has one target domain, it is the batch's real signal of that domain
         (CycleGAN feeds the net for b a real b). In a mixed batch it is the input itself.
         """
         return self.step.batch.signals.get(self.target.domain or "", self.signal)
 
     @property
-    def native_condition(self) -> Condition:
-        """(N, K) the own condition of `native`."""
-        if self.native is self.signal:
-            return self.source
+    def identity_condition(self) -> Condition:
+        """(N, K) the own condition of `identity_input`."""
+        if self.identity_input is self.signal:
+            return self.source_condition
         return self.step.batch.conditions[self.target.domain or ""]
 
     @property
     def identity(self) -> Tensor:
-        """(N, *S) `native` translated into the domain that it already has."""
-        own = self.native_condition
-        return self.step.translate(self.native, own, own)
+        """(N, *S) `identity_input` translated into the domain that it already has."""
+        own = self.identity_condition
+        return self.step.translate(self.identity_input, own, own)
 
     @property
     def code(self) -> Code:
         """The input in the common space."""
-        return self.step.encode(self.signal, self.source)
+        return self.step.encode(self.signal, self.source_condition)
 
     @property
-    def recoded(self) -> Code:
+    def reencoded(self) -> Code:
         """The translation in the common space."""
         return self.step.encode(self.translated, self.target)
 
-    def shard(self, rank: int, world: int) -> Leg:
+    def shard(self, rank: int, world: int) -> Route:
         """The part of one process."""
         target = self.target if world == 1 else self.target[slice(rank, None, world)]
-        return Leg(self.origin, target, self.name)
+        return Route(self.source, target, self.name)
 
 
 class Step:
@@ -137,45 +139,45 @@ class Step:
     Args:
         method: The method whose nets translate.
         batch: Real signals of this process.
-        legs: What to translate, planned by the method for this batch.
+        routes: What to translate, planned by the method for this batch.
         progress: How far training is.
         rng: CPU generator shared by all processes, for draws that belong to the batch.
         rank: Number of this process.
         world: Number of processes.
         moving: Names of the nets that some player trains in this step. Translations carry a
             graph for these only. None: whatever the parameters' own flags say.
-        turns: Who learns and who is in which mode, for the method's nets, where a run has it at
-            hand; None: the nets are walked when it is first asked.
+        trainable_nets: Who learns and who is in which mode, for the method's nets, where a run has
+            it at hand; None: the nets are walked when it is first asked.
     """
 
     def __init__(
         self,
         method: Translating,
         batch: Batch,
-        legs: Iterable[Leg],
+        routes: Iterable[Route],
         *,
         progress: Progress | None = None,
         rng: torch.Generator | None = None,
         rank: int = 0,
         world: int = 1,
         moving: Sequence[str] | None = None,
-        turns: Turns | None = None,
+        trainable_nets: TrainableNets | None = None,
     ) -> None:
         self.method, self.batch = method, batch
         self.progress = progress or Progress()
         self.rng, self.rank, self.world = rng, rank, world
-        self._moving, self._given_turns = moving, turns
+        self._moving, self._given_trainable_nets = moving, trainable_nets
         self._memo: dict[object, object] = {}
         self._kept: list[object] = []
-        self._verdicts: dict[tuple[str, int], tuple[Tensor, Verdict]] | None = None
+        self._verdicts: dict[tuple[str, int], tuple[Tensor, DiscriminatorOutput]] | None = None
         self.counts: dict[str, int] = {"translate": 0, "encode": 0, "decode": 0, "judge": 0}
-        self.legs: tuple[Leg, ...] = tuple(legs)
-        for leg in self.legs:
-            leg._step = self
+        self.routes: tuple[Route, ...] = tuple(routes)
+        for route in self.routes:
+            route._step = self
 
     @cached_property
-    def _turns(self) -> Turns:
-        return self._given_turns or Turns(self.method.nets)
+    def _trainable_nets(self) -> TrainableNets:
+        return self._given_trainable_nets or TrainableNets(self.method.nets)
 
     def real(self, domain: str) -> Tensor:
         """(N, *S) the batch's real signals of a domain."""
@@ -192,9 +194,13 @@ class Step:
             raise unknown("net", name, self.method.nets)
         return self.method.nets[name]
 
-    def select(self, names: Sequence[str] | None = None) -> tuple[Leg, ...]:
-        """The legs of the given names, or all."""
-        return self.legs if names is None else tuple(leg for leg in self.legs if leg.name in names)
+    def select(self, names: Sequence[str] | None = None) -> tuple[Route, ...]:
+        """The routes of the given names, or all."""
+        return (
+            self.routes
+            if names is None
+            else tuple(route for route in self.routes if route.name in names)
+        )
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, *S) ``x`` translated from ``source`` to ``target``, computed once per step."""
@@ -242,7 +248,7 @@ class Step:
             key, "", (), lambda: Condition.of(self.method.domains, domain, count, device)
         )
 
-    def judge(self, critic: str, x: Tensor) -> Verdict:
+    def judge(self, critic: str, x: Tensor) -> DiscriminatorOutput:
         """What a discriminator says of ``x`` (N, *S), computed once per player's turn.
 
         Adversarial and classification losses share one forward pass. Outside of a `turn` nothing
@@ -253,41 +259,41 @@ class Step:
         if self._verdicts is not None and key in self._verdicts:
             return self._verdicts[key][1]
         self.counts["judge"] += 1
-        verdict: Verdict = net(x)
+        verdict: DiscriminatorOutput = net(x)
         if self._verdicts is not None:
             self._verdicts[key] = (x, verdict)  # ids stay unique only while the objects live
         return verdict
 
     @contextmanager
     def turn(
-        self, nets: Sequence[str], others: Literal["train", "eval"] = "train"
+        self, nets: Sequence[str], other_nets_mode: Literal["train", "eval"] = "train"
     ) -> Iterator[None]:
         """A player's turn: just the named nets' parameters require gradients, verdicts are kept.
 
         Args:
             nets: The player's nets.
-            others: Mode of all other nets, as for `zoo_core.contracts.method.Player`.
+            other_nets_mode: Mode of all other nets, as for `zoo_core.contracts.method.Player`.
         """
         self._verdicts = {}
-        still = () if others == "train" else [n for n in self.method.nets if n not in nets]
+        still = () if other_nets_mode == "train" else [n for n in self.method.nets if n not in nets]
         try:
-            with self._turns.only(nets), self._turns.in_eval(still, nets):
+            with self._trainable_nets.only(nets), self._trainable_nets.in_eval(still, nets):
                 yield
         finally:
             self._verdicts = None
 
     def close(self) -> None:
-        """Ends the step: it forgets all answers, and its legs belong to no step.
+        """Ends the step: it forgets all answers, and its routes belong to no step.
 
-        Step and legs know each other, so that their tensors would stay until Python looks for such
-        cycles. Given back at once, their memory serves the next step.
+        Step and routes know each other, so that their tensors would stay until Python looks for
+        such cycles. Given back at once, their memory serves the next step.
         """
-        for leg in self.legs:
-            leg._step = None
+        for route in self.routes:
+            route._step = None
         self._memo.clear()
         self._kept.clear()
 
-    def seen(self, translated: Tensor) -> Tensor:
+    def apply_defence(self, translated: Tensor) -> Tensor:
         """(N, *S) the translation as the way back sees it: through the defence, once per step."""
         defence = self.method.defence
         if defence is None:
@@ -324,17 +330,17 @@ class Step:
         if self._moving is None:
             yield
             return
-        with self._turns.only(self._moving):
+        with self._trainable_nets.only(self._moving):
             yield
 
 
-def legs_between(domains: Domains, targets: Sequence[str], batch: Batch) -> list[Leg]:
-    """A leg from every part of a batch, be it mixed, to every other of some domains.
+def routes_between(domains: Domains, targets: Sequence[str], batch: Batch) -> list[Route]:
+    """A route from every part of a batch, be it mixed, to every other of some domains.
 
-    What is translated with a method that plans no leg, since it learns from samples (CoGAN).
+    What is translated with a method that plans no route, since it learns from samples (CoGAN).
     """
     return [
-        Leg(origin, Condition.of(domains, name, len(x), x.device), f"{origin}->{name}")
+        Route(origin, Condition.of(domains, name, len(x), x.device), f"{origin}->{name}")
         for origin, x in batch.signals.items()
         for name in targets
         if name != origin

@@ -17,7 +17,9 @@ def zoo_components() -> Iterable[Component]:
 def _kinds() -> Iterable[Kind]:
     return [
         Kind("method", "zoo_core.contracts.method:Method", "Ways to translate", spec=MethodSpec),
-        Kind("loss", "zoo_core.contracts.method:Loss", "Losses for zoo train --add", spec=LossSpec),
+        Kind(
+            "loss", "zoo_core.contracts.method:Loss", "Losses for zoo train --loss", spec=LossSpec
+        ),
         Kind("defence", "zoo_core.contracts.method:Defence", "Defences for zoo train --defence"),
         Kind(
             "codec",

@@ -38,7 +38,7 @@ class CutShortError(OSError):
 
 
 @dataclass(frozen=True)
-class Request:
+class HubRequest:
     """What was asked of the Hub.
 
     Attributes:
@@ -63,7 +63,7 @@ class Request:
         return f"{self.reference.kind} repository {self.reference.repo}"
 
 
-def is_passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether the same request may succeed in a moment."""
     status = status_of(error)
     if status is not None:
@@ -80,7 +80,7 @@ def is_local(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno is not None and not isinstance(error, network)
 
 
-def nobody_there(error: BaseException) -> bool:
+def is_unreachable(error: BaseException) -> bool:
     """Whether the host is unknown or refuses the connection, which seldom passes in a moment."""
     kinds = (socket.gaierror, ConnectionRefusedError)
     return any(isinstance(cause, kinds) for cause in _chain(error))
@@ -92,7 +92,7 @@ def status_of(error: BaseException) -> int | None:
     return status
 
 
-def pause_asked(error: BaseException) -> float:
+def retry_after(error: BaseException) -> float:
     """Seconds for which the Hub asks to be left alone."""
     headers: Any = getattr(getattr(error, "response", None), "headers", {})
     after = str(headers.get("Retry-After", "")).strip()
@@ -100,7 +100,7 @@ def pause_asked(error: BaseException) -> float:
     return float(after) if after.isdigit() else float(reset[1]) if reset else 0.0
 
 
-def explained(error: BaseException, request: Request) -> HubError:
+def explained(error: BaseException, request: HubRequest) -> HubError:
     """The error for people."""
     for describe in (_of_repository, _of_status, _of_connection):
         found = describe(error, request)
@@ -114,7 +114,7 @@ def explained(error: BaseException, request: Request) -> HubError:
     )
 
 
-def _of_repository(error: BaseException, request: Request) -> HubError | None:
+def _of_repository(error: BaseException, request: HubRequest) -> HubError | None:
     """What huggingface_hub already tells apart."""
     asked, reference, what = request.asked, request.reference, request.what
     token = get_token() is not None
@@ -162,7 +162,7 @@ def _of_repository(error: BaseException, request: Request) -> HubError | None:
     return None
 
 
-def _of_status(error: BaseException, request: Request) -> HubError | None:
+def _of_status(error: BaseException, request: HubRequest) -> HubError | None:
     """What the status alone says."""
     status = status_of(error)
     if status is None or not isinstance(error, HfHubHTTPError):
@@ -176,7 +176,7 @@ def _of_status(error: BaseException, request: Request) -> HubError | None:
         problem = f"the Hub refuses access to the {request.what} (403{quoted})"
         hint = f"Use a token that may read it, or see {request.page}."
     elif status == 429:
-        wait = pause_asked(error)
+        wait = retry_after(error)
         problem = f"the Hub is asked too often from here (429{quoted})"
         hint = f"Try again in {wait:.0f} s." if wait else "Try again in a few minutes."
         hint += "" if get_token() else " A token by HF_TOKEN allows more requests."
@@ -190,7 +190,7 @@ def _of_status(error: BaseException, request: Request) -> HubError | None:
     return kind(problem, asked=request.asked, hint=hint)
 
 
-def _of_connection(error: BaseException, request: Request) -> HubError | None:
+def _of_connection(error: BaseException, request: HubRequest) -> HubError | None:
     """What the network says."""
     place, causes, kinds = endpoint(), list(_chain(error)), _kinds(error)
     unset = "" if place == PUBLIC else f", check HF_ENDPOINT (now {place})"

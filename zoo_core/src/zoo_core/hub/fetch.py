@@ -16,7 +16,7 @@ from zoo_core.errors import HubMissingError, HubUnreachableError, WeightsError
 from zoo_core.hub.progress import note
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.settings import cache_root, offline
-from zoo_core.hub.store import Expected, Record, Seen, Store, today
+from zoo_core.hub.store import Expected, FileRecord, Record, RepoCache, today
 
 
 def fetch(reference: Reference, expected: Expected | None = None, *, asked: str = "") -> Path:
@@ -42,7 +42,7 @@ def fetch(reference: Reference, expected: Expected | None = None, *, asked: str 
 
 def fetch_optional(reference: Reference, *, asked: str = "") -> Path | None:
     """As `fetch` for a full commit; None where it has no such file, which is remembered."""
-    store, commit, file = Store(reference), reference.revision or "", reference.file or ""
+    store, commit, file = RepoCache(reference), reference.revision or "", reference.file or ""
     asked = asked or f'model "{reference}"'
     with cache_errors(asked):
         seen = store.record().seen(commit, file)
@@ -54,7 +54,7 @@ def fetch_optional(reference: Reference, *, asked: str = "") -> Path | None:
         if error.missing != "file":
             raise
     with cache_errors(asked), locked(store):
-        store.remember(commit, commit, {file: Seen("", 0, today())})
+        store.remember(commit, commit, {file: FileRecord("", 0, today())})
     return None
 
 
@@ -64,7 +64,7 @@ class _Fetch:
     def __init__(self, reference: Reference, expected: Expected, asked: str) -> None:
         self.reference, self.expected, self.asked = reference, expected, asked
         self.file = reference.file or ""
-        self.store = Store(reference)
+        self.store = RepoCache(reference)
         self.follows = reference.revision is not None and not reference.pinned
 
     def run(self) -> Path:
@@ -86,7 +86,7 @@ class _Fetch:
 
     def _from_hub(self) -> Path:
         """Asks the Hub, unless another process did so while the lock was awaited."""
-        from zoo_core.hub.arrival import Arrival, remote_file  # imports huggingface_hub
+        from zoo_core.hub.download import FileDownload, remote_file  # imports huggingface_hub
 
         record = self.store.record()
         commit = record.commit(self.reference)
@@ -104,9 +104,9 @@ class _Fetch:
         if path is None:
             pinned = replace(wanted, revision=remote.commit)
             known = record.seen(remote.commit, self.file)
-            arrival = Arrival(pinned, remote, self.expected, known, asked)
+            arrival = FileDownload(pinned, remote, self.expected, known, asked)
             path = self.store.path(remote.commit, self.file)
-            files = {self.file: arrival.bring(path, self.store.part(remote.commit, self.file))}
+            files = {self.file: arrival.download(path, self.store.part(remote.commit, self.file))}
         self.store.remember(remote.commit, self.reference.revision, files)
         return path
 
@@ -139,7 +139,7 @@ class _Fetch:
 
 
 @contextmanager
-def locked(store: Store) -> Iterator[None]:
+def locked(store: RepoCache) -> Iterator[None]:
     """Holds the lock of a repository against other processes and threads."""
     from filelock import FileLock, Timeout
 

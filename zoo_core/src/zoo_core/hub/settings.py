@@ -13,7 +13,7 @@ from pathlib import Path
 from zoo_core.errors import UsageError
 
 PUBLIC = "https://huggingface.co"
-SILENCE = 6.0
+DEFAULT_TIMEOUT = 6.0
 """Seconds that the Hub may be silent, unless ``ZOO_HUB_TIMEOUT`` says otherwise."""
 _TRUE = {"1", "on", "yes", "true"}
 
@@ -48,7 +48,7 @@ def offline() -> bool:
     return given.strip().lower() in _TRUE
 
 
-def silence() -> float:
+def timeout() -> float:
     """Seconds that the Hub may be silent before it is given up: ``ZOO_HUB_TIMEOUT``.
 
     They bound the time to an answer, retries and all, and each pause of a download.
@@ -58,7 +58,7 @@ def silence() -> float:
     """
     given = os.environ.get("ZOO_HUB_TIMEOUT")
     if given is None:
-        return SILENCE
+        return DEFAULT_TIMEOUT
     try:
         seconds = float(given)
     except ValueError:
@@ -67,7 +67,7 @@ def silence() -> float:
         raise UsageError(
             "it is no positive number of seconds",
             asked=f'ZOO_HUB_TIMEOUT "{given}"',
-            hint=f"Write such as ZOO_HUB_TIMEOUT={SILENCE:g}.",
+            hint=f"Write such as ZOO_HUB_TIMEOUT={DEFAULT_TIMEOUT:g}.",
         )
     return seconds
 

@@ -41,7 +41,7 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Seen:
+class FileRecord:
     """What a file was when it came into the cache first.
 
     Attributes:
@@ -55,7 +55,7 @@ class Seen:
     date: str = ""
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Seen:
+    def of(cls, values: Mapping[str, Any]) -> FileRecord:
         """Reads what `vars` of one gave; raises `ValueError` for anything else."""
         seen = cls(**values)
         kinds = (type(seen.sha256), type(seen.bytes), type(seen.date))
@@ -79,7 +79,7 @@ class Record:
     """
 
     commits: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, Seen] = field(default_factory=dict)
+    files: Mapping[str, FileRecord] = field(default_factory=dict)
 
     def commit(self, reference: Reference) -> str | None:
         """The commit that a reference means, if that is remembered."""
@@ -87,12 +87,12 @@ class Record:
             return reference.revision
         return self.commits.get(reference.revision or UNNAMED)
 
-    def seen(self, commit: str, file: str) -> Seen | None:
+    def seen(self, commit: str, file: str) -> FileRecord | None:
         """What is remembered of a file."""
         return self.files.get(f"{commit}/{file}")
 
 
-class Store:
+class RepoCache:
     """The cache of one repository.
 
     Attributes:
@@ -126,7 +126,7 @@ class Store:
         """
         try:
             values = json.loads(self.trust.read_text(encoding="utf-8"))
-            files = {key: Seen.of(value) for key, value in values["files"].items()}
+            files = {key: FileRecord.of(value) for key, value in values["files"].items()}
             return Record({key: _commit(value) for key, value in values["commits"].items()}, files)
         except FileNotFoundError:
             return Record()
@@ -138,7 +138,10 @@ class Store:
             ) from fault
 
     def remember(
-        self, commit: str, revision: str | None = None, files: Mapping[str, Seen] | None = None
+        self,
+        commit: str,
+        revision: str | None = None,
+        files: Mapping[str, FileRecord] | None = None,
     ) -> None:
         """Adds to the record; called while the lock is held.
 
@@ -166,17 +169,17 @@ def _commit(value: str) -> str:
 
 
 def today() -> str:
-    """The date for a `Seen`."""
+    """The date for a `FileRecord`."""
     return datetime.datetime.now(tz=datetime.UTC).date().isoformat()
 
 
-def all_files(root: Path | None = None) -> Iterator[tuple[Reference, Path, Seen]]:
+def all_files(root: Path | None = None) -> Iterator[tuple[Reference, Path, FileRecord]]:
     """All cached files of whatever repository, with what was seen of them first."""
     root = root or cache_root()
     for trust in sorted((root / "trust").glob("*/*/*.json")):
         kind, org, name = trust.parts[-3][:-1], trust.parts[-2], trust.stem
         reference = Reference(f"{org}/{name}", kind)  # type: ignore[arg-type]  # as written
-        store = Store(reference, root)
+        store = RepoCache(reference, root)
         for key, seen in store.record().files.items():
             commit, _, file = key.partition("/")
             path = store.path(commit, file)

@@ -26,7 +26,7 @@ from huggingface_hub import (
 from huggingface_hub.errors import FileMetadataError
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # it is public
 
-from zoo_core.hub.failures import CutShortError, is_passing, nobody_there, pause_asked
+from zoo_core.hub.failures import CutShortError, is_transient, is_unreachable, retry_after
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.settings import endpoint
 
@@ -154,10 +154,10 @@ def _persistently(call: Callable[[], T], deadline: Callable[[], float]) -> T:
             if deadline() > before:
                 pause, tries = FIRST_PAUSE, 0  # something came: this is another failure
             tries += 1
-            wait = max(pause, pause_asked(error))
-            if not is_passing(error) or time.monotonic() + wait >= deadline():
+            wait = max(pause, retry_after(error))
+            if not is_transient(error) or time.monotonic() + wait >= deadline():
                 raise
-            if tries > 1 and nobody_there(error):
+            if tries > 1 and is_unreachable(error):
                 raise
         time.sleep(wait)
         pause *= 2

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from zoo_core.errors import HubError, HubMissingError
 from zoo_core.hub.fetch import fetch, fetch_optional
 from zoo_core.hub.reference import Reference
-from zoo_core.hub.store import Store
+from zoo_core.hub.store import RepoCache
 from zoo_core.models.modeldir import CARD, CONFIG, MODEL
 
 
@@ -35,7 +35,7 @@ def fetch_model(reference: Reference) -> Path:
             asked=asked,
             hint="Weights in another layout are converted by zoo import.",
         ) from error.__cause__
-    commit = Store(reference).record().commit(reference)
+    commit = RepoCache(reference).record().commit(reference)
     fetch(replace(reference, revision=commit, file=str(folder / MODEL)), asked=asked)
     fetch_optional(replace(reference, revision=commit, file=str(folder / CARD)), asked=asked)
     return config.parent

@@ -13,16 +13,16 @@ import torch
 from torch import Tensor
 
 from zoo_core.contracts.signals import Batch, Condition
-from zoo_core.contracts.step import legs_between
+from zoo_core.contracts.step import routes_between
 from zoo_core.errors import WeightsError
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method
 
-PER_LEG = 2
-"""Signals of each leg that the file keeps."""
-LEGS = 6
-"""Legs at most, so that a method with many directions keeps a small file."""
+PER_ROUTE = 2
+"""Signals of each route that the file keeps."""
+ROUTES = 6
+"""Routes at most, so that a method with many directions keeps a small file."""
 _OPTIONAL = ("style", "reference", "lengths")
 
 
@@ -55,11 +55,11 @@ def write_golden(path: Path, method: Method[Any], batch: Batch) -> None:
 
     rows: dict[str, list[Tensor]] = {}
     names: list[list[str | None]] = []
-    legs = method.plan(batch.to("cpu"), torch.Generator().manual_seed(0))
-    for leg in (legs or legs_between(method.domains, method.targets, batch))[:LEGS]:
-        signal = batch.signals[leg.origin][:PER_LEG].detach().cpu().float()  # (N, *S)
-        source = batch.conditions[leg.origin][: len(signal)].to("cpu")
-        target = leg.target[: len(signal)].to("cpu")
+    routes = method.plan(batch.to("cpu"), torch.Generator().manual_seed(0))
+    for route in (routes or routes_between(method.domains, method.targets, batch))[:ROUTES]:
+        signal = batch.signals[route.source][:PER_ROUTE].detach().cpu().float()  # (N, *S)
+        source = batch.conditions[route.source][: len(signal)].to("cpu")
+        target = route.target[: len(signal)].to("cpu")
         parts = {"input": signal, "output": eager(method, signal, source, target)}
         for role, condition in (("source", source), ("target", target)):
             parts[role] = condition.label

@@ -131,7 +131,7 @@ def write_model(
     directory = Path(directory)
     refuse_foreign(directory)
     with _replacing(directory) as fresh:
-        translating = method.translating
+        translating = method.inference_nets
         others = tuple(name for name in method.nets if name not in translating)
         weights.save_nets(method, fresh / MODEL, translating, half=half)
         if others:

@@ -10,7 +10,7 @@ from zoo_core.catalogue.registry import Model
 from zoo_core.checksum import verify
 from zoo_core.errors import WeightsError
 from zoo_core.hub.reference import Reference, of_weights
-from zoo_core.hub.store import Seen, Store, all_files
+from zoo_core.hub.store import FileRecord, RepoCache, all_files
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Cached:
     """
 
     path: Path | None = None
-    seen: Seen | None = None
+    seen: FileRecord | None = None
 
 
 def cached(reference: Reference) -> Cached:
     """What the cache knows of a file, which is not opened."""
-    store = Store(reference)
+    store = RepoCache(reference)
     record, file = store.record(), reference.file or ""
     commit = record.commit(reference)
     if commit is None:
@@ -79,7 +79,7 @@ def check_model(model: Model) -> Iterator[Finding]:
 
 def check_reference(reference: Reference) -> Iterator[Finding]:
     """Compares the cached files that a reference means with what was seen first."""
-    commit = Store(reference).record().commit(reference)
+    commit = RepoCache(reference).record().commit(reference)
     for other, path, seen in all_files():
         same = (other.repo, other.kind, other.revision) == (reference.repo, reference.kind, commit)
         if same and reference.file in (None, other.file):

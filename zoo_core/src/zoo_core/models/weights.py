@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from zoo_core.contracts.method import Method
 
 __all__ = [
+    "drop_training_nets",
     "file_sha256",
-    "keep_translating",
     "load_state",
     "load_weights",
     "net_state",
@@ -78,7 +78,7 @@ def load_weights(
     """
     path = path / "model.safetensors" if path.is_dir() else path
     verify(path, sha256=sha256, size=size)
-    names = method.translating if only is None else only
+    names = method.inference_nets if only is None else only
     load_state(net_state(method, names), read_tensors(path)[0], asked=f"weights {path}")
 
 
@@ -181,12 +181,12 @@ def rebuilt(make: Callable[[], Method[Any]], path: Path) -> Method[Any]:
 
     The random state of the caller is left as it was.
     """
-    method = unfilled(make)
+    method = no_init(make)
     load_weights(method, path)
     return method.eval()
 
 
-def unfilled(make: Callable[[], Method[Any]]) -> Method[Any]:
+def no_init(make: Callable[[], Method[Any]]) -> Method[Any]:
     """A method whose parameters have memory and no values yet: strict loading must follow.
 
     Drawing values that weights replace costs a large model a second, and the memory of nets that
@@ -222,9 +222,9 @@ _DRAWS = (
 """What a function mode sees of torch's initialisations; all others are made of these."""
 
 
-def keep_translating(method: Method[Any]) -> None:
+def drop_training_nets(method: Method[Any]) -> None:
     """Drops the nets that only training needs, and with them their memory."""
-    for name in set(method.nets) - set(method.translating):
+    for name in set(method.nets) - set(method.inference_nets):
         with contextlib.suppress(KeyError):
             del method.nets[name]
 

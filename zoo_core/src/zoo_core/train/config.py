@@ -44,7 +44,7 @@ class RunConfig:
         attributes: Attributes to learn, where ``data`` has attribute lists.
         signal: Form of the signals.
         train: The loop's settings.
-        add: Losses added to the method's, each as ``NAME:key=value,...``.
+        extra_losses: Losses added to the method's, each as ``NAME:key=value,...``.
         defence: What translations go through on their way back, in order, each in the same form.
         device: Device as the user named it.
         processes: Processes that share each batch.
@@ -58,7 +58,7 @@ class RunConfig:
     attributes: tuple[str, ...] = ()
     signal: TensorSpec = field(default_factory=TensorSpec)
     train: TrainConfig = field(default_factory=TrainConfig)
-    add: tuple[str, ...] = ()
+    extra_losses: tuple[str, ...] = ()
     defence: tuple[str, ...] = ()
     device: str = "auto"
     processes: int = 1
@@ -94,7 +94,7 @@ class RunConfig:
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """What a user asked for: flags and ``--set``, before presets and defaults fill the rest.
 
     Attributes:
@@ -107,7 +107,7 @@ class Request:
         domains: Source of each domain.
         data: Root of all domains.
         attributes: Attributes to learn.
-        add: Losses to add.
+        extra_losses: Losses to add.
         defence: Defences of the way back.
         device: Device.
         processes: Processes.
@@ -122,13 +122,13 @@ class Request:
     domains: Mapping[str, str] = field(default_factory=dict)
     data: str | None = None
     attributes: Sequence[str] = ()
-    add: Sequence[str] = ()
+    extra_losses: Sequence[str] = ()
     defence: Sequence[str] = ()
     device: str | None = None
     processes: int | None = None
 
 
-def resolve(request: Request) -> RunConfig:
+def resolve(request: RunRequest) -> RunConfig:
     """Fills a request from its file, the preset and the method's defaults.
 
     Raises:
@@ -156,7 +156,7 @@ def resolve(request: Request) -> RunConfig:
         attributes=tuple(request.attributes or given.get("attributes", ())),
         signal=signal,
         train=train,
-        add=tuple(request.add or given.get("add", ())),
+        extra_losses=tuple(request.extra_losses or given.get("extra_losses", ())),
         defence=tuple(request.defence or given.get("defence", ())),
         device=request.device or given.get("device", "auto"),
         processes=request.processes or given.get("processes", 1),

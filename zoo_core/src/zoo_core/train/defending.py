@@ -54,6 +54,6 @@ def defend(method: Method[Any], players: Sequence[Player], texts: Sequence[str])
         raise UsageError(
             f"no loss of {type(method).__name__} translates back, so there is nothing to defend",
             asked=f"--defence {texts[0]}",
-            hint="Add --add cycle:weight=10, or leave the defence away.",
+            hint="Add --loss cycle:weight=10, or leave the defence away.",
         )
     method.defence = parts[0] if len(parts) == 1 else Chain(parts)

@@ -24,16 +24,16 @@ def model_config(
     config: RunConfig,
     domains: Domains,
     training: Mapping[str, Any] | None = None,
-    learnt: Mapping[str, Any] | None = None,
+    statistics: Mapping[str, Any] | None = None,
 ) -> ModelConfig:
-    """What rebuilds the model of a run; ``learnt`` is what its codec knows of the data."""
+    """What rebuilds the model of a run; ``fit_statistics`` is what its codec knows of the data."""
     codec = host().load("codec", config.signal.kind)
     return ModelConfig(
         method=config.method,
         options=dict(config.options),
         domains=domains,
         signal=config.signal,
-        preprocessing=codec.preprocessing_for(config.signal, config.train) | dict(learnt or {}),
+        preprocessing=codec.preprocessing_for(config.signal, config.train) | dict(statistics or {}),
         training=dict(training or {}),
     )
 
@@ -48,7 +48,7 @@ def export(
     samples: Samples,
     sheet: Path,
     facts: Mapping[str, Any],
-    learnt: Mapping[str, Any] | None = None,
+    statistics: Mapping[str, Any] | None = None,
     target: Path | None = None,
 ) -> Path:
     """Writes ``RUN/model``, or a snapshot.
@@ -62,7 +62,8 @@ def export(
         samples: Inputs for the golden file.
         sheet: The picture of the last samples.
         facts: What else the card and ``config.yaml`` record: steps, losses, device, precision.
-        learnt: What the model has to know of its data; see `zoo_core.contracts.codec.Codec.learnt`.
+        statistics: What the model has to know of its data; see
+            `zoo_core.contracts.codec.Codec.fit_statistics`.
         target: Another directory than ``RUN/model``.
 
     Returns:
@@ -79,8 +80,8 @@ def export(
         "zoo_core": importlib.metadata.version("zoo-core"),
         "torch": torch.__version__.partition("+")[0],
     }
-    if config.add:
-        training["added_losses"] = list(config.add)
+    if config.extra_losses:
+        training["added_losses"] = list(config.extra_losses)
     if config.defence:
         training["defences"] = list(config.defence)
     target = target or run / "model"
@@ -88,8 +89,8 @@ def export(
         target,
         method,
         replace(
-            model_config(config, domains, training, learnt),
-            options=dict(method.recorded(config.options)),
+            model_config(config, domains, training, statistics),
+            options=dict(method.export_options(config.options)),
         ),
         card=Card(
             title=run.resolve().name,

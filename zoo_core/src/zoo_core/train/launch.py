@@ -24,7 +24,7 @@ from zoo_core.train.devices import launched_outside, make_fabric
 from zoo_core.train.disk import record
 from zoo_core.train.guard import StoppedError
 from zoo_core.train.logs import Display, Silent, Terminal
-from zoo_core.train.session import Session
+from zoo_core.train.process import Run
 
 
 def launch(config: RunConfig, out: Path, *, quiet: bool = False) -> Path:
@@ -36,7 +36,7 @@ def launch(config: RunConfig, out: Path, *, quiet: bool = False) -> Path:
     fabric = make_fabric(config.device, config.processes, config.train.precision)
     if config.processes == 1 or launched_outside():
         fabric.launch()
-        return work(fabric, config, out, quiet)
+        return run_worker(fabric, config, out, quiet)
     with tempfile.TemporaryDirectory(prefix="zoo-train-") as faults, _relayed() as signals:
         try:
             act = partial(_reporting, config=config, out=out, quiet=quiet, faults=Path(faults))
@@ -46,24 +46,24 @@ def launch(config: RunConfig, out: Path, *, quiet: bool = False) -> Path:
     return model
 
 
-def work(fabric: Fabric, config: RunConfig, out: Path, quiet: bool) -> Path:
+def run_worker(fabric: Fabric, config: RunConfig, out: Path, quiet: bool) -> Path:
     """What each process does.
 
     Returns:
         The model directory.
     """
     display: Display = Silent() if quiet else Terminal()
-    session = Session(fabric, config, out, display)
-    session.restore()
-    if session.first:
+    run = Run(fabric, config, out, display)
+    run.restore()
+    if run.first:
         record(config, out)
-    return session.go()
+    return run.go()
 
 
 def _reporting(fabric: Fabric, config: RunConfig, out: Path, quiet: bool, faults: Path) -> Path:
-    """`work`, leaving word of an error that the user can understand."""
+    """`run_worker`, leaving word of an error that the user can understand."""
     try:
-        return work(fabric, config, out, quiet)
+        return run_worker(fabric, config, out, quiet)
     except ZooError as error:
         (faults / f"{fabric.global_rank:04d}.json").write_text(json.dumps(_packed(error)))
         raise

@@ -18,19 +18,19 @@ from torch import Tensor, nn
 from zoo_core.contracts.method import Method, Player, Term
 from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.contracts.step import Step
-from zoo_core.contracts.turns import Turns
+from zoo_core.contracts.trainable_nets import TrainableNets
 from zoo_core.errors import TrainingError
-from zoo_core.train.ahead import Ahead, Sampler
 from zoo_core.train.devices import channels_last, make_fabric, prepare
 from zoo_core.train.ema import Ema
 from zoo_core.train.gradients import average, average_statistics, norm_and_clip
 from zoo_core.train.guard import FiniteGuard, require_finite
 from zoo_core.train.memory import keep_freed_memory
+from zoo_core.train.prefetch import PrefetchSampler, Sampler
 from zoo_core.train.seeds import generator_for, seed_all
 
 
 @dataclass
-class Mover:
+class PlayerState:
     """A player with what it needs to move: its optimiser and its parameters."""
 
     player: Player
@@ -76,18 +76,18 @@ class Trainer:
                 hint="Choose a multiple with --batch.",
             )
         if self.fabric.device.type != "cpu":
-            sampler = Ahead(sampler)
+            sampler = PrefetchSampler(sampler)
         else:
             keep_freed_memory()
         self.method, self.sampler, self.config = method, sampler, config
         self.steps = length(config, sampler.steps_per_epoch)
         players = tuple(method.players() if players is None else players)
         prepare(method, players, self.fabric.device)
-        self.movers = [self._mover(player) for player in players]
-        self._turns = Turns(method.nets)
+        self.player_states = [self._player_state(player) for player in players]
+        self._trainable_nets = TrainableNets(method.nets)
         method.train()
         self.ema = (
-            Ema({name: method.nets[name] for name in method.translating}, config.ema)
+            Ema({name: method.nets[name] for name in method.inference_nets}, config.ema)
             if config.ema is not None
             else None
         )
@@ -103,7 +103,7 @@ class Trainer:
 
     def rates(self) -> dict[str, float]:
         """The learning rate of each player, as last set."""
-        return {m.player.name: float(m.optimiser.param_groups[0]["lr"]) for m in self.movers}
+        return {m.player.name: float(m.optimiser.param_groups[0]["lr"]) for m in self.player_states}
 
     def step(self) -> None:
         """Makes one step: every player whose turn it is moves once.
@@ -116,18 +116,22 @@ class Trainer:
         seed_all(config.seed, number, self.fabric.global_rank, self.fabric.device.type)
         if not self.method.training:  # to set every layer's mode takes time
             self.method.train()
-        moving = [mover for mover in self.movers if mover.player.moves(number)]
-        shared = [mover for mover in moving if not mover.player.fresh]
+        moving = [
+            player_state
+            for player_state in self.player_states
+            if player_state.player.is_active(number)
+        ]
+        shared = [player_state for player_state in moving if not player_state.player.own_batch]
         step = self._bind(number, 0, shared) if shared else None
         draw = 0
-        for mover in moving:
-            if mover.player.fresh:
+        for player_state in moving:
+            if player_state.player.own_batch:
                 draw += 1
-                own = self._bind(number, draw, [mover])
-                self._move(mover, own)
+                own = self._bind(number, draw, [player_state])
+                self._move(player_state, own)
                 own.close()
             elif step is not None:
-                self._move(mover, step)
+                self._move(player_state, step)
         if step is not None:
             step.close()
         average_statistics(self.method.nets, self.fabric)
@@ -176,15 +180,15 @@ class Trainer:
         self.check()
         require_finite(self.method.nets.items(), self.done)
         memory = {
-            f"{mover.player.name}/{term.name}": term.loss.state_dict()
-            for mover in self.movers
-            for term in mover.player.terms
+            f"{player_state.player.name}/{term.name}": term.loss.state_dict()
+            for player_state in self.player_states
+            for term in player_state.player.terms
         }
         return {
             "done": self.done,
             "nets": self.method.nets.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
-            "optimisers": {m.player.name: m.optimiser.state_dict() for m in self.movers},
+            "optimisers": {m.player.name: m.optimiser.state_dict() for m in self.player_states},
             "schedules": self.rates(),
             "losses": self._gather(memory),
             "random": torch.get_rng_state(),
@@ -198,14 +202,16 @@ class Trainer:
         """
         try:
             self.method.nets.load_state_dict(state["nets"])
-            for mover in self.movers:
-                mover.optimiser.load_state_dict(state["optimisers"][mover.player.name])
+            for player_state in self.player_states:
+                player_state.optimiser.load_state_dict(
+                    state["optimisers"][player_state.player.name]
+                )
             if self.ema is not None:
                 self.ema.load_state_dict(state["ema"])
             own = state["losses"][min(self.fabric.global_rank, len(state["losses"]) - 1)]
-            for mover in self.movers:
-                for term in mover.player.terms:
-                    term.loss.load_state_dict(own[f"{mover.player.name}/{term.name}"])
+            for player_state in self.player_states:
+                for term in player_state.player.terms:
+                    term.loss.load_state_dict(own[f"{player_state.player.name}/{term.name}"])
             torch.set_rng_state(state["random"])
             self.done = int(state["done"])
         except (KeyError, RuntimeError, ValueError, TypeError) as fault:
@@ -215,19 +221,19 @@ class Trainer:
                 hint="Train again into another directory, or restore the run's config.yaml.",
             ) from fault
 
-    def _bind(self, number: int, draw: int, movers: Sequence[Mover]) -> Step:
+    def _bind(self, number: int, draw: int, player_states: Sequence[PlayerState]) -> Step:
         """The step that some players share: this process's part of the batch and of the plan."""
         rank, world = self.fabric.global_rank, self.fabric.world_size
         rng = generator_for(self.config.seed, number, draw)
         whole = self.sampler.batch(number, draw)
         self.seen += sum(len(signal) for signal in whole.signals.values())
-        legs = self.method.plan(whole, rng)
+        routes = self.method.plan(whole, rng)
         device = self.fabric.device
-        batch, bound = whole.shard(rank, world), [leg.shard(rank, world) for leg in legs]
+        batch, bound = whole.shard(rank, world), [route.shard(rank, world) for route in routes]
         if device.type != "cpu":  # where batches are drawn
             batch = batch.to(device)
-            for leg in bound:
-                leg.target = leg.target.to(device)
+            for route in bound:
+                route.target = route.target.to(device)
         return Step(
             self.method,
             channels_last(batch),
@@ -236,16 +242,16 @@ class Trainer:
             rng=rng,
             rank=rank,
             world=world,
-            moving=[name for mover in movers for name in mover.player.nets],
-            turns=self._turns,
+            moving=[name for player_state in player_states for name in player_state.player.nets],
+            trainable_nets=self._trainable_nets,
         )
 
-    def _move(self, mover: Mover, step: Step) -> None:
+    def _move(self, player_state: PlayerState, step: Step) -> None:
         """One player's turn: its weighted losses, backward, average, clip, optimise."""
-        player, number = mover.player, step.progress.step
-        with step.turn(player.nets, player.others):
-            parameters = [p for p in mover.parameters if p.requires_grad]
-            for parameter in mover.parameters:
+        player, number = player_state.player, step.progress.step
+        with step.turn(player.nets, player.other_nets_mode):
+            parameters = [p for p in player_state.parameters if p.requires_grad]
+            for parameter in player_state.parameters:
                 parameter.grad = None
             with self.fabric.autocast():
                 total = self._objective(player, step)
@@ -257,9 +263,9 @@ class Trainer:
             if self.fabric.device.type == "cpu":
                 self._guard.check()
             rate = player.optimiser.lr * player.optimiser.schedule(step.progress)
-            for group in mover.optimiser.param_groups:
+            for group in player_state.optimiser.param_groups:
                 group["lr"] = rate
-            mover.optimiser.step()
+            player_state.optimiser.step()
 
     def _objective(self, player: Player, step: Step) -> Tensor | None:
         """The weighted sum () of a player's losses; a loss whose weight is 0 is not computed."""
@@ -285,7 +291,7 @@ class Trainer:
         self._counted[name] = self._counted.get(name, 0) + 1
         return loss
 
-    def _mover(self, player: Player) -> Mover:
+    def _player_state(self, player: Player) -> PlayerState:
         parameters: dict[int, nn.Parameter] = {}
         for name in player.nets:
             for parameter in self.method.nets[name].parameters():
@@ -300,7 +306,7 @@ class Trainer:
             weight_decay=wanted.weight_decay,
             fused=self.fabric.device.type in ("cpu", "cuda"),
         )
-        return Mover(player, optimiser, list(parameters.values()))
+        return PlayerState(player, optimiser, list(parameters.values()))
 
     def _gather(self, memory: dict[str, Any]) -> list[dict[str, Any]]:
         if self.fabric.world_size == 1:

@@ -33,7 +33,7 @@ def train_run(config: RunConfig, out: Path, *, resume: bool = False, quiet: bool
     """
     from zoo_core.train.launch import launch
 
-    config = claim(config, Path(out), resume=resume)
+    config = prepare_dir(config, Path(out), resume=resume)
     return launch(config, Path(out), quiet=quiet)
 
 
@@ -60,7 +60,7 @@ def resume_run(
     Raises:
         UsageError: If there is no run in ``out``.
     """
-    config = stored(Path(out))
+    config = load_config(Path(out))
     train = config.train if steps is None else replace(config.train, steps=steps)
     config = replace(
         config,
@@ -71,7 +71,7 @@ def resume_run(
     return train_run(config, out, resume=True, quiet=quiet)
 
 
-def stored(out: Path) -> RunConfig:
+def load_config(out: Path) -> RunConfig:
     """The configuration of the run in a directory; raises `UsageError` where there is none."""
     if not (out / CONFIG).is_file():
         raise UsageError(
@@ -82,7 +82,7 @@ def stored(out: Path) -> RunConfig:
     return RunConfig.read(out / CONFIG)
 
 
-def claim(config: RunConfig, out: Path, *, resume: bool) -> RunConfig:
+def prepare_dir(config: RunConfig, out: Path, *, resume: bool) -> RunConfig:
     """Makes sure that a directory may become, or is, the home of this run.
 
     Returns:
@@ -100,7 +100,7 @@ def claim(config: RunConfig, out: Path, *, resume: bool) -> RunConfig:
                 asked=f"--out {out}",
                 hint="Add --resume to go on with it, or choose another directory.",
             )
-        return _continued(stored(out), config, out)
+        return _continued(load_config(out), config, out)
     if out.is_file() or (out.is_dir() and any(p.name != CACHE for p in out.iterdir())):
         raise UsageError(
             "it is neither empty nor a run", asked=f"--out {out}", hint="Choose a new directory."

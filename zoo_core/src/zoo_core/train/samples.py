@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo_core.contracts.codec import Codec, Store
+from zoo_core.contracts.codec import Codec, SignalStore
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains
 from zoo_core.errors import UsageError
-from zoo_core.train.watch import alarms
+from zoo_core.train.sanity_checks import alarms
 from zoo_core.translate.engine import Engine
 
 PER_DOMAIN = 4
@@ -23,7 +23,7 @@ PER_DOMAIN = 4
 ALONE = 8
 """Sample inputs of the one source of a run with attributes."""
 FEWEST = 4
-"""Signals of a leg below which the alarms stay silent: too few to tell."""
+"""Signals of a route below which the alarms stay silent: too few to tell."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,10 @@ class Samples:
 
     @classmethod
     def of(
-        cls, stores: Mapping[str, Store], domains: Domains, wanted: tuple[str, ...] | None = None
+        cls,
+        stores: Mapping[str, SignalStore],
+        domains: Domains,
+        wanted: tuple[str, ...] | None = None,
     ) -> Samples:
         """Chooses inputs from each source, in the form that evaluation sees."""
         count = ALONE if len(stores) == 1 else PER_DOMAIN
@@ -96,7 +99,7 @@ def engine_of(method: Method[Any], device: torch.device) -> Engine:
     It works on a copy, in the precision and memory format of translation, so that the grids show
     exactly the pictures that the exported model gives on this device.
     """
-    judges = [net for name, net in method.nets.items() if name not in method.translating]
+    judges = [net for name, net in method.nets.items() if name not in method.inference_nets]
     without: dict[int, Any] = {id(net): nn.Identity() for net in judges}
     return Engine(copy.deepcopy(method, without), device=device, precision="auto")
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.signals import Condition
 from zoo_core.errors import UsageError, ZooError
-from zoo_core.models.weights import keep_translating
+from zoo_core.models.weights import drop_training_nets
 from zoo_core.translate.precision import autocast, cast_weights, resolve_device, resolve_precision
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Engine:
         self.device = resolve_device(device)
         self.precision = resolve_precision(self.device, precision)
         self.method, self.domains = method.eval().requires_grad_(False), method.domains
-        keep_translating(method)
+        drop_training_nets(method)
         method.to(self.device)
         # Measured: in float32 on CPUs channels-last gains nothing.
         self._channels_last = self.precision != torch.float32 or self.device.type == "cuda"
@@ -78,13 +78,13 @@ class Engine:
             )
         return {name: self.domains.vector(name, origin) for name in names}
 
-    def vector(self, to: Target, origin: Label | None = None) -> list[float]:
+    def vector(self, to: Target, source: Label | None = None) -> list[float]:
         """The condition vector (K,) of one target.
 
         Raises:
             UsageError: If it is unknown, or the method does not translate to it.
         """
-        vector = self.domains.vector(to, origin)
+        vector = self.domains.vector(to, source)
         exclusive = self.domains.kind == "domains"
         asked = {to: 1.0} if isinstance(to, str) else to
         for name, value in asked.items():

@@ -28,7 +28,7 @@ from zoo_core.models.card import Card
 from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import CARD, CONFIG, MODEL, build_method
 from zoo_core.models.resolve import naming_offline, resolve
-from zoo_core.models.weights import load_weights, unfilled
+from zoo_core.models.weights import load_weights, no_init
 from zoo_core.translate.translator import Translator
 
 
@@ -190,7 +190,7 @@ class _Loader:
         codec = self.host.load("codec", config.signal.kind)(config.signal, config.preprocessing)
         if self.renderer is not None:
             codec.render_with(_made(self.renderer, self.host))
-        method = unfilled(lambda: build_method(config, self.host))
+        method = no_init(lambda: build_method(config, self.host))
         load_weights(method, weights)
         return Translator(method, config, codec, card=card, name=name, **self.options)
 

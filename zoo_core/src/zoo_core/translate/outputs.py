@@ -17,7 +17,7 @@ _WILD = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True)
-class Source:
+class InputSource:
     """A file to translate.
 
     Attributes:
@@ -35,7 +35,7 @@ class Source:
 class Entry:
     """A file to translate, and the file of each output by target."""
 
-    source: Source
+    source: InputSource
     outputs: dict[str, Path] = field(default_factory=dict)
 
     def missing(self, overwrite: bool) -> dict[str, Path]:
@@ -47,7 +47,7 @@ class Entry:
         }
 
 
-def expand(arguments: Sequence[str], suffixes: Sequence[str]) -> Iterator[Source]:
+def expand(arguments: Sequence[str], suffixes: Sequence[str]) -> Iterator[InputSource]:
     """The files that arguments mean: files, folders (with all below), and patterns.
 
     A name that is nothing of these stays as it is: reading it says what is wrong.
@@ -68,13 +68,13 @@ def expand(arguments: Sequence[str], suffixes: Sequence[str]) -> Iterator[Source
                     hint="Check the folder and the pattern; ** means any number of folders.",
                 )
             base = _base(argument)
-            yield from (Source(Path(m), found=base) for m in found if not Path(m).is_dir())
+            yield from (InputSource(Path(m), found=base) for m in found if not Path(m).is_dir())
         else:
-            yield Source(path)
+            yield InputSource(path)
 
 
 def plan_outputs(
-    sources: Sequence[Source], root: Path, targets: Sequence[str], suffix: str
+    sources: Sequence[InputSource], root: Path, targets: Sequence[str], suffix: str
 ) -> list[Entry]:
     """Gives every input and target a file ``root/PLACE/STEM_TARGET.SUFFIX`` of its own.
 
@@ -152,12 +152,12 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^\w+.-]+", "-", text).strip(".-") or "output"
 
 
-def _below(folder: Path, suffixes: Sequence[str]) -> Iterator[Source]:
+def _below(folder: Path, suffixes: Sequence[str]) -> Iterator[InputSource]:
     for path in files_in(folder, suffixes):
-        yield Source(path, path.parent.relative_to(folder), folder)
+        yield InputSource(path, path.parent.relative_to(folder), folder)
 
 
-def _names(source: Source, root: Path, targets: Sequence[str], suffix: str) -> list[Path]:
+def _names(source: InputSource, root: Path, targets: Sequence[str], suffix: str) -> list[Path]:
     return [
         root / source.place / f"{source.path.stem}_{safe_name(target)}{suffix}"
         for target in targets
@@ -165,7 +165,7 @@ def _names(source: Source, root: Path, targets: Sequence[str], suffix: str) -> l
 
 
 def _free(
-    source: Source, root: Path, targets: Sequence[str], suffix: str, taken: set[str]
+    source: InputSource, root: Path, targets: Sequence[str], suffix: str, taken: set[str]
 ) -> list[Path]:
     """File names that are not taken, nor taken by each other."""
     number = 1
@@ -180,7 +180,7 @@ def _free(
         number += 1
 
 
-def _is_output(source: Source, root: Path) -> bool:
+def _is_output(source: InputSource, root: Path) -> bool:
     """Whether a file that was found lies in an output folder below the folder that was searched."""
     if source.found is None:
         return False

@@ -78,7 +78,7 @@ _Reading = tuple[_Slot, "Future[_Read]"]
 
 
 @dataclass(frozen=True)
-class Plan:
+class StreamPlan:
     """What happens to each input.
 
     Attributes:
@@ -109,7 +109,7 @@ class Plan:
                 raise UsageError("it must be at least 1", asked=f"{what} {value}")
 
 
-def stream(plan: Plan, jobs: Iterable[Job]) -> Iterator[Result]:
+def stream(plan: StreamPlan, jobs: Iterable[Job]) -> Iterator[Result]:
     """Takes inputs through the nets; yields one result per input, in order.
 
     At any time a bounded number of inputs is in memory. An input that fails gives a result with
@@ -119,7 +119,7 @@ def stream(plan: Plan, jobs: Iterable[Job]) -> Iterator[Result]:
 
 
 class _Stream:
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: StreamPlan) -> None:
         self.plan = plan
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="zoo-read")
         self.writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="zoo-write")

@@ -19,7 +19,7 @@ from zoo_core.models.card import read_card
 from zoo_core.models.config import ModelConfig
 from zoo_core.translate.engine import ALL, Engine, Target
 from zoo_core.translate.inputs import Job, file_job, files_in, jobs_of
-from zoo_core.translate.streaming import Plan, Result, stream
+from zoo_core.translate.streaming import Result, StreamPlan, stream
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard
@@ -180,7 +180,7 @@ class Translator:
 
         origin_domain = engine.domain(back)
         names = {"translated": engine.domain(target), "restored": origin_domain}
-        plan = Plan(self.codec, compute, names, size, batch, limit, source=origin_domain)
+        plan = StreamPlan(self.codec, compute, names, size, batch, limit, source=origin_domain)
         outputs = self._collect(plan, x)
         return outputs["translated"], outputs["restored"]
 
@@ -249,7 +249,7 @@ class Translator:
         """Names of the outputs that a request gives, as results and file names carry them."""
         return list(self.engine.targets(to, source))
 
-    def _plan(self, to: Target, source: Target | None, **settings: Any) -> Plan:
+    def _plan(self, to: Target, source: Target | None, **settings: Any) -> StreamPlan:
         """What happens to the inputs of a request."""
         engine = self.engine
         targets = engine.targets(to, source)
@@ -261,7 +261,9 @@ class Translator:
             )
 
         names = {name: engine.domain(label) for name, label in targets.items()}
-        return Plan(self.codec, compute, names, source=self._source(source, targets), **settings)
+        return StreamPlan(
+            self.codec, compute, names, source=self._source(source, targets), **settings
+        )
 
     def _source(self, source: Target | None, targets: Mapping[str, Sequence[float]]) -> str | None:
         """The domain of the inputs: as given, or the other of two where one is the target."""
@@ -270,7 +272,7 @@ class Translator:
             label = self.engine.other(next(iter(targets.values())))
         return self.engine.domain(label)
 
-    def _collect(self, plan: Plan, x: Any) -> dict[str, Any]:
+    def _collect(self, plan: StreamPlan, x: Any) -> dict[str, Any]:
         if isinstance(x, str | os.PathLike) and Path(x).is_dir():
             x = files_in(Path(x), self.codec.suffixes)
         results = list(stream(plan, jobs_of(self.codec, x)))

@@ -27,27 +27,27 @@ class Readings:
     def __init__(self) -> None:
         self._parts: dict[str, list[Tensor]] = defaultdict(list)
         self._inputs: dict[str, list[Tensor]] = defaultdict(list)
-        self._partners: dict[str, list[Tensor]] = defaultdict(list)
+        self._references: dict[str, list[Tensor]] = defaultdict(list)
 
-    def add(self, kind: str, part: Tensor, x: Tensor, partner: Tensor | None) -> None:
+    def add(self, kind: str, part: Tensor, x: Tensor, reference: Tensor | None) -> None:
         """Takes in the middle patches of a batch.
 
         Args:
             kind: Name of the part, such as ``fine``.
             part: (N, *S) that part of the translations.
             x: (N, *S) their inputs.
-            partner: (N, *S) the same part of the inputs' true partners, where there are any.
+            reference: (N, *S) the same part of the inputs' references, where there are any.
         """
         self._parts[kind].append(_patch(part))
         self._inputs[kind].append(_patch(x))
-        if partner is not None:
-            self._partners[kind].append(_patch(partner))
+        if reference is not None:
+            self._references[kind].append(_patch(reference))
 
     def read(self, seed: int) -> dict[str, float]:
         """R² on the third of the inputs that the probe has not seen, for every kind of part.
 
         ``probe_KIND_r2`` of the translations' part, ``probe_KIND_shuffled_r2`` of somebody else's,
-        and ``probe_KIND_partner_r2`` of the true partners': what an honest translation would show.
+        and ``probe_KIND_reference_r2`` of the references': what an honest translation would show.
         """
         found = {}
         for kind in self._parts:
@@ -56,9 +56,9 @@ class Readings:
             strangers = part[torch.randperm(len(x), generator=rng)]
             found[f"probe_{kind}_r2"] = r_squared(part, x, seed)
             found[f"probe_{kind}_shuffled_r2"] = r_squared(strangers, x, seed)
-            if kind in self._partners:
-                partners = torch.cat(self._partners[kind])
-                found[f"probe_{kind}_partner_r2"] = r_squared(partners, x, seed)
+            if kind in self._references:
+                references = torch.cat(self._references[kind])
+                found[f"probe_{kind}_reference_r2"] = r_squared(references, x, seed)
         return found
 
 

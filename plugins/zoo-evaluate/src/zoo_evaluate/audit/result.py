@@ -22,11 +22,11 @@ class AuditConfig:
     """Settings of an audit that its figures depend on.
 
     Attributes:
-        count: Most inputs per direction.
+        num_samples: Most inputs per direction.
         seed: Seed of the choice of inputs, of the noise, of the probe and of the
             bootstrap.
         batch: Signals at once; None fits them to the size.
-        partners: Whether true partners are looked for by name.
+        paired: Whether references are looked for by name.
         sigmas: Strengths of the noise curve, in half ranges of the signal, ascending from 0.
         white: Strength of the white noise that the score counts as invisible.
         smooth: The same of smooth noise, which the eye finds more easily.
@@ -35,10 +35,10 @@ class AuditConfig:
         samples: Pictures per direction.
     """
 
-    count: int = 256
+    num_samples: int = 256
     seed: int = 0
     batch: int | None = None
-    partners: bool = True
+    paired: bool = True
     sigmas: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2)
     white: float = 0.05
     smooth: float = 0.02

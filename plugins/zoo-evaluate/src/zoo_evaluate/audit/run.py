@@ -12,25 +12,25 @@ from torch import Tensor
 from zoo_core.contracts.method import Method
 from zoo_core.errors import UsageError
 from zoo_core.translate.translator import Translator
+from zoo_evaluate.audit.direction_audit import DirectionAudit, ProgressCallback
 from zoo_evaluate.audit.result import AuditConfig, AuditResult, DirectionResult
-from zoo_evaluate.audit.route import Route, Told
 from zoo_evaluate.audit.score import everyone, interval, resamples, shares
+from zoo_evaluate.context import EvalContext
+from zoo_evaluate.directions import find_directions
+from zoo_evaluate.eval_model import EvalModel, as_eval_model
 from zoo_evaluate.run import PIXELS, Evaluated
-from zoo_evaluate.setting import Tools
-from zoo_evaluate.sides import find_settings
-from zoo_evaluate.translates import Translates, as_translates
 
 MOST = 128
 """Largest default batch."""
 
 
 def audit(
-    model: Translates | Translator | Method[Any],
+    model: EvalModel | Translator | Method[Any],
     data: Evaluated | Mapping[str, Tensor],
     config: AuditConfig | None = None,
     *,
     name: str = "",
-    told: Told | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> AuditResult:
     """Looks for hidden information in every direction that a model can go there and back.
 
@@ -39,36 +39,36 @@ def audit(
         data: Real test signals: a data set, or signals (N, *S) by domain.
         config: Settings; `AuditConfig.quick` for the score alone.
         name: Name of the model, for the result; empty for its own.
-        told: Called after each batch with the direction, inputs done and inputs in all.
+        on_progress: Called after each batch with the direction, inputs done and inputs in all.
 
     Raises:
         UsageError: If the model cannot go there and back in any direction.
         DataError: If a domain is empty.
     """
-    config, translator = config or AuditConfig(), as_translates(model)
+    config, translator = config or AuditConfig(), as_eval_model(model)
     size = _batch(translator, config)
     dataset = _Held.of(data) if isinstance(data, Mapping) else data
-    tools = Tools(seed=config.seed, device=str(translator.device), batch=size)
-    settings = find_settings(
-        dataset.stores, translator.domains, translator.signal, tools, partners=config.partners
+    context = EvalContext(seed=config.seed, device=str(translator.device), batch=size)
+    directions = find_directions(
+        dataset.stores, translator.domains, translator.signal, context, paired=config.paired
     )
     notes: list[str] = []
-    routes: dict[str, Route] = {}
-    for setting in settings:
-        route = Route(setting, translator, config)
+    audited_directions: dict[str, DirectionAudit] = {}
+    for direction in directions:
+        audited = DirectionAudit(direction, translator, config)
         try:
-            route.walk(told)
+            audited.walk(on_progress)
         except UsageError as error:
-            notes.append(f"{setting.name}: left out: {error.problem}")
+            notes.append(f"{direction.name}: left out: {error.problem}")
             continue
-        routes[setting.name] = route
-    if not routes:
+        audited_directions[direction.name] = audited
+    if not audited_directions:
         raise UsageError(
             f"it cannot go there and back in any direction ({'; '.join(notes)})",
             asked=f"audit of {name or translator.name}",
             hint="Without a way back nothing can be hidden for it.",
         )
-    found = {name: _result(route) for name, route in routes.items()}
+    found = {name: _result(audited) for name, audited in audited_directions.items()}
     worst = max(found, key=lambda name: found[name].score.value)
     return AuditResult(
         model=name or translator.name,
@@ -88,7 +88,7 @@ def audit(
 
 
 def hidden_score(
-    model: Translates | Translator | Method[Any], x: Tensor, source: str, target: str
+    model: EvalModel | Translator | Method[Any], x: Tensor, source: str, target: str
 ) -> float:
     """The score of one direction alone, cheaply: for tables.
 
@@ -104,30 +104,34 @@ def hidden_score(
     Raises:
         UsageError: If the model does not translate there, or not back.
     """
-    translator, config = as_translates(model), AuditConfig.quick(count=len(x), partners=False)
-    tools = Tools(seed=config.seed, device=str(translator.device), batch=_batch(translator, config))
-    stores = _Held.of({source: x, target: x}).stores
-    settings = find_settings(
-        stores, translator.domains, translator.signal, tools, partners=config.partners
+    translator, config = as_eval_model(model), AuditConfig.quick(num_samples=len(x), paired=False)
+    context = EvalContext(
+        seed=config.seed, device=str(translator.device), batch=_batch(translator, config)
     )
-    route = Route(next(s for s in settings if s.source.name == source), translator, config)
-    route.walk()
-    return float(shares(route.measured, route.mild, everyone(len(x))).max())
+    stores = _Held.of({source: x, target: x}).stores
+    directions = find_directions(
+        stores, translator.domains, translator.signal, context, paired=config.paired
+    )
+    audited = DirectionAudit(
+        next(s for s in directions if s.source.name == source), translator, config
+    )
+    audited.walk()
+    return float(shares(audited.measured, audited.mild, everyone(len(x))).max())
 
 
-def _batch(translator: Translates, config: AuditConfig) -> int:
+def _batch(translator: EvalModel, config: AuditConfig) -> int:
     """Signals at once."""
     side = max(1, translator.signal.shape[-1])
     return config.batch or max(2, min(MOST, PIXELS // side**2))
 
 
-def _result(route: Route) -> DirectionResult:
+def _result(audited: DirectionAudit) -> DirectionResult:
     """The score of one direction with its interval, and all else that was measured."""
-    config, measured = route.config, route.measured
+    config, measured = audited.config, audited.measured
     count = len(measured["exact"])
-    of_each = shares(measured, route.mild, everyone(count))[:, 0]  # (P,)
+    of_each = shares(measured, audited.mild, everyone(count))[:, 0]  # (P,)
     rows = resamples(count, config.bootstrap, config.seed)
-    drawn = shares(measured, route.mild, rows).amax(0)  # (B,)
+    drawn = shares(measured, audited.mild, rows).amax(0)  # (B,)
     top = int(of_each.argmax())
     curves = {
         kind: tuple(float(measured[f"{kind}:{sigma:g}"].mean()) for sigma in config.sigmas)
@@ -135,15 +139,15 @@ def _result(route: Route) -> DirectionResult:
         if f"{kind}:{config.sigmas[0]:g}" in measured
     }
     return DirectionResult(
-        name=route.setting.name,
+        name=audited.direction.name,
         count=count,
         score=interval(float(of_each[top]), drawn),
-        witness=route.mild[top],
-        shares=dict(zip(route.mild, of_each.tolist(), strict=True)),
+        witness=audited.mild[top],
+        shares=dict(zip(audited.mild, of_each.tolist(), strict=True)),
         values=_values(measured, curves, config)
-        | ({} if "probe" not in config.measures else _probed(route)),
+        | ({} if "probe" not in config.measures else _probed(audited)),
         curves=curves,
-        exhibits=tuple(route.exhibits),
+        exhibits=tuple(audited.exhibits),
     )
 
 
@@ -151,7 +155,7 @@ def _values(
     measured: Mapping[str, Tensor], curves: Mapping[str, Sequence[float]], config: AuditConfig
 ) -> dict[str, float]:
     mean = {name: float(values.mean()) for name, values in measured.items()}
-    found = {"cycle_l1": mean["exact"], "stranger_l1": mean["any"]}
+    found = {"cycle_l1": mean["exact"], "other_input_l1": mean["any"]}
     for name in measured:
         kind, _, of = name.partition(":")
         if kind == "back":
@@ -168,8 +172,8 @@ def _values(
     return found
 
 
-def _probed(route: Route) -> dict[str, float]:
-    return route.readings.read(route.config.seed)
+def _probed(audited: DirectionAudit) -> dict[str, float]:
+    return audited.readings.read(audited.config.seed)
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import torch
 
-from zoo_evaluate.bench.data import Made, to_pixels
-from zoo_evaluate.bench.measure import SEED, Case, chosen, labels_of
-from zoo_evaluate.examples import Part
+from zoo_evaluate.bench.data import GeneratedSet, to_pixels
+from zoo_evaluate.bench.measure import SEED, BenchCase, chosen, labels_of
+from zoo_evaluate.examples import LabeledSubset
 from zoo_evaluate.judge_train import JudgeConfig, train_judge
 
 
-def accuracy(case: Case) -> float | None:
+def accuracy(case: BenchCase) -> float | None:
     """Accuracy on all real test pictures of the target, 0 to 1; None without a recipe."""
     recipe = case.benchmark.adaptation
     if recipe is None:
@@ -25,10 +25,10 @@ def accuracy(case: Case) -> float | None:
         [to_pixels(case.translate(x)) for x in case.batches(case.source, "train", at)]
     )  # (M, 3, H, W)
     case.facts["adaptation_pictures"] = len(at)
-    return _tested(case, Made(pixels, labels_of(store, case.source)[at]).part(case.target))
+    return _tested(case, GeneratedSet(pixels, labels_of(store, case.source)[at]).part(case.target))
 
 
-def of_target(case: Case) -> float | None:
+def of_target(case: BenchCase) -> float | None:
     """The same, of a classifier that learns from as many real pictures of the target."""
     recipe = case.benchmark.adaptation
     if recipe is None:
@@ -36,16 +36,16 @@ def of_target(case: Case) -> float | None:
     store = case.store(case.target, "train")
     at = torch.tensor(chosen(len(store), recipe.pictures))  # (M,)
     case.facts["adaptation_pictures"] = len(at)
-    return _tested(case, Part(case.target, store, at, labels_of(store, case.target)[at]))
+    return _tested(case, LabeledSubset(case.target, store, at, labels_of(store, case.target)[at]))
 
 
-def _tested(case: Case, learnt: Part) -> float:
+def _tested(case: BenchCase, learnt: LabeledSubset) -> float:
     recipe = case.benchmark.adaptation
     if recipe is None:
         raise RuntimeError("the benchmark has no recipe for it")
     store = case.store(case.target, "test")
     labels = labels_of(store, case.target)
-    test = Part(case.target, store, torch.arange(len(store)), labels)
+    test = LabeledSubset(case.target, store, torch.arange(len(store)), labels)
     count = 1 + max(int(learnt.labels.max()), int(labels.max()))
     config = JudgeConfig(
         "content",

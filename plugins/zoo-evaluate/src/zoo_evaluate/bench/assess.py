@@ -1,7 +1,7 @@
 """What fills a cell, whatever the kind of signal: the seam between a benchmark and its figures.
 
 Trainings, locks, cells, the table and its page are the same for all benchmarks. What a model is
-measured by is not: a benchmark names its `Assessor`. Importing this module imports no torch.
+measured by is not: a benchmark names its `CellEvaluator`. Importing this module imports no torch.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from zoo_evaluate.bench.plan import Planner
     from zoo_evaluate.bench.protocol import Benchmark, Override, Task
 
-Told = Callable[[str], None]
+MessageCallback = Callable[[str], None]
 Figures = dict[str, float | None]
 """Figures by column; None where there is none."""
 Facts = dict[str, Any]
 """How figures were found, as a cell records it."""
 
 
-class Assessed(ABC):
+class CellResult(ABC):
     """A model in one direction.
 
     Attributes:
@@ -50,20 +50,20 @@ class Assessed(ABC):
         """Writes a picture of test signals and their translations."""
 
 
-class Assessor(ABC):
+class CellEvaluator(ABC):
     """Measures the models of a benchmark, and the rows that frame its table.
 
     Args:
         planner: The benchmark, what is asked of it, its data and its working folder.
         device: Where to compute.
-        told: Where to say what is going on.
+        report: Where to say what is going on.
     """
 
     margin: ClassVar[float] = 0.0
     """How far ahead of the last state a snapshot's score must be to count as better."""
 
-    def __init__(self, planner: Planner, device: str, told: Told) -> None:
-        self.planner, self.device, self.told = planner, device, told
+    def __init__(self, planner: Planner, device: str, report: MessageCallback) -> None:
+        self.planner, self.device, self.report = planner, device, report
 
     @property
     def benchmark(self) -> Benchmark:
@@ -75,27 +75,27 @@ class Assessor(ABC):
         """Makes what measures: judges are trained here."""
 
     @abstractmethod
-    def frame(self, task: Task) -> Mapping[str, Callable[[str, str], tuple[Figures, Facts]]]:
+    def baselines(self, task: Task) -> Mapping[str, Callable[[str, str], tuple[Figures, Facts]]]:
         """Rows between which every method should lie; each is asked for (source, target)."""
 
     @abstractmethod
-    def case(
+    def evaluate(
         self, task: Task, source: str, target: str, model: Translator, override: Override
-    ) -> Assessed:
+    ) -> CellResult:
         """A model in one direction."""
 
 
-def assessor_class(benchmark: Benchmark) -> type[Assessor]:
+def evaluator_class(benchmark: Benchmark) -> type[CellEvaluator]:
     """The class that a benchmark names.
 
     Raises:
         PluginError: If it cannot be imported.
     """
-    module, _, name = benchmark.assessor.partition(":")
+    module, _, name = benchmark.evaluator.partition(":")
     try:
-        found: type[Assessor] = getattr(importlib.import_module(module), name)
+        found: type[CellEvaluator] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise PluginError(
-            f"it cannot be imported: {error}", asked=f"assessor {benchmark.assessor}"
+            f"it cannot be imported: {error}", asked=f"evaluator {benchmark.evaluator}"
         ) from error
     return found

@@ -9,13 +9,13 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import Store
+from zoo_core.contracts.codec import SignalStore
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.host.plugins import host
 from zoo_core.train.data.sources import DataSet, open_sources
 from zoo_evaluate.bench.plan import Planner
-from zoo_evaluate.examples import Part, content_parts, domain_parts
+from zoo_evaluate.examples import LabeledSubset, content_parts, domain_parts
 
 
 class Pictures:
@@ -29,7 +29,7 @@ class Pictures:
         self._planner = planner
         self._open: Callable[[str, str], DataSet] = cache(self._opened)
 
-    def store(self, domain: str, split: str) -> Store:
+    def store(self, domain: str, split: str) -> SignalStore:
         """The real pictures of a domain.
 
         Raises:
@@ -41,7 +41,7 @@ class Pictures:
         """Where a domain's training pictures come from, without the paths of this machine."""
         return self._open(domain, "train").provenance()[0].partition(": ")[2]
 
-    def parts(self, task: str, domains: tuple[str, ...], split: str) -> list[Part]:
+    def parts(self, task: str, domains: tuple[str, ...], split: str) -> list[LabeledSubset]:
         """Labelled pictures for a judge: by what they show, or by domain."""
         stores = {name: self.store(name, split) for name in domains}
         return content_parts(stores) if task == "content" else domain_parts(stores, domains)
@@ -60,7 +60,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Made:
+class GeneratedSet:
     """Pictures that were made, as 8-bit files would hold them; a store for judges to learn from.
 
     Attributes:
@@ -78,9 +78,9 @@ class Made:
         """(N, 3, H, W) float32 in [-1, 1]."""
         return self.pixels[indices].float() / 127.5 - 1  # (N, 3, H, W)
 
-    def part(self, domain: str) -> Part:
+    def part(self, domain: str) -> LabeledSubset:
         """All of them, as examples of a domain."""
-        return Part(domain, self, torch.arange(len(self)), self.labels)  # type: ignore[arg-type]
+        return LabeledSubset(domain, self, torch.arange(len(self)), self.labels)  # type: ignore[arg-type]
 
 
 def to_pixels(x: Tensor) -> Tensor:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from zoo_evaluate.bench.protocol import (
     Adaptation,
     Benchmark,
+    ClassifierConfig,
     Column,
     Override,
-    Published,
-    Recipe,
+    PublishedFigure,
     Task,
 )
 from zoo_evaluate.judge_card import SCALES
@@ -24,9 +24,9 @@ _OTHER = "another classifier and protocol"
 _SMALL = (16, 32, 64, 96)
 
 
-def _source(domain: str, steps: int, scales: tuple[float, float] = SCALES) -> Recipe:
+def _source(domain: str, steps: int, scales: tuple[float, float] = SCALES) -> ClassifierConfig:
     """A classifier that knows the pictures and labels of one domain alone."""
-    return Recipe(
+    return ClassifierConfig(
         f"source-{domain}",
         "content",
         (domain,),
@@ -53,11 +53,11 @@ DIGITS = Benchmark(
     preset="32px",
     size=32,
     judges=(
-        Recipe("content-mnist", "content", ("mnist",), steps=700, floor=0.99),
-        Recipe("content-usps", "content", ("usps",), steps=600, floor=0.95),
-        Recipe("content-mnistm", "content", ("mnistm",), steps=900, floor=0.93),
-        Recipe("domain-mnist-usps", "domain", ("mnist", "usps"), 250, floor=0.98),
-        Recipe(
+        ClassifierConfig("content-mnist", "content", ("mnist",), steps=700, floor=0.99),
+        ClassifierConfig("content-usps", "content", ("usps",), steps=600, floor=0.95),
+        ClassifierConfig("content-mnistm", "content", ("mnistm",), steps=900, floor=0.93),
+        ClassifierConfig("domain-mnist-usps", "domain", ("mnist", "usps"), 250, floor=0.98),
+        ClassifierConfig(
             "domain-mnist-mnistm", "domain", ("mnist", "mnistm"), 150, floor=0.98, widths=_SMALL
         ),
         _source("mnist", 800),
@@ -70,7 +70,7 @@ DIGITS = Benchmark(
         Column("domain_accuracy", "domain", "domain_accuracy", percent=True),
         Column("adaptation_accuracy", measure=f"{_HERE}.adaptation:accuracy", percent=True),
         Column("cycle_l1", "cycle", "cycle_l1", better="less"),
-        Column("partner_l1", "l1", "l1", better="less"),
+        Column("reference_l1", "l1", "l1", better="less"),
         Column("fid", "fid", "fid", better="less", digits=2),
         Column("hidden", measure=f"{_HERE}.hidden:score", better="less"),
     ),
@@ -84,8 +84,8 @@ DIGITS = Benchmark(
         "adaptation accuracy: a classifier trained only on translated source training pictures "
         "with their labels, tested on all real test pictures of the target. This is the figure "
         "that papers print.",
-        "cycle L1 and L1 to the true partner: mean absolute difference, pictures in [-1, 1]. "
-        "Partners exist on mnist-mnistm only, and there the inputs are those that have one.",
+        "cycle L1 and L1 to the reference: mean absolute difference, pictures in [-1, 1]. "
+        "References exist on mnist-mnistm only, and there the inputs are those that have one.",
         "FID: between translations and all real test pictures of the target, features of the "
         "target's content judge (not comparable with FIDs of an Inception network).",
         "hidden: score of `zoo audit`, how much of its input a translation carries out of sight; "
@@ -108,24 +108,28 @@ DIGITS = Benchmark(
         "cogan": Override(inputs=200, pictures=1000, held=100),
     },
     published=(
-        Published("CoGAN", "mnist->usps", "95.XX", "V", _COGAN, _ON_TEST),
-        Published("CoGAN", "usps->mnist", "93.XX", "V", _COGAN, _ON_TEST),
-        Published("CoGAN", "mnist->usps", "95.65", "R", f"table of {_UNIT}", _ON_TEST),
-        Published("CoGAN", "usps->mnist", "93.15", "R", f"table of {_UNIT}", _ON_TEST),
-        Published("UNIT", "mnist->usps", "95.97", "R", _UNIT, _ON_TEST),
-        Published("UNIT", "usps->mnist", "93.58", "R", _UNIT, _ON_TEST),
-        Published("CyCADA", "mnist->usps", "95.6 ± 0.2", "V2", f"{_CYCADA}, {_DASPOT}", _OTHER),
-        Published("CyCADA", "usps->mnist", "96.5 ± 0.1", "V2", f"{_CYCADA}, {_DASPOT}", _OTHER),
-        Published("CyCADA, pixels only", "mnist->usps", "95.6", "R", _CYCADA, _OTHER),
-        Published("CyCADA, pixels only", "usps->mnist", "96.4", "R", _CYCADA, _OTHER),
-        Published("ADDA", "mnist->usps", "89.4", "R", f"table 1 of {_CYCADA}", _OTHER),
-        Published("ADDA", "usps->mnist", "90.1", "R", f"table 1 of {_CYCADA}", _OTHER),
-        Published("source only", "mnist->usps", "82.2", "R", f"table 1 of {_CYCADA}", _OTHER),
-        Published("source only", "usps->mnist", "69.6", "R", f"table 1 of {_CYCADA}", _OTHER),
-        Published("target only", "mnist->usps", "96.3", "R", f"table 1 of {_CYCADA}", _OTHER),
-        Published("target only", "usps->mnist", "99.2", "R", f"table 1 of {_CYCADA}", _OTHER),
-        Published("PixelDA", "mnist->usps", "95.9", "R", "arXiv:1612.05424", _OTHER),
-        Published(
+        PublishedFigure("CoGAN", "mnist->usps", "95.XX", "V", _COGAN, _ON_TEST),
+        PublishedFigure("CoGAN", "usps->mnist", "93.XX", "V", _COGAN, _ON_TEST),
+        PublishedFigure("CoGAN", "mnist->usps", "95.65", "R", f"table of {_UNIT}", _ON_TEST),
+        PublishedFigure("CoGAN", "usps->mnist", "93.15", "R", f"table of {_UNIT}", _ON_TEST),
+        PublishedFigure("UNIT", "mnist->usps", "95.97", "R", _UNIT, _ON_TEST),
+        PublishedFigure("UNIT", "usps->mnist", "93.58", "R", _UNIT, _ON_TEST),
+        PublishedFigure(
+            "CyCADA", "mnist->usps", "95.6 ± 0.2", "V2", f"{_CYCADA}, {_DASPOT}", _OTHER
+        ),
+        PublishedFigure(
+            "CyCADA", "usps->mnist", "96.5 ± 0.1", "V2", f"{_CYCADA}, {_DASPOT}", _OTHER
+        ),
+        PublishedFigure("CyCADA, pixels only", "mnist->usps", "95.6", "R", _CYCADA, _OTHER),
+        PublishedFigure("CyCADA, pixels only", "usps->mnist", "96.4", "R", _CYCADA, _OTHER),
+        PublishedFigure("ADDA", "mnist->usps", "89.4", "R", f"table 1 of {_CYCADA}", _OTHER),
+        PublishedFigure("ADDA", "usps->mnist", "90.1", "R", f"table 1 of {_CYCADA}", _OTHER),
+        PublishedFigure("source only", "mnist->usps", "82.2", "R", f"table 1 of {_CYCADA}", _OTHER),
+        PublishedFigure("source only", "usps->mnist", "69.6", "R", f"table 1 of {_CYCADA}", _OTHER),
+        PublishedFigure("target only", "mnist->usps", "96.3", "R", f"table 1 of {_CYCADA}", _OTHER),
+        PublishedFigure("target only", "usps->mnist", "99.2", "R", f"table 1 of {_CYCADA}", _OTHER),
+        PublishedFigure("PixelDA", "mnist->usps", "95.9", "R", "arXiv:1612.05424", _OTHER),
+        PublishedFigure(
             "PixelDA",
             "mnist->mnistm",
             "98.2",
@@ -133,9 +137,13 @@ DIGITS = Benchmark(
             "arXiv:1612.05424; README of mahfuj9346449/Deep-Domain-adaptation",
             "all of MNIST-M; " + _OTHER,
         ),
-        Published("SBADA-GAN", "mnist->usps", "97.6", "V2", _DASPOT, _OTHER),
-        Published("SBADA-GAN", "usps->mnist", "95.0", "V2", _DASPOT, _OTHER),
-        Published("DANN, run again", "mnist->usps", "88.4", "V2", "s-chh/PyTorch-DANN", _OTHER),
-        Published("DANN, run again", "usps->mnist", "95.7", "V2", "s-chh/PyTorch-DANN", _OTHER),
+        PublishedFigure("SBADA-GAN", "mnist->usps", "97.6", "V2", _DASPOT, _OTHER),
+        PublishedFigure("SBADA-GAN", "usps->mnist", "95.0", "V2", _DASPOT, _OTHER),
+        PublishedFigure(
+            "DANN, run again", "mnist->usps", "88.4", "V2", "s-chh/PyTorch-DANN", _OTHER
+        ),
+        PublishedFigure(
+            "DANN, run again", "usps->mnist", "95.7", "V2", "s-chh/PyTorch-DANN", _OTHER
+        ),
     ),
 )

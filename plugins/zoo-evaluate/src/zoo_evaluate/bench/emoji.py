@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo_evaluate.bench.protocol import Benchmark, Column, Recipe, Task
+from zoo_evaluate.bench.protocol import Benchmark, ClassifierConfig, Column, Task
 
 _VENDORS = ("noto", "twemoji", "openmoji")
 
@@ -13,9 +13,9 @@ EMOJI = Benchmark(
     tasks=(Task("emoji", _VENDORS),),
     preset="64px",
     size=64,
-    judges=(Recipe("domain-emoji", "domain", _VENDORS, steps=400, floor=0.9),),
+    judges=(ClassifierConfig("domain-emoji", "domain", _VENDORS, steps=400, floor=0.9),),
     columns=(
-        Column("partner_l1", "l1", "l1", better="less"),
+        Column("reference_l1", "l1", "l1", better="less"),
         Column("ssim", "ssim", "ssim"),
         Column("retrieval", "retrieval", "retrieval", percent=True),
         Column("domain_accuracy", "domain", "domain_accuracy", percent=True),
@@ -44,7 +44,7 @@ EMOJI = Benchmark(
     held=150,
     all_bars=True,
     shown=(
-        "Test pictures: inputs, translations, and true partners. Last state, not chosen by hand. "
+        "Test pictures: inputs, translations, and references. Last state, not chosen by hand. "
         "Drawn by Noto Emoji (Apache-2.0), Twemoji (CC BY 4.0) and OpenMoji (CC BY-SA 4.0); what "
         "is made of them is shown under CC BY-SA 4.0."
     ),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from zoo_core.errors import UsageError
 from zoo_evaluate.audit import hidden_score
-from zoo_evaluate.bench.measure import Case, chosen
+from zoo_evaluate.bench.measure import BenchCase, chosen
 
 PICTURES = 128
 """Most test pictures that are audited; each is translated some ten times."""
 
 
-def score(case: Case) -> float | None:
+def score(case: BenchCase) -> float | None:
     """The score of the case's direction, 0 (clean) to 1; None where there is no way back."""
     store = case.store(case.source, "test")
     at = chosen(len(store), min(PICTURES, (case.override.inputs or case.benchmark.inputs) // 4))

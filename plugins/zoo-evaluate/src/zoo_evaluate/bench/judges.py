@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 
 from zoo_core.errors import DataError
 from zoo_evaluate.bench.data import Pictures
-from zoo_evaluate.bench.protocol import Benchmark, Recipe
-from zoo_evaluate.bench.work import Folder
-from zoo_evaluate.judge import Judge
+from zoo_evaluate.bench.protocol import Benchmark, ClassifierConfig
+from zoo_evaluate.bench.work_dir import WorkDir
+from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import SCALES, Augmentation
 from zoo_evaluate.judge_train import JudgeConfig, train_judge
 from zoo_nn.nets.classifier_card import CARD
 
-Told = Callable[[str], None]
+MessageCallback = Callable[[str], None]
 
 
-class Judges:
+class JudgeSet:
     """The judges of a working folder.
 
     Args:
@@ -24,23 +24,23 @@ class Judges:
         folder: The working folder.
         pictures: The real pictures.
         device: Where judges are trained.
-        told: Where to say what is being trained.
+        report: Where to say what is being trained.
     """
 
     def __init__(
         self,
         benchmark: Benchmark,
-        folder: Folder,
+        folder: WorkDir,
         pictures: Pictures,
         *,
         device: str = "cpu",
-        told: Told | None = None,
+        report: MessageCallback | None = None,
     ) -> None:
         self.benchmark, self.folder, self.pictures = benchmark, folder, pictures
-        self.device, self._told = device, told
-        self._judges: dict[str, Judge] = {}
+        self.device, self._report = device, report
+        self._judges: dict[str, EvalClassifier] = {}
 
-    def judge(self, recipe: Recipe) -> Judge:
+    def judge(self, recipe: ClassifierConfig) -> EvalClassifier:
         """A judge: from memory, from the folder, or trained now.
 
         Raises:
@@ -49,37 +49,37 @@ class Judges:
         """
         if recipe.name not in self._judges:
             self._make(recipe, wait=True)
-            judge = Judge.load(self.folder.judges / recipe.name)
+            judge = EvalClassifier.load(self.folder.judges / recipe.name)
             self._check(recipe, judge)
             self._judges[recipe.name] = judge
         return self._judges[recipe.name]
 
-    def all(self, recipes: Sequence[Recipe]) -> list[Judge]:
+    def all(self, recipes: Sequence[ClassifierConfig]) -> list[EvalClassifier]:
         """The judges of several recipes; one that another process is training comes last."""
         for recipe in recipes:
             self._make(recipe, wait=False)
         return [self.judge(recipe) for recipe in recipes]
 
-    def _make(self, recipe: Recipe, *, wait: bool) -> None:
+    def _make(self, recipe: ClassifierConfig, *, wait: bool) -> None:
         """Trains a judge that is not there, unless another process is at it and may go on."""
         directory = self.folder.judges / recipe.name
         with self.folder.locked(f"judge-{recipe.name}", wait=wait) as mine:
             if mine and not (directory / CARD).is_file():
                 self._train(recipe).save(directory)
 
-    def _train(self, recipe: Recipe) -> Judge:
-        if self._told is not None:
-            self._told(f"training judge {recipe.name}, {recipe.steps} steps")
+    def _train(self, recipe: ClassifierConfig) -> EvalClassifier:
+        if self._report is not None:
+            self._report(f"training judge {recipe.name}, {recipe.steps} steps")
         learnt = self.pictures.parts(recipe.task, recipe.domains, "train")
         tested = self.pictures.parts(recipe.task, recipe.domains, "test")
         data = {name: self.pictures.words(name) for name in recipe.domains}
         judge = train_judge(learnt, tested, self.config(recipe), data=data)
-        if self._told is not None:
+        if self._report is not None:
             accuracy = judge.card.accuracy["mean"]["test"]
-            self._told(f"judge {recipe.name}: accuracy {accuracy:.4f} on real test pictures")
+            self._report(f"judge {recipe.name}: accuracy {accuracy:.4f} on real test pictures")
         return judge
 
-    def config(self, recipe: Recipe) -> JudgeConfig:
+    def config(self, recipe: ClassifierConfig) -> JudgeConfig:
         """How a judge of a recipe is trained."""
         if recipe.task == "domain":
             classes = recipe.domains
@@ -99,7 +99,7 @@ class Judges:
             scales=recipe.scales,
         )
 
-    def _check(self, recipe: Recipe, judge: Judge) -> None:
+    def _check(self, recipe: ClassifierConfig, judge: EvalClassifier) -> None:
         card, asked = judge.card, f"judge {self.folder.judges / recipe.name}"
         wanted: dict[str, object] = {
             "task": recipe.task,
@@ -129,5 +129,5 @@ class Judges:
             )
 
 
-def _augmentation(recipe: Recipe) -> Augmentation:
+def _augmentation(recipe: ClassifierConfig) -> Augmentation:
     return "wide" if recipe.role == "source" else "plain"

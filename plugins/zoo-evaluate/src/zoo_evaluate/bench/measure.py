@@ -13,19 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import Store
+from zoo_core.contracts.codec import SignalStore
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.errors import DataError, PluginError
 from zoo_evaluate.bench.data import Pictures
-from zoo_evaluate.bench.judges import Judges
+from zoo_evaluate.bench.judges import JudgeSet
 from zoo_evaluate.bench.protocol import Benchmark, Column, Override, Task
-from zoo_evaluate.direction import Direction, EvalConfig
+from zoo_evaluate.context import Direction, EvalContext
+from zoo_evaluate.direction_evaluation import DirectionEvaluation, EvalConfig
+from zoo_evaluate.directions import find_directions
+from zoo_evaluate.eval_model import EvalModel
 from zoo_evaluate.examples import class_labels
 from zoo_evaluate.extractors import JudgeExtractor
 from zoo_evaluate.run import PIXELS, metric_classes
-from zoo_evaluate.setting import Setting, Tools
-from zoo_evaluate.sides import find_settings
-from zoo_evaluate.translates import Translates
 
 SEED = 0
 """Seed of every choice of pictures, whatever the training's seed."""
@@ -42,32 +42,34 @@ class Instruments:
     """
 
     def __init__(
-        self, benchmark: Benchmark, pictures: Pictures, judges: Judges, device: str
+        self, benchmark: Benchmark, pictures: Pictures, judges: JudgeSet, device: str
     ) -> None:
         self.benchmark, self.pictures, self.judges = benchmark, pictures, judges
         self.device = device
-        self._tools: dict[tuple[str, str], Tools] = {}
+        self._contexts: dict[tuple[str, str], EvalContext] = {}
 
     @property
     def batch(self) -> int:
         """Pictures at once."""
         return max(1, PIXELS // self.benchmark.size**2)
 
-    def tools(self, task: Task, target: str) -> Tools:
+    def context(self, task: Task, target: str) -> EvalContext:
         """Judges and extractor of a target domain, kept with what they said of its pictures."""
         key = (task.name, target)
-        if key not in self._tools:
+        if key not in self._contexts:
             recipes = [r for r in self.benchmark.recipes(task) if r.role == "instrument"]
             judges = self.judges.all(recipes)
             wanted = [j for j in judges if j.card.task == self.benchmark.extractor]
             known = [j for j in wanted if target in j.card.domains]
             extractor = JudgeExtractor(known[0], f"judge of {target}") if known else None
-            self._tools[key] = Tools(judges, extractor, SEED, self.device, None, self.batch)
-        return self._tools[key]
+            self._contexts[key] = EvalContext(
+                judges, extractor, SEED, self.device, None, self.batch
+            )
+        return self._contexts[key]
 
 
 @dataclass
-class Case:
+class BenchCase:
     """A model in one direction, with all that its figures are found by.
 
     Attributes:
@@ -85,7 +87,7 @@ class Case:
     task: Task
     source: str
     target: str
-    translator: Translates
+    translator: EvalModel
     override: Override = field(default_factory=Override)
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -95,7 +97,7 @@ class Case:
         """The benchmark."""
         return self.instruments.benchmark
 
-    def store(self, domain: str, split: str) -> Store:
+    def store(self, domain: str, split: str) -> SignalStore:
         """Real pictures of a domain."""
         return self.instruments.pictures.store(domain, split)
 
@@ -125,7 +127,7 @@ class Case:
         return self.translator.signals(x, own, to).float().cpu()
 
 
-def measure(case: Case) -> dict[str, float | None]:
+def measure(case: BenchCase) -> dict[str, float | None]:
     """The figures by column; None where the method or the task has no such figure."""
     found = _metrics(case)
     values: dict[str, float | None] = {}
@@ -143,7 +145,7 @@ def chosen(count: int, most: int | None) -> list[int]:
     return sorted(torch.randperm(count, generator=rng)[:most].tolist())
 
 
-def labels_of(store: Store, domain: str) -> Tensor:
+def labels_of(store: SignalStore, domain: str) -> Tensor:
     """(M,) class numbers of a store; raises `DataError` where it has none."""
     labels = class_labels(store)
     if labels is None:
@@ -152,30 +154,30 @@ def labels_of(store: Store, domain: str) -> Tensor:
 
 
 @torch.no_grad()
-def strip(case: Case, count: int = 10) -> dict[str, Tensor]:
-    """Test pictures to look at, (N, C, H, W) each: inputs, translations, true partners if any."""
-    setting = _setting(case)
-    partners, labels = setting.partners, setting.source.labels
-    pool = partners.sources if partners else torch.arange(len(setting.source))
+def strip(case: BenchCase, count: int = 10) -> dict[str, Tensor]:
+    """Test pictures to look at, (N, C, H, W) each: inputs, translations, references if any."""
+    direction = _direction(case)
+    references, labels = direction.references, direction.source.labels
+    pool = references.sources if references else torch.arange(len(direction.source))
     if labels is None:
         at = pool[torch.linspace(0, len(pool) - 1, min(count, len(pool))).round().long()]
     else:
         own = labels[pool]
         at = torch.stack([pool[own == label][0] for label in torch.unique(own)])[:count]
-    x = setting.source.signals(at)  # (N, C, H, W)
+    x = direction.source.signals(at)  # (N, C, H, W)
     rows = {case.source: x, f"to {case.target}": case.translate(x)}
-    if partners:
-        rows["true partner"] = setting.target.signals(partners.of(at))
+    if references:
+        rows["reference"] = direction.target.signals(references.of(at))
     return rows
 
 
-def _metrics(case: Case) -> dict[str, float]:
+def _metrics(case: BenchCase) -> dict[str, float]:
     """Values of the registered metrics that the columns name."""
     names = list(dict.fromkeys(c.metric for c in case.benchmark.columns if c.metric))
     count = case.override.inputs or case.benchmark.inputs
-    config = EvalConfig(count=count, seed=SEED, samples=0)
-    direction = Direction(_setting(case), case.translator, config, case.notes, None)
-    result = direction.measure(metric_classes(names))
+    config = EvalConfig(num_samples=count, seed=SEED, samples=0)
+    evaluation = DirectionEvaluation(_direction(case), case.translator, config, case.notes, None)
+    result = evaluation.measure(metric_classes(names))
     if result is None:
         return {}
     by_metric, facts = result
@@ -183,17 +185,17 @@ def _metrics(case: Case) -> dict[str, float]:
     return {name: value for values in by_metric.values() for name, value in values.items()}
 
 
-def _setting(case: Case) -> Setting:
+def _direction(case: BenchCase) -> Direction:
     stores = {name: case.store(name, "test") for name in (case.source, case.target)}
-    tools = case.instruments.tools(case.task, case.target)
-    settings = find_settings(stores, case.translator.domains, case.translator.signal, tools)
-    return next(setting for setting in settings if setting.source.name == case.source)
+    context = case.instruments.context(case.task, case.target)
+    directions = find_directions(stores, case.translator.domains, case.translator.signal, context)
+    return next(direction for direction in directions if direction.source.name == case.source)
 
 
-def _own(column: Column, case: Case) -> float | None:
+def _own(column: Column, case: BenchCase) -> float | None:
     module, _, name = column.measure.partition(":")
     try:
-        found: Callable[[Case], float | None] = getattr(importlib.import_module(module), name)
+        found: Callable[[BenchCase], float | None] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise PluginError(
             f"it cannot be imported: {error}", asked=f"measure {column.measure}"
@@ -230,19 +232,19 @@ class Untranslated:
         return x
 
 
-def target_only(case: Case, adapted: float | None) -> dict[str, float | None]:
+def target_only(case: BenchCase, adapted: float | None) -> dict[str, float | None]:
     """What the instruments say of the target's own real pictures, by column.
 
     Args:
         case: A direction; its translator is not asked.
         adapted: Accuracy of the classifier that was trained on real target pictures.
     """
-    setting, values = _setting(case), dict.fromkeys(c.name for c in case.benchmark.columns)
-    tools, side, target = setting.tools, setting.target, case.target
-    reader, domain = setting.content_judge, setting.domain_judge
+    direction, values = _direction(case), dict.fromkeys(c.name for c in case.benchmark.columns)
+    context, side, target = direction.context, direction.target, case.target
+    reader, domain = direction.content_judge, direction.domain_judge
     found: Mapping[str, float | None] = {
-        "content_accuracy": tools.real_accuracy(reader, side) if reader else None,
-        "domain_accuracy": tools.real_accuracy(domain, side, domain.card.classes.index(target))
+        "content_accuracy": context.real_accuracy(reader, side) if reader else None,
+        "domain_accuracy": context.real_accuracy(domain, side, domain.card.classes.index(target))
         if domain
         else None,
         "adaptation_accuracy": adapted,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zoo_evaluate.bench.protocol import MARKS, Column
-from zoo_evaluate.bench.selection import in_words
+from zoo_evaluate.bench.selection import selection_text
 from zoo_evaluate.bench.table import Table, averaged, grouped
 
 _ARROWS = {"more": "↑", "less": "↓", "one": "→ 1"}
@@ -46,7 +46,7 @@ def _protocol(table: Table) -> str:
     lines = ["## Protocol", ""]
     lines += [f"- {line}" for line in benchmark.protocol]
     lines.append(
-        f"- Each figure is of the last state. {in_words(benchmark)} Its "
+        f"- Each figure is of the last state. {selection_text(benchmark)} Its "
         "figures stand in brackets, where it is not the last."
     )
     lines += _given(table)
@@ -67,7 +67,7 @@ def _given(table: Table) -> list[str]:
         given = [
             f"`{key}={value}`" for key, value in {**override.options, **override.train}.items()
         ]
-        given += [f"`--add {text}`" for text in override.add]
+        given += [f"`--loss {text}`" for text in override.extra_losses]
         if override.method:
             lines.append(f"| {row} | variant of {override.method} | {', '.join(given)} |")
         elif given:
@@ -86,7 +86,7 @@ def _tasks(table: Table) -> dict[str, list[str]]:
 
 def _mean(table: Table, task: str, ways: Sequence[str]) -> str:
     """Means over all directions of a task, of the rows that are finished in all of them."""
-    groups = grouped([cell for way in ways for cell in table.at(table.frame, task, way)])
+    groups = grouped([cell for way in ways for cell in table.at(table.baselines, task, way)])
     groups += grouped([cell for way in ways for cell in table.at(table.cells, task, way)])
     columns = [c for c in table.benchmark.columns if any(_held(table, task, w, c) for w in ways)]
     heads = [f"{c.name.replace('_', ' ')} {_ARROWS[c.better]}" for c in columns]
@@ -99,8 +99,8 @@ def _mean(table: Table, task: str, ways: Sequence[str]) -> str:
     for group in groups:
         if len(group) == len(ways) * len({cell["seed"] for cell in group}):
             first = group[0]
-            name = f"*{first['method']}*" if first.get("frame") else first["method"]
-            steps = "" if first.get("frame") else f"{first['steps']:,}"
+            name = f"*{first['method']}*" if first.get("baseline") else first["method"]
+            steps = "" if first.get("baseline") else f"{first['steps']:,}"
             figures = [_text(group, "metrics", c, spread=False) or "–" for c in columns]
             lines.append(f"| {name} | {steps} | " + " | ".join(figures) + " |")
     return "\n".join(lines)
@@ -115,7 +115,7 @@ def _direction(table: Table, task: str, direction: str) -> str:
         "| method | steps | seeds | " + " | ".join(heads) + " | s/step | parameters | device |",
         "|---|---:|---:|" + "---:|" * (len(columns) + 2) + "---|",
     ]
-    frame = grouped(table.at(table.frame, task, direction))
+    frame = grouped(table.at(table.baselines, task, direction))
     last = table.benchmark.last
     above = [group for group in frame if group[0]["method"] != last]
     below = [group for group in frame if group[0]["method"] == last]
@@ -146,13 +146,13 @@ def _direction(table: Table, task: str, direction: str) -> str:
 
 def _held(table: Table, task: str, direction: str, column: Column) -> bool:
     """Whether any row of a direction has a figure in the column."""
-    cells = table.at(table.frame + table.cells, task, direction)
+    cells = table.at(table.baselines + table.cells, task, direction)
     return any(cell["metrics"].get(column.name) is not None for cell in cells)
 
 
 def _row(group: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> str:
     first = group[0]
-    framed = bool(first.get("frame"))
+    framed = bool(first.get("baseline"))
     chosen = any(cell["best"].get("step", cell["steps"]) != cell["steps"] for cell in group)
     cells = [f"*{first['method']}*" if framed else first["method"]]
     cells += ["", ""] if framed else [f"{first['steps']:,}", str(len(group))]

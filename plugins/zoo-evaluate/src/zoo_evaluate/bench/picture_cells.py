@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from zoo_core.translate.translator import Translator
 from zoo_evaluate.bench import adaptation
-from zoo_evaluate.bench.assess import Assessed, Assessor, Facts, Figures, Told
+from zoo_evaluate.bench.assess import CellEvaluator, CellResult, Facts, Figures, MessageCallback
 from zoo_evaluate.bench.data import Pictures
-from zoo_evaluate.bench.judges import Judges
+from zoo_evaluate.bench.judges import JudgeSet
 from zoo_evaluate.bench.measure import (
-    Case,
+    BenchCase,
     Instruments,
     Untranslated,
     measure,
@@ -23,19 +23,19 @@ from zoo_evaluate.bench.pictures import write_strip
 from zoo_evaluate.bench.plan import Planner
 from zoo_evaluate.bench.protocol import Override, Task
 from zoo_evaluate.bench.selection import MARGIN, score
-from zoo_evaluate.translates import as_translates
+from zoo_evaluate.eval_model import as_eval_model
 
 SOURCE_ONLY, TARGET_ONLY, UNTRANSLATED = "source only", "target only", "untranslated"
 
 
-class PictureCase(Assessed):
+class PictureCellResult(CellResult):
     """A model of pictures in one direction.
 
     Args:
         case: The model, with all that its figures are found by.
     """
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: BenchCase) -> None:
         self._case = case
         self.facts, self.notes = case.facts, case.notes
 
@@ -52,23 +52,25 @@ class PictureCase(Assessed):
         write_strip(path, strip(self._case))
 
 
-class PictureAssessor(Assessor):
-    """Measures models of pictures; see `zoo_evaluate.bench.assess.Assessor`."""
+class PictureCellEvaluator(CellEvaluator):
+    """Measures models of pictures; see `zoo_evaluate.bench.assess.CellEvaluator`."""
 
     margin: ClassVar[float] = MARGIN
 
-    def __init__(self, planner: Planner, device: str, told: Told) -> None:
-        super().__init__(planner, device, told)
+    def __init__(self, planner: Planner, device: str, report: MessageCallback) -> None:
+        super().__init__(planner, device, report)
         benchmark = planner.benchmark
         self.pictures = Pictures(planner)
-        self.judges = Judges(benchmark, planner.folder, self.pictures, device=device, told=told)
+        self.judges = JudgeSet(
+            benchmark, planner.folder, self.pictures, device=device, report=report
+        )
         self.instruments = Instruments(benchmark, self.pictures, self.judges, device)
 
     def prepare(self, task: Task) -> None:
         """Trains the judges of a task that are not there."""
         self.judges.all(self.benchmark.recipes(task))
 
-    def frame(self, task: Task) -> Mapping[str, Callable[[str, str], tuple[Figures, Facts]]]:
+    def baselines(self, task: Task) -> Mapping[str, Callable[[str, str], tuple[Figures, Facts]]]:
         """Untranslated inputs; and real target pictures, where an adaptation is measured."""
         rows = {UNTRANSLATED: self._lower}
         if self.benchmark.adaptation:
@@ -78,19 +80,21 @@ class PictureAssessor(Assessor):
             for name, of in rows.items()
         }
 
-    def case(
+    def evaluate(
         self, task: Task, source: str, target: str, model: Translator, override: Override
-    ) -> PictureCase:
+    ) -> PictureCellResult:
         """A model in one direction."""
-        translates = as_translates(model)
-        return PictureCase(Case(self.instruments, task, source, target, translates, override))
+        translates = as_eval_model(model)
+        return PictureCellResult(
+            BenchCase(self.instruments, task, source, target, translates, override)
+        )
 
-    def _same(self, task: Task, source: str, target: str) -> Case:
+    def _same(self, task: Task, source: str, target: str) -> BenchCase:
         same = Untranslated(task, self.benchmark.size)
-        return Case(self.instruments, task, source, target, same)
+        return BenchCase(self.instruments, task, source, target, same)
 
-    def _lower(self, case: Case) -> tuple[Figures, Facts]:
+    def _lower(self, case: BenchCase) -> tuple[Figures, Facts]:
         return {**measure(case), "cycle_l1": None, "hidden": None}, case.facts
 
-    def _upper(self, case: Case) -> tuple[Figures, Facts]:
+    def _upper(self, case: BenchCase) -> tuple[Figures, Facts]:
         return target_only(case, adaptation.of_target(case)), case.facts

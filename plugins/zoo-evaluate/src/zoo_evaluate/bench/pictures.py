@@ -59,7 +59,7 @@ def sheet(strips: Sequence[tuple[str, Path]], size: int) -> Image.Image:
 
 
 @dataclass(frozen=True)
-class Panel:
+class BarPanel:
     """The bars of one direction.
 
     Attributes:
@@ -73,7 +73,7 @@ class Panel:
     marks: Mapping[str, float]
 
 
-def bars(panels: Sequence[Panel], columns: Sequence[str]) -> Image.Image:
+def bars(panels: Sequence[BarPanel], columns: Sequence[str]) -> Image.Image:
     """Horizontal bars, a panel per direction, two panels side by side."""
     font = ImageFont.load_default(12)
     across = min(2, len(panels))
@@ -95,13 +95,13 @@ def bars(panels: Sequence[Panel], columns: Sequence[str]) -> Image.Image:
     return page
 
 
-def _height(panel: Panel, columns: int) -> int:
+def _height(panel: BarPanel, columns: int) -> int:
     return _TITLES * 3 + len(panel.rows) * (columns * _BAR + _GAP)
 
 
 def _panel(
     pen: ImageDraw.ImageDraw,
-    panel: Panel,
+    panel: BarPanel,
     columns: int,
     corner: tuple[int, int],
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,

@@ -14,15 +14,15 @@ from zoo_core.contracts.spec import MethodSpec, TrainConfig
 from zoo_core.errors import DataError, UsageError, unknown
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
-from zoo_core.train.config import Request, RunConfig, resolve
+from zoo_core.train.config import RunConfig, RunRequest, resolve
 from zoo_core.train.data.root import data_root
 from zoo_core.train.export import model_config
 from zoo_evaluate.bench.protocol import Benchmark, Override, Task
-from zoo_evaluate.bench.work import Folder
+from zoo_evaluate.bench.work_dir import WorkDir
 
 
 @dataclass(frozen=True)
-class Asked:
+class BenchRequest:
     """What a user asks of a benchmark.
 
     Attributes:
@@ -111,7 +111,7 @@ class Planner:
         DataError: If the data is nowhere.
     """
 
-    def __init__(self, benchmark: Benchmark, asked: Asked, folder: Folder) -> None:
+    def __init__(self, benchmark: Benchmark, asked: BenchRequest, folder: WorkDir) -> None:
         self.benchmark, self.asked, self.folder = benchmark, asked, folder
         self.tasks = [benchmark.task(name) for name in asked.tasks] or list(benchmark.tasks)
         self.methods = self._methods()
@@ -182,7 +182,7 @@ class Planner:
 
     def _config(self, row: str, task: Task, domains: tuple[str, ...], seed: int) -> RunConfig:
         override, method = self.benchmark.override(row), self.benchmark.method_of(row)
-        judge = self.benchmark.source_recipe(domains[0])
+        judge = self.benchmark.source_classifier(domains[0])
         directory = self.folder.judges / judge.name if judge else None
         places = {"source_judge": str(directory)}
         sources = self.sources(task, "train")
@@ -190,14 +190,14 @@ class Planner:
         if self.asked.steps is not None:
             train["steps"] = self.asked.steps
         config = resolve(
-            Request(
+            RunRequest(
                 method=method,
                 preset=override.preset or self.benchmark.preset,
                 settings=filled(override.options, places),
                 train=train,
                 size=self.benchmark.size or None,
                 domains={name: sources[name] for name in domains},
-                add=[text.format(**places) for text in override.add],
+                extra_losses=[text.format(**places) for text in override.extra_losses],
                 device=self.asked.device,
             )
         )

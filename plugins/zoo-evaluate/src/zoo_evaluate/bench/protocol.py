@@ -42,7 +42,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ClassifierConfig:
     """A classifier of real signals, trained once per working folder.
 
     Attributes:
@@ -78,7 +78,7 @@ class Column:
         name: Key in the cells and heading in the tables.
         metric: Name of a metric that plugins bring (``zoo evaluate --metrics``).
         value: Which of the metric's values.
-        measure: Lazy target of a callable that takes a `zoo_evaluate.bench.measure.Case` and
+        measure: Lazy target of a callable that takes a `zoo_evaluate.bench.measure.BenchCase` and
             returns a number, or None where there is none.
         better: Which way is better, for the reader; ``one``: the closer to 1, the better.
         percent: Whether it is a share, drawn as bars.
@@ -120,7 +120,8 @@ class Override:
             domain's classifier. A training that knows its source so serves one direction.
         method: The method, where the row is a variant of it with a name of its own; empty where
             the row has the method's name.
-        add: Losses beside the method's own, as ``--add`` takes them; with ``{source_judge}`` too.
+        extra_losses: Losses beside the method's own, as ``--loss`` takes them; with
+            ``{source_judge}`` too.
         train: Settings of the loop, as keys of `zoo_core.contracts.spec.TrainConfig`.
         inputs: Most test pictures per direction, for methods that translate slowly.
         pictures: Most pictures translated for the adaptation accuracy, likewise.
@@ -130,7 +131,7 @@ class Override:
 
     options: Mapping[str, Any] = field(default_factory=dict)
     method: str = ""
-    add: tuple[str, ...] = ()
+    extra_losses: tuple[str, ...] = ()
     train: Mapping[str, Any] = field(default_factory=dict)
     inputs: int | None = None
     pictures: int | None = None
@@ -140,12 +141,12 @@ class Override:
     @property
     def one_way(self) -> bool:
         """Whether a training knows which domain is the source."""
-        given = (*self.options.values(), *self.add)
+        given = (*self.options.values(), *self.extra_losses)
         return any("{source_judge}" in str(value) for value in given)
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedFigure:
     """A figure that a paper prints.
 
     Attributes:
@@ -205,9 +206,10 @@ class Benchmark:
         overrides: By row: by method, or by the name of a variant.
         published: Figures of papers.
         signal: Kind of the signals.
-        assessor: Lazy target of the `zoo_evaluate.bench.assess.Assessor` that fills cells.
+        evaluator: Lazy target of the `zoo_evaluate.bench.assess.CellEvaluator` that fills cells.
         selection: How the best snapshot is chosen, in words; empty: by the product of `factors`.
-        frame: Rows that frame the tables, in their order; those not named come in that of names.
+        baselines: Rows that frame the tables, in their order; those not named come in that of
+            names.
         last: The row of them that stands below the methods.
         shown: What the pictures of the page show.
         shades: Most colours of a picture of the page that shows signals; None: as they are.
@@ -221,7 +223,7 @@ class Benchmark:
     tasks: tuple[Task, ...]
     preset: str
     size: int
-    judges: tuple[Recipe, ...]
+    judges: tuple[ClassifierConfig, ...]
     columns: tuple[Column, ...]
     factors: tuple[str, ...]
     protocol: tuple[str, ...]
@@ -232,14 +234,14 @@ class Benchmark:
     held: int = 500
     snapshots: int = 4
     overrides: Mapping[str, Override] = field(default_factory=dict)
-    published: tuple[Published, ...] = ()
+    published: tuple[PublishedFigure, ...] = ()
     signal: str = "image"
-    assessor: str = "zoo_evaluate.bench.picture_cells:PictureAssessor"
+    evaluator: str = "zoo_evaluate.bench.picture_cells:PictureCellEvaluator"
     selection: str = ""
-    frame: tuple[str, ...] = ()
+    baselines: tuple[str, ...] = ()
     last: str = "target only"
     shown: str = (
-        "Test pictures: inputs, translations, and true partners where there are any. Last state, "
+        "Test pictures: inputs, translations, and references where there are any. Last state, "
         "not chosen by hand."
     )
     shades: int | None = None
@@ -270,11 +272,11 @@ class Benchmark:
         """Names of the rows that are variants of a method."""
         return tuple(row for row, override in self.overrides.items() if override.method)
 
-    def recipes(self, task: Task) -> tuple[Recipe, ...]:
+    def recipes(self, task: Task) -> tuple[ClassifierConfig, ...]:
         """The judges that a task needs."""
         return tuple(r for r in self.judges if set(r.domains) <= set(task.domains))
 
-    def source_recipe(self, domain: str) -> Recipe | None:
+    def source_classifier(self, domain: str) -> ClassifierConfig | None:
         """The classifier of a source domain, if there is one."""
         wanted = ("source", (domain,))
         return next((r for r in self.judges if (r.role, r.domains) == wanted), None)

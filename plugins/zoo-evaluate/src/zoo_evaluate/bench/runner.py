@@ -24,15 +24,15 @@ from zoo_core.train.run import train_run
 from zoo_core.translate.loading import load
 from zoo_core.translate.precision import resolve_device
 from zoo_core.translate.translator import Translator
-from zoo_evaluate.bench.assess import Assessed, Facts, Figures, Told, assessor_class
-from zoo_evaluate.bench.plan import Asked, Cell, Planner, Training
+from zoo_evaluate.bench.assess import CellResult, Facts, Figures, MessageCallback, evaluator_class
+from zoo_evaluate.bench.plan import BenchRequest, Cell, Planner, Training
 from zoo_evaluate.bench.protocol import Benchmark, Task
 from zoo_evaluate.bench.selection import best_of
-from zoo_evaluate.bench.work import Folder
+from zoo_evaluate.bench.work_dir import WorkDir
 
 
 @dataclass
-class Outcome:
+class BenchOutcome:
     """What became of a run of a benchmark.
 
     Attributes:
@@ -51,30 +51,32 @@ class Runner:
         benchmark: The benchmark.
         asked: What is asked of it.
         folder: The working folder.
-        told: Where to say what is going on.
+        report: Where to say what is going on.
 
     Raises:
         UsageError: If a method or task is unknown or does not fit.
         DataError: If the data is nowhere.
     """
 
-    def __init__(self, benchmark: Benchmark, asked: Asked, folder: Folder, told: Told) -> None:
-        self.benchmark, self.folder, self.told = benchmark, folder, told
+    def __init__(
+        self, benchmark: Benchmark, asked: BenchRequest, folder: WorkDir, report: MessageCallback
+    ) -> None:
+        self.benchmark, self.folder, self.report = benchmark, folder, report
         self.device = str(resolve_device(asked.device))
         self.planner = Planner(benchmark, asked, folder)
-        self.assessor = assessor_class(benchmark)(self.planner, self.device, told)
-        self.outcome = Outcome()
+        self.evaluator = evaluator_class(benchmark)(self.planner, self.device, report)
+        self.outcome = BenchOutcome()
         self._loaded: dict[Path, Translator] = {}
 
-    def run(self) -> Outcome:
+    def run(self) -> BenchOutcome:
         """Fills what is missing; a method that fails is told of, and the others go on.
 
         Raises:
             ZooError: If the judges or the data cannot be used, or a signal stopped a training.
         """
         for task in self.planner.tasks:
-            self.assessor.prepare(task)
-            self._frame(task)
+            self.evaluator.prepare(task)
+            self._measure_baselines(task)
         for method in self.planner.methods:
             try:
                 trainings = self.planner.trainings(method)
@@ -91,7 +93,7 @@ class Runner:
             return
         with self.folder.locked(training.name, wait=False) as mine:
             if not mine:
-                self.told(f"{training.name}: another process is at it")
+                self.report(f"{training.name}: another process is at it")
                 self.outcome.elsewhere.append(training.name)
                 return
             try:
@@ -116,20 +118,20 @@ class Runner:
         """The run's directory, trained to its end."""
         run = self.folder.runs / training.name
         if not (run / "model" / "config.yaml").is_file():
-            self.told(f"{training.name}: training")
+            self.report(f"{training.name}: training")
             train_run(training.config, run, resume=True, quiet=True)
         return run
 
     def _measure(self, training: Training, cell: Cell, run: Path) -> None:
         """Measures one cell: the last state, and the best snapshot."""
-        self.told(f"{cell.name}: measuring")
+        self.report(f"{cell.name}: measuring")
         models = {int(path.name): path for path in (run / "snapshots").glob("[0-9]*")}
         models[cell.steps] = run / "model"
         scores = {
             step: round(self._case(training, cell, path).score(), 6)
             for step, path in sorted(models.items())
         }
-        best = best_of(scores, self.assessor.margin)
+        best = best_of(scores, self.evaluator.margin)
         last_case = self._case(training, cell, models[cell.steps])
         last = last_case.figures()
         chosen = last
@@ -148,7 +150,7 @@ class Runner:
             "preset": training.config.preset,
             "variant_of": training.override.method or None,
             "options": dict(training.override.options),
-            "added": list(training.override.add),
+            "added": list(training.override.extra_losses),
             "train": dict(training.override.train),
             **last_case.facts,
             "notes": last_case.notes,
@@ -156,10 +158,10 @@ class Runner:
         self.folder.write_cell(cell.name, values)
         self.folder.fault(cell.name, None)
         self.folder.fault(training.name, None)
-        self.told(f"{cell.name}: " + in_short(last))
+        self.report(f"{cell.name}: " + summary_line(last))
 
-    def _case(self, training: Training, cell: Cell, model: Path) -> Assessed:
-        return self.assessor.case(
+    def _case(self, training: Training, cell: Cell, model: Path) -> CellResult:
+        return self.evaluator.evaluate(
             training.task, cell.source, cell.target, self._model(model), training.override
         )
 
@@ -168,9 +170,9 @@ class Runner:
             self._loaded[path] = load(path, device=self.device, precision="float32")
         return self._loaded[path]
 
-    def _frame(self, task: Task) -> None:
+    def _measure_baselines(self, task: Task) -> None:
         """Rows between which every method should lie."""
-        rows = self.assessor.frame(task)
+        rows = self.evaluator.baselines(task)
         for source, target in task.directions:
             for row, found in rows.items():
                 cell = Cell(row, task.name, source, target, 0, 0)
@@ -178,16 +180,18 @@ class Runner:
                     if not mine or self.folder.done(cell.name):
                         continue
                     try:
-                        self._framed(cell, found)
+                        self._measure_baseline(cell, found)
                     except Exception as fault:
                         self._failed(cell.name, fault)
 
-    def _framed(self, cell: Cell, found: Callable[[str, str], tuple[Figures, Facts]]) -> None:
-        self.told(f"{cell.name}: measuring")
+    def _measure_baseline(
+        self, cell: Cell, found: Callable[[str, str], tuple[Figures, Facts]]
+    ) -> None:
+        self.report(f"{cell.name}: measuring")
         metrics, facts = found(cell.source, cell.target)
         values = {
             **described(cell),
-            "frame": True,
+            "baseline": True,
             **self._machine(),
             "seconds": 0.0,
             "metrics": metrics,
@@ -196,14 +200,14 @@ class Runner:
         }
         self.folder.write_cell(cell.name, values)
         self.folder.fault(cell.name, None)
-        self.told(f"{cell.name}: " + in_short(metrics))
+        self.report(f"{cell.name}: " + summary_line(metrics))
 
     def _failed(self, name: str, fault: Exception) -> None:
         """Tells of what failed; what is no word to the user is kept with its traceback."""
         text = str(fault) if isinstance(fault, ZooError) else f"{type(fault).__name__}: {fault}"
         path = self.folder.fault(name, "".join(traceback.format_exception(fault)))
         self.outcome.failed[name] = text
-        self.told(f"{name}: failed: {text} (see {path})")
+        self.report(f"{name}: failed: {text} (see {path})")
 
     def _machine(self) -> dict[str, Any]:
         return {
@@ -224,7 +228,7 @@ def described(cell: Cell) -> dict[str, Any]:
     }
 
 
-def in_short(values: Mapping[str, float | None]) -> str:
+def summary_line(values: Mapping[str, float | None]) -> str:
     """Figures in one line."""
     return ", ".join(f"{name} {value:.3f}" for name, value in values.items() if value is not None)
 

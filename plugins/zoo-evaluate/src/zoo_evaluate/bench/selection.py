@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from zoo_core.errors import UsageError
-from zoo_evaluate.bench.measure import Case, chosen
+from zoo_evaluate.bench.measure import BenchCase, chosen
 from zoo_evaluate.bench.protocol import Benchmark
-from zoo_evaluate.judge import Judge
+from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_train import divide
 
 WORDS = {
@@ -31,7 +31,7 @@ four fifths right, the standard error of a difference."""
 
 
 @dataclass(frozen=True)
-class Look:
+class SelectionBatch:
     """Translations of one batch of validation pictures.
 
     Attributes:
@@ -41,22 +41,22 @@ class Look:
         labels: (N,) what the pictures show, where that is known.
     """
 
-    case: Case
+    case: BenchCase
     x: Tensor
     y: Tensor
     labels: Tensor | None
 
 
-def score(case: Case) -> float:
+def score(case: BenchCase) -> float:
     """The score of a model in one direction, 0 to 1."""
     positions, labels = _held(case)
     sums, count = dict.fromkeys(case.benchmark.factors, 0.0), 0
     done = 0
     for x in case.batches(case.source, "train", positions):
         own = None if labels is None else labels[done : done + len(x)]
-        look = Look(case, x, case.translate(x), own)
+        batch = SelectionBatch(case, x, case.translate(x), own)
         for name in sums:
-            sums[name] += float(FACTORS[name](look).sum())
+            sums[name] += float(FACTORS[name](batch).sum())
         done += len(x)
         count += len(x)
     product = 1.0
@@ -72,7 +72,7 @@ def best_of(scores: Mapping[int, float], margin: float = MARGIN) -> int:
     return best if scores[best] > scores[last] + margin else last
 
 
-def in_words(benchmark: Benchmark) -> str:
+def selection_text(benchmark: Benchmark) -> str:
     """How the best snapshot is chosen, for the page."""
     if benchmark.selection:
         return benchmark.selection
@@ -85,11 +85,11 @@ def in_words(benchmark: Benchmark) -> str:
     )
 
 
-def _held(case: Case) -> tuple[list[int], Tensor | None]:
+def _held(case: BenchCase) -> tuple[list[int], Tensor | None]:
     """Positions and labels of the validation pictures among the source's training pictures."""
     benchmark, judges = case.benchmark, case.instruments.judges
     most = case.override.held or benchmark.held
-    recipe = benchmark.source_recipe(case.source)
+    recipe = benchmark.source_classifier(case.source)
     if recipe is None:
         store = case.store(case.source, "train")
         return chosen(len(store), most), None
@@ -100,44 +100,44 @@ def _held(case: Case) -> tuple[list[int], Tensor | None]:
 
 
 @torch.no_grad()
-def _read(look: Look) -> Tensor:
+def _read(batch: SelectionBatch) -> Tensor:
     """(N,) whether the source's classifier reads the label."""
-    recipe = look.case.benchmark.source_recipe(look.case.source)
-    if recipe is None or look.labels is None:
+    recipe = batch.case.benchmark.source_classifier(batch.case.source)
+    if recipe is None or batch.labels is None:
         raise UsageError(
             "it needs a classifier of the source", asked='factor "read" of the selection'
         )
-    judge = look.case.instruments.judges.judge(recipe)
-    return (_said(look, judge) == look.labels).float()
+    judge = batch.case.instruments.judges.judge(recipe)
+    return (_said(batch, judge) == batch.labels).float()
 
 
 @torch.no_grad()
-def _domain(look: Look) -> Tensor:
+def _domain(batch: SelectionBatch) -> Tensor:
     """(N,) whether the domain judge sees the target."""
-    case = look.case
-    judge = case.instruments.tools(case.task, case.target).domain_judge(case.target)
+    case = batch.case
+    judge = case.instruments.context(case.task, case.target).domain_judge(case.target)
     if judge is None:
         raise UsageError("it needs a domain judge", asked='factor "domain" of the selection')
-    return (_said(look, judge) == judge.card.classes.index(case.target)).float()
+    return (_said(batch, judge) == judge.card.classes.index(case.target)).float()
 
 
-def _restored(look: Look) -> Tensor:
+def _restored(batch: SelectionBatch) -> Tensor:
     """(N,) closeness of there and back to the input."""
     try:
-        back = look.case.back(look.y)
+        back = batch.case.back(batch.y)
     except UsageError:
-        return torch.ones(len(look.x))
-    return 1 - (back - look.x).abs().flatten(1).mean(1) / 2
+        return torch.ones(len(batch.x))
+    return 1 - (back - batch.x).abs().flatten(1).mean(1) / 2
 
 
-def _said(look: Look, judge: Judge) -> Tensor:
+def _said(batch: SelectionBatch, judge: EvalClassifier) -> Tensor:
     """(N,) class that a judge sees in the translations."""
-    device = look.case.instruments.device
-    said: Tensor = judge.to(device)(look.y.to(device)).logits.argmax(1)
+    device = batch.case.instruments.device
+    said: Tensor = judge.to(device)(batch.y.to(device)).logits.argmax(1)
     return said.cpu()
 
 
-FACTORS: Mapping[str, Callable[[Look], Tensor]] = {
+FACTORS: Mapping[str, Callable[[SelectionBatch], Tensor]] = {
     "read": _read,
     "domain": _domain,
     "restored": _restored,

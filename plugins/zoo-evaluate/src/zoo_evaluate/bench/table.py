@@ -9,8 +9,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from zoo_evaluate.bench.protocol import Benchmark
-from zoo_evaluate.bench.selection import in_words
-from zoo_evaluate.bench.work import Folder
+from zoo_evaluate.bench.selection import selection_text
+from zoo_evaluate.bench.work_dir import WorkDir
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_nn.nets.classifier_card import CARD
 
@@ -29,16 +29,16 @@ class Table:
         frame: The rows between which they should lie.
     """
 
-    def __init__(self, benchmark: Benchmark, folder: Folder) -> None:
+    def __init__(self, benchmark: Benchmark, folder: WorkDir) -> None:
         self.benchmark, self.folder = benchmark, folder
         found = [cell for cell in folder.read_cells() if self._place(cell) is not None]
         found.sort(
             key=lambda cell: (self._place(cell), cell["method"], cell["steps"], cell["seed"])
         )
-        self.cells: Cells = [cell for cell in found if not cell.get("frame")]
-        rows = {name: number for number, name in enumerate(benchmark.frame)}
-        self.frame: Cells = sorted(
-            (cell for cell in found if cell.get("frame")),
+        self.cells: Cells = [cell for cell in found if not cell.get("baseline")]
+        rows = {name: number for number, name in enumerate(benchmark.baselines)}
+        self.baselines: Cells = sorted(
+            (cell for cell in found if cell.get("baseline")),
             key=lambda cell: (self._place(cell), rows.get(cell["method"], len(rows))),
         )
 
@@ -48,7 +48,7 @@ class Table:
         return {
             "benchmark": benchmark.name,
             "cells": [_public(cell) for cell in self.cells],
-            "frame": [_public(cell) for cell in self.frame],
+            "baselines": [_public(cell) for cell in self.baselines],
             "judges": {card_name: _card(card) for card_name, card in self.judges().items()},
             "published": [
                 {
@@ -62,7 +62,7 @@ class Table:
                 for row in benchmark.published
             ],
             "protocol": list(benchmark.protocol),
-            "selection": in_words(benchmark),
+            "selection": selection_text(benchmark),
             "versions": {name: metadata.version(name) for name in ("zoo-core", "torch")},
         }
 
@@ -84,7 +84,7 @@ class Table:
             (task.name, f"{a}->{b}")
             for task in self.benchmark.tasks
             for a, b in task.directions
-            if self.at(self.cells + self.frame, task.name, f"{a}->{b}")
+            if self.at(self.cells + self.baselines, task.name, f"{a}->{b}")
         ]
 
     @staticmethod
@@ -97,7 +97,7 @@ class Table:
         names = [column.name for column in self.benchmark.columns]
         rows = [["method", "direction", "steps", *(name.replace("_", "\n") for name in names)]]
         for task, direction in self.directions():
-            for group in grouped(self.at(self.frame + self.cells, task, direction)):
+            for group in grouped(self.at(self.baselines + self.cells, task, direction)):
                 values = [averaged(group, "metrics", name)[0] for name in names]
                 rows.append(
                     [
@@ -138,7 +138,7 @@ def averaged(
 
 
 def _public(cell: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in cell.items() if key not in ("file", "frame")}
+    return {key: value for key, value in cell.items() if key not in ("file", "baseline")}
 
 
 def _card(card: JudgeCard) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from zoo_core.files import replacing
 from zoo_evaluate.bench import page
-from zoo_evaluate.bench.pictures import Panel, bars, sheet
+from zoo_evaluate.bench.pictures import BarPanel, bars, sheet
 from zoo_evaluate.bench.table import Cells, Table, averaged, grouped
 from zoo_evaluate.report import write_text
 
@@ -54,8 +54,8 @@ def _pictures(table: Table, out: Path) -> dict[str, str]:
     return written
 
 
-def _panel(table: Table, task: str, direction: str, columns: Sequence[str]) -> Panel:
-    framed = table.frame if table.benchmark.all_bars else []
+def _panel(table: Table, task: str, direction: str, columns: Sequence[str]) -> BarPanel:
+    framed = table.baselines if table.benchmark.all_bars else []
     groups = grouped(table.at(framed + table.cells, task, direction))
     many = {g[0]["method"] for g in groups if len([h for h in groups if _same(g, h)]) > 1}
     rows = []
@@ -65,11 +65,11 @@ def _panel(table: Table, task: str, direction: str, columns: Sequence[str]) -> P
         rows.append((title, [averaged(group, "metrics", name)[0] for name in columns]))
     marks = {
         cell["method"]: value
-        for cell in table.at(table.frame, task, direction)
+        for cell in table.at(table.baselines, task, direction)
         for value in (cell["metrics"].get("adaptation_accuracy"),)
         if value is not None
     }
-    return Panel(direction, rows, marks)
+    return BarPanel(direction, rows, marks)
 
 
 def _same(one: Cells, other: Cells) -> bool:

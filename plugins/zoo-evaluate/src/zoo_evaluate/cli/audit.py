@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 SHOWN = (
     ("cycle_l1", "L1 of what comes back"),
-    ("stranger_l1", "  of another input"),
+    ("other_input_l1", "  of another input"),
     ("honesty_gap", "honesty gap"),
     ("white_noise_area", "noise-curve area, white"),
     ("smooth_noise_area", "noise-curve area, smooth"),
     ("swap_fine_wins", "swap: fine detail wins"),
     ("probe_fine_r2", "probe R2, fine detail"),
     ("probe_fine_shuffled_r2", "  of another input"),
-    ("probe_fine_partner_r2", "  of the true partner"),
+    ("probe_fine_reference_r2", "  of the reference"),
     ("probe_faint_r2", "probe R2, faint shades"),
     ("probe_faint_shuffled_r2", "  of another input"),
-    ("probe_faint_partner_r2", "  of the true partner"),
+    ("probe_faint_reference_r2", "  of the reference"),
 )
 """Values that the terminal shows, after the score; gaps follow."""
 
@@ -44,18 +44,18 @@ SHOWN = (
     help="Write the figures as JSON; without FILE, or with -, print them.",
 )
 @click.option(
-    "--page",
+    "--html",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Write pictures: the sheet alone as .png, all figures and curves as .html.",
 )
 @click.option("--quick", is_flag=True, help="The score alone, on 128 inputs per direction.")
-@click.option("--count", type=click.IntRange(2), help="Most inputs per direction.")
+@click.option("--num-samples", type=click.IntRange(2), help="Most inputs per direction.")
 @click.option("--batch", type=click.IntRange(2), help="Signals at once.")
-@click.option("--no-partners", is_flag=True, help="Look for no true partners by name.")
+@click.option("--unpaired", is_flag=True, help="Look for no references by name.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True)
-def audit(model: str, json_to: str | None, page: Path | None, **options: Any) -> None:
+def audit(model: str, json_to: str | None, html: Path | None, **options: Any) -> None:
     """Tells whether MODEL hides its input inside its output.
 
     Translations of real test data are disturbed in ways that nobody sees, then translated back. The
@@ -67,26 +67,30 @@ def audit(model: str, json_to: str | None, page: Path | None, **options: Any) ->
     from zoo_evaluate.audit import audit as measure
     from zoo_evaluate.cli.measuring import open_test_data, with_progress
 
-    if page is not None and page.suffix.lower() not in (".png", ".html"):
-        raise UsageError("it must end in .png or .html", asked=f"--page {page}")
-    changes = {key: options[key] for key in ("count", "batch") if options[key] is not None}
-    changes |= {"seed": options["seed"], "partners": not options["no_partners"]}
+    if html is not None and html.suffix.lower() not in (".png", ".html"):
+        raise UsageError("it must end in .png or .html", asked=f"--html {html}")
+    changes = {key: options[key] for key in ("num_samples", "batch") if options[key] is not None}
+    changes |= {"seed": options["seed"], "paired": not options["unpaired"]}
     if options["quick"]:
-        config = AuditConfig.quick(**changes, samples=6 if page else 0)
+        config = AuditConfig.quick(**changes, samples=6 if html else 0)
     else:
         config = AuditConfig(**changes)
     translator = load(model, device=options["device"], precision="float32")
     dataset = open_test_data(translator, options["domains"], options["data"], options["split"])
-    result = with_progress(lambda told: measure(translator, dataset, config, name=model, told=told))
+    result = with_progress(
+        lambda on_progress: measure(
+            translator, dataset, config, name=model, on_progress=on_progress
+        )
+    )
     if json_to == "-":
         click.echo(result.to_json())
     else:
         _show(result)
-    _write(result, translator, json_to, page)
+    _write(result, translator, json_to, html)
 
 
 def _write(
-    result: AuditResult, translator: Translator, json_to: str | None, page: Path | None
+    result: AuditResult, translator: Translator, json_to: str | None, html: Path | None
 ) -> None:
     from zoo_evaluate.audit.picture import render_page, write_sheet
     from zoo_evaluate.report import write_text
@@ -95,13 +99,13 @@ def _write(
     if json_to is not None and not quiet:
         write_text(Path(json_to), result.to_json() + "\n")
         click.echo(f"figures: {json_to}")
-    if page is None:
+    if html is None:
         return
-    if page.suffix.lower() == ".png":
-        write_sheet(result, translator.codec, page)
+    if html.suffix.lower() == ".png":
+        write_sheet(result, translator.codec, html)
     else:
-        write_text(page, render_page(result))
-    click.echo(f"page: {page}", err=quiet)
+        write_text(html, render_page(result))
+    click.echo(f"page: {html}", err=quiet)
 
 
 def _show(result: AuditResult) -> None:

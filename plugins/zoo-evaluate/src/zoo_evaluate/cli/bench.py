@@ -11,7 +11,7 @@ from zoo_core.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from zoo_evaluate.bench.protocol import Benchmark
-    from zoo_evaluate.bench.runner import Outcome
+    from zoo_evaluate.bench.runner import BenchOutcome
 
 
 class Benchmarks(click.Group):
@@ -102,15 +102,15 @@ def run_benchmark(
     Returns:
         The exit code: 1 where a cell failed.
     """
-    from zoo_evaluate.bench.plan import Asked
-    from zoo_evaluate.bench.runner import Outcome, Runner
+    from zoo_evaluate.bench.plan import BenchRequest
+    from zoo_evaluate.bench.runner import BenchOutcome, Runner
     from zoo_evaluate.bench.table import Table
-    from zoo_evaluate.bench.work import Folder
+    from zoo_evaluate.bench.work_dir import WorkDir
     from zoo_evaluate.bench.writing import write_table
 
-    folder = Folder(work or Path("runs", "bench", benchmark.name))
-    asked = Asked(_names(methods), _names(tasks), _seeds(seeds), steps, device, data)
-    outcome = Outcome()
+    folder = WorkDir(work or Path("runs", "bench", benchmark.name))
+    asked = BenchRequest(_names(methods), _names(tasks), _seeds(seeds), steps, device, data)
+    outcome = BenchOutcome()
     if not table_only:
         outcome = Runner(benchmark, asked, folder, lambda text: click.echo(text, err=True)).run()
     with folder.locked("table", wait=True):
@@ -124,7 +124,7 @@ def run_benchmark(
     return _end(outcome)
 
 
-def _end(outcome: Outcome) -> int:
+def _end(outcome: BenchOutcome) -> int:
     for name, problem in outcome.failed.items():
         click.echo(f"zoo: {name} failed: {problem}", err=True)
     if outcome.elsewhere:

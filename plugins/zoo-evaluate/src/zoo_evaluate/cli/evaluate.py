@@ -12,11 +12,11 @@ from zoo_core.errors import UsageError
 
 if TYPE_CHECKING:
     from zoo_evaluate.extractors import Extractor
-    from zoo_evaluate.judge import Judge
+    from zoo_evaluate.judge import EvalClassifier
     from zoo_evaluate.report import Report
 
 
-@click.command(epilog="zoo evaluate runs/emoji --data emoji --judge judges/emoji --page page.html")
+@click.command(epilog="zoo evaluate runs/emoji --data emoji --judge judges/emoji --html page.html")
 @click.argument("model", metavar="MODEL")
 @click.option("--domain", "domains", multiple=True, metavar="NAME=SOURCE", help="Each domain.")
 @click.option("--data", metavar="ROOT", help="A folder that holds all domains or attributes.")
@@ -36,44 +36,46 @@ if TYPE_CHECKING:
     flag_value="-",
     help="Write the figures as JSON; without FILE, or with -, print them.",
 )
-@click.option("--page", type=click.Path(path_type=Path), metavar="FILE", help="Write an HTML page.")
-@click.option("--count", type=click.IntRange(2), help="Most inputs per direction; all without.")
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write an HTML page.")
+@click.option(
+    "--num-samples", type=click.IntRange(2), help="Most inputs per direction; all without."
+)
 @click.option("--batch", type=click.IntRange(1), help="Signals at once.")
 @click.option("--samples", type=click.IntRange(0), default=8, show_default=True)
-@click.option("--no-partners", is_flag=True, help="Look for no true partners by name.")
+@click.option("--unpaired", is_flag=True, help="Look for no references by name.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--precision", default="auto", show_default=True)
-def evaluate(model: str, json_to: str | None, page: Path | None, **options: Any) -> None:
+def evaluate(model: str, json_to: str | None, html: Path | None, **options: Any) -> None:
     """Measures MODEL on real test data, in every direction.
 
     FID and KID compare the features of translations and real pictures. Judges (zoo judge train)
     say whether a translation is of the target domain and shows what its input shows. Where the
-    domains hold pictures of the same name, these are true partners: L1, PSNR, SSIM and retrieval
+    domains hold pictures of the same name, these are references: L1, PSNR, SSIM and retrieval
     compare with them, beside the untranslated input.
     """
     from zoo_core.translate.loading import load
     from zoo_evaluate.cli.measuring import open_test_data, with_progress
-    from zoo_evaluate.direction import EvalConfig
-    from zoo_evaluate.judge import Judge
+    from zoo_evaluate.direction_evaluation import EvalConfig
+    from zoo_evaluate.judge import EvalClassifier
     from zoo_evaluate.run import evaluate_model, metric_classes
 
     names = _names(options["metrics"])
     metric_classes(names)  # refuses an unknown name before anything is loaded
-    judges = [Judge.load(directory) for directory in options["judges"]]
+    judges = [EvalClassifier.load(directory) for directory in options["judges"]]
     extractor = _extractor(options["extractor"], judges, options["judges"])
     translator = load(model, device=options["device"], precision=options["precision"])
     dataset = open_test_data(translator, options["domains"], options["data"], options["split"])
     config = EvalConfig(
         split=options["split"],
-        count=options["count"],
+        num_samples=options["num_samples"],
         seed=options["seed"],
         batch=options["batch"],
-        partners=not options["no_partners"],
+        paired=not options["unpaired"],
         samples=options["samples"],
     )
     report = with_progress(
-        lambda told: evaluate_model(
+        lambda on_progress: evaluate_model(
             translator,
             dataset,
             names,
@@ -81,10 +83,10 @@ def evaluate(model: str, json_to: str | None, page: Path | None, **options: Any)
             extractor=extractor,
             config=config,
             name=model,
-            told=told,
+            on_progress=on_progress,
         )
     )
-    _give(report, json_to, page)
+    _give(report, json_to, html)
 
 
 def _names(metrics: str | None) -> list[str] | None:
@@ -97,7 +99,7 @@ def _names(metrics: str | None) -> list[str] | None:
 
 
 def _extractor(
-    name: str | None, judges: Sequence[Judge], directories: Sequence[str]
+    name: str | None, judges: Sequence[EvalClassifier], directories: Sequence[str]
 ) -> Extractor | None:
     """The extractor as named, else the first domain judge, else none."""
     from zoo_evaluate.extractors import JudgeExtractor, open_extractor
@@ -110,7 +112,7 @@ def _extractor(
     return None
 
 
-def _give(report: Report, json_to: str | None, page: Path | None) -> None:
+def _give(report: Report, json_to: str | None, html: Path | None) -> None:
     from zoo_evaluate.report import write_text
 
     if json_to == "-":
@@ -120,11 +122,11 @@ def _give(report: Report, json_to: str | None, page: Path | None) -> None:
         if json_to is not None:
             report.write_json(Path(json_to))
             click.echo(f"figures: {json_to}")
-    if page is not None:
+    if html is not None:
         from zoo_evaluate.page import render_page
 
-        write_text(page, render_page(report))
-        click.echo(f"page: {page}", err=json_to == "-")
+        write_text(html, render_page(report))
+        click.echo(f"page: {html}", err=json_to == "-")
 
 
 def _show(report: Report) -> None:

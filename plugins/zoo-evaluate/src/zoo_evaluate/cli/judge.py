@@ -13,7 +13,7 @@ from zoo_evaluate.judge_card import SCALES
 
 if TYPE_CHECKING:
     from zoo_core.train.data.sources import DataSet
-    from zoo_evaluate.examples import Part
+    from zoo_evaluate.examples import LabeledSubset
     from zoo_evaluate.judge_card import JudgeCard, Task
     from zoo_evaluate.judge_train import JudgeConfig
 
@@ -102,7 +102,10 @@ def train(out: Path, as_json: bool, device: str, **options: Any) -> None:
     for line in learnt.describe():
         click.echo(line, err=True)
     made = _with_progress(
-        config, lambda told: train_judge(parts, test_parts, config, data=data, told=told)
+        config,
+        lambda on_progress: train_judge(
+            parts, test_parts, config, data=data, on_progress=on_progress
+        ),
     )
     made.save(out)
     _show(made.card, as_json)
@@ -210,7 +213,7 @@ def _words(dataset: DataSet, name: str) -> str:
 
 def _examples(
     task: Task, learnt: DataSet, tested: DataSet | None
-) -> tuple[tuple[str, ...], list[Part], list[Part]]:
+) -> tuple[tuple[str, ...], list[LabeledSubset], list[LabeledSubset]]:
     """Names of the classes, and the labelled pictures to learn from and to test on."""
     from zoo_core.errors import DataError
     from zoo_evaluate.examples import content_parts, domain_parts
@@ -245,7 +248,7 @@ def _with_progress(config: JudgeConfig, work: Any) -> Any:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("training", total=config.steps)
 
-        def told(step: int, loss: float, right: float) -> None:
+        def on_progress(step: int, loss: float, right: float) -> None:
             share = max(0.05, 1 / step)
             smooth["loss"] += share * (loss - smooth["loss"])
             smooth["right"] += share * (right - smooth["right"])
@@ -254,7 +257,7 @@ def _with_progress(config: JudgeConfig, work: Any) -> Any:
             if not progress.console.is_terminal and step % max(1, config.steps // 10) == 0:
                 click.echo(f"step {step}/{config.steps}: {words}", err=True)
 
-        return work(told)
+        return work(on_progress)
 
 
 def _scales(card: JudgeCard) -> str:

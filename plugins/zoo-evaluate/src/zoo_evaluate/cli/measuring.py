@@ -79,9 +79,9 @@ def with_progress(work: Callable[[Any], T]) -> T:
     tasks: dict[str, Any] = {}
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
 
-        def told(direction: str, done: int, total: int) -> None:
+        def on_progress(direction: str, done: int, total: int) -> None:
             if direction not in tasks:
                 tasks[direction] = progress.add_task(direction, total=total)
             progress.update(tasks[direction], completed=done)
 
-        return work(told)
+        return work(on_progress)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from zoo_core.contracts.method import Loss
 from zoo_core.contracts.signals import Condition, class_key
-from zoo_core.contracts.step import Leg, Step
+from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
 from zoo_nn.losses.adversarial import critic_of
 from zoo_nn.losses.distances import total
@@ -27,7 +27,7 @@ class DomainClassification(Loss):
             (eq. 3, for the generator: the translation has the target's), or ``identity`` (what was
             translated into its own domain still has that).
         critic: Name of the classifying discriminator.
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
     """
 
     def __init__(
@@ -35,29 +35,29 @@ class DomainClassification(Loss):
         of: Literal["real", "translated", "identity"],
         critic: str = "discriminator",
         *,
-        legs: Sequence[str] | None = None,
+        routes: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        self.of, self.critic, self.legs = of, critic, legs
+        self.of, self.critic, self.routes = of, critic, routes
         self.requires = () if of == "real" else (of,)
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean cross-entropy per signal (and patch): ()."""
-        return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
+        """Sum over routes of the mean cross-entropy per signal (and patch): ()."""
+        return total(self._route(step, route) for route in step.select(self.routes))  # ()
 
-    def _leg(self, step: Step, leg: Leg) -> Tensor:
-        x, wanted = self._looked_at(leg)  # (N, *S), (N, K)
-        logits = step.judge(critic_of(self.critic, leg), x).logits  # (N, K, ...)
+    def _route(self, step: Step, route: Route) -> Tensor:
+        x, wanted = self._looked_at(route)  # (N, *S), (N, K)
+        logits = step.judge(critic_of(self.critic, route), x).class_logits  # (N, K, ...)
         if logits is None:
             raise RuntimeError(f"discriminator {self.critic} gives no condition logits")
         return condition_loss(logits, wanted.label, step.method.domains.kind)  # ()
 
-    def _looked_at(self, leg: Leg) -> tuple[Tensor, Condition]:
+    def _looked_at(self, route: Route) -> tuple[Tensor, Condition]:
         if self.of == "real":
-            return leg.signal, leg.source
+            return route.signal, route.source_condition
         if self.of == "translated":
-            return leg.translated, leg.target
-        return leg.identity, leg.native_condition
+            return route.translated, route.target
+        return route.identity, route.identity_condition
 
 
 class ClassLabels(Loss):
@@ -82,7 +82,7 @@ class ClassLabels(Loss):
             UsageError: If the source of the domain has no classes, or more than the critic knows.
         """
         wanted = step.batch.extras.get(class_key(self.domain))  # (N,)
-        logits = step.judge(self.critic, step.real(self.domain)).logits  # (N, K)
+        logits = step.judge(self.critic, step.real(self.domain)).class_logits  # (N, K)
         if logits is None:
             raise RuntimeError(f"discriminator {self.critic} gives no class logits")
         if wanted is None:

@@ -16,21 +16,21 @@ class Cycle(Loss):
 
     Args:
         distance: ``l1`` as published, ``l2``, ``smooth_l1`` (ComboGAN), or a function.
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
     """
 
     requires = ("restored",)
 
     def __init__(
-        self, distance: str | Distance = "l1", *, legs: Sequence[str] | None = None
+        self, distance: str | Distance = "l1", *, routes: Sequence[str] | None = None
     ) -> None:
         super().__init__()
-        self.distance, self.legs = distance_of(distance), legs
+        self.distance, self.routes = distance_of(distance), routes
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean distance between restored and input: ()."""
-        legs = step.select(self.legs)
-        return total(self.distance(leg.restored, leg.signal) for leg in legs)  # ()
+        """Sum over routes of the mean distance between restored and input: ()."""
+        routes = step.select(self.routes)
+        return total(self.distance(route.restored, route.signal) for route in routes)  # ()
 
 
 class Identity(Loss):
@@ -41,21 +41,21 @@ class Identity(Loss):
 
     Args:
         distance: ``l1``, ``l2``, ``smooth_l1``, or a function.
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
     """
 
     requires = ("identity",)
 
     def __init__(
-        self, distance: str | Distance = "l1", *, legs: Sequence[str] | None = None
+        self, distance: str | Distance = "l1", *, routes: Sequence[str] | None = None
     ) -> None:
         super().__init__()
-        self.distance, self.legs = distance_of(distance), legs
+        self.distance, self.routes = distance_of(distance), routes
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean distance of the target's reals to themselves translated: ()."""
-        legs = step.select(self.legs)
-        return total(self.distance(leg.identity, leg.native) for leg in legs)  # ()
+        """Sum over routes of the mean distance of the target's reals to their translations: ()."""
+        routes = step.select(self.routes)
+        return total(self.distance(route.identity, route.identity_input) for route in routes)  # ()
 
 
 class Likeness(Loss):
@@ -63,21 +63,21 @@ class Likeness(Loss):
 
     Args:
         distance: ``pooled_smooth_l1`` as in ComboGAN's code, or as for `Cycle`.
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
     """
 
     requires = ("translated",)
 
     def __init__(
-        self, distance: str | Distance = "pooled_smooth_l1", *, legs: Sequence[str] | None = None
+        self, distance: str | Distance = "pooled_smooth_l1", *, routes: Sequence[str] | None = None
     ) -> None:
         super().__init__()
-        self.distance, self.legs = distance_of(distance), legs
+        self.distance, self.routes = distance_of(distance), routes
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean distance between translation and input: ()."""
-        legs = step.select(self.legs)
-        return total(self.distance(leg.translated, leg.signal) for leg in legs)  # ()
+        """Sum over routes of the mean distance between translation and input: ()."""
+        routes = step.select(self.routes)
+        return total(self.distance(route.translated, route.signal) for route in routes)  # ()
 
 
 class SemanticConsistency(Loss):
@@ -86,25 +86,25 @@ class SemanticConsistency(Loss):
     Args:
         distance: ``l1``, ``l2``, ``smooth_l1``, or a function.
         detach: Whether the input's code is a fixed goal, so that only the translation gives way.
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
     """
 
-    requires = ("code", "recoded")
+    requires = ("code", "reencoded")
 
     def __init__(
         self,
         distance: str | Distance = "l1",
         *,
         detach: bool = False,
-        legs: Sequence[str] | None = None,
+        routes: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        self.distance, self.detach, self.legs = distance_of(distance), detach, legs
+        self.distance, self.detach, self.routes = distance_of(distance), detach, routes
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean distance between the codes of translation and input: ()."""
+        """Sum over routes of the mean distance between the codes of translation and input: ()."""
         parts = []
-        for leg in step.select(self.legs):
-            goal = leg.code.content.detach() if self.detach else leg.code.content  # (N, *Z)
-            parts.append(self.distance(leg.recoded.content, goal))  # ()
+        for route in step.select(self.routes):
+            goal = route.code.content.detach() if self.detach else route.code.content  # (N, *Z)
+            parts.append(self.distance(route.reencoded.content, goal))  # ()
         return total(parts)  # ()

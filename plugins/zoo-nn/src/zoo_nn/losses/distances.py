@@ -66,5 +66,7 @@ def total(parts: Iterable[Tensor]) -> Tensor:
     """The sum () of scalars, float32; no parts at all is a mistake of the method's plan."""
     found = [part.float() for part in parts]
     if not found:
-        raise RuntimeError("a loss found no leg to work on: see its `legs` and the method's plan")
+        raise RuntimeError(
+            "a loss found no route to work on: see its `routes` and the method's plan"
+        )
     return reduce(add, found)

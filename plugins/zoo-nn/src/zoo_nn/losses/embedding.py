@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from zoo_core.contracts.method import Loss
-from zoo_core.contracts.step import Leg, Step
+from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError, WeightsError, unknown
 from zoo_nn.losses.distances import distance_of, total
 from zoo_nn.nets.backbones import EMBEDDING, open_backbone, without_state
@@ -32,7 +32,7 @@ class EmbeddingDistance(Loss):
             its classifier reads.
         distance: ``cosine``, ``l2`` or ``l1``; ``smooth_l1``.
         size: Side in pixels to which phi's input is resized; None: the backbone's own.
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
 
     Raises:
         UsageError: If there is no such backbone, layer or distance.
@@ -48,11 +48,11 @@ class EmbeddingDistance(Loss):
         distance: str = "cosine",
         *,
         size: int | None = None,
-        legs: Sequence[str] | None = None,
+        routes: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         self.layers = tuple(layers.split("+") if isinstance(layers, str) else layers)
-        self.distance, self.legs, self.name = distance_of(distance), legs, backbone
+        self.distance, self.routes, self.name = distance_of(distance), routes, backbone
         phi = open_backbone(backbone, size=size)
         if not self.layers:
             raise UsageError("no layer is chosen", asked=f'backbone "{backbone}"')
@@ -63,13 +63,13 @@ class EmbeddingDistance(Loss):
         self.phi = without_state(phi)
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean distance of the embeddings of input and translation: ()."""
-        return total(self._leg(leg) for leg in step.select(self.legs))  # ()
+        """Sum over routes of the mean distance of the embeddings of input and translation: ()."""
+        return total(self._route(route) for route in step.select(self.routes))  # ()
 
-    def _leg(self, leg: Leg) -> Tensor:
+    def _route(self, route: Route) -> Tensor:
         with torch.no_grad():
-            goals = self.phi(leg.signal, self.layers)  # (N, F) or (N, F, h, w) by layer
-        found = self.phi(leg.translated, self.layers)  # (N, F) or (N, F, h, w) by layer
+            goals = self.phi(route.signal, self.layers)  # (N, F) or (N, F, h, w) by layer
+        found = self.phi(route.translated, self.layers)  # (N, F) or (N, F, h, w) by layer
         apart = total(self.distance(found[layer], goals[layer]) for layer in self.layers)  # ()
         return apart / len(self.layers)  # ()
 

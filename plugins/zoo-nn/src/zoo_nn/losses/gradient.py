@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from zoo_core.contracts.method import Loss
-from zoo_core.contracts.step import Leg, Step
+from zoo_core.contracts.step import Route, Step
 from zoo_nn.losses.adversarial import critic_of
 from zoo_nn.losses.distances import total
 
@@ -20,26 +20,28 @@ class GradientPenalty(Loss):
     the input, the critic's patches summed, ``mean((||gradient||_2 - 1)^2)``.
 
     Args:
-        critic: Name of the discriminator, ``{target}`` and ``{origin}`` as in the adversarial
+        critic: Name of the discriminator, ``{target}`` and ``{source}`` as in the adversarial
             losses.
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
     """
 
     requires = ("translated",)
 
-    def __init__(self, critic: str = "discriminator", *, legs: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, critic: str = "discriminator", *, routes: Sequence[str] | None = None
+    ) -> None:
         super().__init__()
-        self.critic, self.legs = critic, legs
+        self.critic, self.routes = critic, routes
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean penalty: ()."""
-        return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
+        """Sum over routes of the mean penalty: ()."""
+        return total(self._route(step, route) for route in step.select(self.routes))  # ()
 
-    def _leg(self, step: Step, leg: Leg) -> Tensor:
-        real, made = leg.native.float(), leg.translated.float()  # (N, *S) each
+    def _route(self, step: Step, route: Route) -> Tensor:
+        real, made = route.identity_input.float(), route.translated.float()  # (N, *S) each
         alpha = step.rand(len(real), *[1] * (real.dim() - 1))  # (N, 1, ...)
         between = (alpha * real + (1 - alpha) * made).detach()  # (N, *S)
-        gradient = input_gradient(step, critic_of(self.critic, leg), between)  # (N, *S)
+        gradient = input_gradient(step, critic_of(self.critic, route), between)  # (N, *S)
         slope: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)  # (N,)
         return (slope - 1).square().mean()  # ()
 
@@ -50,24 +52,24 @@ class R1(Loss):
     ``mean(||gradient||^2) / 2``, as StarGAN v2.
 
     Args:
-        critic: Name of the discriminator, ``{target}`` and ``{origin}`` as in the adversarial
+        critic: Name of the discriminator, ``{target}`` and ``{source}`` as in the adversarial
             losses.
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
     """
 
     def __init__(
-        self, critic: str = "discriminator_{target}", *, legs: Sequence[str] | None = None
+        self, critic: str = "discriminator_{target}", *, routes: Sequence[str] | None = None
     ) -> None:
         super().__init__()
-        self.critic, self.legs = critic, legs
+        self.critic, self.routes = critic, routes
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean penalty: ()."""
-        return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
+        """Sum over routes of the mean penalty: ()."""
+        return total(self._route(step, route) for route in step.select(self.routes))  # ()
 
-    def _leg(self, step: Step, leg: Leg) -> Tensor:
-        real = leg.native.float().detach()  # (N, *S)
-        gradient = input_gradient(step, critic_of(self.critic, leg), real)  # (N, *S)
+    def _route(self, step: Step, route: Route) -> Tensor:
+        real = route.identity_input.float().detach()  # (N, *S)
+        gradient = input_gradient(step, critic_of(self.critic, route), real)  # (N, *S)
         return gradient.flatten(1).square().sum(1).mean() / 2  # ()
 
 
@@ -79,6 +81,6 @@ def input_gradient(step: Step, critic: str, x: Tensor) -> Tensor:
     with torch.enable_grad():
         x = x.detach().clone().requires_grad_()  # (N, *S)
         verdict = step.judge(critic, x)
-        realness = total(scale.float().sum() for scale in verdict.realness)  # ()
-        gradient: Tensor = torch.autograd.grad(realness, x, create_graph=True)[0]  # (N, *S)
+        scores = total(scale.float().sum() for scale in verdict.scores)  # ()
+        gradient: Tensor = torch.autograd.grad(scores, x, create_graph=True)[0]  # (N, *S)
     return gradient.float()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from zoo_core.contracts.method import Loss
 from zoo_core.contracts.signals import MIXED
-from zoo_core.contracts.step import Leg, Step
+from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
 from zoo_nn.losses.distances import total
 from zoo_nn.nets.patch import PatchDiscriminator, smallest_side
@@ -34,7 +34,7 @@ class Guess(Loss):
         width: Channels of the guessers' first layer.
         layers: Stride-2 convolutions of the guessers; None: 3, or as many as the signals allow.
         lr: Learning rate of the guessers, published as that of the generators.
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
     """
 
     requires = ("restored",)
@@ -45,13 +45,15 @@ class Guess(Loss):
         layers: int | None = None,
         lr: float = 2e-4,
         *,
-        legs: Sequence[str] | None = None,
+        routes: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        self.width, self.layers, self.lr, self.legs = width, layers, lr, legs
+        self.width, self.layers, self.lr, self.routes = width, layers, lr, routes
 
-    def companions(self, method: Method[Any]) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
-        """A guesser for each origin of legs, and the player that trains them."""
+    def extra_players(
+        self, method: Method[Any]
+    ) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
+        """A guesser for each origin of routes, and the player that trains them."""
         from zoo_core.contracts.method import Optimiser, Player, Term
 
         channels, layers = method.signal.channels, self._layers(method)
@@ -61,16 +63,16 @@ class Guess(Loss):
             for origin in origins
         }
         optimiser = Optimiser(self.lr, (0.5, 0.999))
-        terms = (Term("guess", Guesser(legs=self.legs)),)
+        terms = (Term("guess", Guesser(routes=self.routes)),)
         return ((nets, Player("guesser", tuple(nets), terms, optimiser)),)
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of ``mean((D(pair) - (1 - answer))^2)``: ()."""
-        return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
+        """Sum over routes of ``mean((D(pair) - (1 - answer))^2)``: ()."""
+        return total(self._route(step, route) for route in step.select(self.routes))  # ()
 
-    def _leg(self, step: Step, leg: Leg) -> Tensor:
-        pair, answer = shuffled(step, leg.signal, leg.restored)  # (N, 2C, H, W), (N, 1, 1, 1)
-        return _paid(step, leg, pair, 1 - answer)  # ()
+    def _route(self, step: Step, route: Route) -> Tensor:
+        pair, answer = shuffled(step, route.signal, route.restored)  # (N, 2C, H, W), (N, 1, 1, 1)
+        return _paid(step, route, pair, 1 - answer)  # ()
 
     def _layers(self, method: Method[Any]) -> int:
         if len(method.signal.shape) != 3:
@@ -96,23 +98,23 @@ class Guesser(Loss):
     """What the guessers pay: ``mean((D(pair) - answer)^2)``; gradients stop at the signals.
 
     Args:
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
     """
 
     requires = ("restored",)
 
-    def __init__(self, *, legs: Sequence[str] | None = None) -> None:
+    def __init__(self, *, routes: Sequence[str] | None = None) -> None:
         super().__init__()
-        self.legs = legs
+        self.routes = routes
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the squared error of the guess: ()."""
-        return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
+        """Sum over routes of the squared error of the guess: ()."""
+        return total(self._route(step, route) for route in step.select(self.routes))  # ()
 
-    def _leg(self, step: Step, leg: Leg) -> Tensor:
-        back = leg.restored.detach()  # (N, C, H, W)
-        pair, answer = shuffled(step, leg.signal, back)  # (N, 2C, H, W), (N, 1, 1, 1)
-        return _paid(step, leg, pair, answer)  # ()
+    def _route(self, step: Step, route: Route) -> Tensor:
+        back = route.restored.detach()  # (N, C, H, W)
+        pair, answer = shuffled(step, route.signal, back)  # (N, 2C, H, W), (N, 1, 1, 1)
+        return _paid(step, route, pair, answer)  # ()
 
 
 def shuffled(step: Step, real: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,9 +126,9 @@ def shuffled(step: Step, real: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
     return pair, first.float()
 
 
-def _paid(step: Step, leg: Leg, pair: Tensor, wanted: Tensor) -> Tensor:
-    verdict = step.judge(_guesser(leg.origin), pair)
-    return total((scale.float() - wanted).square().mean() for scale in verdict.realness)  # ()
+def _paid(step: Step, route: Route, pair: Tensor, wanted: Tensor) -> Tensor:
+    verdict = step.judge(_guesser(route.source), pair)
+    return total((scale.float() - wanted).square().mean() for scale in verdict.scores)  # ()
 
 
 def _guesser(origin: str) -> str:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from zoo_core.contracts.method import Loss, Method, Optimiser, Player, Term, Weight
 from zoo_core.contracts.signals import Condition, Domains
-from zoo_core.contracts.step import Leg, Step
+from zoo_core.contracts.step import Route, Step
 from zoo_nn.losses.adversarial import critic_of
 from zoo_nn.losses.distances import total
 from zoo_nn.nets.code import CodeDiscriminator
@@ -27,25 +27,25 @@ class CodeClassification(Loss):
 
     Args:
         critic: Name of the discriminator of codes; it gives `class_count` logits.
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
     """
 
     requires = ("code",)
 
     def __init__(
-        self, critic: str = "code_discriminator", *, legs: Sequence[str] | None = None
+        self, critic: str = "code_discriminator", *, routes: Sequence[str] | None = None
     ) -> None:
         super().__init__()
-        self.critic, self.legs = critic, legs
+        self.critic, self.routes = critic, routes
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean cross-entropy of the input's own domain: ()."""
-        return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
+        """Sum over routes of the mean cross-entropy of the input's own domain: ()."""
+        return total(self._route(step, route) for route in step.select(self.routes))  # ()
 
-    def _leg(self, step: Step, leg: Leg) -> Tensor:
-        code = leg.code.content.detach()  # (N, *Z)
-        logits = code_logits(step, critic_of(self.critic, leg), code)  # (N, G, n)
-        return cross_entropy(logits, true_class(leg.source, step.method.domains))  # ()
+    def _route(self, step: Step, route: Route) -> Tensor:
+        code = route.code.content.detach()  # (N, *Z)
+        logits = code_logits(step, critic_of(self.critic, route), code)  # (N, G, n)
+        return cross_entropy(logits, true_class(route.source_condition, step.method.domains))  # ()
 
 
 class CodeConfusion(Loss):
@@ -62,7 +62,7 @@ class CodeConfusion(Loss):
               (Tzeng et al. 2015, arXiv:1510.02192, eq. 4). It is least where codes tell nothing.
             - ``reversed``: a large cross-entropy of the true class, as gradient reversal has it
               (Ganin et al. 2016, arXiv:1505.07818, §4).
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
     """
 
     requires = ("code",)
@@ -72,21 +72,21 @@ class CodeConfusion(Loss):
         critic: str = "code_discriminator",
         goal: Goal = "uniform",
         *,
-        legs: Sequence[str] | None = None,
+        routes: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        self.critic, self.goal, self.legs = critic, goal, legs
+        self.critic, self.goal, self.routes = critic, goal, routes
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean loss per signal, summed over attributes: ()."""
-        return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
+        """Sum over routes of the mean loss per signal, summed over attributes: ()."""
+        return total(self._route(step, route) for route in step.select(self.routes))  # ()
 
-    def _leg(self, step: Step, leg: Leg) -> Tensor:
-        critic = critic_of(self.critic, leg)
-        logits = code_logits(step, critic, leg.code.content)  # (N, G, n)
+    def _route(self, step: Step, route: Route) -> Tensor:
+        critic = critic_of(self.critic, route)
+        logits = code_logits(step, critic, route.code.content)  # (N, G, n)
         if self.goal == "uniform":
             return -F.log_softmax(logits, -1).mean(-1).sum(1).mean()  # ()
-        own = true_class(leg.source, step.method.domains)  # (N, G)
+        own = true_class(route.source_condition, step.method.domains)  # (N, G)
         if self.goal == "reversed":
             return -cross_entropy(logits, own)  # ()
         count, classes = logits.shape[1:]
@@ -105,7 +105,7 @@ class DomainAdversarial(Loss):
         critic: Name of the discriminator of codes.
         strength: Factor of the reversed gradient, or a function of the progress; the critic's own
             gradient is as it is.
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
     """
 
     requires = ("code",)
@@ -115,20 +115,20 @@ class DomainAdversarial(Loss):
         critic: str = "code_discriminator",
         strength: Weight = 1.0,
         *,
-        legs: Sequence[str] | None = None,
+        routes: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        self.critic, self.strength, self.legs = critic, strength, legs
+        self.critic, self.strength, self.routes = critic, strength, routes
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean cross-entropy of the input's own domain: ()."""
-        return total(self._leg(step, leg) for leg in step.select(self.legs))  # ()
+        """Sum over routes of the mean cross-entropy of the input's own domain: ()."""
+        return total(self._route(step, route) for route in step.select(self.routes))  # ()
 
-    def _leg(self, step: Step, leg: Leg) -> Tensor:
+    def _route(self, step: Step, route: Route) -> Tensor:
         strength = self.strength(step.progress) if callable(self.strength) else self.strength
-        code = reverse_gradient(leg.code.content, strength)  # (N, *Z)
-        logits = code_logits(step, critic_of(self.critic, leg), code)  # (N, G, n)
-        return cross_entropy(logits, true_class(leg.source, step.method.domains))  # ()
+        code = reverse_gradient(route.code.content, strength)  # (N, *Z)
+        logits = code_logits(step, critic_of(self.critic, route), code)  # (N, G, n)
+        return cross_entropy(logits, true_class(route.source_condition, step.method.domains))  # ()
 
 
 class Indistinguishable(CodeConfusion):
@@ -139,7 +139,7 @@ class Indistinguishable(CodeConfusion):
         width: Most channels of the critic's convolutions.
         hidden: Width of the critic's hidden layer.
         lr: Learning rate of the critic.
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
     """
 
     def __init__(
@@ -149,17 +149,19 @@ class Indistinguishable(CodeConfusion):
         hidden: int = 256,
         lr: float = 2e-4,
         *,
-        legs: Sequence[str] | None = None,
+        routes: Sequence[str] | None = None,
     ) -> None:
-        super().__init__("code_critic", goal, legs=legs)
+        super().__init__("code_critic", goal, routes=routes)
         self.width, self.hidden, self.lr = width, hidden, lr
 
-    def companions(self, method: Method[Any]) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
+    def extra_players(
+        self, method: Method[Any]
+    ) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
         """The critic of codes, and the player that trains it."""
         net = CodeDiscriminator(
             code_shape(method), class_count(method.domains), width=self.width, hidden=self.hidden
         )
-        terms = (Term("classify", CodeClassification(self.critic, legs=self.legs)),)
+        terms = (Term("classify", CodeClassification(self.critic, routes=self.routes)),)
         optimiser = Optimiser(self.lr, (0.5, 0.999))
         return (({self.critic: net}, Player(self.critic, (self.critic,), terms, optimiser)),)
 
@@ -206,7 +208,7 @@ def code_logits(step: Step, critic: str, code: Tensor) -> Tensor:
     """
     domains = step.method.domains
     groups = 1 if domains.kind == "domains" else len(domains)
-    logits = step.judge(critic, code).logits  # (N, G * n)
+    logits = step.judge(critic, code).class_logits  # (N, G * n)
     if logits is None or logits.shape[1] != class_count(domains):
         raise RuntimeError(f"discriminator {critic} must give {class_count(domains)} logits")
     return logits.float().view(len(code), groups, -1)  # (N, G, n)

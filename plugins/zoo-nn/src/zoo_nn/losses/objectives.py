@@ -14,15 +14,15 @@ from zoo_core.errors import unknown
 class Objective(Protocol):
     """Both sides of one scale's game; each answer is a scalar () to be minimised."""
 
-    def real(self, realness: Tensor) -> Tensor:
+    def real(self, scores: Tensor) -> Tensor:
         """What the critic pays for its realness (N, ...) of real signals."""
         ...
 
-    def fake(self, realness: Tensor) -> Tensor:
+    def fake(self, scores: Tensor) -> Tensor:
         """What the critic pays for its realness (N, ...) of made signals."""
         ...
 
-    def fooled(self, realness: Tensor) -> Tensor:
+    def fooled(self, scores: Tensor) -> Tensor:
         """What the generator pays for the critic's realness (N, ...) of made signals."""
         ...
 
@@ -30,65 +30,65 @@ class Objective(Protocol):
 class LeastSquares:
     """LSGAN (Mao et al. 2017, arXiv:1611.04076, eq. 9): real is 1, fake is 0, no factor 1/2."""
 
-    def real(self, realness: Tensor) -> Tensor:
+    def real(self, scores: Tensor) -> Tensor:
         """``mean((D(x) - 1)^2)``."""
-        return (realness - 1).square().mean()
+        return (scores - 1).square().mean()
 
-    def fake(self, realness: Tensor) -> Tensor:
+    def fake(self, scores: Tensor) -> Tensor:
         """``mean(D(G(x))^2)``."""
-        return realness.square().mean()
+        return scores.square().mean()
 
-    def fooled(self, realness: Tensor) -> Tensor:
+    def fooled(self, scores: Tensor) -> Tensor:
         """``mean((D(G(x)) - 1)^2)``."""
-        return self.real(realness)
+        return self.real(scores)
 
 
 class Wasserstein:
     """WGAN (Arjovsky et al. 2017, arXiv:1701.07875, eq. 2); the critic needs a penalty besides."""
 
-    def real(self, realness: Tensor) -> Tensor:
+    def real(self, scores: Tensor) -> Tensor:
         """``-mean(D(x))``."""
-        return -realness.mean()
+        return -scores.mean()
 
-    def fake(self, realness: Tensor) -> Tensor:
+    def fake(self, scores: Tensor) -> Tensor:
         """``mean(D(G(x)))``."""
-        return realness.mean()
+        return scores.mean()
 
-    def fooled(self, realness: Tensor) -> Tensor:
+    def fooled(self, scores: Tensor) -> Tensor:
         """``-mean(D(G(x)))``."""
-        return self.real(realness)
+        return self.real(scores)
 
 
 class NonSaturating:
     """Cross-entropy on logits (Goodfellow et al. 2014, arXiv:1406.2661, §3), non-saturating."""
 
-    def real(self, realness: Tensor) -> Tensor:
+    def real(self, scores: Tensor) -> Tensor:
         """``mean(-log sigmoid(D(x)))``."""
-        return F.softplus(-realness).mean()
+        return F.softplus(-scores).mean()
 
-    def fake(self, realness: Tensor) -> Tensor:
+    def fake(self, scores: Tensor) -> Tensor:
         """``mean(-log(1 - sigmoid(D(G(x)))))``."""
-        return F.softplus(realness).mean()
+        return F.softplus(scores).mean()
 
-    def fooled(self, realness: Tensor) -> Tensor:
+    def fooled(self, scores: Tensor) -> Tensor:
         """``mean(-log sigmoid(D(G(x))))``."""
-        return self.real(realness)
+        return self.real(scores)
 
 
 class Hinge:
     """Hinge objective (Lim and Ye 2017, arXiv:1705.02894; SAGAN, arXiv:1805.08318, eq. 4)."""
 
-    def real(self, realness: Tensor) -> Tensor:
+    def real(self, scores: Tensor) -> Tensor:
         """``mean(max(0, 1 - D(x)))``."""
-        return F.relu(1 - realness).mean()
+        return F.relu(1 - scores).mean()
 
-    def fake(self, realness: Tensor) -> Tensor:
+    def fake(self, scores: Tensor) -> Tensor:
         """``mean(max(0, 1 + D(G(x))))``."""
-        return F.relu(1 + realness).mean()
+        return F.relu(1 + scores).mean()
 
-    def fooled(self, realness: Tensor) -> Tensor:
+    def fooled(self, scores: Tensor) -> Tensor:
         """``-mean(D(G(x)))``."""
-        return -realness.mean()
+        return -scores.mean()
 
 
 Share = Callable[[int], Sequence[float]]

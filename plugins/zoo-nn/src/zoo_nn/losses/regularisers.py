@@ -19,18 +19,18 @@ class TotalVariation(Loss):
     The length of the gradient between neighbouring pixels, averaged over pixels and channels.
 
     Args:
-        legs: Names of the legs that it applies to; None for all.
+        routes: Names of the routes that it applies to; None for all.
     """
 
     requires = ("translated",)
 
-    def __init__(self, *, legs: Sequence[str] | None = None) -> None:
+    def __init__(self, *, routes: Sequence[str] | None = None) -> None:
         super().__init__()
-        self.legs = legs
+        self.routes = routes
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean gradient length: ()."""
-        return total(total_variation(leg.translated) for leg in step.select(self.legs))  # ()
+        """Sum over routes of the mean gradient length: ()."""
+        return total(total_variation(route.translated) for route in step.select(self.routes))  # ()
 
 
 class KullbackLeibler(Loss):
@@ -39,20 +39,20 @@ class KullbackLeibler(Loss):
     It is the divergence of N(mu, I) from N(0, I) per element, times 2, as UNIT's code has it.
 
     Args:
-        of: ``code`` (the input's) or ``recoded`` (the translation's).
-        legs: Names of the legs that it applies to; None for all.
+        of: ``code`` (the input's) or ``reencoded`` (the translation's).
+        routes: Names of the routes that it applies to; None for all.
     """
 
     def __init__(
-        self, of: Literal["code", "recoded"] = "code", *, legs: Sequence[str] | None = None
+        self, of: Literal["code", "reencoded"] = "code", *, routes: Sequence[str] | None = None
     ) -> None:
         super().__init__()
-        self.of, self.legs = of, legs
+        self.of, self.routes = of, routes
         self.requires = (of,)
 
     def forward(self, step: Step) -> Tensor:
-        """Sum over legs of the mean squared code: ()."""
-        codes: list[Code] = [getattr(leg, self.of) for leg in step.select(self.legs)]
+        """Sum over routes of the mean squared code: ()."""
+        codes: list[Code] = [getattr(route, self.of) for route in step.select(self.routes)]
         return total(code.content.float().square().mean() for code in codes)  # ()
 
 

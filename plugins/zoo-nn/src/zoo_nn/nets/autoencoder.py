@@ -87,5 +87,5 @@ class ResnetDecoder(Decoder):
 
     def forward(self, code: Code, condition: Condition) -> Tensor:
         """Decodes ``code`` (N, Z, H', W') into this net's own domain: (N, C, H, W) in [-1, 1]."""
-        y: Tensor = self.layers(code.read)  # (N, C, H, W)
+        y: Tensor = self.layers(code.decoder_input)  # (N, C, H, W)
         return y  # (N, C, H, W)

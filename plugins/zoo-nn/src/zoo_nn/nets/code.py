@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from zoo_core.contracts.interfaces import Discriminator, Verdict
+from zoo_core.contracts.interfaces import Discriminator, DiscriminatorOutput
 
 
 class CodeDiscriminator(Discriminator):
@@ -54,8 +54,8 @@ class CodeDiscriminator(Discriminator):
             nn.Linear(hidden, outputs),
         )
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges codes ``x`` (N, *Z) of the form that it was built for: logits (N, outputs)."""
         features = self.body(x).flatten(1)  # (N, C' * h * w)
         logits: Tensor = self.head(features)  # (N, outputs)
-        return Verdict((), logits)  # (N, K)
+        return DiscriminatorOutput((), logits)  # (N, K)

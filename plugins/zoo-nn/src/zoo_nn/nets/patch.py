@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from zoo_core.contracts.interfaces import Discriminator, Verdict
+from zoo_core.contracts.interfaces import Discriminator, DiscriminatorOutput
 from zoo_core.errors import UsageError
 from zoo_nn.nets.init import init_normal
 
@@ -42,10 +42,10 @@ class PatchDiscriminator(Discriminator):
         self.layers = nn.Sequential(*body, nn.Conv2d(inner, 1, 4, padding=1))
         init_normal(self)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, C, H, W); the realness is (N, 1, H', W'), one value per patch."""
-        realness: Tensor = self.layers(x)  # (N, 1, H / 2**layers - 2, W / 2**layers - 2)
-        return Verdict((realness,))  # (N, 1, H', W')
+        scores: Tensor = self.layers(x)  # (N, 1, H / 2**layers - 2, W / 2**layers - 2)
+        return DiscriminatorOutput((scores,))  # (N, 1, H', W')
 
 
 def smallest_side(layers: int) -> int:

@@ -77,7 +77,7 @@ class AttachedCritic(tiny.CriticLoss):
 
     def forward(self, step: Step) -> Tensor:
         """Least squares without a detach."""
-        made = [step.net("critic")(leg.translated).realness[0].mean() for leg in step.legs]
+        made = [step.net("critic")(route.translated).scores[0].mean() for route in step.routes]
         return super().forward(step) + torch.stack(made).mean()
 
 
@@ -105,8 +105,8 @@ class VectorLoss(tiny.CycleLoss):
 
     def forward(self, step: Step) -> Tensor:
         """(N,) instead of ()."""
-        (leg,) = step.legs
-        return (leg.restored - leg.signal).abs().mean((1, 2, 3))  # (N,)
+        (route,) = step.routes
+        return (route.restored - route.signal).abs().mean((1, 2, 3))  # (N,)
 
 
 class NonScalar(TinyMethod):
@@ -193,9 +193,11 @@ class RepeatingLoss(tiny.CycleLoss):
 
     def forward(self, step: Step) -> Tensor:
         """The clean loss, from another translation of the same."""
-        (leg,) = step.legs
-        again = step.method.translate(leg.signal, leg.source, leg.target)  # (N, 3, H, W)
-        return super().forward(step) + (again - leg.translated).abs().mean()
+        (route,) = step.routes
+        again = step.method.translate(
+            route.signal, route.source_condition, route.target
+        )  # (N, 3, H, W)
+        return super().forward(step) + (again - route.translated).abs().mean()
 
 
 class Repeater(TinyMethod):

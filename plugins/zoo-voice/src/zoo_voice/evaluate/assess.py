@@ -8,13 +8,13 @@ from typing import ClassVar
 
 from zoo_core.errors import DataError
 from zoo_core.translate.translator import Translator
-from zoo_evaluate.bench.assess import Assessed, Assessor, Facts, Figures, Told
+from zoo_evaluate.bench.assess import CellEvaluator, CellResult, Facts, Figures, MessageCallback
 from zoo_evaluate.bench.plan import Planner
 from zoo_evaluate.bench.protocol import Override, Task
 from zoo_voice.audio import Sound
 from zoo_voice.evaluate.corpus import corpus_of
-from zoo_voice.evaluate.figures import Judges, compare, find_judges
-from zoo_voice.evaluate.rows import BASELINES, Made, converted
+from zoo_voice.evaluate.figures import VoiceJudges, compare, find_judges
+from zoo_voice.evaluate.rows import BASELINES, ConvertedUtterances, converted
 from zoo_voice.evaluate.scene import Scene, Voices
 from zoo_voice.spectrogram import draw
 from zoo_voice.world import RATE
@@ -23,7 +23,7 @@ SHOWN = 3
 """Most words that are drawn of a cell."""
 
 
-class VoiceCase(Assessed):
+class VoiceCellResult(CellResult):
     """A model in one direction.
 
     Args:
@@ -33,9 +33,9 @@ class VoiceCase(Assessed):
         model: The model.
     """
 
-    def __init__(self, scene: Scene, held: Scene, judges: Judges, model: Translator) -> None:
+    def __init__(self, scene: Scene, held: Scene, judges: VoiceJudges, model: Translator) -> None:
         self._scene, self._held, self._judges, self._model = scene, held, judges, model
-        self._made: Made | None = None
+        self._made: ConvertedUtterances | None = None
         self.facts: Facts = {}
         self.notes: list[str] = []
 
@@ -54,27 +54,27 @@ class VoiceCase(Assessed):
         """Writes spectrograms of a take of some words."""
         spectrograms(self._scene, self._of_tests(), path)
 
-    def _of_tests(self) -> Made:
+    def _of_tests(self) -> ConvertedUtterances:
         if self._made is None:
             self._made = converted(self._scene, self._model)
         return self._made
 
 
-class VoiceAssessor(Assessor):
-    """Measures models of speech; see `zoo_evaluate.bench.assess.Assessor`."""
+class VoiceCellEvaluator(CellEvaluator):
+    """Measures models of speech; see `zoo_evaluate.bench.assess.CellEvaluator`."""
 
     margin: ClassVar[float] = 0.05
 
-    def __init__(self, planner: Planner, device: str, told: Told) -> None:
-        super().__init__(planner, device, told)
+    def __init__(self, planner: Planner, device: str, report: MessageCallback) -> None:
+        super().__init__(planner, device, report)
         self._voices: dict[str, Voices] = {}
-        self._judges: dict[str, Judges] = {}
+        self._judges: dict[str, VoiceJudges] = {}
 
     def prepare(self, task: Task) -> None:
         """Trains the judges of a task that are not there."""
         self._judges_of(task)
 
-    def frame(self, task: Task) -> Mapping[str, Callable[[str, str], tuple[Figures, Facts]]]:
+    def baselines(self, task: Task) -> Mapping[str, Callable[[str, str], tuple[Figures, Facts]]]:
         """What every method is held against; see `zoo_voice.evaluate.rows`."""
 
         def row(name: str) -> Callable[[str, str], tuple[Figures, Facts]]:
@@ -87,13 +87,13 @@ class VoiceAssessor(Assessor):
 
         return {name: row(name) for name in BASELINES}
 
-    def case(
+    def evaluate(
         self, task: Task, source: str, target: str, model: Translator, override: Override
-    ) -> VoiceCase:
+    ) -> VoiceCellResult:
         """A model in one direction."""
         scene = self._scene(task, source, target)
         held = Scene(scene.voices, source, target, "validation")
-        return VoiceCase(scene, held, self._judges_of(task), model)
+        return VoiceCellResult(scene, held, self._judges_of(task), model)
 
     def _scene(self, task: Task, source: str, target: str) -> Scene:
         return Scene(self._voices_of(task), source, target)
@@ -106,17 +106,17 @@ class VoiceAssessor(Assessor):
             self._voices[corpus.name] = Voices(root, corpus)
         return self._voices[corpus.name]
 
-    def _judges_of(self, task: Task) -> Judges:
+    def _judges_of(self, task: Task) -> VoiceJudges:
         voices = self._voices_of(task)
         name = voices.corpus.name
         if name not in self._judges:
             asked = [one for one in self.benchmark.judges if one.name.endswith(f"-{name}")]
             folder = self.planner.folder.judges
-            self._judges[name] = find_judges(folder, voices, asked, told=self.told)
+            self._judges[name] = find_judges(folder, voices, asked, report=self.report)
         return self._judges[name]
 
 
-def spectrograms(scene: Scene, made: Made, path: Path) -> None:
+def spectrograms(scene: Scene, made: ConvertedUtterances, path: Path) -> None:
     """Writes a labelled grid: a column for each of some words, a take of it in each row.
 
     Args:

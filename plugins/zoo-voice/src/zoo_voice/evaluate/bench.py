@@ -10,7 +10,7 @@ VOICE = Benchmark(
     name="voice",
     title="Voices",
     signal="speech",
-    assessor="zoo_voice.evaluate.assess:VoiceAssessor",
+    evaluator="zoo_voice.evaluate.assess:VoiceCellEvaluator",
     sources={
         speaker: f"{{root}}/{corpus.source(speaker, 'train')}"
         for corpus in (FSDD, WORDS20)
@@ -68,7 +68,7 @@ VOICE = Benchmark(
         "3 dB of WORLD's resynthesis.",
         "A method of two voices takes part in the task of four only where it is asked for.",
     ),
-    frame=("identity", "F0 only", "mean and variance", "kNN (features)", "floor"),
+    baselines=("identity", "F0 only", "mean and variance", "kNN (features)", "floor"),
     last="floor",
     shown=(
         "Spectrograms of test takes: inputs, conversions, and a real take in which the target "

@@ -14,15 +14,15 @@ from zoo_core.errors import DataError, UsageError
 from zoo_core.train.data.root import data_root
 from zoo_core.translate.loading import load
 from zoo_core.translate.translator import Translator
-from zoo_evaluate.bench.protocol import Recipe
+from zoo_evaluate.bench.protocol import ClassifierConfig
 from zoo_evaluate.judge_card import Task
 from zoo_nn.nets.classifier_card import CARD
 from zoo_voice.evaluate.corpus import Corpus, Recording, Split, corpus_of
 from zoo_voice.evaluate.distance import distortion, variance_ratio
 from zoo_voice.evaluate.judge import SpeechJudge
-from zoo_voice.evaluate.judge_train import Examples, Plan, train_judge
+from zoo_voice.evaluate.judge_train import Examples, SpeechJudgeConfig, train_judge
 from zoo_voice.evaluate.recipes import recipes
-from zoo_voice.evaluate.rows import BASELINES, Made, converted
+from zoo_voice.evaluate.rows import BASELINES, ConvertedUtterances, converted
 from zoo_voice.evaluate.scene import Scene, Voices, read
 from zoo_voice.store import threads
 
@@ -31,7 +31,7 @@ Figures = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Judges:
+class VoiceJudges:
     """Who speaks, and which word is said.
 
     Attributes:
@@ -49,7 +49,7 @@ def evaluate(
     target: str,
     split: Split = "test",
     *,
-    judges: Path | str | Judges,
+    judges: Path | str | VoiceJudges,
     root: Path | str | None = None,
     corpus: Corpus | None = None,
 ) -> Figures:
@@ -80,11 +80,11 @@ def evaluate(
     else:
         translator = model if isinstance(model, Translator) else load(model, precision="float32")
         made = converted(scene, translator)
-    known = judges if isinstance(judges, Judges) else find_judges(Path(judges), voices)
+    known = judges if isinstance(judges, VoiceJudges) else find_judges(Path(judges), voices)
     return compare(scene, made, known)
 
 
-def compare(scene: Scene, made: Made, judges: Judges) -> Figures:
+def compare(scene: Scene, made: ConvertedUtterances, judges: VoiceJudges) -> Figures:
     """The figures of what was made in a scene."""
     distances = [
         distortion(one, references)
@@ -107,17 +107,17 @@ def compare(scene: Scene, made: Made, judges: Judges) -> Figures:
 def find_judges(
     folder: Path,
     voices: Voices,
-    asked: Sequence[Recipe] = (),
+    asked: Sequence[ClassifierConfig] = (),
     *,
-    told: Callable[[str], None] | None = None,
-) -> Judges:
+    report: Callable[[str], None] | None = None,
+) -> VoiceJudges:
     """The judges of a corpus: from a folder, or trained now and kept there.
 
     Args:
         folder: Holds a directory for each, by the names of the recipes.
         voices: The recordings.
         asked: Recipes of who speaks, and of which word is said; those of the corpus without it.
-        told: Where to say what is being trained.
+        report: Where to say what is being trained.
 
     Raises:
         DataError: If a judge reads real recordings too badly, or was made by another recipe.
@@ -125,7 +125,7 @@ def find_judges(
     corpus, examples, found = voices.corpus, _Examples(voices), []
     for recipe in asked or recipes(corpus):
         directory = folder / recipe.name
-        plan = Plan(
+        plan = SpeechJudgeConfig(
             recipe.task,
             recipe.domains,
             corpus.highest,
@@ -137,17 +137,17 @@ def find_judges(
         directory.mkdir(parents=True, exist_ok=True)
         with FileLock(directory.with_suffix(".lock")):
             if not (directory / CARD).is_file():
-                if told is not None:
-                    told(f"training judge {recipe.name}, {recipe.steps} steps")
+                if report is not None:
+                    report(f"training judge {recipe.name}, {recipe.steps} steps")
                 judge = train_judge(plan, examples.splits(plan.task), data=examples.words())
                 judge.save(directory)
         judge = SpeechJudge.load(directory)
         _check(judge, plan, recipe.floor, directory)
         found.append(judge)
-    return Judges(*found)
+    return VoiceJudges(*found)
 
 
-def _check(judge: SpeechJudge, plan: Plan, floor: float, directory: Path) -> None:
+def _check(judge: SpeechJudge, plan: SpeechJudgeConfig, floor: float, directory: Path) -> None:
     card, asked = judge.card, f"judge {directory}"
     keys = ("task", "domains", "steps", "batch", "widths", "augmentation")
     same = all(getattr(card, key) == getattr(plan, key) for key in keys)

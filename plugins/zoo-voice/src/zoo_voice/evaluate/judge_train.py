@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo_core.errors import DataError
+from zoo_evaluate.fit_classifier import StepCallback, fit_classifier
 from zoo_evaluate.judge_card import Augmentation, JudgeCard, Task
-from zoo_evaluate.teaching import Told, teach
 from zoo_voice.cepstrum import Floats
 from zoo_voice.evaluate.judge import (
     ARCHITECTURE,
@@ -29,7 +29,7 @@ Examples = Sequence[tuple[Floats, str]]
 
 
 @dataclass(frozen=True)
-class Plan:
+class SpeechJudgeConfig:
     """How a judge is trained: AdamW over one cycle of the rate.
 
     Attributes:
@@ -56,11 +56,11 @@ class Plan:
 
 
 def train_judge(
-    plan: Plan,
+    plan: SpeechJudgeConfig,
     splits: Mapping[str, Mapping[str, Examples]],
     *,
     data: Mapping[str, str] | None = None,
-    told: Told | None = None,
+    on_progress: StepCallback | None = None,
 ) -> SpeechJudge:
     """Trains a judge on one split, and measures it on all.
 
@@ -68,7 +68,7 @@ def train_judge(
         plan: How to train.
         splits: Examples by split (``train``, ``val``, ``test``) and domain.
         data: The training data of each domain, in words, for the card.
-        told: Called after each step with its number (from 1), loss and batch accuracy.
+        on_progress: Called after each step with its number (from 1), loss and batch accuracy.
 
     Raises:
         DataError: If there are fewer than two classes.
@@ -85,7 +85,9 @@ def train_judge(
         net = SpeechJudgeNet(len(classes), BANDS, plan.widths)
         lessons = _Lessons(net, heard, labels, plan)
         asked = f"{plan.task} judge"
-        teach(net, lessons, steps=plan.steps, lr=plan.lr, asked=asked, told=told)
+        fit_classifier(
+            net, lessons, steps=plan.steps, lr=plan.lr, asked=asked, on_progress=on_progress
+        )
     card = JudgeCard(
         task=plan.task,
         classes=classes,
@@ -124,7 +126,7 @@ class _Lessons:
     """
 
     def __init__(
-        self, net: SpeechJudgeNet, heard: Sequence[Tensor], labels: Tensor, plan: Plan
+        self, net: SpeechJudgeNet, heard: Sequence[Tensor], labels: Tensor, plan: SpeechJudgeConfig
     ) -> None:
         self._net, self._heard, self._labels, self._plan = net, heard, labels, plan
         self._rng = torch.Generator().manual_seed(plan.seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo_evaluate.bench.protocol import Recipe
+from zoo_evaluate.bench.protocol import ClassifierConfig
 from zoo_voice.evaluate.corpus import Corpus
 
 WIDTHS = (64, 96, 128)
@@ -13,14 +13,16 @@ FLOOR = 0.93
 """Accuracy on real test recordings below which a judge cannot serve."""
 
 
-def recipes(corpus: Corpus, *, steps: int = STEPS, floor: float = FLOOR) -> tuple[Recipe, Recipe]:
+def recipes(
+    corpus: Corpus, *, steps: int = STEPS, floor: float = FLOOR
+) -> tuple[ClassifierConfig, ClassifierConfig]:
     """The judges of a corpus: who speaks, and which word is said.
 
     Both learn from all training takes of all speakers.
     """
 
-    def judge(name: str, task: str) -> Recipe:
-        return Recipe(
+    def judge(name: str, task: str) -> ClassifierConfig:
+        return ClassifierConfig(
             f"{name}-{corpus.name}",
             task,  # type: ignore[arg-type]
             corpus.speakers,

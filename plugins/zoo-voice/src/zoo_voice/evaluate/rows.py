@@ -23,7 +23,7 @@ NEIGHBOURS = 8
 
 
 @dataclass(frozen=True)
-class Made:
+class ConvertedUtterances:
     """What was made of the inputs of a scene.
 
     Attributes:
@@ -39,29 +39,29 @@ class Made:
     references: Sequence[Sequence[Floats]]
 
 
-def converted(scene: Scene, translator: Translator) -> Made:
+def converted(scene: Scene, translator: Translator) -> ConvertedUtterances:
     """The inputs as a model converts them, analysed anew."""
     sounds = [Sound(one.samples, RATE) for one in scene.inputs]
     outputs = translator.translate(sounds, scene.target, source=scene.source)
     return _of_inputs(scene, [np.asarray(output.samples, np.float64) for output in outputs])
 
 
-def identity(scene: Scene) -> Made:
+def identity(scene: Scene) -> ConvertedUtterances:
     """The inputs, untouched."""
     return _of_inputs(scene, [one.samples for one in scene.inputs])
 
 
-def pitch_only(scene: Scene) -> Made:
+def pitch_only(scene: Scene) -> ConvertedUtterances:
     """The inputs with the target's range of pitch, and their own timbre."""
     return _of_inputs(scene, [synthesise(_sung(scene, one)) for one in _analyses(scene)])
 
 
-def mean_variance(scene: Scene) -> Made:
+def mean_variance(scene: Scene) -> ConvertedUtterances:
     """The same, with each coefficient's mean and variance moved to the target's."""
     return _of_inputs(scene, [synthesise(_moved(scene, one)) for one in _analyses(scene)])
 
 
-def neighbours(scene: Scene) -> Made:
+def neighbours(scene: Scene) -> ConvertedUtterances:
     """The same, and each frame replaced by the mean of its nearest training frames of the target.
 
     Its cepstra are compared as they are, without synthesis; judges hear them synthesised.
@@ -77,13 +77,13 @@ def neighbours(scene: Scene) -> Made:
         samples.append(synthesise(other))
         timbres.append(compared(other.cepstrum))
     words = [one.word for one in scene.inputs]
-    return Made(samples, timbres, words, [scene.references(word) for word in words])
+    return ConvertedUtterances(samples, timbres, words, [scene.references(word) for word in words])
 
 
-def floor(scene: Scene) -> Made:
+def floor(scene: Scene) -> ConvertedUtterances:
     """The target's own takes, each compared with its other takes of the word."""
     real = scene.real
-    return Made(
+    return ConvertedUtterances(
         [one.samples for one in real],
         [one.timbre for one in real],
         [one.word for one in real],
@@ -91,7 +91,7 @@ def floor(scene: Scene) -> Made:
     )
 
 
-BASELINES: Mapping[str, Callable[[Scene], Made]] = {
+BASELINES: Mapping[str, Callable[[Scene], ConvertedUtterances]] = {
     "identity": identity,
     "F0 only": pitch_only,
     "mean and variance": mean_variance,
@@ -101,11 +101,11 @@ BASELINES: Mapping[str, Callable[[Scene], Made]] = {
 """The rows that frame the table."""
 
 
-def _of_inputs(scene: Scene, samples: Sequence[Floats]) -> Made:
+def _of_inputs(scene: Scene, samples: Sequence[Floats]) -> ConvertedUtterances:
     """What was made of each input, in their order."""
     words = [one.word for one in scene.inputs]
     references = [scene.references(word) for word in words]
-    return Made(samples, [timbre(each) for each in samples], words, references)
+    return ConvertedUtterances(samples, [timbre(each) for each in samples], words, references)
 
 
 def _analyses(scene: Scene) -> list[Analysis]:

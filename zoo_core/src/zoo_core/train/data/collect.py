@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo_core.contracts.codec import Codec, Sample
+from zoo_core.contracts.codec import Codec, InMemorySignal
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import DataError, PluginError, UsageError, ZooError, unknown
 from zoo_core.train.data.grammar import ranges
@@ -30,14 +30,14 @@ class Found:
         place: Where they come from, in plain words.
     """
 
-    files: Sequence[Path | Sample]
+    files: Sequence[Path | InMemorySignal]
     names: Sequence[str]
     labels: Tensor | None
     place: str
 
 
 def collect(kind: str, path: Path, argument: str, split: str, codec: Codec) -> Found:
-    """Gathers a parsed `zoo_core.train.data.sources.Source`.
+    """Gathers a parsed `zoo_core.train.data.sources.DataSource`.
 
     Raises:
         DataError: If the source cannot be used.
@@ -159,7 +159,7 @@ def _from_set(name: str, root: Path, split: str, codec: Codec) -> Found:
     if not pairs:
         raise DataError("it is empty", asked=f"source {name}:{root}, split {split}")
     names = [f"{position:08d}" for position in range(len(pairs))]
-    samples = [Sample(key, value) for key, (value, _) in zip(names, pairs, strict=True)]
+    samples = [InMemorySignal(key, value) for key, (value, _) in zip(names, pairs, strict=True)]
     classes = [label for _, label in pairs]
     known = all(isinstance(label, int) for label in classes)
     labels = torch.tensor(classes) if known else None  # (M,)

@@ -29,7 +29,7 @@ _LONGEST = 10_000
 
 
 @dataclass(frozen=True)
-class Source:
+class DataSource:
     """A SOURCE, taken apart.
 
     Attributes:
@@ -67,7 +67,7 @@ def parse_domains(texts: Sequence[str]) -> dict[str, str]:
     return domains
 
 
-def parse_source(text: str, sets: Collection[str] = ()) -> Source:
+def parse_source(text: str, sets: Collection[str] = ()) -> DataSource:
     """Takes a SOURCE apart; looks at the disk only to tell a folder's name from a prefix.
 
     Args:
@@ -83,22 +83,22 @@ def parse_source(text: str, sets: Collection[str] = ()) -> Source:
         )
     path = Path(text).expanduser() if text.startswith("~/") else Path(text)
     if _exists(path):
-        return Source("folder", path)
+        return DataSource("folder", path)
     prefix, colon, rest = text.partition(":")
     if colon and prefix in sets:
         if not rest.strip():
             raise UsageError(
                 "it names no folder", asked=f'source "{text}"', hint=f"Write {prefix}:FOLDER."
             )
-        return Source(
+        return DataSource(
             "set", Path(rest).expanduser() if rest.startswith("~/") else Path(rest), prefix
         )
     root, colon, expression = text.rpartition(":")
     folder = Path(root).expanduser() if root.startswith("~/") else Path(root)
     if colon and root and _exists(folder):
-        return Source("attribute", folder, expression)
+        return DataSource("attribute", folder, expression)
     if any(mark in text for mark in "*?[") or _RANGE.search(text):
-        return Source("pattern", path)
+        return DataSource("pattern", path)
     if colon and prefix.isidentifier() and len(prefix) > 1:
         raise unknown(
             "data source or folder",
@@ -107,7 +107,7 @@ def parse_source(text: str, sets: Collection[str] = ()) -> Source:
             next_step=f"Sources are a folder, ROOT:ATTRIBUTE, or one of "
             f"{', '.join(f'{name}:ROOT' for name in sorted(sets)) or 'none installed'}.",
         )
-    return Source("folder", path)
+    return DataSource("folder", path)
 
 
 def ranges(pattern: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import Store
+from zoo_core.contracts.codec import SignalStore
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, class_key
 from zoo_core.errors import UsageError
 
@@ -42,7 +42,7 @@ class Sampler:
 
     def __init__(
         self,
-        stores: Mapping[str, Store],
+        stores: Mapping[str, SignalStore],
         domains: Domains,
         batch: int,
         sampling: Sampling,
@@ -105,7 +105,7 @@ class Sampler:
             raise UsageError("there is no signal to draw", asked="mixed batch")
         return Batch({MIXED: whole}, {MIXED: Condition(labels)})
 
-    def _labels(self, name: str, store: Store, own: Tensor) -> Tensor:
+    def _labels(self, name: str, store: SignalStore, own: Tensor) -> Tensor:
         """(n, K) the condition of a store's signals: its labels, or its domain."""
         if name != MIXED:
             return torch.tensor(self._domains.vector(name)).expand(len(own), -1)  # (n, K)

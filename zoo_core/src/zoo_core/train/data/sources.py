@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from zoo_core.contracts.codec import Codec, Sample, Store
+from zoo_core.contracts.codec import Codec, InMemorySignal, SignalStore
 from zoo_core.contracts.signals import MIXED, Domains
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError
 from zoo_core.train.data.collect import Found, collect, collect_attributes
-from zoo_core.train.data.grammar import Source, check_name, parse_domains, parse_source
+from zoo_core.train.data.grammar import DataSource, check_name, parse_domains, parse_source
 from zoo_core.train.data.layouts import find_layout
 from zoo_core.train.data.sampling import Sampler, Sampling
 from zoo_core.train.data.scan import check_folder, subfolders
@@ -42,10 +42,10 @@ class DataSet:
     """
 
     domains: Domains
-    stores: dict[str, Store]
+    stores: dict[str, SignalStore]
     places: dict[str, str] = field(default_factory=dict)
     noun: str = "signal"
-    files: dict[str, list[Path | Sample]] = field(default_factory=dict)
+    files: dict[str, list[Path | InMemorySignal]] = field(default_factory=dict)
 
     def describe(self) -> list[str]:
         """What was found, in plain words: path, count, sizes, format, and what was skipped."""
@@ -129,7 +129,7 @@ def open_sources(
         )
     if data is not None:
         folders = domain_folders(Path(data), split)
-        sources = {name: Source("folder", folder) for name, folder in folders.items()}
+        sources = {name: DataSource("folder", folder) for name, folder in folders.items()}
     else:
         from zoo_core.host.plugins import host
 
@@ -226,8 +226,8 @@ def _open(
     cache: Path | None,
     progress: Progress | None,
 ) -> DataSet:
-    stores: dict[str, Store] = {}
-    files: dict[str, list[Path | Sample]] = {}
+    stores: dict[str, SignalStore] = {}
+    files: dict[str, list[Path | InMemorySignal]] = {}
     for name, found in parts.items():
         store = codec.open(
             found.files,

@@ -14,7 +14,7 @@ from zoo_core.errors import DataError
 from zoo_evaluate.report import write_text
 
 
-class Folder:
+class WorkDir:
     """A working folder, which several processes may share.
 
     Args:

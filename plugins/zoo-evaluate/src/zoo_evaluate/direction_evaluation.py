@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from zoo_core.errors import UsageError
+from zoo_evaluate.context import Direction, TranslatedBatch
+from zoo_evaluate.directions import own_condition, target_condition
+from zoo_evaluate.eval_model import EvalModel
 from zoo_evaluate.metrics import NEEDS, Metric
-from zoo_evaluate.report import Panel
-from zoo_evaluate.setting import Sample, Setting
-from zoo_evaluate.sides import own_condition, target_condition
-from zoo_evaluate.translates import Translates
+from zoo_evaluate.report import SamplePanel
 
-Told = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -28,43 +28,43 @@ class EvalConfig:
 
     Attributes:
         split: Name of the data's split.
-        count: Most inputs per direction, and most real signals per domain; None for all.
+        num_samples: Most inputs per direction, and most real signals per domain; None for all.
         seed: Seed of the choice of inputs, of random subsets and of random translations.
         batch: Signals at once; None fits them to the size.
-        partners: Whether true partners are looked for.
+        paired: Whether references are looked for.
         samples: Sample pictures per direction.
     """
 
     split: str = "test"
-    count: int | None = None
+    num_samples: int | None = None
     seed: int = 0
     batch: int | None = None
-    partners: bool = True
+    paired: bool = True
     samples: int = 8
 
 
-class Direction:
+class DirectionEvaluation:
     """The evaluation of one direction.
 
     Args:
-        setting: The direction.
+        direction: The direction.
         translator: The model.
         config: Settings.
         notes: Where to say what was left out.
-        told: Progress.
+        on_progress: Progress.
     """
 
     def __init__(
         self,
-        setting: Setting,
-        translator: Translates,
+        direction: Direction,
+        translator: EvalModel,
         config: EvalConfig,
         notes: list[str],
-        told: Told | None,
+        on_progress: ProgressCallback | None,
     ) -> None:
-        self.setting, self.translator, self.config = setting, translator, config
-        self.notes, self.told = notes, told
-        self.panels: list[Panel] = []
+        self.direction, self.translator, self.config = direction, translator, config
+        self.notes, self.on_progress = notes, on_progress
+        self.panels: list[SamplePanel] = []
 
     def measure(
         self, classes: Sequence[type[Metric]]
@@ -76,41 +76,41 @@ class Direction:
         with torch.inference_mode(), torch.random.fork_rng(devices=[]):
             metrics = self._metrics(classes)
             torch.manual_seed(self.config.seed)
-            for at in torch.split(positions, self.setting.tools.batch):
+            for at in torch.split(positions, self.direction.context.batch):
                 try:
                     sample = self.sample(at)
                 except UsageError as error:
-                    self.notes.append(f"{self.setting.name}: left out: {error.problem}")
+                    self.notes.append(f"{self.direction.name}: left out: {error.problem}")
                     return None
                 metrics = [metric for metric in metrics if self._updated(metric, sample)]
                 self._keep(sample, shown)
                 done += len(at)
-                if self.told is not None:
-                    self.told(self.setting.name, done, len(positions))
+                if self.on_progress is not None:
+                    self.on_progress(self.direction.name, done, len(positions))
             values = {metric.name: metric.compute() for metric in metrics}
         facts = {metric.name: metric.protocol() for metric in metrics}
         return values, {"count": len(positions), "metrics": facts}
 
     def chosen(self) -> Tensor:
-        """(N,) positions of the inputs: those with a partner where there are partners."""
-        partners = self.setting.partners
-        every = partners.sources if partners else torch.arange(len(self.setting.source))
-        count = self.config.count
+        """(N,) positions of the inputs: those with a reference where there are references."""
+        references = self.direction.references
+        every = references.sources if references else torch.arange(len(self.direction.source))
+        count = self.config.num_samples
         if count is None or count >= len(every):
             return every
         rng = torch.Generator().manual_seed(self.config.seed)
         return every[torch.randperm(len(every), generator=rng)[:count].sort().values]
 
-    def sample(self, at: Tensor) -> Sample:
+    def sample(self, at: Tensor) -> TranslatedBatch:
         """The inputs at the given positions, translated."""
-        setting, domains = self.setting, self.translator.domains
-        own = own_condition(setting.source, at, domains)
-        wanted = target_condition(setting, at, domains)
-        source = setting.source.signals(at)  # (N, *S)
+        direction, domains = self.direction, self.translator.domains
+        own = own_condition(direction.source, at, domains)
+        wanted = target_condition(direction, at, domains)
+        source = direction.source.signals(at)  # (N, *S)
         translated = self.translator.signals(source, own, wanted)  # (N, *S)
-        device = setting.tools.device
-        return Sample(
-            setting,
+        device = direction.context.device
+        return TranslatedBatch(
+            direction,
             at,
             source.to(device),
             translated.to(device),
@@ -120,14 +120,14 @@ class Direction:
     def _metrics(self, classes: Sequence[type[Metric]]) -> list[Metric]:
         metrics = []
         for cls in classes:
-            missing = sorted(need for need in cls.needs if not self.setting.has(need))
+            missing = sorted(need for need in cls.needs if not self.direction.has(need))
             if missing:
                 self._without(cls.name, "needs " + "; ".join(NEEDS[need] for need in missing))
             else:
-                metrics.append(cls(self.setting))
+                metrics.append(cls(self.direction))
         return metrics
 
-    def _updated(self, metric: Metric, sample: Sample) -> bool:
+    def _updated(self, metric: Metric, sample: TranslatedBatch) -> bool:
         """Updates a metric; False where the model cannot give what it asks (no way back)."""
         try:
             metric.update(sample)
@@ -137,20 +137,20 @@ class Direction:
         return True
 
     def _without(self, metric: str, reason: str) -> None:
-        self.notes.append(f"{self.setting.name}: no {metric}: {reason}")
+        self.notes.append(f"{self.direction.name}: no {metric}: {reason}")
 
-    def _keep(self, sample: Sample, shown: Tensor) -> None:
+    def _keep(self, sample: TranslatedBatch, shown: Tensor) -> None:
         if self.translator.signal.kind != "image":
             return
-        partner = sample.partner if self.setting.partners else None
-        names = self.setting.source.names()
+        reference = sample.reference if self.direction.references else None
+        names = self.direction.source.names()
         for row in torch.nonzero(torch.isin(sample.positions, shown))[:, 0].tolist():
             self.panels.append(
-                Panel(
+                SamplePanel(
                     names[int(sample.positions[row])],
                     sample.source[row].cpu(),
                     sample.translated[row].cpu(),
-                    None if partner is None else partner[row].cpu(),
+                    None if reference is None else reference[row].cpu(),
                 )
             )
 

@@ -11,32 +11,32 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import Store
+from zoo_core.contracts.codec import SignalStore
 from zoo_core.contracts.signals import MIXED, Condition, Domains, TensorSpec
 from zoo_core.errors import DataError, UsageError, unknown
-from zoo_evaluate.pairing import find_partners
-from zoo_evaluate.setting import Setting, Side, Tools
+from zoo_evaluate.context import Direction, DomainData, EvalContext
+from zoo_evaluate.pairing import find_references
 
 NOT = "no-"
 """Prefix of the side of an attribute that lacks it."""
 
 
-def find_settings(
-    stores: Mapping[str, Store],
+def find_directions(
+    stores: Mapping[str, SignalStore],
     domains: Domains,
     signal: TensorSpec,
-    tools: Tools,
+    context: EvalContext,
     *,
-    partners: bool = True,
-) -> list[Setting]:
+    paired: bool = True,
+) -> list[Direction]:
     """The directions to measure.
 
     Args:
         stores: Real test signals by domain, or under `MIXED` with attribute labels.
         domains: The model's domains or attributes.
         signal: The model's form of signal.
-        tools: Judges, extractor and more.
-        partners: Whether to look for true partners by name.
+        context: Judges, extractor and more.
+        paired: Whether to look for references by name.
 
     Raises:
         UsageError: If a domain is unknown to the model, or fewer than two are given.
@@ -49,34 +49,36 @@ def find_settings(
     )
     width = 2.0 if signal.low is None or signal.high is None else signal.high - signal.low
     return [
-        Setting(
+        Direction(
             source,
             target,
-            find_partners(source.names(), target.names()) if partners else None,
-            tools,
+            find_references(source.names(), target.names()) if paired else None,
+            context,
             width,
         )
         for source, target in pairs
     ]
 
 
-def own_condition(side: Side, positions: Tensor, domains: Domains) -> Condition:
+def own_condition(side: DomainData, positions: Tensor, domains: Domains) -> Condition:
     """The conditions (N, K) that the signals at ``positions`` have."""
     domain = side.name if domains.kind == "domains" else None
     return Condition(side.own[positions], domain)
 
 
-def target_condition(setting: Setting, positions: Tensor, domains: Domains) -> Condition:
+def target_condition(direction: Direction, positions: Tensor, domains: Domains) -> Condition:
     """The conditions (N, K) that the signals at ``positions`` shall get."""
     if domains.kind == "domains":
-        return Condition.of(domains, setting.target.name, len(positions))
-    name = setting.target.name
+        return Condition.of(domains, direction.target.name, len(positions))
+    name = direction.target.name
     wanted = {name: 1.0} if name in domains.names else {name.removeprefix(NOT): 0.0}
-    rows = [domains.vector(wanted, row) for row in setting.source.own[positions].tolist()]
+    rows = [domains.vector(wanted, row) for row in direction.source.own[positions].tolist()]
     return Condition(torch.tensor(rows))  # (N, K)
 
 
-def _domain_pairs(stores: Mapping[str, Store], domains: Domains) -> list[tuple[Side, Side]]:
+def _domain_pairs(
+    stores: Mapping[str, SignalStore], domains: Domains
+) -> list[tuple[DomainData, DomainData]]:
     for name in stores:
         if name not in domains.names:
             raise unknown("domain of the model", name, domains.names)
@@ -93,11 +95,13 @@ def _domain_pairs(stores: Mapping[str, Store], domains: Domains) -> list[tuple[S
             if not len(store):
                 raise DataError("there is no signal in it", asked=f"domain {name}")
             own = torch.tensor(domains.vector(name)).expand(len(store), -1)  # (M, K)
-            sides.append(Side(name, store, torch.arange(len(store)), own))
+            sides.append(DomainData(name, store, torch.arange(len(store)), own))
     return _ordered(sides)
 
 
-def _attribute_pairs(stores: Mapping[str, Store], domains: Domains) -> list[tuple[Side, Side]]:
+def _attribute_pairs(
+    stores: Mapping[str, SignalStore], domains: Domains
+) -> list[tuple[DomainData, DomainData]]:
     store = stores.get(MIXED)
     if store is None or store.labels is None:
         raise DataError(
@@ -110,7 +114,7 @@ def _attribute_pairs(stores: Mapping[str, Store], domains: Domains) -> list[tupl
         halves = []
         for side, value in ((name, 1), (f"{NOT}{name}", 0)):
             indices = torch.nonzero(labels[:, at] == value)[:, 0]  # (M',)
-            halves.append(Side(side, store, indices, labels[indices]))
+            halves.append(DomainData(side, store, indices, labels[indices]))
         if all(len(half) for half in halves):
             pairs += _ordered(halves)
     if not pairs:
@@ -118,5 +122,5 @@ def _attribute_pairs(stores: Mapping[str, Store], domains: Domains) -> list[tupl
     return pairs
 
 
-def _ordered(sides: Sequence[Side]) -> list[tuple[Side, Side]]:
+def _ordered(sides: Sequence[DomainData]) -> list[tuple[DomainData, DomainData]]:
     return [(a, b) for a in sides for b in sides if a is not b]

@@ -1,4 +1,4 @@
-"""Losses that ``--add NAME:key=value,...`` puts beside a method's own."""
+"""Losses that ``--loss NAME:key=value,...`` puts beside a method's own."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player,
         if target not in names:
             raise unknown("player", target, names)
         cls: type[Loss] = host().load("loss", name)
-        loss = make_named(cls, values, asked=f"--add {text}", beside=("weight", "player"))
-        companions = method.adopt(loss)
+        loss = make_named(cls, values, asked=f"--loss {text}", beside=("weight", "player"))
+        extra_players = method.add_loss(loss)
         index = names.index(target)
         players[index] = _joined(players[index], name, loss, weight)
-        players.extend(companions)
+        players.extend(extra_players)
     return tuple(players)
 
 
 def parse_addition(text: str) -> tuple[str, dict[str, Any]]:
     """Name and values of ``NAME:key=value,...``; raises `UsageError` where it is malformed."""
-    return parse_named(text, "--add")
+    return parse_named(text, "--loss")
 
 
 def _joined(player: Player, name: str, loss: Loss, weight: float) -> Player:
@@ -61,4 +61,4 @@ def _number(value: Any, text: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError) as fault:
-        raise UsageError(f"{value!r} is no number", asked=f"weight of --add {text}") from fault
+        raise UsageError(f"{value!r} is no number", asked=f"weight of --loss {text}") from fault

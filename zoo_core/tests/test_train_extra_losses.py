@@ -1,4 +1,4 @@
-"""``--add``: losses that join a method's own, with their options, nets and players."""
+"""``--loss``: losses that join a method's own, with their options, nets and players."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,8 +12,8 @@ from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.contracts.spec import LossSpec
 from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError, unknown
-from zoo_core.train import additions
-from zoo_core.train.additions import parse_addition, players_with
+from zoo_core.train import extra_losses
+from zoo_core.train.extra_losses import parse_addition, players_with
 from zoo_testing.tiny import CriticLoss, TinyMethod, TinyOptions
 
 
@@ -27,7 +27,7 @@ class Bright(Loss):
         self.level, self.power, self.layers = level, power, tuple(layers)
 
     def forward(self, step: Step) -> Tensor:
-        return (step.legs[0].translated.mean() - self.level).abs() ** self.power
+        return (step.routes[0].translated.mean() - self.level).abs() ** self.power
 
 
 class NeedsCode(Loss):
@@ -38,7 +38,9 @@ class NeedsCode(Loss):
 
 
 class WithCompany(Bright):
-    def companions(self, method: Method[Any]) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
+    def extra_players(
+        self, method: Method[Any]
+    ) -> Sequence[tuple[Mapping[str, nn.Module], Player]]:
         player = Player("guesser", ("guess",), (Term("guess", CriticLoss()),))
         return (({"guess": nn.Conv2d(3, 1, 1)}, player),)
 
@@ -74,7 +76,7 @@ class Host:
 
 @pytest.fixture(autouse=True)
 def own_losses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(additions, "host", Host)
+    monkeypatch.setattr(extra_losses, "host", Host)
 
 
 def method() -> TinyMethod:
@@ -107,7 +109,7 @@ def test_a_loss_brings_its_nets_and_player_along() -> None:
     players = players_with(tiny, ["company"])
     assert players[-1].name == "guesser"
     assert "guess" in tiny.nets
-    assert "guess" not in tiny.translating
+    assert "guess" not in tiny.inference_nets
 
 
 def test_without_additions_the_players_are_the_methods_own() -> None:

@@ -2,7 +2,7 @@
 
 import torch
 
-from zoo_core.train.watch import alarms, correlation, spread
+from zoo_core.train.sanity_checks import alarms, correlation, spread
 
 INPUTS = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 

@@ -36,10 +36,10 @@ def spread(signals: Tensor) -> float:
 
 
 def alarms(name: str, inputs: Tensor, outputs: Tensor) -> list[str]:
-    """What is suspicious in the translations of one leg, in words.
+    """What is suspicious in the translations of one route, in words.
 
     Args:
-        name: The leg, such as ``a->b``.
+        name: The route, such as ``a->b``.
         inputs: (N, *S) sample inputs.
         outputs: (N, *S) their translations.
 

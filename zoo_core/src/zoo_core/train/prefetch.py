@@ -21,7 +21,7 @@ class Sampler(Protocol):
         ...
 
 
-class Ahead:
+class PrefetchSampler:
     """A sampler that has the next batch ready, drawn in a thread of its own.
 
     It is of use where another device than the CPU computes. Since batches are functions of the

@@ -14,7 +14,6 @@ from zoo_core.catalogue.plain_yaml import plain
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
-from zoo_core.train.additions import players_with
 from zoo_core.train.checkpoint import Checkpoints
 from zoo_core.train.config import RunConfig
 from zoo_core.train.data.sources import DataSet, open_sources
@@ -22,12 +21,13 @@ from zoo_core.train.defending import defend
 from zoo_core.train.disk import writing
 from zoo_core.train.events import Listeners
 from zoo_core.train.export import export, model_config
+from zoo_core.train.extra_losses import players_with
+from zoo_core.train.full_samples import SHEET, FullSamples
 from zoo_core.train.guard import StopFlag, StoppedError
 from zoo_core.train.logs import Display, Logs, Silent, last_values
 from zoo_core.train.loop import Trainer
 from zoo_core.train.samples import Samples, engine_of, suspicions, translate, write_sheet
 from zoo_core.train.seeds import seed_all
-from zoo_core.train.wholes import SHEET, Wholes
 from zoo_core.translate.engine import Engine
 from zoo_core.translate.precision import resolve_precision
 
@@ -35,7 +35,7 @@ STOP_EVERY = 10
 """Steps between two looks at each other's signals, where there are several processes."""
 
 
-class Session:
+class Run:
     """A run in one process.
 
     Args:
@@ -57,19 +57,21 @@ class Session:
             config.signal, codec_class.preprocessing_for(config.signal, config.train)
         )
         self.data = self._in_turn(self._open)
-        self.learnt = self.codec.learnt(self.data.stores)
-        self.codec.preprocessing |= self.learnt
+        self.statistics = self.codec.fit_statistics(self.data.stores)
+        self.codec.preprocessing |= self.statistics
         for line in self.data.describe():
             self.display.note(line)
         cls = host().load("method", config.method)
         seed_all(config.train.seed, -1, 0)  # the same initial nets in all processes
         method = build_method(model_config(config, self.data.domains))
-        players = players_with(method, config.add)
+        players = players_with(method, config.extra_losses)
         defend(method, players, config.defence)
         sampler = self.data.sampler(config.train.batch, cls.sampling, config.train.seed)
         self.trainer = Trainer(method, sampler, config.train, players=players, fabric=fabric)
         self.samples = Samples.of(self.data.stores, self.data.domains, method.targets)
-        self.wholes = Wholes.of(self.data, method.targets) if self.codec.whole else None
+        self.full_samples = (
+            FullSamples.of(self.data, method.targets) if self.codec.has_full_samples else None
+        )
         self.checkpoints = Checkpoints(run / "checkpoint")
         self.dtype = resolve_precision(fabric.device, config.train.precision)
         self.events = Listeners() if self.first else None
@@ -170,9 +172,11 @@ class Session:
 
     def _whole(self, engine: Engine) -> list[str]:
         """Writes whole samples where the kind of signal asks for them; says what went wrong."""
-        if self.wholes is None:
+        if self.full_samples is None:
             return []
-        return self.wholes.write(self.codec, engine, self.sheet(self.trainer.done).with_suffix(""))
+        return self.full_samples.write(
+            self.codec, engine, self.sheet(self.trainer.done).with_suffix("")
+        )
 
     def _finish(self) -> Path:
         model = self.run / "model"
@@ -211,7 +215,7 @@ class Session:
                     "precision": str(self.dtype).removeprefix("torch."),
                     "processes": self.fabric.world_size,
                 },
-                learnt=self.learnt,
+                statistics=self.statistics,
                 target=target,
             )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo_core.contracts.codec import Codec, Item, Sample
+from zoo_core.contracts.codec import Codec, InMemorySignal, Item
 from zoo_core.errors import ZooError
 from zoo_core.train.data.sources import DataSet
 from zoo_core.translate.engine import Engine
@@ -18,7 +18,7 @@ INPUTS, SHEET = "inputs", "sheet.png"
 
 
 @dataclass(frozen=True)
-class Wholes:
+class FullSamples:
     """Whole inputs, the same at every sampling; of a long one the first window.
 
     Attributes:
@@ -26,11 +26,11 @@ class Wholes:
         targets: The domains that they are translated to.
     """
 
-    files: Mapping[str, Sequence[Path | Sample]]
+    files: Mapping[str, Sequence[Path | InMemorySignal]]
     targets: Sequence[str]
 
     @classmethod
-    def of(cls, data: DataSet, targets: Sequence[str]) -> Wholes:
+    def of(cls, data: DataSet, targets: Sequence[str]) -> FullSamples:
         """Chooses inputs, spread evenly over each domain; none where domains are mixed."""
         files = {}
         for name in data.domains.names if data.domains.kind == "domains" else ():
@@ -62,11 +62,11 @@ class Wholes:
                 except ZooError as error:
                     faults.append(f"sample left out: {error}")
         if rows:
-            codec.portray(rows, ["input", *self.targets], folder / SHEET)
+            codec.preview(rows, ["input", *self.targets], folder / SHEET)
         return faults
 
     def _row(
-        self, codec: Codec, engine: Engine, folder: Path, domain: str, file: Path | Sample
+        self, codec: Codec, engine: Engine, folder: Path, domain: str, file: Path | InMemorySignal
     ) -> list[Item]:
         """The input and its translations; the latter are written."""
         if isinstance(file, Path):

@@ -15,11 +15,11 @@ from pathlib import Path
 from zoo_core.checksum import file_sha256
 from zoo_core.errors import HubError, ZooError
 from zoo_core.hub import transport
-from zoo_core.hub.failures import Request, explained, is_local
+from zoo_core.hub.failures import HubRequest, explained, is_local
 from zoo_core.hub.progress import progress_bar
 from zoo_core.hub.reference import Reference
-from zoo_core.hub.settings import silence
-from zoo_core.hub.store import Expected, Seen, Store, today
+from zoo_core.hub.settings import timeout
+from zoo_core.hub.store import Expected, FileRecord, RepoCache, today
 
 _SHA256, _GIT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 
@@ -31,11 +31,11 @@ def remote_file(reference: Reference, asked: str) -> transport.Remote:
         HubError: If it has it not, refuses it, or cannot be asked.
     """
     with _explaining(reference, asked):
-        return transport.describe(reference, silence())
+        return transport.describe(reference, timeout())
 
 
 @dataclass(frozen=True)
-class Arrival:
+class FileDownload:
     """One file on its way into the cache.
 
     Attributes:
@@ -49,10 +49,10 @@ class Arrival:
     reference: Reference
     remote: transport.Remote
     expected: Expected
-    seen: Seen | None
+    seen: FileRecord | None
     asked: str
 
-    def bring(self, path: Path, part: Path) -> Seen:
+    def download(self, path: Path, part: Path) -> FileRecord:
         """Fetches the file; what is there now is what was seen of it.
 
         Args:
@@ -92,11 +92,11 @@ class Arrival:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(part.parent))
         title = f"{self.reference.file} of {self.reference.repo}"
         with _explaining(self.reference, self.asked), progress_bar(title, size) as tick:
-            transport.download(self.reference, size, part, silence(), tick)
+            transport.download(self.reference, size, part, timeout(), tick)
         with part.open("rb") as file:
             os.fsync(file.fileno())
 
-    def _verified(self, part: Path) -> Seen:
+    def _verified(self, part: Path) -> FileRecord:
         """What came, if it is what it must be."""
         size, digest = part.stat().st_size, file_sha256(part)
         self._compare(digest, size)
@@ -113,7 +113,7 @@ class Arrival:
             )
         if self.seen is not None and self.seen.sha256 == digest:
             return self.seen
-        return Seen(digest, size, today())
+        return FileRecord(digest, size, today())
 
     def _announced(self) -> str | None:
         """The sha256 that the Hub states, for large files."""
@@ -137,7 +137,7 @@ class Arrival:
                 f"{what}, but {wrong[1]} was seen first, on {self.seen.date}: it was exchanged",
                 asked=self.asked,
                 hint="It is not used. If you know why it changed, delete "
-                f"{Store(self.reference).trust} to trust it anew.",
+                f"{RepoCache(self.reference).trust} to trust it anew.",
             )
         raise HubError(
             f"{what}, expected {wrong[1]}",
@@ -157,7 +157,7 @@ def _explaining(reference: Reference, asked: str) -> Iterator[None]:
     except Exception as error:
         if is_local(error):
             raise
-        raise explained(error, Request(reference, asked, silence())) from error
+        raise explained(error, HubRequest(reference, asked, timeout())) from error
 
 
 def _git_hash(path: Path) -> str:

@@ -13,19 +13,19 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import Store
-from zoo_evaluate.examples import Part, class_labels
+from zoo_core.contracts.codec import SignalStore
+from zoo_evaluate.examples import LabeledSubset, class_labels
 from zoo_evaluate.extractors import Extractor, JudgeExtractor
-from zoo_evaluate.judge import Judge
+from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_train import accuracy
-from zoo_evaluate.pairing import Partners
+from zoo_evaluate.pairing import ReferencePairs
 from zoo_nn.nets.classifier import ClassifierOutput
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Side:
+class DomainData:
     """The real signals of one domain (or of one value of an attribute).
 
     Attributes:
@@ -36,7 +36,7 @@ class Side:
     """
 
     name: str
-    store: Store
+    store: SignalStore
     indices: Tensor
     own: Tensor
 
@@ -62,7 +62,7 @@ class Side:
         for positions in torch.split(torch.arange(len(self)), size):
             yield positions, self.signals(positions)
 
-    def some(self, limit: int | None, seed: int) -> Side:
+    def some(self, limit: int | None, seed: int) -> DomainData:
         """At most ``limit`` of the signals, at random; files are often sorted by what they show."""
         if limit is None or limit >= len(self):
             return self
@@ -72,7 +72,7 @@ class Side:
 
 
 @dataclass
-class Tools:
+class EvalContext:
     """What all directions share: judges, the extractor, and what was once computed of real data.
 
     Attributes:
@@ -84,7 +84,7 @@ class Tools:
         batch: Signals at once.
     """
 
-    judges: Sequence[Judge] = ()
+    judges: Sequence[EvalClassifier] = ()
     extractor: Extractor | None = None
     seed: int = 0
     device: str = "cpu"
@@ -97,17 +97,17 @@ class Tools:
             if tool is not None:
                 tool.to(self.device).eval()
 
-    def domain_judge(self, domain: str) -> Judge | None:
+    def domain_judge(self, domain: str) -> EvalClassifier | None:
         """The first domain judge that knows a domain."""
         found = (j for j in self.judges if j.card.task == "domain" and domain in j.card.classes)
         return next(found, None)
 
-    def content_judge(self, domain: str) -> Judge | None:
+    def content_judge(self, domain: str) -> EvalClassifier | None:
         """The first content judge that learned from real signals of a domain."""
         found = (j for j in self.judges if j.card.task == "content" and domain in j.card.domains)
         return next(found, None)
 
-    def real_features(self, side: Side) -> Tensor:
+    def real_features(self, side: DomainData) -> Tensor:
         """(M, F) features of a domain's real signals, computed once."""
         extractor = self.extractor
         if extractor is None:
@@ -119,7 +119,9 @@ class Tools:
 
         return self._once(("features", side.name), compute)
 
-    def real_accuracy(self, judge: Judge, side: Side, label: int | None = None) -> float:
+    def real_accuracy(
+        self, judge: EvalClassifier, side: DomainData, label: int | None = None
+    ) -> float:
         """Accuracy of a judge on a domain's real signals, 0 to 1, computed once.
 
         Args:
@@ -131,7 +133,7 @@ class Tools:
         labels = some.labels if label is None else torch.full((len(some),), label)
         if labels is None:
             raise RuntimeError(f"the signals of {side.name} have no labels")
-        part = Part(side.name, some.store, some.indices, labels)
+        part = LabeledSubset(side.name, some.store, some.indices, labels)
         key = ("accuracy", id(judge), side.name)
         return self._once(key, lambda: accuracy(judge, part, batch=self.batch))
 
@@ -142,21 +144,21 @@ class Tools:
 
 
 @dataclass(frozen=True)
-class Setting:
+class Direction:
     """One direction of translation.
 
     Attributes:
         source: Real signals of the source domain.
         target: Real signals of the target domain.
-        partners: Which target signal is the true translation of which source signal, if known.
-        tools: Judges, extractor and more, shared by all directions.
+        references: Which target signal is the true translation of which source signal, if known.
+        context: Judges, extractor and more, shared by all directions.
         span: Width of the signals' range: 2 for [-1, 1].
     """
 
-    source: Side
-    target: Side
-    partners: Partners | None
-    tools: Tools
+    source: DomainData
+    target: DomainData
+    references: ReferencePairs | None
+    context: EvalContext
     span: float = 2.0
 
     @property
@@ -165,50 +167,50 @@ class Setting:
         return f"{self.source.name}->{self.target.name}"
 
     @cached_property
-    def domain_judge(self) -> Judge | None:
+    def domain_judge(self) -> EvalClassifier | None:
         """The domain judge that knows the target domain."""
-        return self.tools.domain_judge(self.target.name)
+        return self.context.domain_judge(self.target.name)
 
     @cached_property
-    def content_judge(self) -> Judge | None:
+    def content_judge(self) -> EvalClassifier | None:
         """The content judge of the target domain."""
-        return self.tools.content_judge(self.target.name)
+        return self.context.content_judge(self.target.name)
 
     def has(self, need: str) -> bool:
         """Whether something that a metric needs is at hand."""
         return {
-            "partner": self.partners,
+            "reference": self.references,
             "labels": self.source.labels,
             "domain_judge": self.domain_judge,
             "content_judge": self.content_judge,
-            "extractor": self.tools.extractor,
+            "extractor": self.context.extractor,
         }[need] is not None
 
 
 @dataclass
-class Sample:
+class TranslatedBatch:
     """One batch of translations, float32 on the tools' device.
 
     Attributes:
-        setting: The direction.
-        positions: (N,) positions of the inputs in ``setting.source``.
+        direction: The direction.
+        positions: (N,) positions of the inputs in ``direction.source``.
         source: (N, *S) the inputs.
         translated: (N, *S) the translations.
         restore: Translates ``translated`` back; called at most once.
     """
 
-    setting: Setting
+    direction: Direction
     positions: Tensor
     source: Tensor
     translated: Tensor
     restore: Callable[[], Tensor]
-    _opinions: dict[int, ClassifierOutput] = field(default_factory=dict, repr=False)
+    _classifier_outputs: dict[int, ClassifierOutput] = field(default_factory=dict, repr=False)
 
-    def opinion(self, judge: Judge) -> ClassifierOutput:
+    def classifier_output(self, judge: EvalClassifier) -> ClassifierOutput:
         """What a judge says of the translations, asked once however many metrics want to know."""
-        if id(judge) not in self._opinions:
-            self._opinions[id(judge)] = judge(self.translated)
-        return self._opinions[id(judge)]
+        if id(judge) not in self._classifier_outputs:
+            self._classifier_outputs[id(judge)] = judge(self.translated)
+        return self._classifier_outputs[id(judge)]
 
     @cached_property
     def restored(self) -> Tensor:
@@ -218,29 +220,29 @@ class Sample:
     @cached_property
     def labels(self) -> Tensor:
         """(N,) class numbers of the inputs."""
-        labels = self.setting.source.labels
+        labels = self.direction.source.labels
         if labels is None:
             raise RuntimeError("the inputs have no labels")
         return labels[self.positions]
 
     @cached_property
-    def partner_positions(self) -> Tensor:
-        """(N,) positions of the true partners in ``setting.target``."""
-        if self.setting.partners is None:
-            raise RuntimeError("the inputs have no partners")
-        return self.setting.partners.of(self.positions)
+    def reference_positions(self) -> Tensor:
+        """(N,) positions of the references in ``direction.target``."""
+        if self.direction.references is None:
+            raise RuntimeError("the inputs have no references")
+        return self.direction.references.of(self.positions)
 
     @cached_property
-    def partner(self) -> Tensor:
-        """(N, *S) the true partners."""
-        return self.setting.target.signals(self.partner_positions).to(self.source.device)
+    def reference(self) -> Tensor:
+        """(N, *S) the references."""
+        return self.direction.target.signals(self.reference_positions).to(self.source.device)
 
     @cached_property
     def features(self) -> Tensor:
         """(N, F) features of the translations."""
-        extractor = self.setting.tools.extractor
+        extractor = self.direction.context.extractor
         if extractor is None:
             raise RuntimeError("there is no extractor")
         if isinstance(extractor, JudgeExtractor):
-            return self.opinion(extractor.judge).features.cpu()  # (N, F)
+            return self.classifier_output(extractor.judge).features.cpu()  # (N, F)
         return extractor(self.translated).cpu()  # type: ignore[no-any-return]

@@ -10,18 +10,18 @@ from torch.nn import functional as F
 
 from zoo_core.errors import TrainingError
 
-Told = Callable[[int, float, float], None]
+StepCallback = Callable[[int, float, float], None]
 """Is told of each step: its number (from 1), the loss, and the accuracy on its batch."""
 
 
-def teach(
+def fit_classifier(
     net: nn.Module,
     read: Callable[[], tuple[Tensor, Tensor]],
     *,
     steps: int,
     lr: float,
     asked: str,
-    told: Told | None = None,
+    on_progress: StepCallback | None = None,
 ) -> None:
     """Teaches a net to name classes: AdamW over one cycle of the rate, smoothed cross-entropy.
 
@@ -31,7 +31,7 @@ def teach(
         steps: Optimiser steps.
         lr: Largest rate of the cycle.
         asked: What is trained, for the error.
-        told: Called after each step.
+        on_progress: Called after each step.
 
     Raises:
         TrainingError: If the loss becomes non-finite.
@@ -54,7 +54,7 @@ def teach(
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
-        if told is not None:
+        if on_progress is not None:
             right = (logits.argmax(1) == labels).float().mean()  # ()
-            told(step, loss.item(), right.item())
+            on_progress(step, loss.item(), right.item())
     net.eval()

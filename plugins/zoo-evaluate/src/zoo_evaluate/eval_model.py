@@ -15,7 +15,7 @@ from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.translate.translator import Translator
 
 
-class Translates(Protocol):
+class EvalModel(Protocol):
     """What is evaluated: anything that translates signals under conditions."""
 
     name: str
@@ -41,7 +41,7 @@ class Translates(Protocol):
         ...
 
 
-class MethodTranslates:
+class MethodEvalModel:
     """A method's nets as they are, such as in the middle of a training.
 
     Args:
@@ -71,7 +71,7 @@ class MethodTranslates:
         ).float()
 
 
-class TranslatorTranslates:
+class TranslatorEvalModel:
     """A loaded model, in the device, precision and memory format in which people use it.
 
     Args:
@@ -102,12 +102,12 @@ class TranslatorTranslates:
             ).float()
 
 
-def as_translates(model: Translates | Translator | Method[Any]) -> Translates:
+def as_eval_model(model: EvalModel | Translator | Method[Any]) -> EvalModel:
     """A model in the form in which it is evaluated."""
     if isinstance(model, Translator):
-        return TranslatorTranslates(model)
+        return TranslatorEvalModel(model)
     if isinstance(model, Method):
-        return MethodTranslates(model)
+        return MethodEvalModel(model)
     return model
 
 

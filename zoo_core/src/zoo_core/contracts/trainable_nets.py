@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from torch import nn
 
 
-class Turns:
+class TrainableNets:
     """Whose parameters require gradients, and who is in eval mode.
 
     The nets are walked once, since a run asks many times in every step.
