@@ -79,15 +79,15 @@ def test_a_repository_loads_with_and_without_a_revision(
     assert torch.equal(there, outputs(zoo.load(small_model, precision="float32")))
     hub.forget()
     assert torch.equal(there, outputs(zoo.load(f"{name}@{commit}", precision="float32")))
-    zoo.load(name)
+    zoo.load(name, precision="float32")
     assert hub.count() == 0
 
 
 def test_a_model_in_a_folder_of_a_repository_loads(hub: HubServer, small_model: Path) -> None:
     files = {f"inner/{path.name}": path for path in small_model.iterdir()}
     commit = hub.add("org/many", files)
-    one = zoo.load("org/many:inner")
-    two = zoo.load(f"org/many@{commit}:inner/model.safetensors")
+    one = zoo.load("org/many:inner", precision="float32")
+    two = zoo.load(f"org/many@{commit}:inner/model.safetensors", precision="float32")
     assert torch.equal(outputs(one), outputs(two))
     assert "# small" in one.card.text
 
@@ -97,15 +97,15 @@ def test_a_repository_without_a_card_is_asked_for_it_once(
 ) -> None:
     files = {path.name: path for path in small_model.iterdir() if path.suffix != ".md"}
     hub.add("org/bare", files)
-    zoo.load("org/bare")
+    zoo.load("org/bare", precision="float32")
     hub.forget()
-    zoo.load("org/bare")
+    zoo.load("org/bare", precision="float32")
     assert hub.count() == 0
 
 
 def test_only_what_a_translation_needs_is_fetched(hub: HubServer, small_model: Path) -> None:
     hub.add_directory("org/small", small_model)
-    zoo.load("org/small")
+    zoo.load("org/small", precision="float32")
     fetched = {Path(seen.path).name for seen in hub.requests if seen.method == "GET"}
     assert fetched == {"config.yaml", "model.safetensors", "README.md"}
 
@@ -119,10 +119,10 @@ def test_a_registry_entry_loads_from_the_hub_once(
     install_models(
         small_entry("shelf-small", repo="org/small", repo_type=kind, revision=commit, **known)
     )
-    there = outputs(zoo.load("shelf-small"))
+    there = outputs(zoo.load("shelf-small", precision="float32"))
     assert [seen.method for seen in hub.requests] == ["HEAD", "GET"]
     hub.forget()
-    assert torch.equal(there, outputs(zoo.load("shelf-small")))
+    assert torch.equal(there, outputs(zoo.load("shelf-small", precision="float32")))
     assert hub.count() == 0
 
 
@@ -133,11 +133,11 @@ def test_it_works_offline_after_the_first_load(
     known = facts(small_model / "model.safetensors")
     install_models(small_entry("shelf-small", repo="org/small", revision=commit, **known))
     for name in ("shelf-small", "org/small", f"org/small@{commit}", "org/small@main"):
-        zoo.load(name)
+        zoo.load(name, precision="float32")
     hub.close()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for name in ("shelf-small", "org/small", f"org/small@{commit}", "org/small@main"):
-        assert zoo.load(name).domains.names == ("a", "b")
+        assert zoo.load(name, precision="float32").domains.names == ("a", "b")
 
 
 def test_embedded_weights_go_before_the_hub_and_the_hub_replaces_absent_ones(
@@ -150,10 +150,10 @@ def test_embedded_weights_go_before_the_hub_and_the_hub_replaces_absent_ones(
     )
     embedded = tmp_path / "site" / "w.bin"
     embedded.write_bytes((small_model / "model.safetensors").read_bytes())
-    zoo.load("shelf-small")
+    zoo.load("shelf-small", precision="float32")
     assert hub.count() == 0
     embedded.unlink()
-    zoo.load("shelf-small")
+    zoo.load("shelf-small", precision="float32")
     assert hub.count("GET") == 1
 
 
@@ -345,7 +345,11 @@ def test_a_killed_process_harms_nobody_and_two_others_go_on_with_one_download(
     assert gets == ["", f"bytes={left}-"]
     assert digest(whole) == digest(EMOJI / "model.safetensors")
     assert not part.exists()
-    assert zoo.load("org/emoji").domains.names == ("noto", "openmoji", "twemoji")
+    assert zoo.load("org/emoji", precision="float32").domains.names == (
+        "noto",
+        "openmoji",
+        "twemoji",
+    )
 
 
 def test_a_terminal_shows_the_size_before_the_download_and_a_pipe_nothing(

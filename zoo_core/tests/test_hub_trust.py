@@ -68,7 +68,7 @@ def test_the_catalogue_shows_what_was_seen_first(
     assert "first use" in command("list", "shelf-*").out
     assert "the one seen first is recorded" in command("info", "shelf-first").out
     assert not row(command("list", "--json"), "shelf-first")["cached"]
-    zoo.load("shelf-first")
+    zoo.load("shelf-first", precision="float32")
     assert f"cached, {sha256[:8]}" in command("list", "shelf-*").out
     assert f"sha256 {sha256}, seen first on 20" in command("info", "shelf-first").out
     listed = row(command("list", "--json"), "shelf-first")
@@ -109,7 +109,7 @@ def test_verify_tells_whole_damaged_and_absent_files_apart(
     shown = command("verify", "shelf-first")
     assert (shown.status, hub.count()) == (0, 0)
     assert "not fetched yet" in shown.out
-    zoo.load("shelf-first")
+    zoo.load("shelf-first", precision="float32")
     assert "as it must be" in command("verify", "shelf-first").out
     path = Store(Reference("org/small")).path(commit, "model.safetensors")
     path.write_bytes(path.read_bytes()[:-1])
@@ -118,7 +118,7 @@ def test_verify_tells_whole_damaged_and_absent_files_apart(
     assert "WRONG" in shown.out
     assert f"{path}: it has" in shown.err
     assert "fetched again when they are used next" in shown.err
-    zoo.load("shelf-first")
+    zoo.load("shelf-first", precision="float32")
     assert command("verify", "shelf-first").status == 0
 
 
@@ -129,7 +129,7 @@ def test_verify_knows_embedded_models_and_repositories(
     found = command("verify", "stargan-emoji", "--json").json
     assert [(f["place"], f["problem"]) for f in found] == [("embedded", None)] * 2
     assert "nothing of it is in the cache" in command("verify", "org/small").err
-    zoo.load("org/small")
+    zoo.load("org/small", precision="float32")
     for name in ("org/small", f"org/small@{commit}"):
         names = {f["name"] for f in command("verify", name, "--json").json}
         assert names == {
@@ -142,7 +142,7 @@ def test_verify_knows_embedded_models_and_repositories(
 
 def test_verify_all_covers_plugins_and_cache(hub: HubServer, small_model: Path, command) -> None:
     commit = hub.add_directory("org/small", small_model)
-    zoo.load("org/small")
+    zoo.load("org/small", precision="float32")
     shown = command("verify", "--all", "--json")
     names = {found["name"] for found in shown.json}
     expected = {"stargan-emoji:model.safetensors", "stargan-emoji:golden.safetensors"}
@@ -173,7 +173,7 @@ def test_pin_writes_commit_size_and_hash_into_the_registry(
     assert pinned.sha256 == hashlib.sha256(weights).hexdigest()
     assert entries["shelf-other"].trust == "first-use"
     hub.forget()
-    zoo.load("shelf-first")
+    zoo.load("shelf-first", precision="float32")
     assert hub.count() == 0
 
 
@@ -203,7 +203,7 @@ def test_listing_does_not_fail_over_a_damaged_record(
 ) -> None:
     hub.add_directory("org/small", small_model)
     install_models(small_entry("shelf-first", **FIRST))
-    zoo.load("shelf-first")
+    zoo.load("shelf-first", precision="float32")
     Store(Reference("org/small")).trust.write_text("?")
     assert command("list").status == 0
     assert command("info", "shelf-first").status == 0

@@ -37,6 +37,7 @@ from zoo_evaluate.judge import Judge
 CYCLEGAN = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1}
 STARGAN = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 3, "n_critic": 1}
 STEPS = 8
+FLOAT32 = {"precision": "float32"}
 TINY = Benchmark(
     name="tiny",
     title="Tiny",
@@ -60,7 +61,10 @@ TINY = Benchmark(
     inputs=16,
     held=6,
     snapshots=2,
-    overrides={"cyclegan": Override(CYCLEGAN), "stargan": Override(STARGAN)},
+    overrides={
+        "cyclegan": Override(CYCLEGAN, train=FLOAT32),
+        "stargan": Override(STARGAN, train=FLOAT32),
+    },
     published=(Published("Somebody", "dark->light", "98.7", "R", "a paper", "all else"),),
 )
 
@@ -384,13 +388,13 @@ def test_the_table_names_a_variant_and_says_what_it_was_given(
     finished: Path, root: Path, tmp_path: Path
 ) -> None:
     judged(tmp_path, finished)
-    wide = Override({**STARGAN, "width": 6}, method="stargan", train={"batch": 2})
+    wide = Override({**STARGAN, "width": 6}, method="stargan", train={"batch": 2, **FLOAT32})
     benchmark = replace(TINY, overrides={**TINY.overrides, "stargan-wide": wide})
     assert start(benchmark, root, tmp_path, methods="stargan-wide", steps=2) == 0
     (one, other) = table(tmp_path)["cells"]
     assert one["method"] == other["method"] == "stargan-wide"
     assert (one["variant_of"], one["options"]["width"]) == ("stargan", 6)
-    assert (one["train"], one["added"]) == ({"batch": 2}, [])
+    assert (one["train"], one["added"]) == ({"batch": 2, **FLOAT32}, [])
     page = (tmp_path / "out" / "tiny.md").read_text()
     assert "| stargan-wide | variant of stargan | `width=6`" in page
     assert "| stargan-wide | 2 | 1 |" in page
@@ -418,7 +422,7 @@ def test_pictures_with_true_partners_and_no_labels(tmp_path: Path) -> None:
         preset="32px",
         size=16,
         judges=(Recipe("domain-emoji", "domain", ("noto", "twemoji", "openmoji"), 6, 9),),
-        overrides={"stargan": Override(STARGAN)},
+        overrides={"stargan": Override(STARGAN, train=FLOAT32)},
         held=4,
         snapshots=2,
     )

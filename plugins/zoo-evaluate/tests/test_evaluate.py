@@ -400,8 +400,8 @@ def test_zoo_evaluate_writes_json_and_page(vendors: Path, model: Path, tmp_path:
         tmp_path / "m.json",
         "--page",
         tmp_path / "m.html",
-        "--device",
-        "cpu",
+        "--precision",
+        "float32",
     )
     values = json.loads((tmp_path / "m.json").read_text())
     assert set(values["directions"]) == {"red->blue", "blue->red"}
@@ -413,9 +413,8 @@ def test_zoo_evaluate_writes_json_and_page(vendors: Path, model: Path, tmp_path:
 
 
 def test_zoo_evaluate_prints_json_alone(vendors: Path, model: Path) -> None:
-    result = CliRunner().invoke(
-        cli.cli, ["evaluate", str(model), "--data", str(vendors), "--metrics", "l1", "--json"]
-    )
+    asked = ["--data", str(vendors), "--metrics", "l1", "--json", "--precision", "float32"]
+    result = CliRunner().invoke(cli.cli, ["evaluate", str(model), *asked])
     assert json.loads(result.stdout)["mean"]["l1"] > 0
 
 

@@ -78,17 +78,21 @@ def test_an_embedded_model_is_the_same_when_others_load_it(
     assert run(["publish", "stargan-emoji", "--repo", "org/emoji"]) == 0
     shown = capsys.readouterr().out
     x = torch.rand(2, 3, 64, 64) * 2 - 1
-    expected = zoo.load("stargan-emoji", device="cpu")(x, to="twemoji")
+    expected = zoo.load("stargan-emoji", device="cpu", precision="float32")(x, to="twemoji")
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "another"))
     monkeypatch.delenv("HF_TOKEN")
-    assert torch.equal(zoo.load("org/emoji", device="cpu")(x, to="twemoji"), expected)
+    assert torch.equal(
+        zoo.load("org/emoji", device="cpu", precision="float32")(x, to="twemoji"), expected
+    )
     entry = yaml.safe_load(shown.partition("registry.yaml:\n")[2])["models"][0]
     weights = entry["weights"]
     assert weights["revision"] == writer.repository("org/emoji").refs["main"]
     assert weights["sha256"] == file_sha256(emoji() / "model.safetensors")
     assert f"/org/emoji/tree/{weights['revision']}" in shown
     install_models(entry | {"id": "emoji-of-others"})
-    assert torch.equal(zoo.load("emoji-of-others", device="cpu")(x, to="twemoji"), expected)
+    assert torch.equal(
+        zoo.load("emoji-of-others", device="cpu", precision="float32")(x, to="twemoji"), expected
+    )
 
 
 def test_the_card_is_read_by_the_hub_and_shows_metrics_samples_and_how_to_load(writer: HubServer):
@@ -183,7 +187,7 @@ def test_private_repositories_are_private_and_public_ones_do_not_become_so(
 ):
     publish(directory, REPO, host(), private=True)
     assert writer.repository(REPO).private
-    zoo.load(REPO)
+    zoo.load(REPO, precision="float32")
     publish(directory, "org/public", host())
     with pytest.raises(UsageError, match="there already and public"):
         publish(directory, "org/public", host(), private=True)
@@ -276,7 +280,7 @@ def test_all_embedded_models_are_published_and_then_work_without_their_weights(
 
     plugins = PluginHost([Entry()], strict=True)
     x = torch.rand(1, 3, 64, 64)
-    expected = load("stargan-emoji", "cpu", host=plugins)(x, to="noto")
+    expected = load("stargan-emoji", "cpu", host=plugins, precision="float32")(x, to="noto")
     embedded = {e.id for e in parse_file(package / "registry.yaml") if e.weights.path}
     done = list(publish_embedded("org", root, plugins))
     assert {item.repo for item in done} == {f"org/{name}" for name in embedded}
@@ -287,9 +291,9 @@ def test_all_embedded_models_are_published_and_then_work_without_their_weights(
             assert entry.weights.revision == published.refs["main"]
             assert (entry.weights.source, entry.weights.file) == ("embedded", "model.safetensors")
     writer.forget()
-    load("stargan-emoji", "cpu", host=PluginHost([Entry()]))
+    load("stargan-emoji", "cpu", host=PluginHost([Entry()]), precision="float32")
     assert writer.count() == 0
     shutil.rmtree(package / "weights")
-    fetched = load("stargan-emoji", "cpu", host=PluginHost([Entry()]))
+    fetched = load("stargan-emoji", "cpu", host=PluginHost([Entry()]), precision="float32")
     assert writer.count("GET", "/org/stargan-emoji/") == 1
     assert torch.equal(fetched(x, to="noto"), expected)

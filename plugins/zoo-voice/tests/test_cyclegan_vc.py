@@ -202,7 +202,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, speakers: dict[str, Path]) -> 
         method="cyclegan-vc",
         preset="tiny",
         domains=domains,
-        settings={"train.steps": "3"},
+        settings={"train.steps": "3", "train.precision": "float32"},
         device="cpu",
     )
     config = resolve(request)

@@ -135,10 +135,12 @@ def test_a_model_speaks_by_hifigan_from_a_file(tmp_path: Path, voice: Any) -> No
     torch.save(checkpoint(), tmp_path / "generator.bin")
     save_file(checkpoint(), tmp_path / "generator.safetensors")
     sound = Sound(voice(0.5, 110), RATE)
-    plain = zoo.load(MODEL, "cpu")(sound, to="nicolas")
+    plain = zoo.load(MODEL, "cpu", precision="float32")(sound, to="nicolas")
     options = ["generator.bin", "generator.safetensors,device=cpu"]
     said = [
-        zoo.load(MODEL, "cpu", renderer=f"hifigan:weights={tmp_path}/{option}")(sound, to="nicolas")
+        zoo.load(
+            MODEL, "cpu", renderer=f"hifigan:weights={tmp_path}/{option}", precision="float32"
+        )(sound, to="nicolas")
         for option in options
     ]
     assert said[0].samples.shape == plain.samples.shape
@@ -148,8 +150,8 @@ def test_a_model_speaks_by_hifigan_from_a_file(tmp_path: Path, voice: Any) -> No
 
 def test_the_default_is_world_by_name_too(voice: Any) -> None:
     sound = Sound(voice(0.4, 110), RATE)
-    plain = zoo.load(MODEL, "cpu")(sound, to="nicolas")
-    named = zoo.load(MODEL, "cpu", renderer="world")(sound, to="nicolas")
+    plain = zoo.load(MODEL, "cpu", precision="float32")(sound, to="nicolas")
+    named = zoo.load(MODEL, "cpu", renderer="world", precision="float32")(sound, to="nicolas")
     np.testing.assert_array_equal(named.samples, plain.samples)
 
 
@@ -164,6 +166,7 @@ def test_wrong_vocoders_are_named_on_the_command_line(
         (f"hifigan:weights={tmp_path}/x.bin", "damaged"),
     ):
         words = ["translate", MODEL, "x.wav", "--to", "nicolas", "--renderer", renderer]
+        words += ["--precision", "float32"]
         assert zoo_command(words) != 0
         error = capsys.readouterr().err
         assert text in error
@@ -199,7 +202,9 @@ def test_a_third_party_brings_a_vocoder(voice: Any, monkeypatch: pytest.MonkeyPa
     ours = entry_points(group="zoo", name="voice")
     host = PluginHost([*ours, Entry()], strict=True)  # type: ignore[list-item]
     sound = Sound(voice(0.5, 110), RATE)
-    translator = load(MODEL, "cpu", renderer="whistle:loudness=0.25", host=host)
+    translator = load(
+        MODEL, "cpu", renderer="whistle:loudness=0.25", host=host, precision="float32"
+    )
     samples = translator(sound, to="nicolas").samples
     assert np.abs(samples).max() == pytest.approx(0.25, abs=0.01)
 
@@ -212,6 +217,6 @@ def test_what_is_no_vocoder_is_refused(voice: Any) -> None:
         def speak(self, analysis: Analysis) -> Any:
             return np.zeros(7)
 
-    translator = load(MODEL, "cpu", renderer=Short())
+    translator = load(MODEL, "cpu", renderer=Short(), precision="float32")
     with pytest.raises(PluginError, match="vocoder Short"):
         translator(Sound(voice(0.4), RATE), to="nicolas")
