@@ -12,6 +12,7 @@ from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
 from zoo_core.train.loop import Trainer
+from zoo_nn.nets.norm import InstanceNorm
 from zoo_shallow.method import Options, Shallow
 from zoo_shallow.nets import ShallowGenerator
 
@@ -115,7 +116,7 @@ def test_a_generator_has_as_many_convolutions_as_its_depth_says(depth: int, halv
 def test_depth_is_how_far_a_pixel_sees() -> None:
     def sees(depth: int) -> int:
         net = ShallowGenerator(3, 4, depth, halvings=1, kernel=5).double()
-        body = [m for m in net.layers if not isinstance(m, nn.InstanceNorm2d | nn.ReLU)]
+        body = [m for m in net.layers if not isinstance(m, InstanceNorm | nn.ReLU)]
         x = torch.rand(1, 3, 64, 64, dtype=torch.float64, requires_grad=True)
         nn.Sequential(*body[:-1])(x)[0, 0, 32, 32].backward()
         assert x.grad is not None

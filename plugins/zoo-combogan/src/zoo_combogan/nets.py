@@ -11,6 +11,7 @@ from torchvision.transforms.functional import gaussian_blur
 from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Verdict
 from zoo_core.contracts.signals import Condition
 from zoo_nn.nets.init import init_normal
+from zoo_nn.nets.norm import InstanceNorm
 from zoo_nn.nets.resnet import ResidualBlock
 
 LUMA = (0.299, 0.587, 0.114)
@@ -133,4 +134,4 @@ class Tower(nn.Module):
 
 def _stage(convolution: nn.Module) -> list[nn.Module]:
     """A convolution, then instance normalisation and PReLU of one slope."""
-    return [convolution, nn.InstanceNorm2d(int(convolution.out_channels)), nn.PReLU()]  # type: ignore[arg-type]
+    return [convolution, InstanceNorm(int(convolution.out_channels)), nn.PReLU()]  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from zoo_core.contracts.interfaces import Generator
 from zoo_core.contracts.signals import Condition
 from zoo_core.errors import UsageError
 from zoo_nn.nets.init import init_normal
+from zoo_nn.nets.norm import InstanceNorm
 
 
 class ShallowGenerator(Generator):
@@ -63,7 +64,7 @@ class ShallowGenerator(Generator):
                 ),
             ]
             if not last:
-                layers += [nn.InstanceNorm2d(width), nn.ReLU(inplace=True)]
+                layers += [InstanceNorm(width), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Tanh())
         init_normal(self)
 

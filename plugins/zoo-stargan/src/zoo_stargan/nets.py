@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from zoo_core.contracts.interfaces import Discriminator, Generator, Verdict
 from zoo_core.contracts.signals import Condition
+from zoo_nn.nets.norm import InstanceNorm
 
 
 class ResidualBlock(nn.Module):
@@ -22,10 +23,10 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(width, width, 3, padding=1, bias=False),
-            nn.InstanceNorm2d(width, affine=True),
+            InstanceNorm(width, affine=True),
             nn.ReLU(inplace=True),
             nn.Conv2d(width, width, 3, padding=1, bias=False),
-            nn.InstanceNorm2d(width, affine=True),
+            InstanceNorm(width, affine=True),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -129,7 +130,7 @@ class DomainDiscriminator(Discriminator):
 def _stage(convolution: nn.Module) -> list[nn.Module]:
     """A convolution, then affine instance normalisation and ReLU."""
     width = int(convolution.out_channels)  # type: ignore[arg-type]
-    return [convolution, nn.InstanceNorm2d(width, affine=True), nn.ReLU(inplace=True)]
+    return [convolution, InstanceNorm(width, affine=True), nn.ReLU(inplace=True)]
 
 
 def _up(width: int, upsample: Literal["transpose", "nearest"]) -> list[nn.Module]:

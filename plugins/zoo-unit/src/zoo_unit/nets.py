@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
 from zoo_core.contracts.signals import Condition
 from zoo_nn.nets.init import init_kaiming, init_normal
+from zoo_nn.nets.norm import InstanceNorm
 from zoo_nn.nets.resnet import ResidualBlock
 
 
@@ -164,7 +165,7 @@ def _stage(
     norm: Literal["instance", "layer"] = "instance",
 ) -> list[nn.Module]:
     """A convolution that keeps the size (or divides it by ``stride``), normalisation, ReLU."""
-    normal: nn.Module = nn.InstanceNorm2d(outer)
+    normal: nn.Module = InstanceNorm(outer)
     if norm == "layer":
         normal = nn.GroupNorm(1, outer)
         nn.init.uniform_(normal.weight)

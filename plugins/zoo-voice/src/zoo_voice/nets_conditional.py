@@ -9,6 +9,7 @@ from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from zoo_core.contracts.interfaces import Discriminator, Generator, Verdict
 from zoo_core.contracts.signals import Condition
+from zoo_nn.nets.norm import InstanceNorm
 
 _FOLD = 2  # frames that become channels
 
@@ -32,7 +33,7 @@ class GatedConv(nn.Module):
         conv = kind(inner, 2 * outer, size, stride, padding=(size - stride) // 2)
         nn.init.xavier_normal_(conv.weight, gain=0.1)
         self.conv = weight_norm(conv)
-        self.norm = nn.InstanceNorm1d(2 * outer)
+        self.norm = InstanceNorm(2 * outer)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C', T') of ``x`` (N, C, T)."""

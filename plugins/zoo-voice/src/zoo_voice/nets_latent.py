@@ -14,6 +14,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, Encoder, Verdict
 from zoo_core.contracts.signals import Condition
+from zoo_nn.nets.norm import instance_norm
 
 STRIDE = 8
 """Frames per position of the code: three halvings."""
@@ -32,7 +33,7 @@ class _Normal(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalises ``x`` (N, C, *S)."""
         y = F.leaky_relu(x, self.slope)  # (N, C, *S)
-        y = F.instance_norm(y)  # (N, C, *S)
+        y = instance_norm(y)  # (N, C, *S)
         dropped: Tensor = self.dropout(y)  # (N, C, *S)
         return dropped  # (N, C, *S)
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from zoo_core.contracts.interfaces import Code, Decoder, Encoder
 from zoo_core.contracts.signals import Condition
 from zoo_nn.nets.init import init_normal
+from zoo_nn.nets.norm import InstanceNorm
 from zoo_nn.nets.resnet import Activation, ResidualBlock, Upsample, doubling, halving, relu
 
 
@@ -40,7 +41,7 @@ class ResnetEncoder(Encoder):
         layers: list[nn.Module] = [
             nn.ReflectionPad2d(head // 2),
             nn.Conv2d(channels, width, head),
-            nn.InstanceNorm2d(width),
+            InstanceNorm(width),
             activation(),
         ]
         for level in range(halvings):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from zoo_core.contracts.interfaces import Discriminator, Verdict
 from zoo_core.errors import UsageError
 from zoo_nn.nets.init import init_normal
+from zoo_nn.nets.norm import InstanceNorm
 
 
 class PatchDiscriminator(Discriminator):
@@ -35,7 +36,7 @@ class PatchDiscriminator(Discriminator):
             outer = width * min(2**level, 8)
             body += [
                 nn.Conv2d(inner, outer, 4, stride=2 if level < layers else 1, padding=1),
-                nn.InstanceNorm2d(outer),
+                InstanceNorm(outer),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
             inner = outer

@@ -11,6 +11,7 @@ from zoo_core.contracts.interfaces import Generator
 from zoo_core.contracts.signals import Condition
 from zoo_nn.nets.blur import BlurDown, BlurUp
 from zoo_nn.nets.init import init_normal
+from zoo_nn.nets.norm import InstanceNorm
 
 Upsample = Literal["transpose", "nearest", "nearest-zero", "blur"]
 Downsample = Literal["stride", "blur"]
@@ -35,11 +36,11 @@ class ResidualBlock(nn.Module):
         self.body = nn.Sequential(
             nn.ReflectionPad2d(1),
             nn.Conv2d(width, width, 3),
-            nn.InstanceNorm2d(width),
+            InstanceNorm(width),
             activation(),
             nn.ReflectionPad2d(1),
             nn.Conv2d(width, width, 3),
-            nn.InstanceNorm2d(width),
+            InstanceNorm(width),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -84,7 +85,7 @@ class ResnetGenerator(Generator):
         layers: list[nn.Module] = [
             nn.ReflectionPad2d(head // 2),
             nn.Conv2d(channels, width, head),
-            nn.InstanceNorm2d(width),
+            InstanceNorm(width),
             nn.ReLU(inplace=True),
         ]
         for level in range(halvings):
@@ -109,7 +110,7 @@ def halving(
     blur = downsample == "blur"
     return [
         nn.Conv2d(width, 2 * width, 3, stride=1 if blur else 2, padding=1),
-        nn.InstanceNorm2d(2 * width),
+        InstanceNorm(2 * width),
         activation(),
         *([BlurDown(2 * width)] if blur else []),
     ]
@@ -117,7 +118,7 @@ def halving(
 
 def doubling(width: int, upsample: Upsample) -> list[nn.Module]:
     """Doubles height and width, halves ``2 * width``."""
-    return [*_growing(width, upsample), nn.InstanceNorm2d(width), nn.ReLU(inplace=True)]
+    return [*_growing(width, upsample), InstanceNorm(width), nn.ReLU(inplace=True)]
 
 
 def _growing(width: int, upsample: Upsample) -> list[nn.Module]:
