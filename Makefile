@@ -8,7 +8,7 @@ DEMO := $(foreach name,noto/1f337 noto/1f433 noto/1f601 openmoji/1f43c openmoji/
 	twemoji/1f33b twemoji/1f349 twemoji/1f62d,examples/emoji/$(name).png)
 LINTED := zoo_core plugins tests benchmarks templates
 
-.PHONY: help setup demo demo-voice test lint docs bench clean
+.PHONY: help setup demo demo-voice test test-cpus lint docs bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo 'make demo    translate a few emoji and write one picture, demo/grid.png'
 	@echo 'make demo-voice  convert four words into another voice, into demo-voice/'
 	@echo 'make test    run all tests'
+	@echo 'make test-cpus  run the tests that compare numbers as on other CPUs'
 	@echo 'make lint    formatting, linting and types'
 	@echo 'make docs    run every command and sample in the documentation'
 	@echo 'make bench   speed of inference, training and conversion of voices on this machine'
@@ -36,7 +37,10 @@ demo-voice: setup
 		--grid demo-voice/spectrograms.png --overwrite
 
 test: setup
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 $(ARGS)
+
+test-cpus: setup
+	@BIN='$(BIN)' sh .ci/test-cpus $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff format --check $(LINTED)

@@ -59,6 +59,7 @@ def shortened(script: str) -> str:
 PAGES_THAT_RUN = [page for page in PAGES if runnable(page)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES_THAT_RUN, ids=lambda page: page.name)
 def test_commands_and_samples_of_a_page_run_in_order(page: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")

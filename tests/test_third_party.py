@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 PACKAGES = Path(__file__).parent / "third_party"
 BAD = {
     "broken": "No module named 'a_package_that_nobody_has'",

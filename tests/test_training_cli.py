@@ -82,6 +82,7 @@ def test_training_says_what_it_does_and_leaves_a_whole_run(
     assert {name.partition("/")[0] for name in training["losses"]} == {"generator", "discriminator"}
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("method", ["cyclegan", "stargan"])
 def test_the_model_gives_exactly_the_pictures_that_training_showed(
     method: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

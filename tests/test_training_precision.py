@@ -13,6 +13,8 @@ from zoo_core.train.devices import make_fabric
 from zoo_core.train.loop import Trainer
 from zoo_core.train.seeds import generator_for
 
+pytestmark = pytest.mark.numeric
+
 SMALL = {
     "cyclegan": {"width": 16, "blocks": 1, "critic_width": 16, "critic_layers": 1},
     "stargan": {"width": 16, "blocks": 1, "critic_width": 16, "critic_layers": 3, "n_critic": 1},

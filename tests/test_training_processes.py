@@ -13,6 +13,8 @@ from zoo_core.errors import ZooError
 from zoo_core.train.config import RunConfig, RunRequest, resolve
 from zoo_core.train.run import train_run
 
+pytestmark = pytest.mark.slow
+
 # CycleGAN's starting weights have gradients near zero, of which Adam makes full steps in whatever
 # direction rounding points: at the published rate such noise grows to 1e-2 within ten steps. A
 # small rate keeps it below 1e-6, while gradients that were averaged wrongly would still show.
@@ -66,6 +68,7 @@ def config(method: str, pictures: Path, processes: int, batch: int = 4) -> RunCo
     )
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("method", SMALL)
 def test_two_processes_agree_with_one(method: str, pictures: Path, tmp_path: Path) -> None:
     outputs = []

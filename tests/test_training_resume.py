@@ -102,6 +102,8 @@ def killed(run: Path, settings: RunConfig, after: int) -> None:
     process.communicate()
 
 
+@pytest.mark.numeric
+@pytest.mark.slow
 @pytest.mark.parametrize("method", SMALL)
 def test_a_killed_run_resumes_to_the_same_bytes(
     method: str, pictures: Path, tmp_path: Path
@@ -177,6 +179,7 @@ def hearing(monkeypatch: pytest.MonkeyPatch, listener: RunEvents) -> Iterator[No
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_after_a_checkpoint_and_the_run_resumes(
     number: signal.Signals, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -212,6 +215,7 @@ def test_plugins_hear_of_a_run_and_their_faults_end_nothing(
     assert "run-events watcher failed in started: ValueError" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_with_a_message_and_the_run_resumes(
     pictures: Path, tmp_path: Path
 ) -> None:
@@ -233,6 +237,7 @@ def test_a_full_disk_stops_with_a_message_and_the_run_resumes(
     assert (run / "model" / "model.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_a_damaged_newest_checkpoint_costs_only_its_steps(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -254,6 +254,7 @@ def test_plugins_are_listed_with_what_they_bring_and_their_problems(
     assert "PROBLEM: ModuleNotFoundError" in shown.out
 
 
+@pytest.mark.slow
 def test_new_writes_a_package_that_imports_and_has_the_given_name(
     zoo: Callable[..., Shown], tmp_path: Path
 ) -> None:

@@ -101,6 +101,7 @@ def test_configuration_that_fits_no_method_is_an_error(tiny_host, config, part):
         build_method(config, tiny_host)
 
 
+@pytest.mark.numeric
 def test_written_model_gives_the_same_outputs(tiny_host, tiny_model, config):
     method = build_method(read_config(tiny_model), tiny_host)
     assert read_config(tiny_model) == config
@@ -108,6 +109,7 @@ def test_written_model_gives_the_same_outputs(tiny_host, tiny_model, config):
     assert check_golden(method, tiny_model) < 1e-6
 
 
+@pytest.mark.numeric
 def test_golden_file_tells_other_weights(tiny_host, tiny_model, config):
     torch.manual_seed(7)
     with pytest.raises(WeightsError, match="differs from the golden one"):
@@ -142,6 +144,7 @@ def test_half_precision_storage_halves_the_file(tmp_path, tiny_host, write_tiny)
     assert check_golden(method, tmp_path / "full", tolerance=0.05) > 0
 
 
+@pytest.mark.numeric
 def test_same_weights_give_the_same_bytes(tmp_path, write_tiny, config):
     first, second = write_tiny(tmp_path / "a", config), write_tiny(tmp_path / "b", config)
     names = sorted(path.name for path in first.iterdir())

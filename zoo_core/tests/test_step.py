@@ -105,6 +105,7 @@ def test_way_back_and_reencoded_share_one_encoding():
     assert step.counts["encode"] == 2, "the input, and the translation"
 
 
+@pytest.mark.numeric
 def test_translation_equals_the_method_s_own():
     step = make_step(MIXED_SUBJECT)
     (route,) = step.routes

@@ -22,6 +22,8 @@ from zoo_core.train.seeds import generator_for, mixed, seed_all
 from zoo_nn.schedules import Ramp, StepDecay, Until
 from zoo_testing.tiny import CriticLoss, CycleLoss, TinyMethod, TinyOptions
 
+pytestmark = pytest.mark.numeric
+
 CONFIG = TrainConfig(batch=4, steps=20, seed=3)
 
 

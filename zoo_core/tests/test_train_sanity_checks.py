@@ -1,8 +1,11 @@
 """Alarms: inverted colours and collapse are noticed, ordinary translations are not."""
 
+import pytest
 import torch
 
 from zoo_core.train.sanity_checks import alarms, correlation, spread
+
+pytestmark = pytest.mark.numeric
 
 INPUTS = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 

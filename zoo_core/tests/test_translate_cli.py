@@ -38,6 +38,7 @@ def test_folder_is_translated_into_a_folder(place, capsys):
     assert look("out/sub/c_noto.png")[1] == (12, 5)
 
 
+@pytest.mark.numeric
 def test_command_and_library_give_the_same_picture(place):
     command = ["translate", "tiny", "in/a.png", "--to", "noto", "--precision", "float32"]
     assert run(command) == 0

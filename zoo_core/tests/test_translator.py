@@ -37,6 +37,7 @@ def expected(translator, x, to):
         )
 
 
+@pytest.mark.numeric
 def test_float32_is_exactly_what_the_nets_give(translator):
     x = torch.rand(3, 3, 16, 18) * 2 - 1
     assert torch.equal(translator(x, to="noto"), expected(translator, x, "noto"))
@@ -136,6 +137,7 @@ def test_size_asked_for_is_the_working_and_output_size(translator, picture):
     assert translator(picture(40, 20), to="noto", size=10).size == (20, 10)
 
 
+@pytest.mark.numeric
 def test_tiles_join_without_a_seam(translator):
     x = torch.rand(1, 3, 120, 90) * 2 - 1
     whole = translator(x, to="noto")
@@ -200,6 +202,7 @@ def test_missing_file_and_empty_folder_are_errors(translator, tmp_path):
         translator(tmp_path / "empty", to="noto")
 
 
+@pytest.mark.numeric
 def test_cycle_gives_the_way_there_and_back(translator):
     x = torch.rand(2, 3, 16, 16) * 2 - 1
     there, back = translator.cycle(x, to="noto", source="apple")
@@ -216,6 +219,7 @@ def test_two_domains_need_no_source(coded):
     assert torch.equal(back, coded(there, to="day"))
 
 
+@pytest.mark.numeric
 def test_code_decodes_to_the_translation(coded):
     x = torch.rand(2, 3, 16, 16) * 2 - 1
     code = coded.encode(x, source="day")
@@ -233,6 +237,7 @@ def test_codes_of_different_sizes_are_refused(coded, picture):
         coded.encode([picture(32, 32), picture(64, 64)], source="day")
 
 
+@pytest.mark.numeric
 def test_bfloat16_stays_near_float32(tiny_model):
     exact = zoo.load(tiny_model, device="cpu", precision="float32")
     quick = zoo.load(tiny_model, device="cpu", precision="bfloat16")
@@ -247,6 +252,7 @@ def test_training_nets_are_dropped(translator):
     assert not any(parameter.requires_grad for parameter in translator.method.parameters())
 
 
+@pytest.mark.numeric
 def test_precision_follows_the_processor(monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
     assert supports_bfloat16("cpu")

@@ -133,6 +133,7 @@ def test_wrong_type_is_an_error(tamper, method, dtype):
         load_weights(method, tamper(edit))
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_files_load_as_float32(tamper, method, dtype):
     def edit(tensors):

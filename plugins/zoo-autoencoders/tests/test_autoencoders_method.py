@@ -98,6 +98,7 @@ def reference_steps(method: Autoencoders, count: int) -> list[dict[str, float]]:
     return records
 
 
+@pytest.mark.numeric
 def test_training_steps_equal_the_stated_losses() -> None:
     method = make()
     wanted = reference_steps(method, 4)

@@ -193,6 +193,7 @@ class Reference:
         return torch.stack(shown)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(
     "options", [{}, {"identity": 1.0, "forward": 0.2, "latent": 50.0}], ids=["published", "options"]
 )
@@ -213,6 +214,7 @@ def test_training_steps_equal_the_published_losses(options: dict[str, float]) ->
             torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.numeric
 def test_only_the_drawn_domains_nets_move() -> None:
     method = make()
     trainer = trainer_of(method)
@@ -277,6 +279,7 @@ def test_four_layers_judge_at_four_scales_in_two_views() -> None:
     assert shapes == [(2, 9, 9), (2, 5, 5), (2, 3, 3), (2, 5, 5)]
 
 
+@pytest.mark.numeric
 def test_one_view_is_blind_to_colour_and_the_other_to_detail() -> None:
     net, x = TwoViewDiscriminator(3, 4, 2), torch.rand(1, 3, 32, 32)
     shift = torch.tensor([0.114, 0.0, -0.299])[:, None, None]  # leaves the luminance as it is

@@ -163,6 +163,7 @@ class Reference:
         return torch.stack(shown)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("direction", ["both", "forward"])
 @pytest.mark.parametrize(("pool", "identity"), [(3, 0.5), (0, 0.5), (50, 0.0)])
 def test_training_steps_equal_the_published_losses(
@@ -257,6 +258,7 @@ def test_one_way_trains_no_discriminator_of_the_origin() -> None:
     assert set(method.nets) == {"generator_photo", "generator_drawing", "discriminator_drawing"}
 
 
+@pytest.mark.numeric
 def test_the_way_back_learns_from_the_cycle_alone_in_one_way_training() -> None:
     method = make(direction="forward", cycle=0.0)
     before = copy.deepcopy(method.nets["generator_photo"].state_dict())

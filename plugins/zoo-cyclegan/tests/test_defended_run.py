@@ -43,6 +43,7 @@ def config(tmp_path: Path) -> RunConfig:
     )
 
 
+@pytest.mark.numeric
 def test_a_defended_run_resumes_to_the_same_bytes(config: RunConfig, tmp_path: Path) -> None:
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
     model = train_run(config, straight, quiet=True)

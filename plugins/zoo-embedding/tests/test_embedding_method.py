@@ -120,6 +120,7 @@ DISTANCES = {
 }
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("distance", list(DISTANCES))
 def test_training_steps_equal_the_stated_losses(distance: str) -> None:
     method = make(distance=distance, pool=0)
@@ -137,6 +138,7 @@ def test_training_steps_equal_the_stated_losses(distance: str) -> None:
             torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.numeric
 def test_the_backbone_is_as_before_after_training_and_in_no_checkpoint() -> None:
     trainer = trainer_of(make())
     loss = trainer.player_states[0].player.terms[1].loss

@@ -24,6 +24,8 @@ from zoo_evaluate.audit.score import interval, resamples, shares
 from zoo_images.codec import ImageCodec
 from zoo_nn.filters import lowpass
 
+pytestmark = pytest.mark.numeric
+
 SIGNAL = TensorSpec(shape=(3, 16, 16), stride=1)
 SMALL = AuditConfig(num_samples=48, batch=24, bootstrap=200, samples=2)
 

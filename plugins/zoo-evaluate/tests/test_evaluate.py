@@ -117,6 +117,7 @@ def test_every_metric_of_the_core_resolves_and_has_its_name() -> None:
     assert [cls.name for cls in metric_classes()] == names
 
 
+@pytest.mark.numeric
 def test_an_exact_translation_of_paired_pictures_is_perfect() -> None:
     report = evaluate_model(Shift(), paired(), ["l1", "retrieval", "cycle", "psnr"])
     for direction in ("a->b", "b->a"):
@@ -216,6 +217,7 @@ def test_unusable_data_is_refused(stores, error) -> None:
         evaluate_model(Shift(), Data(stores))
 
 
+@pytest.mark.numeric
 def test_count_takes_the_same_inputs_for_the_same_seed_and_batches_stay_small() -> None:
     data = paired(40)
     one, two, other = (

@@ -60,18 +60,21 @@ def judge() -> EvalClassifier:
     return train_judge(parts(60, 0), parts(40, 10), CONFIG, data={"flat": "60 pictures"})
 
 
+@pytest.mark.numeric
 def test_a_judge_learns_an_easily_separable_set(judge: EvalClassifier) -> None:
     assert judge.card.accuracy["mean"]["test"] >= 0.95
     assert set(judge.card.accuracy) == {"flat", "upright", "mean"}
     assert set(judge.card.accuracy["flat"]) == {"train", "val", "test"}
 
 
+@pytest.mark.numeric
 def test_the_same_seed_trains_the_same_judge(judge: EvalClassifier) -> None:
     again = train_judge(parts(60, 0), parts(40, 10), CONFIG)
     for one, other in zip(judge.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.equal(one, other)
 
 
+@pytest.mark.numeric
 def test_a_judge_may_be_a_net_of_timm(tmp_path) -> None:
     given = {"channels": [8, 8, 8, 8], "stem_width": 8}
     config = JudgeConfig(
@@ -132,6 +135,7 @@ def test_validation_pictures_are_not_trained_on() -> None:
     assert sorted([*seen.indices.tolist(), *held.indices.tolist()]) == list(range(50))
 
 
+@pytest.mark.numeric
 def test_a_saved_judge_says_the_same_and_is_small(judge: EvalClassifier, tmp_path) -> None:
     judge.save(tmp_path / "judge")
     loaded = EvalClassifier.load(tmp_path / "judge")
@@ -143,6 +147,7 @@ def test_a_saved_judge_says_the_same_and_is_small(judge: EvalClassifier, tmp_pat
         assert loaded(x[:, :1, :9, :12]).features.shape == (5, 128)
 
 
+@pytest.mark.numeric
 def test_recorded_test_accuracy_is_that_of_the_saved_judge(judge: EvalClassifier, tmp_path) -> None:
     loaded = EvalClassifier.load(judge.save(tmp_path).card and tmp_path)
     for part in parts(40, 10):
@@ -224,6 +229,7 @@ def test_a_judge_of_one_class_is_refused() -> None:
         train_judge(parts(4, 0), (), JudgeConfig("domain", ("flat",), steps=1))
 
 
+@pytest.mark.numeric
 def test_a_judge_serves_as_extractor_with_its_hash(judge: EvalClassifier, tmp_path) -> None:
     judge.save(tmp_path)
     extractor = open_extractor(f"judge:{tmp_path}")

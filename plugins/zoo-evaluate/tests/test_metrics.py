@@ -27,6 +27,8 @@ from zoo_evaluate.picture_metrics import (
 )
 from zoo_nn.nets.classifier import ClassifierNet, ClassifierOutput
 
+pytestmark = pytest.mark.numeric
+
 
 @dataclass
 class Memory:

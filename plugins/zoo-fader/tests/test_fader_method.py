@@ -155,6 +155,7 @@ class Reference:
         return record
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("domains", [VENDORS, FACES], ids=["domains", "attributes"])
 def test_training_steps_equal_the_published_losses(domains: Domains) -> None:
     method = make(domains)
@@ -234,6 +235,7 @@ def test_the_default_preset_is_the_paper() -> None:
     assert at == pytest.approx([0.0, 0.5e-4, 1e-4, 1e-4])
 
 
+@pytest.mark.numeric
 def test_an_attribute_is_a_slider() -> None:
     method = make(FACES).eval()
     x, own = torch.rand(1, 3, 16, 16), Condition(torch.zeros(1, 2))

@@ -147,6 +147,7 @@ class Reference:
         adam.step()
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("goal", ["uniform", "wrong", "reversed"])
 @pytest.mark.parametrize(("adversarial", "distance"), [(0.0, "l1"), (0.5, "l2")])
 def test_training_steps_equal_the_losses_written_out(
@@ -176,6 +177,7 @@ def test_every_domain_is_encoded_once_per_step() -> None:
     assert [calls.count(f"decoder_{name}") for name in DOMAINS] == [2, 2, 2]
 
 
+@pytest.mark.numeric
 def test_codes_become_hard_to_tell_apart() -> None:
     """Two domains that differ by brightness: without the tie the critic knows them at once."""
 

@@ -58,6 +58,7 @@ def test_a_mutated_list_parses_or_is_a_data_error(data):
     assert all(len(row) == len(table.attributes) for row in table.rows.values())
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_any_text_is_a_partition_or_a_data_error(text):

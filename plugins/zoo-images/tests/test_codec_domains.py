@@ -14,6 +14,8 @@ from zoo_core.train.data.sources import open_sources
 from zoo_core.translate.translator import Translator
 from zoo_images.codec import ImageCodec
 
+pytestmark = pytest.mark.numeric
+
 
 class Telling(ImageCodec):
     """Notes what it is told."""

@@ -12,6 +12,8 @@ from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, PluginError, UsageError, WeightsError
 from zoo_images.codec import ImageCodec
 
+pytestmark = pytest.mark.numeric
+
 CODEC = ImageCodec(TensorSpec(shape=(3, 32, 32), stride=4))
 FIXED = ImageCodec(TensorSpec(shape=(3, 32, 32), stride=4, flexible=0))
 

@@ -133,6 +133,7 @@ def imported(state: Any, folder: Path, domains: tuple[str, ...], **options: Any)
     )
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("name", CASES)
 def test_an_imported_model_computes_what_was_published(name: str, tmp_path: Path):
     case = CASES[name]

@@ -77,6 +77,7 @@ def entry_of(name: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("name", CASES)
 def test_every_layout_loads_by_name_and_by_repository_and_computes_what_was_published(
     name: str,
@@ -133,6 +134,7 @@ def test_of_a_repository_with_several_models_one_is_named_by_its_file(hub: HubSe
         zoo.load("goodfellowliu/StarGAN-PyTorch", precision="float32")
 
 
+@pytest.mark.numeric
 def test_conversions_are_kept_with_golden_outputs_and_made_anew_when_damaged(
     hub: HubServer, install_models: Callable[..., None], tmp_path: Path
 ):

@@ -18,6 +18,8 @@ from zoo_nn.nets import backbones
 from zoo_nn.nets.backbones import Backbone, bare_backbone, open_backbone, without_state
 from zoo_nn.nets.classifier import make_net
 
+pytestmark = pytest.mark.numeric
+
 ARCHITECTURE = "test_byobnet"
 """A timm architecture of 0.2 M parameters, normalised as ImageNet is."""
 

@@ -14,6 +14,8 @@ from zoo_core.train.extra_losses import players_with
 from zoo_nn.defences import LowPass, Noise, Quantise
 from zoo_testing.tiny import TinyCodeMethod, TinyMethod, TinyOptions
 
+pytestmark = pytest.mark.numeric
+
 SIGNAL = TensorSpec(shape=(3, 16, 16), stride=2)
 
 

@@ -24,6 +24,8 @@ from zoo_nn.losses.objectives import deeper, objective_of
 from zoo_nn.losses.regularisers import KullbackLeibler, TotalVariation, total_variation
 from zoo_nn.losses.sampled import SampledCode, SampledFeatures
 
+pytestmark = pytest.mark.numeric
+
 
 @dataclass(frozen=True)
 class NoOptions:

@@ -22,6 +22,8 @@ from zoo_nn.losses.embedding import EmbeddingDistance
 from zoo_nn.nets.backbones import open_backbone
 from zoo_testing.tiny import TinyCodeMethod, TinyMethod, TinyOptions
 
+pytestmark = pytest.mark.numeric
+
 DOMAINS = Domains(("a", "b"))
 SPEC = TensorSpec(shape=(3, 8, 8), stride=2)
 LAYERS = ("layer1", "layer3", "embedding")

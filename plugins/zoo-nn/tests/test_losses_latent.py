@@ -33,6 +33,8 @@ from zoo_testing.session import RandomBatches
 from zoo_testing.subject import COUNT, Subject
 from zoo_testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
 
+pytestmark = pytest.mark.numeric
+
 VENDORS = Domains(("noto", "twemoji", "openmoji"))
 FACES = Domains(("Male", "Young"), "attributes")
 LABELS = {

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from zoo_nn.losses.pool import ImagePool
 
+pytestmark = pytest.mark.numeric
+
 
 class Draws:
     """Stands for the step: the pool asks it for nothing but random numbers."""

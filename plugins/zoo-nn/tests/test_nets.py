@@ -13,6 +13,8 @@ from zoo_nn.nets.norm import InstanceNorm
 from zoo_nn.nets.patch import PatchDiscriminator, smallest_side
 from zoo_nn.nets.resnet import Downsample, ResnetGenerator, Upsample
 
+pytestmark = pytest.mark.numeric
+
 TO = Condition(torch.ones(1, 1))
 
 

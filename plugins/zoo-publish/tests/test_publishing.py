@@ -68,6 +68,7 @@ def emoji() -> Path:
     return model.path(model.entry.weights.path or "").parent
 
 
+@pytest.mark.numeric
 def test_an_embedded_model_is_the_same_when_others_load_it(
     writer: HubServer,
     tmp_path: Path,

@@ -81,6 +81,7 @@ def reference_steps(method: Shallow, count: int) -> list[dict[str, float]]:
     return records
 
 
+@pytest.mark.numeric
 def test_training_steps_equal_the_stated_losses() -> None:
     method = make()
     wanted = reference_steps(method, 4)
@@ -113,6 +114,7 @@ def test_a_generator_has_as_many_convolutions_as_its_depth_says(depth: int, halv
     assert y.abs().max() <= 1
 
 
+@pytest.mark.numeric
 def test_depth_is_how_far_a_pixel_sees() -> None:
     def sees(depth: int) -> int:
         net = ShallowGenerator(3, 4, depth, halvings=1, kernel=5).double()

@@ -157,6 +157,7 @@ class Reference:
         return record
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("domains", [VENDORS, FACES], ids=["domains", "attributes"])
 @pytest.mark.parametrize(("every", "identity"), [(1, 0.0), (2, 5.0)])
 def test_training_steps_equal_the_published_losses(
@@ -259,6 +260,7 @@ def test_linear_decay_is_an_option() -> None:
     assert schedule(Progress(199_999, 200_000)) < 0.02
 
 
+@pytest.mark.numeric
 def test_inference_uses_the_instances_own_statistics() -> None:
     net = ConditionalGenerator(conditions=3, width=4, blocks=1)
     x, condition = torch.rand(2, 3, 16, 16), Condition(torch.eye(3)[:2])
@@ -280,6 +282,7 @@ def test_sizes_that_the_discriminator_cannot_halve_are_refused() -> None:
         make(critic_layers=5)
 
 
+@pytest.mark.numeric
 def test_a_skip_adds_the_input_ahead_of_the_tanh() -> None:
     torch.manual_seed(0)
     net = ConditionalGenerator(conditions=3, width=8, blocks=1, skip=0.5)

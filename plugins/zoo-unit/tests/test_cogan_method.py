@@ -153,6 +153,7 @@ class Reference:
         return record
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("encoder", [0, 4])
 @pytest.mark.parametrize(("fresh", "classify"), [(True, 10.0), (False, 0.0)])
 def test_training_steps_equal_the_published_losses(
@@ -261,6 +262,7 @@ def known(method: CoGAN, domain: str = "mnist") -> tuple[Tensor, Tensor]:
         return method.decode(Code(z), Condition.of(DOMAINS, domain, 3)), z
 
 
+@pytest.mark.numeric
 def test_inversion_finds_the_code_that_made_a_picture() -> None:
     method = make(steps=150, step_size=0.2, pull=0.0).eval()
     x, z = known(method)
@@ -270,6 +272,7 @@ def test_inversion_finds_the_code_that_made_a_picture() -> None:
     assert (y - known(method, "usps")[0]).abs().max() < 0.02
 
 
+@pytest.mark.numeric
 def test_more_steps_come_nearer_to_the_picture() -> None:
     gaps = []
     for steps in (0, 10, 100):
@@ -281,6 +284,7 @@ def test_more_steps_come_nearer_to_the_picture() -> None:
     assert gaps[0] > 2 * gaps[1] > 4 * gaps[2]
 
 
+@pytest.mark.numeric
 def test_the_prior_pulls_codes_to_its_mean() -> None:
     def found(pull: float) -> float:
         return float(
@@ -302,6 +306,7 @@ def test_encoders_say_where_the_inversion_begins() -> None:
         assert torch.equal(method.encode(x, condition).content, guess)
 
 
+@pytest.mark.numeric
 def test_translation_runs_in_inference_mode_and_gives_the_same_bits_again() -> None:
     method = make(encoder_width=4)
     engine = Engine(method, device="cpu", precision="float32")
@@ -312,6 +317,7 @@ def test_translation_runs_in_inference_mode_and_gives_the_same_bits_again() -> N
     assert all(p.grad is None and not p.requires_grad for p in method.parameters())
 
 
+@pytest.mark.numeric
 def test_a_code_does_not_depend_on_the_rest_of_the_batch() -> None:
     method = make(steps=50).eval()
     x, source = batch_of(3).signals["mnist"], Condition.of(DOMAINS, "mnist", BATCH)
@@ -321,6 +327,7 @@ def test_a_code_does_not_depend_on_the_rest_of_the_batch() -> None:
     torch.testing.assert_close(whole[:1], alone, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.numeric
 def test_a_written_model_translates_as_before_and_proves_it_by_its_golden_file(
     tmp_path: Path,
 ) -> None:

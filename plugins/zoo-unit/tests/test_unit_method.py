@@ -148,6 +148,7 @@ class Reference:
         }
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("shared", [0, 1, 2])
 def test_training_steps_equal_the_published_losses(shared: int) -> None:
     method = make(shared=shared)
@@ -231,6 +232,7 @@ def test_shared_layers_learn_from_both_domains_and_stay_one() -> None:
     assert torch.equal(cat.shared(cat.own(x)), dog.shared(cat.own(x)))
 
 
+@pytest.mark.numeric
 def test_saved_weights_hold_shared_layers_once_and_fit_again(tmp_path: Path) -> None:
     method, other = make(), make(seed=1)
     save_nets(method, tmp_path / "nets.safetensors", method.inference_nets)
@@ -256,6 +258,7 @@ def test_shared_layers_count_once_with_the_first_net_that_has_them() -> None:
     assert parameter_counts(method, ["encoder_dog"]) == {"encoder_dog": counts["encoder_cat"]}
 
 
+@pytest.mark.numeric
 def test_a_trained_run_goes_on_from_its_checkpoint_with_layers_shared() -> None:
     first, second = trainer_of(make()), trainer_of(make(seed=1))
     first.step()
@@ -269,6 +272,7 @@ def test_a_trained_run_goes_on_from_its_checkpoint_with_layers_shared() -> None:
         assert torch.equal(ours, theirs)
 
 
+@pytest.mark.numeric
 def test_translation_takes_the_mean_code_and_draws_nothing() -> None:
     engine = Engine(make(), device="cpu", precision="float32")
     x = batch_of(3).signals["cat"]

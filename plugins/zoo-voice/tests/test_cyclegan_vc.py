@@ -128,6 +128,7 @@ class Reference:
         return {name: float(value.detach()) for name, value in loss.items()}
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(("second", "lasts"), [(True, 2), (False, 10), (True, 0)])
 def test_training_steps_equal_the_published_losses(second: bool, lasts: int) -> None:
     identity = 5.0 if lasts else 0.0
@@ -248,6 +249,8 @@ def test_a_broken_file_among_many_is_named_and_stops_nothing(
     assert all(len(result.output.samples) for result in (results[0], results[2]))
 
 
+@pytest.mark.numeric
+@pytest.mark.slow
 def test_a_run_that_died_resumes_to_the_same_bits(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -243,6 +243,7 @@ class Reference:
         self.minimise(terms, "discriminator", self.dis)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(
     ("second", "decoders", "objective", "goal"),
     [
@@ -301,6 +302,7 @@ def test_a_small_encoder_and_decoder_are_at_most_half_a_million() -> None:
     assert {f"decoder_{name}" for name in DOMAINS} <= set(method.nets)
 
 
+@pytest.mark.numeric
 def test_the_code_forgets_the_mean_and_deviation_of_every_coefficient() -> None:
     """A voice that is shifted and scaled as a whole cannot be told by the first blocks."""
     encoder = ContentEncoder(8, 16, 4, 4, 0.0).eval()
@@ -336,6 +338,7 @@ def test_a_weight_of_a_stage_is_0_outside_its_spans() -> None:
     assert weights == [0, 2, 2, 0, 2, 2, 0]
 
 
+@pytest.mark.numeric
 def test_the_residual_says_nothing_before_the_second_stage() -> None:
     method = make().eval()
     x, target = torch.randn(2, *SPEC.shape), Condition.of(DOMAINS, "high", 2)
@@ -349,6 +352,7 @@ def test_signals_that_the_nets_cannot_halve_are_refused(frames: int) -> None:
         LatentVC(Options(**TINY), DOMAINS, TensorSpec("speech", (8, frames), None, None, 8, 1))
 
 
+@pytest.mark.slow
 def test_a_trained_model_converts_between_any_two_voices(
     tmp_path: Path, speakers: dict[str, Path], voice: Any
 ) -> None:

@@ -219,6 +219,7 @@ def loudness(samples: Any, step: int = 320) -> Any:
     return 10 * np.log10(power + 1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pauses", [True, False])
 def test_windows_are_joined_without_a_dip_or_a_click(voice: Any, pauses: bool) -> None:
     samples = voice(4.0, 117, pauses=pauses)
@@ -253,6 +254,7 @@ def test_the_same_tone_is_joined_to_the_same_tone() -> None:
     np.testing.assert_allclose(joiner.finish(26_000), tone, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_length(
     tmp_path: Path, voice: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

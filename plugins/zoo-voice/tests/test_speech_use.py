@@ -49,6 +49,8 @@ def translated(codec: SpeechCodec, samples: Any, limit: int | None, compute: Any
     return result.output.samples
 
 
+@pytest.mark.numeric
+@pytest.mark.slow
 def test_a_long_recording_says_the_same_in_windows_as_in_one(voice: Any) -> None:
     samples = voice(4.0, 117, pauses=False)
     codec = codec_of(a=samples)
@@ -62,6 +64,7 @@ def test_a_long_recording_says_the_same_in_windows_as_in_one(voice: Any) -> None
     assert np.median(np.abs(np.diff(pitches, axis=0))) < 0.01
 
 
+@pytest.mark.slow
 def test_windows_are_let_go_of_as_a_recording_is_translated(voice: Any) -> None:
     unit = voice(1.5)
     codec = codec_of(a=unit)
@@ -84,6 +87,7 @@ def test_windows_are_let_go_of_as_a_recording_is_translated(voice: Any) -> None:
     assert len(held) == 13
 
 
+@pytest.mark.slow
 def test_a_folder_of_any_formats_is_converted_and_what_is_broken_is_named(
     tmp_path: Path, voice: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -166,6 +166,7 @@ def summed(losses: dict[str, float], objective: str) -> dict[str, float]:
     }
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(
     ("objective", "source"), [("wgan", False), ("lsgan", True), ("cgan", False)]
 )
@@ -183,6 +184,7 @@ def test_training_steps_equal_the_published_losses(objective: str, source: bool)
             torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.numeric
 def test_likeness_holds_translations_near_their_inputs() -> None:
     apart = {}
     for weight in (0.0, 50.0):
@@ -251,6 +253,7 @@ def test_the_generator_hears_the_source_only_where_it_is_told(generator: str) ->
         assert not torch.equal(method.translate(x, bert, anna), method.translate(x, bert, carl))
 
 
+@pytest.mark.numeric
 def test_frames_folded_into_channels_come_back_in_order() -> None:
     net = ResidualGenerator(3, 2, width=6, blocks=1, embedding=2, skip=0.0)
     x = torch.randn(2, 3, 8)

@@ -95,6 +95,7 @@ def test_at_full_size_it_has_the_published_parameters() -> None:
     assert sum(p.numel() for p in net.parameters()) == 12_656_257
 
 
+@pytest.mark.numeric
 def test_mel_spectra_are_those_that_the_weights_learnt_from() -> None:
     filters = mel_filters(80)
     assert filters.shape == (513, 80)

@@ -25,6 +25,8 @@ from zoo_voice.evaluate.recipes import recipes
 from zoo_voice.evaluate.rows import BASELINES
 from zoo_voice.evaluate.scene import Voices
 
+pytestmark = pytest.mark.slow
+
 SPOKEN = replace(
     FSDD,
     name="spoken",
@@ -115,6 +117,7 @@ def test_every_row_of_the_frame_and_every_direction_has_its_figures(finished: Pa
     assert floor["low->high"]["target_accuracy"] == 1.0
 
 
+@pytest.mark.numeric
 def test_last_and_best_are_told_apart_by_validation_takes_alone(
     finished: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,12 +89,14 @@ def test_nothing_to_align_is_refused() -> None:
         aligned(np.zeros((3, 2)), [])
 
 
+@pytest.mark.numeric
 def test_loudness_changes_neither_what_is_compared_nor_what_is_heard(voice) -> None:  # type: ignore[no-untyped-def]
     samples = voice(0.5)
     np.testing.assert_allclose(timbre(0.1 * samples), timbre(samples), atol=0.02)
     torch.testing.assert_close(hear(0.1 * samples, 7600.0), hear(samples, 7600.0))
 
 
+@pytest.mark.numeric
 def test_padding_has_no_influence_on_a_judge() -> None:
     torch.manual_seed(0)
     net = SpeechJudgeNet(3, widths=(4, 6, 8)).eval()

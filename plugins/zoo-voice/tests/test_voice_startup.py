@@ -4,7 +4,11 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from zoo_core.host.plugins import host
+
+pytestmark = pytest.mark.slow
 
 PROBE = """
 import sys

@@ -130,6 +130,7 @@ class Reference:
         return (down**2 + right**2 + 1e-8).sqrt().mean()
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("critic", ["ternary", "binary"])
 def test_training_steps_equal_the_published_losses(judge: Path, critic: str) -> None:
     method = make(judge, critic=critic)
@@ -149,6 +150,7 @@ def test_training_steps_equal_the_published_losses(judge: Path, critic: str) -> 
             torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.numeric
 def test_a_map_is_compared_place_by_place_or_by_its_means(judge: Path) -> None:
     signals = batch_of(0).signals
     source = signals["svhn"]
@@ -165,6 +167,7 @@ def test_a_map_is_compared_place_by_place_or_by_its_means(judge: Path) -> None:
     assert means[0] > 2 * means[1]
 
 
+@pytest.mark.numeric
 def test_f_never_changes(judge: Path) -> None:
     method = make(judge)
     before = copy.deepcopy(method.nets["encoder"].state_dict())
@@ -246,6 +249,7 @@ def saved(judge: Path, tmp_path: Path) -> tuple[DTN, Path]:
     return method, tmp_path / "model"
 
 
+@pytest.mark.numeric
 def test_a_model_holds_its_f_and_loads_where_the_judge_is_not(saved: tuple[DTN, Path]) -> None:
     method, directory = saved
     assert "/f" not in (directory / "config.yaml").read_text()

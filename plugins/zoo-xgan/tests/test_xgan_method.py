@@ -137,6 +137,7 @@ class Reference:
         return record | {"discriminator/critic": critic.item()}
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("detach", [False, True])
 @pytest.mark.parametrize("taught", [False, True])
 def test_training_steps_equal_the_published_losses(judge: Path, detach: bool, taught: bool) -> None:
@@ -157,6 +158,7 @@ def test_training_steps_equal_the_published_losses(judge: Path, detach: bool, ta
             torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.numeric
 def test_inner_layers_are_shared_and_outer_ones_are_not() -> None:
     method, x = make(), torch.rand(1, 3, 16, 16)
     a, b = (Condition.of(DOMAINS, name, 1) for name in DOMAINS.names)
