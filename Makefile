@@ -6,9 +6,9 @@ STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml zoo_core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
 DEMO := $(foreach name,noto/1f337 noto/1f433 noto/1f601 openmoji/1f43c openmoji/1f68e openmoji/1f44d \
 	twemoji/1f33b twemoji/1f349 twemoji/1f62d,examples/emoji/$(name).png)
-LINTED := zoo_core plugins tests benchmarks templates
+LINTED := .ci/isolated.py zoo_core plugins tests benchmarks templates
 
-.PHONY: help setup demo demo-voice test test-cpus lint docs bench clean
+.PHONY: help setup demo demo-voice test test-cpus test-isolated lint docs bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo 'make demo-voice  convert four words into another voice, into demo-voice/'
 	@echo 'make test    run all tests'
 	@echo 'make test-cpus  run the tests that compare numbers as on other CPUs'
+	@echo 'make test-isolated  tests of each distribution with only what it declares'
 	@echo 'make lint    formatting, linting and types'
 	@echo 'make docs    run every command and sample in the documentation'
 	@echo 'make bench   speed of inference, training and conversion of voices on this machine'
@@ -42,10 +43,15 @@ test: setup
 test-cpus: setup
 	@BIN='$(BIN)' sh .ci/test-cpus $(ARGS)
 
+# Each distribution where nothing is installed but what it declares; DISTS=zoo-nn for one of them.
+test-isolated: setup
+	@OMP_NUM_THREADS=1 $(BIN)/python .ci/isolated.py $(DISTS) -- $(ARGS)
+
 lint: setup
 	@$(BIN)/ruff format --check $(LINTED)
 	@$(BIN)/ruff check $(LINTED)
 	@$(BIN)/mypy zoo_core/src/zoo_core zoo_core/src/zoo
+	@$(BIN)/lint-imports --no-cache >$(VENV)/imports.log 2>&1 || { cat $(VENV)/imports.log; exit 1; }
 	@$(BIN)/zoo registry check
 
 docs: setup

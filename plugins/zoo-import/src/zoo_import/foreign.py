@@ -12,14 +12,14 @@ from zoo_core.errors import UsageError
 from zoo_core.host import plugins
 from zoo_core.host.plugins import PluginHost
 from zoo_core.hub.fetch import fetch
-from zoo_core.hub.reference import Reference
+from zoo_core.hub.reference import Reference, parse
 from zoo_core.hub.store import Expected
 from zoo_core.models.modeldir import CONFIG, MODEL
 from zoo_import.convert import converted, import_unregistered
 
 
 def open_reference(
-    reference: Reference | None, entry: Mapping[str, object] | None, file: Path | None
+    reference: str | None, entry: Mapping[str, object] | None, file: Path | None
 ) -> Path | None:
     """The model directory of foreign weights; see `zoo_core.host.hookspecs.zoo_open_reference`."""
     known = plugins.host()
@@ -27,7 +27,7 @@ def open_reference(
         return converted(file, parse_entry(entry, "the catalogue"), host=known).parent
     if reference is None:
         return None
-    return fetch_foreign(reference, Registry.load(known), known)
+    return fetch_foreign(parse(reference), Registry.load(known), known)
 
 
 def fetch_foreign(reference: Reference, registry: Registry, host: PluginHost) -> Path | None:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from zoo_core.contracts.spec import Component, Kind
 from zoo_core.host.hookspecs import hookimpl
-
-if TYPE_CHECKING:
-    from zoo_core.hub.reference import Reference
 
 
 @hookimpl
@@ -28,7 +24,7 @@ def zoo_components() -> Iterable[Component]:
 
 @hookimpl
 def zoo_open_reference(
-    reference: Reference | None, entry: Mapping[str, object] | None, file: Path | None
+    reference: str | None, entry: Mapping[str, object] | None, file: Path | None
 ) -> Path | None:
     """Converts foreign weights of the catalogue, or of a repository, by the importers."""
     from zoo_import.foreign import open_reference

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pluggy
 
 from zoo_core.contracts.spec import Component
-
-if TYPE_CHECKING:
-    from zoo_core.hub.reference import Reference
 
 hookspec = pluggy.HookspecMarker("zoo")
 hookimpl = pluggy.HookimplMarker("zoo")
@@ -36,11 +32,11 @@ def zoo_models() -> Iterable[Path]:  # type: ignore[empty-body]
 
 @hookspec(firstresult=True)
 def zoo_open_reference(
-    reference: Reference | None, entry: Mapping[str, object] | None, file: Path | None
+    reference: str | None, entry: Mapping[str, object] | None, file: Path | None
 ) -> Path | None:
     """Opens weights of a foreign format: the model directory that they were converted to.
 
-    Called for a name on the Hub (``reference``) before it is taken for a model directory; and for
+    Called for a name on the Hub (``org/repo[@revision][:file]``) before it is taken for a model directory; and for
     a model of the catalogue whose weights have a foreign format, with its registry entry and its
     verified ``file``. None where the plugin does not know it: the next one is asked.
     """

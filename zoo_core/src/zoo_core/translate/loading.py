@@ -146,7 +146,7 @@ def _from_hub(reference: Reference, registry: Registry, loader: _Loader) -> Tran
 
     opens = loader.host.hook.zoo_open_reference
     try:
-        directory = opens(reference=reference, entry=None, file=None) or fetch_model(reference)
+        directory = opens(reference=str(reference), entry=None, file=None) or fetch_model(reference)
     except HubUnreachableError as error:
         named = naming_offline(error, _embedded(registry))
         raise _or_directory(named, reference) from error

@@ -12,7 +12,8 @@ misbehaves on demand::
 
 from zoo_testing.hub_server.faults import Close, Fault, Garble, Hang, Status, Truncate
 from zoo_testing.hub_server.repositories import Repository
-from zoo_testing.hub_server.server import TOKEN, HubServer, Seen
+from zoo_testing.hub_server.requests import TOKEN, HubRequest
+from zoo_testing.hub_server.server import HubServer
 
 __all__ = [
     "TOKEN",
@@ -20,9 +21,9 @@ __all__ = [
     "Fault",
     "Garble",
     "Hang",
+    "HubRequest",
     "HubServer",
     "Repository",
-    "Seen",
     "Status",
     "Truncate",
 ]

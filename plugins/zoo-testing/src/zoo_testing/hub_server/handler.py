@@ -8,14 +8,12 @@ import re
 import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
 from zoo_testing.hub_server.faults import Close, Fault, Garble, Hang, Status, Truncate
 from zoo_testing.hub_server.repositories import LARGE, Repository, etag
-
-if TYPE_CHECKING:
-    from zoo_testing.hub_server.server import HubServer
+from zoo_testing.hub_server.requests import TOKEN, HubRequest
 
 KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
 FILE = re.compile(r"/(?:(datasets|spaces)/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
@@ -27,7 +25,7 @@ CHUNK = 16 * 1024
 class Handler(BaseHTTPRequestHandler):
     """Answers one connection; ``hub`` and ``store`` are set by the server."""
 
-    hub: ClassVar[HubServer]
+    hub: ClassVar[Any]  # the `HubServer`, which makes the handlers
     store: ClassVar[bool]
     protocol_version = "HTTP/1.1"
     noted = False
@@ -48,8 +46,6 @@ class Handler(BaseHTTPRequestHandler):
         """Stays silent; requests are in ``hub.requests``."""
 
     def _answer(self) -> None:
-        from zoo_testing.hub_server.server import TOKEN
-
         self.noted = False
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         authorisation = self.headers.get("Authorization", "")
@@ -64,12 +60,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _note(self, status: int) -> None:
         """Counts the request, once; ahead of the answer, so that no client is faster than that."""
-        from zoo_testing.hub_server.server import Seen
-
         if self.noted:
             return
         self.noted = True
-        seen = Seen(
+        seen = HubRequest(
             self.command,
             self.path,
             status,

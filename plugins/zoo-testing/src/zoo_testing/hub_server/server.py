@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -13,30 +12,7 @@ from typing import Any
 from zoo_testing.hub_server.faults import Fault, Faults, Rule
 from zoo_testing.hub_server.handler import Handler
 from zoo_testing.hub_server.repositories import Repository
-
-TOKEN = "hf_ATokenThatTheHubOfTheTestsKnows"
-"""Opens private repositories and may write."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A request as it came, with the status of the answer.
-
-    Attributes:
-        method: ``GET`` and the like.
-        path: Path and query.
-        status: Status of the answer; 0 where there was none.
-        range: The header ``Range``, or nothing.
-        token: Whether a token came along.
-        store: Whether it came to the store of large files, which is another host to clients.
-    """
-
-    method: str
-    path: str
-    status: int
-    range: str
-    token: bool
-    store: bool
+from zoo_testing.hub_server.requests import HubRequest
 
 
 class _Server(ThreadingHTTPServer):
@@ -59,7 +35,7 @@ class HubServer:
     """
 
     def __init__(self) -> None:
-        self.requests: list[Seen] = []
+        self.requests: list[HubRequest] = []
         self.redirecting = False
         self.rate: float | None = None
         self.lock = threading.RLock()
