@@ -411,3 +411,26 @@ def test_no_signal_of_a_mixed_batch_stays_where_it_is(seed, count):
     wanted = route.target.label
     assert torch.equal(wanted.sum(1), torch.ones(24))
     assert not (wanted.argmax(1) == own).any()
+
+
+def test_a_route_transforms_its_input_and_the_targets_reals_once_for_all_who_ask():
+    method, batch = DIRECT.build(), DIRECT.batch()
+    first, second = DIRECT.domains.names
+    plain = Route(first, batch.conditions[second])
+    turned = Route(first, batch.conditions[second], "turned", lambda x: x.flip(-2))
+    step = Step(method, batch, [plain, turned])
+    assert step.routes == (plain, turned)
+    assert torch.equal(turned.signal, batch.signals[first].flip(-2))
+    assert torch.equal(turned.identity_input, batch.signals[second].flip(-2))
+    assert turned.signal is turned.signal
+    assert turned.translated is turned.translated
+    assert not torch.equal(turned.translated, plain.translated)
+    assert turned.identity_condition.domain == second
+
+
+def test_a_transform_is_kept_by_the_route_of_one_process():
+    batch = DIRECT.batch()
+    route = Route(
+        *DIRECT.domains.names[:1], batch.conditions[DIRECT.domains.names[1]], "a", torch.neg
+    )
+    assert route.shard(0, 2).transform is torch.neg

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from zoo_autoencoders.method import Autoencoders, Options
-from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.contracts.spec import TrainConfig
+from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.errors import UsageError
-from zoo_core.train.loop import Trainer
+from zoo_testing.parity import StepInputs, TinyRun, build
 
 DOMAINS = Domains(("photo", "drawing"))
 SPEC = TensorSpec(shape=(3, 16, 16))
@@ -24,54 +23,30 @@ TINY = {
     "critic_layers": 1,
     "pool": 0,
 }
-EPS = 1e-3
-"""Adam's eps: large, lest rounding noise become full steps and parameters cannot be compared."""
 
 
 def make(**options: object) -> Autoencoders:
-    torch.manual_seed(0)
-    method = Autoencoders(Options(**TINY | options), DOMAINS, SPEC)  # type: ignore[arg-type]
-    with torch.no_grad():  # with the initial weights as they are all outputs are near 0
-        for parameter in method.parameters():
-            parameter.mul_(5)
-    return method
+    return build(Autoencoders, TINY | options, DOMAINS, SPEC, gain=5)
 
 
-class Sampler:
-    """Gives the batch of each step's own number."""
+class Reference:
+    """The losses in plain torch, without the loop, the step or the zoo's own losses."""
 
-    steps_per_epoch = 100
+    def __init__(self, method: Autoencoders) -> None:
+        self.nets = {name: copy.deepcopy(net) for name, net in method.nets.items()}
+        groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+        for name, net in self.nets.items():
+            groups[name.startswith("discriminator")] += net.parameters()
+        self.adam_g, self.adam_d = (
+            torch.optim.Adam(groups[judges], lr=2e-4, betas=(0.5, 0.999))
+            for judges in (False, True)
+        )
 
-    def batch(self, step: int, draw: int = 0) -> Batch:
-        rng = torch.Generator().manual_seed(step)
-        signals = {n: torch.rand(2, 3, 16, 16, generator=rng) * 2 - 1 for n in DOMAINS.names}
-        return Batch(signals, {n: Condition.of(DOMAINS, n, 2) for n in DOMAINS.names})
+    def run(self, name: str, x: Tensor) -> Tensor:
+        return self.nets[name].layers(x)  # type: ignore[no-any-return]
 
-
-def trainer_of(method: Autoencoders) -> Trainer:
-    trainer = Trainer(method, Sampler(), TrainConfig(batch=2, steps=1000))
-    for player_state in trainer.player_states:
-        player_state.optimiser.param_groups[0]["eps"] = EPS
-    return trainer
-
-
-def reference_steps(method: Autoencoders, count: int) -> list[dict[str, float]]:
-    """The losses of the first steps, worked out without the loop, the step or the losses."""
-    nets = {name: copy.deepcopy(net) for name, net in method.nets.items()}
-    groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
-    for name, net in nets.items():
-        groups[name.startswith("discriminator")] += net.parameters()
-    adam_g, adam_d = (
-        torch.optim.Adam(group, lr=2e-4, betas=(0.5, 0.999), eps=EPS)
-        for group in (groups[False], groups[True])
-    )
-
-    def run(name: str, x: Tensor) -> Tensor:
-        return nets[name].layers(x)  # type: ignore[no-any-return]
-
-    records = []
-    for number in range(count):
-        real = Sampler().batch(number).signals
+    def step(self, inputs: StepInputs) -> dict[str, float]:
+        run, real = self.run, inputs.batch().signals
         code = {n: run(f"encoder_{n}", x) for n, x in real.items()}
         own = {n: run(f"decoder_{n}", code[n]) for n in DOMAINS.names}
         fake = {
@@ -82,41 +57,33 @@ def reference_steps(method: Autoencoders, count: int) -> list[dict[str, float]]:
         adversarial = sum(
             (run(f"discriminator_{n}", fake[n]) - 1).square().mean() for n in DOMAINS.names
         )
-        adam_g.zero_grad()
+        self.adam_g.zero_grad()
         (10 * rebuilt + adversarial).backward()
-        adam_g.step()
-        record = {"reconstruction": rebuilt.item(), "adversarial": adversarial.item()}
-        adam_d.zero_grad()
+        self.adam_g.step()
+        record = {
+            "generator/reconstruction": rebuilt.item(),
+            "generator/adversarial": adversarial.item(),
+        }
+        self.adam_d.zero_grad()
         for n in DOMAINS.names:
-            judge = nets[f"discriminator_{n}"].layers
+            judge = self.nets[f"discriminator_{n}"].layers
             on_real, on_fake = judge(real[n]), judge(fake[n].detach())
             critic = 0.5 * ((on_real - 1).square().mean() + on_fake.square().mean())
             critic.backward()
-            record[f"critic_{n}"] = critic.item()
-        adam_d.step()
-        records.append(record)
-    return records
+            record[f"discriminator/critic_{n}"] = critic.item()
+        self.adam_d.step()
+        return record
 
 
 @pytest.mark.numeric
 def test_training_steps_equal_the_stated_losses() -> None:
     method = make()
-    wanted = reference_steps(method, 4)
-    trainer = trainer_of(method)
-    for want in wanted:
-        trainer.step()
-        found = {name.split("/")[1]: value for name, value in trainer.take_losses().items()}
-        assert found == pytest.approx(want, rel=1e-5, abs=1e-6)
+    TinyRun(method).check(Reference(method), 4)
 
 
 def test_a_step_encodes_once_and_decodes_twice_per_domain() -> None:
-    method = make()
-    calls: list[str] = []
-    for name in method.inference_nets:
-        kind = name.split("_")[0]
-        method.nets[name].register_forward_hook(lambda *_, kind=kind: calls.append(kind))
-    trainer_of(method).step()
-    assert {kind: calls.count(kind) for kind in calls} == {"encoder": 2, "decoder": 4}
+    (calls,) = TinyRun(make()).count_calls(1)
+    assert (calls["encoder"], calls["decoder"]) == (2, 4)
 
 
 def test_nothing_is_shared_between_the_domains() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -13,11 +12,10 @@ from torch.nn import functional as F
 
 from zoo_combogan.method import ComboGAN, Options
 from zoo_combogan.nets import TwoViewDiscriminator
-from zoo_core.contracts.method import Method
-from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.contracts.spec import Progress, TrainConfig
+from zoo_core.contracts.signals import Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
-from zoo_core.train.loop import Trainer, generator_for
+from zoo_testing.parity import StepInputs, TinyRun, build, random_batches, rng_of
 
 DOMAINS = Domains(("noto", "twemoji", "openmoji"))
 SPEC = TensorSpec(shape=(3, 16, 16), stride=2)
@@ -29,10 +27,6 @@ TINY = {
     "critic_width": 4,
     "critic_layers": 3,
 }
-# Adam turns a gradient that is only rounding noise into a full step; a large eps damps it, so
-# that parameters can be compared. A bias ahead of instance normalisation has no other gradient.
-EPS = 1e-3
-SEED = 11
 BATCH = 2
 STEPS = 5
 
@@ -40,48 +34,12 @@ Record = dict[str, float]
 
 
 def make(domains: Domains = DOMAINS, **options: object) -> ComboGAN:
-    torch.manual_seed(0)
-    method = ComboGAN(Options(**TINY | options), domains, SPEC)  # type: ignore[arg-type]
-    with torch.no_grad():  # published initialisation is so small that all outputs are near 0
-        for parameter in method.parameters():
-            parameter.mul_(5)
-    return method
-
-
-def batch_of(seed: int) -> Batch:
-    draw = torch.Generator().manual_seed(seed)
-    signals = {n: torch.rand(BATCH, 3, 16, 16, generator=draw) * 2 - 1 for n in DOMAINS}
-    return Batch(signals, {n: Condition.of(DOMAINS, n, BATCH) for n in DOMAINS})
-
-
-class Sampler:
-    """Gives the batch of each step's own number."""
-
-    steps_per_epoch = 100
-
-    def batch(self, step: int, draw: int = 0) -> Batch:
-        return batch_of(step)
-
-
-def trainer_of(method: Method[Options]) -> Trainer:
-    trainer = Trainer(method, Sampler(), TrainConfig(batch=BATCH, steps=1000, seed=SEED))
-    for player_state in trainer.player_states:
-        player_state.optimiser.param_groups[0]["eps"] = EPS
-    return trainer
-
-
-def train(method: Method[Options], steps: int) -> list[Record]:
-    """The unweighted losses of each step, as the real loop trains."""
-    trainer, records = trainer_of(method), []
-    for _ in range(steps):
-        trainer.step()
-        records.append({name.split("/")[1]: v for name, v in trainer.take_losses().items()})
-    return records
+    return build(ComboGAN, TINY | options, domains, SPEC, gain=5)
 
 
 def drawn(number: int) -> tuple[tuple[str, str], torch.Generator]:
     """The pair of a step, and the generator as the plan leaves it."""
-    rng = generator_for(SEED, number)
+    rng = rng_of(number)
     a, b = torch.randperm(3, generator=rng)[:2].tolist()
     return (DOMAINS.names[a], DOMAINS.names[b]), rng
 
@@ -98,7 +56,7 @@ class Reference:
 
     def adam(self, *names: str) -> torch.optim.Adam:
         found = [p for name in names for p in self.nets[name].parameters()]
-        return torch.optim.Adam(found, lr=2e-4, betas=(0.5, 0.999), eps=EPS)
+        return torch.optim.Adam(found, lr=2e-4, betas=(0.5, 0.999))
 
     def encode(self, x: Tensor, name: str) -> Tensor:
         return self.nets[f"encoder_{name}"].layers(x)  # type: ignore[operator]
@@ -130,8 +88,9 @@ class Reference:
         parts = [m * ((out - goal) ** 2).mean() for m, out in zip(counts, outputs, strict=True)]
         return sum(parts) / (sum(counts) * len(parts))  # type: ignore[return-value]
 
-    def step(self, batch: Batch) -> Record:
+    def step(self, inputs: StepInputs) -> Record:
         (a, b), rng = drawn(self.number)
+        batch = inputs.batch()
         x = {a: batch.signals[a], b: batch.signals[b]}
         other = {a: b, b: a}
         code = {n: self.encode(x[n], n) for n in x}
@@ -158,7 +117,7 @@ class Reference:
             parts["latent"] = sum(gap.abs().mean() for gap in gaps)
             weights["latent"] = self.o.latent * self.number / 1000
         self.minimise(sum(weights[k] * v for k, v in parts.items()), self.makers, (a, b))
-        record = {name: value.item() for name, value in parts.items()}  # type: ignore[union-attr]
+        record = {f"generator/{name}": value.item() for name, value in parts.items()}  # type: ignore[union-attr]
 
         critic = torch.zeros(())
         for n in (b, a):  # the order of the routes' targets
@@ -167,7 +126,7 @@ class Reference:
             critic = critic + 0.5 * (real + made)
         self.minimise(critic, self.judges, (a, b))
         self.number += 1
-        return record | {"critic": critic.item()}
+        return record | {"discriminator/critic": critic.item()}
 
     @staticmethod
     def minimise(loss: Tensor, adams: dict[str, torch.optim.Adam], names: tuple[str, str]) -> None:
@@ -200,28 +159,18 @@ class Reference:
 def test_training_steps_equal_the_published_losses(options: dict[str, float]) -> None:
     method = make(pool=3, **options)
     reference = Reference(method)
-    wanted = [reference.step(batch_of(number)) for number in range(STEPS)]
     assert len({frozenset(drawn(number)[0]) for number in range(STEPS)}) > 1
-
-    records = train(method, STEPS)
-
-    assert [sorted(r) for r in records] == [sorted(w) for w in wanted]
-    for record, want in zip(records, wanted, strict=True):
-        assert record == pytest.approx(want, rel=1e-5, abs=1e-6)
-    for name, net in method.nets.items():
-        others = dict(reference.nets[name].named_parameters())
-        for key, value in net.named_parameters():
-            torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
+    TinyRun(method).check(reference, STEPS)
 
 
 @pytest.mark.numeric
 def test_only_the_drawn_domains_nets_move() -> None:
     method = make()
-    trainer = trainer_of(method)
+    run = TinyRun(method)
     moved: list[set[str]] = []
     for number in range(STEPS):
         before = copy.deepcopy(method.nets.state_dict())
-        trainer.step()
+        run.train(1)
         after = method.nets.state_dict()
         changed = {k.split(".")[0] for k in before if not torch.equal(before[k], after[k])}
         moved.append(changed)
@@ -232,18 +181,15 @@ def test_only_the_drawn_domains_nets_move() -> None:
 
 
 def test_every_net_runs_as_often_as_the_paper_needs() -> None:
-    method, calls = make(), Counter[str]()
-    for name, net in method.nets.items():
-        kind = name.split("_")[0]
-        net.register_forward_hook(lambda *_, kind=kind: calls.update([kind]))
-    train(method, 1)
+    (calls,) = TinyRun(make()).count_calls(1)
     # Two inputs and two translations are encoded; decoded: two translations, two restored.
     # Discriminators: a translation each for the generators, then a real and a pooled one each.
     assert calls == {"encoder": 4, "decoder": 4, "discriminator": 6}
 
 
 def test_all_pairs_are_drawn() -> None:
-    method, batch = make(), batch_of(0)
+    method = make()
+    batch = random_batches(method)(0)
     plans = [method.plan(batch, torch.Generator().manual_seed(seed)) for seed in range(40)]
     assert len({route.name for routes in plans for route in routes}) == 6
     assert all(routes[0].name.split("->") == routes[1].name.split("->")[::-1] for routes in plans)
@@ -315,7 +261,7 @@ def test_the_latent_weight_rises_over_the_whole_run() -> None:
 
 
 def test_an_unknown_domain_is_refused() -> None:
-    method, x = make(), torch.zeros(2, 3, 16, 16)
+    method, x = make(), torch.zeros(2, 3, 16, 16, dtype=torch.float64)
     known, mixed = Condition.of(DOMAINS, "noto", 2), Condition(torch.eye(3)[:2])
     with pytest.raises(UsageError, match="a domain that is unknown"):
         method.translate(x, mixed, known)

@@ -11,79 +11,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo_core.contracts.method import Method
-from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.contracts.spec import Progress, TrainConfig
+from zoo_core.contracts.signals import Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
-from zoo_core.train.loop import Trainer, generator_for
 from zoo_core.translate.engine import Engine
 from zoo_cyclegan.method import CycleGAN, Options
+from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
 
 DOMAINS = Domains(("photo", "drawing"))
 SPEC = TensorSpec(shape=(3, 16, 16))
 TINY = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1}
-# Adam turns a gradient that is only rounding noise into a full step; a large eps damps it, so
-# that parameters can be compared. A bias ahead of instance normalisation has no other gradient.
-EPS = 1e-3
-SEED = 11
-BATCH = 2
-
 Record = dict[str, float]
 
 
 def make(**options: object) -> CycleGAN:
-    torch.manual_seed(0)
-    method = CycleGAN(Options(**TINY | options), DOMAINS, SPEC)  # type: ignore[arg-type]
-    with torch.no_grad():  # published initialisation is so small that all outputs are near 0
-        for parameter in method.parameters():
-            parameter.mul_(5)
-    return method
-
-
-def batch_of(seed: int, count: int = BATCH) -> Batch:
-    draw = torch.Generator().manual_seed(seed)
-    signals = {n: torch.rand(count, 3, 16, 16, generator=draw) * 2 - 1 for n in DOMAINS.names}
-    return Batch(signals, {n: Condition.of(DOMAINS, n, count) for n in DOMAINS.names})
-
-
-class Sampler:
-    """Gives the batch of each step's own number."""
-
-    steps_per_epoch = 100
-
-    def batch(self, step: int, draw: int = 0) -> Batch:
-        return batch_of(step)
-
-
-def trainer_of(method: Method[Options]) -> Trainer:
-    config = TrainConfig(batch=BATCH, steps=1000, seed=SEED)
-    trainer = Trainer(method, Sampler(), config)
-    for player_state in trainer.player_states:
-        player_state.optimiser.param_groups[0]["eps"] = EPS
-    return trainer
-
-
-def train(method: Method[Options], steps: int) -> list[Record]:
-    """The unweighted losses of each step, as the real loop trains."""
-    trainer, records = trainer_of(method), []
-    for _ in range(steps):
-        trainer.step()
-        records.append({name.split("/")[1]: v for name, v in trainer.take_losses().items()})
-    return records
-
-
-def calls_per_step(method: Method[Options], steps: int) -> list[Counter[str]]:
-    """How often each kind of net is called in each step."""
-    calls: Counter[str] = Counter()
-    for name, net in method.nets.items():
-        kind = name.split("_")[0]
-        net.register_forward_hook(lambda *_, kind=kind: calls.update([kind]))
-    trainer, counts = trainer_of(method), []
-    for _ in range(steps):
-        calls.clear()
-        trainer.step()
-        counts.append(calls.copy())
-    return counts
+    return build(CycleGAN, TINY | options, DOMAINS, SPEC, gain=5)
 
 
 class Reference:
@@ -99,14 +41,16 @@ class Reference:
         makers, judges = [], []
         for name, net in nets.items():
             (makers if name.startswith("generator") else judges).extend(net.parameters())
-        self.adam_g = torch.optim.Adam(makers, lr=2e-4, betas=(0.5, 0.999), eps=EPS)
-        self.adam_d = torch.optim.Adam(judges, lr=2e-4, betas=(0.5, 0.999), eps=EPS)
+        self.adam_g = torch.optim.Adam(makers, lr=2e-4, betas=(0.5, 0.999))
+        self.adam_d = torch.optim.Adam(judges, lr=2e-4, betas=(0.5, 0.999))
 
     @staticmethod
     def run(net: nn.Module) -> Callable[[Tensor], Tensor]:
         return net.layers  # type: ignore[return-value]
 
-    def step(self, a: Tensor, b: Tensor, rng: torch.Generator) -> Record:
+    def step(self, inputs: StepInputs) -> Record:
+        signals, rng = inputs.batch().signals, inputs.rng()
+        a, b = signals["photo"], signals["drawing"]
         fake_b = self.g_b(a)
         patches = self.d_b(fake_b)
         adversarial = F.mse_loss(patches, torch.ones_like(patches))
@@ -124,18 +68,17 @@ class Reference:
         self.adam_g.step()
 
         critic_b = self.critic(self.d_b, b, self.pooled("drawing", fake_b.detach(), rng))
-        record = {"critic_drawing": critic_b.item()}
+        record = {"discriminator/critic_drawing": critic_b.item()}
         critic = critic_b
         if self.both:
             critic_a = self.critic(self.d_a, a, self.pooled("photo", fake_a.detach(), rng))
-            record["critic_photo"] = critic_a.item()
+            record["discriminator/critic_photo"] = critic_a.item()
             critic = critic + critic_a
         self.adam_d.zero_grad()
         critic.backward()
         self.adam_d.step()
-        record |= {"adversarial": adversarial.item()}
-        record |= {name: loss.item() for name, loss in cycles.items()}
-        return record | ({k: v.item() for k, v in same.items()} if self.identity else {})
+        made = {"adversarial": adversarial} | cycles | (same if self.identity else {})
+        return record | {f"generator/{name}": loss.item() for name, loss in made.items()}
 
     @staticmethod
     def critic(judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
@@ -171,21 +114,7 @@ def test_training_steps_equal_the_published_losses(
 ) -> None:
     method = make(direction=direction, pool=pool, identity=identity)
     reference = Reference(method, both=direction == "both", pool=pool, identity=identity)
-    wanted = []
-    for number in range(4):
-        signals = batch_of(number).signals
-        rng = generator_for(SEED, number)
-        wanted.append(reference.step(signals["photo"], signals["drawing"], rng))
-
-    records = train(method, 4)
-
-    assert [sorted(r) for r in records] == [sorted(w) for w in wanted]
-    for record, want in zip(records, wanted, strict=True):
-        assert record == pytest.approx(want, rel=1e-5, abs=1e-6)
-    for name, net in method.nets.items():
-        others = dict(reference.nets[name].named_parameters())
-        for key, value in net.named_parameters():
-            torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
+    TinyRun(method).check(reference, 4)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +122,7 @@ def test_training_steps_equal_the_published_losses(
     [("both", 0.5, 6), ("both", 0.0, 4), ("forward", 0.5, 3)],
 )
 def test_a_step_translates_no_more_than_needed(direction: str, identity: float, count: int) -> None:
-    calls = calls_per_step(make(direction=direction, identity=identity), 1)
+    calls = TinyRun(make(direction=direction, identity=identity)).count_calls(1)
     assert calls[0]["generator"] == count
 
 
@@ -201,7 +130,9 @@ def test_a_step_translates_no_more_than_needed(direction: str, identity: float, 
 def test_a_step_makes_one_translation_one_cycle_and_one_identity_of_each_direction(
     direction: str,
 ) -> None:
-    method, calls, real = make(direction=direction), Counter(), batch_of(0).signals
+    method, calls = make(direction=direction), Counter()
+    run = TinyRun(method)
+    real = run.batches(0).signals
     names = {"generator_photo": "photo", "generator_drawing": "drawing"}
     for net, made in names.items():
 
@@ -210,7 +141,7 @@ def test_a_step_makes_one_translation_one_cycle_and_one_identity_of_each_directi
             calls[origin, made] += 1
 
         method.nets[net].register_forward_pre_hook(note)
-    train(method, 1)
+    run.train(1)
     forward = {("photo", "drawing"): 1, ("translation", "photo"): 1, ("drawing", "drawing"): 1}
     back = {("drawing", "photo"): 1, ("translation", "drawing"): 1, ("photo", "photo"): 1}
     assert calls == (forward | back if direction == "both" else forward)
@@ -262,7 +193,7 @@ def test_one_way_trains_no_discriminator_of_the_origin() -> None:
 def test_the_way_back_learns_from_the_cycle_alone_in_one_way_training() -> None:
     method = make(direction="forward", cycle=0.0)
     before = copy.deepcopy(method.nets["generator_photo"].state_dict())
-    train(method, 1)
+    TinyRun(method).train(1)
     after = method.nets["generator_photo"].state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)
 
@@ -294,7 +225,7 @@ def test_with_one_generator_it_translates_one_way_and_cannot_be_trained() -> Non
     method = make(generators=("drawing",))
     assert method.inference_nets == ("generator_drawing",)
     assert method.targets == ("drawing",)
-    routes = method.plan(batch_of(0), torch.Generator())
+    routes = method.plan(random_batches(method)(0), torch.Generator())
     assert [route.name for route in routes] == ["photo->drawing"]
     with pytest.raises(UsageError, match="the cycle needs a generator into each domain"):
         method.players()

@@ -14,49 +14,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import zoo_nn.nets.backbones
-from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.contracts.spec import TrainConfig
+from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.errors import UsageError
-from zoo_core.train.loop import Trainer
 from zoo_embedding.method import Embedding, Options
 from zoo_nn.losses.embedding import EmbeddingDistance
+from zoo_testing.parity import StepInputs, TinyRun, build
 
 DOMAINS = Domains(("photo", "drawing"))
 SPEC = TensorSpec(shape=(3, 16, 16))
 TINY = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1, "backbone": "digits"}
 LAYERS = ("layer2", "embedding")
-EPS = 1e-3
-"""Adam's eps: large, lest rounding noise become full steps and parameters cannot be compared."""
-
 Record = dict[str, float]
 
 
 def make(**options: object) -> Embedding:
-    torch.manual_seed(0)
-    given = TINY | {"layers": LAYERS} | options
-    method = Embedding(Options(**given), DOMAINS, SPEC)  # type: ignore[arg-type]
-    with torch.no_grad():  # with the initial weights as they are all outputs are near 0
-        for parameter in method.parameters():
-            parameter.mul_(5)
-    return method
-
-
-class Sampler:
-    """Gives the batch of each step's own number."""
-
-    steps_per_epoch = 100
-
-    def batch(self, step: int, draw: int = 0) -> Batch:
-        rng = torch.Generator().manual_seed(step)
-        signals = {n: torch.rand(2, 3, 16, 16, generator=rng) * 2 - 1 for n in DOMAINS.names}
-        return Batch(signals, {n: Condition.of(DOMAINS, n, 2) for n in DOMAINS.names})
-
-
-def trainer_of(method: Embedding) -> Trainer:
-    trainer = Trainer(method, Sampler(), TrainConfig(batch=2, steps=1000))
-    for player_state in trainer.player_states:
-        player_state.optimiser.param_groups[0]["eps"] = EPS
-    return trainer
+    options = TINY | {"layers": LAYERS} | options
+    return build(Embedding, options, DOMAINS, SPEC, gain=5)
 
 
 def shipped() -> nn.Module:
@@ -67,7 +40,7 @@ def shipped() -> nn.Module:
     net = timm.create_model(name, num_classes=len(card["classes"]), **card["arguments"])
     state = load_file(place / "judge.safetensors")
     net.load_state_dict({k.removeprefix("net."): v for k, v in state.items()})
-    return net.float().eval().requires_grad_(False)
+    return net.eval().requires_grad_(False)
 
 
 class Reference:
@@ -75,12 +48,12 @@ class Reference:
 
     def __init__(self, method: Embedding, apart: object) -> None:
         self.nets = {name: copy.deepcopy(net) for name, net in method.nets.items()}
-        self.phi, self.apart, self.w = shipped(), apart, method.options.embedding
+        self.phi, self.apart, self.w = shipped().double(), apart, method.options.embedding
         groups: dict[str, list[nn.Parameter]] = {"generator": [], "discriminator": []}
         for name, net in self.nets.items():
             groups[name.split("_")[0]] += net.parameters()
         self.adam = {
-            kind: torch.optim.Adam(parameters, lr=2e-4, betas=(0.5, 0.999), eps=EPS)
+            kind: torch.optim.Adam(parameters, lr=2e-4, betas=(0.5, 0.999))
             for kind, parameters in groups.items()
         }
 
@@ -89,7 +62,8 @@ class Reference:
         last, (second,) = self.phi.forward_intermediates(x, indices=[2])
         return [second, last.mean((2, 3))]
 
-    def step(self, signals: dict[str, Tensor]) -> Record:
+    def step(self, inputs: StepInputs) -> Record:
+        signals = inputs.batch().signals
         routes = (("photo", "drawing"), ("drawing", "photo"))
         fakes = {b: self.nets[f"generator_{b}"].layers(signals[a]) for a, b in routes}
         judge = {b: self.nets[f"discriminator_{b}"].layers for b in DOMAINS.names}
@@ -105,11 +79,13 @@ class Reference:
         critics = {}
         for b in DOMAINS.names:
             on_real, on_fake = judge[b](signals[b]), judge[b](fakes[b].detach())
-            critics[f"critic_{b}"] = 0.5 * ((on_real - 1).square().mean() + on_fake.square().mean())
+            critics[f"discriminator/critic_{b}"] = 0.5 * (
+                (on_real - 1).square().mean() + on_fake.square().mean()
+            )
         self.adam["discriminator"].zero_grad()
         sum(critics.values()).backward()
         self.adam["discriminator"].step()
-        record = {"adversarial": adversarial, "embedding": distance} | critics
+        record = {"generator/adversarial": adversarial, "generator/embedding": distance} | critics
         return {name: value.item() for name, value in record.items()}
 
 
@@ -125,28 +101,18 @@ DISTANCES = {
 def test_training_steps_equal_the_stated_losses(distance: str) -> None:
     method = make(distance=distance, pool=0)
     reference = Reference(method, DISTANCES[distance])
-    wanted = [reference.step(dict(Sampler().batch(n).signals)) for n in range(3)]
-
-    trainer = trainer_of(method)
-    for want in wanted:
-        trainer.step()
-        found = {name.split("/")[1]: value for name, value in trainer.take_losses().items()}
-        assert found == pytest.approx(want, rel=1e-5, abs=1e-6)
-    for name, net in method.nets.items():
-        others = dict(reference.nets[name].named_parameters())
-        for key, value in net.named_parameters():
-            torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
+    TinyRun(method).check(reference, 3)
 
 
 @pytest.mark.numeric
 def test_the_backbone_is_as_before_after_training_and_in_no_checkpoint() -> None:
-    trainer = trainer_of(make())
+    run = TinyRun(make())
+    trainer = run.trainer
     loss = trainer.player_states[0].player.terms[1].loss
     assert isinstance(loss, EmbeddingDistance)
-    x = Sampler().batch(9).signals["photo"]
+    x = run.batches(9).signals["photo"]
     before = loss.phi(x)["embedding"]
-    for _ in range(3):
-        trainer.step()
+    run.train(3)
     assert torch.equal(loss.phi(x)["embedding"], before)
     assert loss.phi.net.conv1[0].weight.grad is None
 
@@ -159,7 +125,7 @@ def test_the_backbone_is_as_before_after_training_and_in_no_checkpoint() -> None
 
 def test_the_embedding_moves_the_generators_and_not_the_discriminators() -> None:
     method = make()
-    trainer = trainer_of(method)
+    trainer = TinyRun(method).trainer
     step = trainer._bind(0, 0, trainer.player_states)
     player = trainer.player_states[0].player
     with step.turn(player.nets):
@@ -173,7 +139,7 @@ def test_a_step_translates_each_batch_once() -> None:
     calls: list[str] = []
     for name in ("generator_photo", "generator_drawing"):
         method.nets[name].register_forward_hook(lambda *_, name=name: calls.append(name))
-    trainer_of(method).step()
+    TinyRun(method).train(1)
     assert sorted(calls) == ["generator_drawing", "generator_photo"]
 
 
@@ -181,10 +147,12 @@ def test_one_way_has_one_generator_and_one_discriminator_and_translates_no_other
     method = make(direction="forward")
     assert set(method.nets) == {"generator_drawing", "discriminator_drawing"}
     assert method.targets == ("drawing",)
-    trainer = trainer_of(method)
-    trainer.step()
-    found = {name.split("/")[1] for name in trainer.take_losses()}
-    assert found == {"adversarial", "embedding", "critic_drawing"}
+    (found,) = TinyRun(method).train(1)
+    assert set(found) == {
+        "generator/adversarial",
+        "generator/embedding",
+        "discriminator/critic_drawing",
+    }
     source, target = (Condition.of(DOMAINS, n, 2) for n in DOMAINS.names)
     with pytest.raises(UsageError, match="drawing only"):
         method.translate(torch.zeros(2, 3, 16, 16), target, source)

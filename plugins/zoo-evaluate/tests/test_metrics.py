@@ -237,6 +237,13 @@ def test_references_in_class_folders_need_the_folder_where_names_repeat() -> Non
     assert references.targets.tolist() == [1, 0]
 
 
+def test_the_letters_of_official_pairs_are_no_part_of_a_name():
+    references = find_references(["1_A.jpg", "2_A.jpg"], ["2_B.jpg", "1_B.jpg"])
+    assert references is not None
+    assert references.of(torch.tensor([0, 1])).tolist() == [1, 0]
+    assert find_references(["1_A.jpg", "2_A.jpg"], ["1_B.jpg", "2_C.jpg"]) is None
+
+
 def test_few_equal_names_are_taken_for_chance() -> None:
     names = [f"{letter}.png" for letter in "abcdefgh"]
     assert find_references(names, ["a.png", *[f"{letter}.png" for letter in "qrstuv"]]) is None

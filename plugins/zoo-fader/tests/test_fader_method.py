@@ -9,68 +9,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo_core.contracts.method import Method
-from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
-from zoo_core.contracts.spec import Progress, TrainConfig
+from zoo_core.contracts.signals import MIXED, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
-from zoo_core.train.loop import Trainer, generator_for
 from zoo_fader.fader import Fader, Options
+from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
 
 VENDORS = Domains(("apple", "google", "twitter"))
 FACES = Domains(("Blond_Hair", "Male"), "attributes")
 SPEC = TensorSpec(shape=(3, 16, 16), stride=4)
 TINY = {"width": 4, "widest": 8, "layers": 2, "hidden": 6, "latent": 0.5, "ramp": 2, "dropout": 0.0}
-# Adam turns a gradient that is only rounding noise into a full step; a large eps damps it, so
-# that parameters can be compared.
-EPS = 1e-3
-SEED = 11
-BATCH = 4
-
 Record = dict[str, float]
 
 
 def make(domains: Domains = VENDORS, **options: object) -> Fader:
-    torch.manual_seed(0)
-    return Fader(Options(**TINY | options), domains, SPEC)  # type: ignore[arg-type]
+    return build(Fader, TINY | options, domains, SPEC)
 
 
-def batch_of(domains: Domains, seed: int, count: int = BATCH) -> Batch:
-    draw = torch.Generator().manual_seed(seed)
-    x = torch.rand(count, 3, 16, 16, generator=draw) * 2 - 1
-    if domains.kind == "domains":
-        label = F.one_hot(torch.randint(3, (count,), generator=draw), 3).float()
-    else:
-        label = torch.randint(2, (count, 2), generator=draw).float()
-    return Batch({MIXED: x}, {MIXED: Condition(label)})
-
-
-class Sampler:
-    """Gives the batch of each step's and draw's own number."""
-
-    steps_per_epoch = 100
-
-    def __init__(self, domains: Domains) -> None:
-        self.domains = domains
-
-    def batch(self, step: int, draw: int = 0) -> Batch:
-        return batch_of(self.domains, 10 * step + draw)
-
-
-def trainer_of(method: Method[Options]) -> Trainer:
-    config = TrainConfig(batch=BATCH, steps=1000, seed=SEED)
-    trainer = Trainer(method, Sampler(method.domains), config)
-    for player_state in trainer.player_states:
-        player_state.optimiser.param_groups[0]["eps"] = EPS
-    return trainer
-
-
-def train(method: Method[Options], steps: int) -> list[Record]:
-    """The unweighted losses of each step, as the real loop trains."""
-    trainer, records = trainer_of(method), []
-    for _ in range(steps):
-        trainer.step()
-        records.append({name.split("/")[1]: v for name, v in trainer.take_losses().items()})
-    return records
+def run_of(method: Fader) -> TinyRun:
+    return TinyRun(method, random_batches(method, count=4))
 
 
 class Reference:
@@ -82,15 +39,15 @@ class Reference:
         coder = [*self.nets["encoder"].parameters(), *self.nets["decoder"].parameters()]
         critic = [*self.nets["code_discriminator"].parameters()]
         self.groups = coder, critic
-        self.adam_ae = torch.optim.Adam(coder, lr=2e-4, betas=(0.5, 0.999), eps=EPS)
-        self.adam_d = torch.optim.Adam(critic, lr=2e-4, betas=(0.5, 0.999), eps=EPS)
+        self.adam_ae = torch.optim.Adam(coder, lr=2e-4, betas=(0.5, 0.999))
+        self.adam_d = torch.optim.Adam(critic, lr=2e-4, betas=(0.5, 0.999))
         self.number = 0
 
     def attributes(self, label: Tensor) -> Tensor:
         """(N, A) one-hot classes, one block after the other."""
         if self.sizes == [3]:
             return label
-        return torch.cat([F.one_hot(column.long(), 2) for column in label.T], 1).float()
+        return torch.cat([F.one_hot(column.long(), 2) for column in label.T], 1).double()
 
     def encode(self, x: Tensor) -> Tensor:
         return self.nets["encoder"].layers(x)  # type: ignore[operator]
@@ -118,7 +75,8 @@ class Reference:
         self.nets["decoder"].train(coder)
         self.nets["code_discriminator"].train(not coder)
 
-    def step(self, first: Batch, second: Batch, rng: torch.Generator) -> Record:
+    def step(self, inputs: StepInputs) -> Record:
+        first, second, rng = inputs.batch(1), inputs.batch(2), inputs.rng(2)
         coder, critic = self.groups
         self.mode(coder=False)
         x, y = first.signals[MIXED], self.attributes(first.conditions[MIXED].label)
@@ -136,7 +94,10 @@ class Reference:
         shift = torch.rand(len(x), len(self.sizes), generator=rng)
         z = self.encode(x)
         reconstruction = ((self.decode(z, y) - x) ** 2).mean()
-        record = {"classify": classify.item(), "reconstruction": reconstruction.item()}
+        record = {
+            "code_discriminator/classify": classify.item(),
+            "generator/reconstruction": reconstruction.item(),
+        }
         weight = 0.5 * min(self.number, 2) / 2
         objective = reconstruction
         if weight:
@@ -146,7 +107,7 @@ class Reference:
             ]
             confusion = self.entropy(self.judge(z), wrong)
             objective = objective + weight * confusion
-            record["confusion"] = confusion.item()
+            record["generator/confusion"] = confusion.item()
         self.adam_ae.zero_grad()
         objective.backward()
         nn.utils.clip_grad_norm_(coder, 5.0)
@@ -160,31 +121,14 @@ class Reference:
 def test_training_steps_equal_the_published_losses(domains: Domains) -> None:
     method = make(domains)
     reference = Reference(method)
-    wanted = [
-        reference.step(
-            batch_of(domains, 10 * number + 1),
-            batch_of(domains, 10 * number + 2),
-            generator_for(SEED, number, 2),
-        )
-        for number in range(4)
-    ]
-
-    records = train(method, 4)
-
-    assert [sorted(r) for r in records] == [sorted(w) for w in wanted]
-    for record, want in zip(records, wanted, strict=True):
-        assert record == pytest.approx(want, rel=1e-5, abs=1e-5)
-    for name, net in method.nets.items():
-        others = reference.nets[name].state_dict()
-        for key, value in net.state_dict().items():
-            torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
+    run_of(method).check(reference, 4)
 
 
 def test_who_does_not_move_is_in_eval_mode() -> None:
     method, seen = make(), []
     for name, net in method.nets.items():
         net.register_forward_hook(lambda net, *_, name=name: seen.append((name, net.training)))
-    train(method, 2)
+    run_of(method).train(2)
     # The second step's weight is not 0 any more: the code discriminator is asked by both.
     assert seen == [
         ("encoder", False),
@@ -238,7 +182,7 @@ def test_the_default_preset_is_the_paper() -> None:
 @pytest.mark.numeric
 def test_an_attribute_is_a_slider() -> None:
     method = make(FACES).eval()
-    x, own = torch.rand(1, 3, 16, 16), Condition(torch.zeros(1, 2))
+    x, own = torch.rand(1, 3, 16, 16).double(), Condition(torch.zeros(1, 2))
     with torch.no_grad():
         outputs = [method.translate(x, own, Condition(torch.tensor([[v, 0.0]]))) for v in (0, 0.5)]
     assert not torch.allclose(*outputs)

@@ -8,7 +8,12 @@ from torch import nn
 
 from zoo_core.contracts.signals import Condition
 from zoo_nn.nets.blur import BlurDown, BlurUp
-from zoo_nn.nets.init import init_kaiming, init_normal, init_xavier_uniform
+from zoo_nn.nets.init import (
+    init_kaiming,
+    init_normal,
+    init_xavier_normal,
+    init_xavier_uniform,
+)
 from zoo_nn.nets.norm import InstanceNorm
 from zoo_nn.nets.patch import PatchDiscriminator, smallest_side
 from zoo_nn.nets.resnet import Downsample, ResnetGenerator, Upsample
@@ -109,3 +114,12 @@ def test_xavier_is_uniform() -> None:
     assert init_xavier_uniform(net, 2.0, 0.1).weight.std().item() == pytest.approx(std, rel=0.05)
     assert torch.equal(net.bias, torch.full((50,), 0.1))
     assert net.weight.abs().max() <= std * 3**0.5
+
+
+def test_xavier_normal_sets_the_spread_of_weights_and_draws_biases_as_torch_does() -> None:
+    torch.manual_seed(0)
+    layer = nn.Conv2d(64, 32, 3)
+    nn.init.constant_(layer.bias, 9.0)
+    init_xavier_normal(nn.Sequential(layer), gain=0.5)
+    assert layer.weight.std().item() == pytest.approx(0.5 * (2 / (96 * 9)) ** 0.5, rel=0.05)
+    assert 0 < layer.bias.abs().max() <= (64 * 9) ** -0.5

@@ -26,6 +26,14 @@ def test_linear_decay_in_epochs_is_the_official_multiplier(epoch: int) -> None:
         )
 
 
+@pytest.mark.parametrize("epoch", [1, 99, 100, 150, 199, 200])
+def test_a_decay_that_begins_one_epoch_early_ends_at_zero(epoch: int) -> None:
+    older = 1.0 - max(0, epoch + 1 - 100) / 101  # epoch + 1 + epoch_count - niter, from 0
+    found = LinearDecay(100, 100, early=1)(Progress((epoch - 1) * 7, 200 * 7, 7))
+    assert found == pytest.approx(older, abs=1e-12)
+    assert (found == 0.0) == (epoch == 200)
+
+
 def test_linear_decay_never_reaches_zero() -> None:
     values = [LinearDecay(100, 100)(Progress(step, 300, 1000)) for step in range(301)]
     assert values[0] == 1.0

@@ -8,58 +8,34 @@ import pytest
 import torch
 from torch import nn
 
-from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.contracts.spec import TrainConfig
+from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.errors import UsageError
-from zoo_core.train.loop import Trainer
 from zoo_nn.nets.norm import InstanceNorm
 from zoo_shallow.method import Options, Shallow
 from zoo_shallow.nets import ShallowGenerator
+from zoo_testing.parity import StepInputs, TinyRun, build
 
 DOMAINS = Domains(("photo", "drawing"))
 SPEC = TensorSpec(shape=(3, 16, 16), stride=2)
 TINY = {"width": 4, "depth": 3, "critic_width": 4, "critic_layers": 1, "pool": 0}
-EPS = 1e-3
-"""Adam's eps: large, lest rounding noise become full steps and parameters cannot be compared."""
 
 
 def make(**options: object) -> Shallow:
-    torch.manual_seed(0)
-    method = Shallow(Options(**TINY | options), DOMAINS, SPEC)  # type: ignore[arg-type]
-    with torch.no_grad():  # with the initial weights as they are all outputs are near 0
-        for parameter in method.parameters():
-            parameter.mul_(5)
-    return method
+    return build(Shallow, TINY | options, DOMAINS, SPEC, gain=5)
 
 
-class Sampler:
-    """Gives the batch of each step's own number."""
+class Reference:
+    """The losses in plain torch, without the loop, the step or the zoo's own losses."""
 
-    steps_per_epoch = 100
+    def __init__(self, method: Shallow) -> None:
+        self.nets = {name: copy.deepcopy(net) for name, net in method.nets.items()}
+        groups: dict[str, list[nn.Parameter]] = {"generator": [], "discriminator": []}
+        for name, net in self.nets.items():
+            groups[name.split("_")[0]] += net.parameters()
+        self.adam = {k: torch.optim.Adam(v, lr=2e-4, betas=(0.5, 0.999)) for k, v in groups.items()}
 
-    def batch(self, step: int, draw: int = 0) -> Batch:
-        rng = torch.Generator().manual_seed(step)
-        signals = {n: torch.rand(2, 3, 16, 16, generator=rng) * 2 - 1 for n in DOMAINS.names}
-        return Batch(signals, {n: Condition.of(DOMAINS, n, 2) for n in DOMAINS.names})
-
-
-def trainer_of(method: Shallow) -> Trainer:
-    trainer = Trainer(method, Sampler(), TrainConfig(batch=2, steps=1000))
-    for player_state in trainer.player_states:
-        player_state.optimiser.param_groups[0]["eps"] = EPS
-    return trainer
-
-
-def reference_steps(method: Shallow, count: int) -> list[dict[str, float]]:
-    """The losses of the first steps, worked out without the loop, the step or the losses."""
-    nets = {name: copy.deepcopy(net) for name, net in method.nets.items()}
-    groups: dict[str, list[nn.Parameter]] = {"generator": [], "discriminator": []}
-    for name, net in nets.items():
-        groups[name.split("_")[0]] += net.parameters()
-    adam = {k: torch.optim.Adam(v, lr=2e-4, betas=(0.5, 0.999), eps=EPS) for k, v in groups.items()}
-    records = []
-    for number in range(count):
-        real = Sampler().batch(number).signals
+    def step(self, inputs: StepInputs) -> dict[str, float]:
+        nets, adam, real = self.nets, self.adam, inputs.batch().signals
         fake = {
             "drawing": nets["generator_drawing"].layers(real["photo"]),
             "photo": nets["generator_photo"].layers(real["drawing"]),
@@ -69,27 +45,21 @@ def reference_steps(method: Shallow, count: int) -> list[dict[str, float]]:
         adam["generator"].zero_grad()
         adversarial.backward()
         adam["generator"].step()
-        record = {"adversarial": adversarial.item()}
+        record = {"generator/adversarial": adversarial.item()}
         adam["discriminator"].zero_grad()
         for n in DOMAINS.names:
             on_real, on_fake = judge[n](real[n]), judge[n](fake[n].detach())
             critic = 0.5 * ((on_real - 1).square().mean() + on_fake.square().mean())
             critic.backward()
-            record[f"critic_{n}"] = critic.item()
+            record[f"discriminator/critic_{n}"] = critic.item()
         adam["discriminator"].step()
-        records.append(record)
-    return records
+        return record
 
 
 @pytest.mark.numeric
 def test_training_steps_equal_the_stated_losses() -> None:
     method = make()
-    wanted = reference_steps(method, 4)
-    trainer = trainer_of(method)
-    for want in wanted:
-        trainer.step()
-        found = {name.split("/")[1]: value for name, value in trainer.take_losses().items()}
-        assert found == pytest.approx(want, rel=1e-5, abs=1e-6)
+    TinyRun(method).check(Reference(method), 4)
 
 
 def test_a_step_translates_each_batch_once_and_never_back() -> None:
@@ -97,7 +67,7 @@ def test_a_step_translates_each_batch_once_and_never_back() -> None:
     calls: list[str] = []
     for name in ("generator_photo", "generator_drawing"):
         method.nets[name].register_forward_hook(lambda *_, name=name: calls.append(name))
-    trainer_of(method).step()
+    TinyRun(method).train(1)
     assert sorted(calls) == ["generator_drawing", "generator_photo"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,65 +12,40 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo_core.contracts.interfaces import Code
-from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec, class_key
-from zoo_core.contracts.spec import TrainConfig
+from zoo_core.contracts.synthetic import random_batch
 from zoo_core.errors import UsageError
 from zoo_core.models.card import Card
 from zoo_core.models.config import ModelConfig
 from zoo_core.models.golden import check_golden, read_golden
 from zoo_core.models.modeldir import read_config, write_model
 from zoo_core.models.weights import load_weights
-from zoo_core.train.loop import Trainer, generator_for
 from zoo_core.translate.engine import Engine
+from zoo_testing.parity import Batches, StepInputs, TinyRun, build, random_batches
 from zoo_unit.cogan import CoGAN, Options
 from zoo_unit.inversion import invert
 
 DOMAINS = Domains(("mnist", "usps"))
 SPEC = TensorSpec(shape=(1, 28, 28), stride=1, flexible=0)
 TINY = {"latent": 5, "width": 16, "critic_width": 4, "critic_top": 6, "classes": 3, "steps": 5}
-EPS = 1e-3  # as for UNIT: biases ahead of batch normalisation have no gradient but rounding noise
-SEED = 11
 BATCH = 4
 
 Record = dict[str, float]
 
 
 def make(seed: int = 0, **options: object) -> CoGAN:
-    torch.manual_seed(seed)
-    return CoGAN(Options(**TINY | options), DOMAINS, SPEC)  # type: ignore[arg-type]
+    return build(CoGAN, TINY | options, DOMAINS, SPEC, seed=seed)
 
 
-def batch_of(seed: int, *, labelled: bool = True) -> Batch:
-    draw = torch.Generator().manual_seed(seed)
-    signals = {n: torch.rand(BATCH, 1, 28, 28, generator=draw) * 2 - 1 for n in DOMAINS.names}
-    extras = {class_key("mnist"): torch.randint(3, (BATCH,), generator=draw)} if labelled else {}
-    return Batch(signals, {n: Condition.of(DOMAINS, n, BATCH) for n in DOMAINS.names}, extras)
+def labelled(method: CoGAN) -> Batches:
+    """Random batches with a class for each signal of the first domain."""
+    plain = random_batches(method, count=BATCH)
 
+    def batch(seed: int) -> Batch:
+        classes = torch.randint(3, (BATCH,), generator=torch.Generator().manual_seed(seed))
+        return replace(plain(seed), extras={class_key("mnist"): classes})
 
-class Sampler:
-    """Gives the batch of each step's own number."""
-
-    steps_per_epoch = 100
-
-    def batch(self, step: int, draw: int = 0) -> Batch:
-        return batch_of(step)
-
-
-def trainer_of(method: Method[Options]) -> Trainer:
-    trainer = Trainer(method, Sampler(), TrainConfig(batch=BATCH, steps=1000, seed=SEED))
-    for player_state in trainer.player_states:
-        player_state.optimiser.param_groups[0]["eps"] = EPS
-    return trainer
-
-
-def train(method: Method[Options], steps: int) -> list[Record]:
-    """The unweighted losses of each step, as the real loop trains."""
-    trainer, records = trainer_of(method), []
-    for _ in range(steps):
-        trainer.step()
-        records.append({name.split("/")[1]: v for name, v in trainer.take_losses().items()})
-    return records
+    return batch
 
 
 class Reference:
@@ -78,7 +53,7 @@ class Reference:
 
     def __init__(self, method: CoGAN) -> None:
         self.nets, self.options = copy.deepcopy(method.nets), method.options
-        adam = {"lr": 2e-4, "betas": (0.5, 0.999), "weight_decay": 5e-4, "eps": EPS}
+        adam = {"lr": 2e-4, "betas": (0.5, 0.999), "weight_decay": 5e-4}
         self.adams = {
             kind: torch.optim.Adam(
                 {
@@ -114,8 +89,8 @@ class Reference:
         loss.backward()
         self.adams[kind].step()
 
-    def step(self, batch: Batch, number: int) -> Record:
-        o, rng = self.options, generator_for(SEED, number)
+    def step(self, inputs: StepInputs) -> Record:
+        o, batch, rng = self.options, inputs.batch(), inputs.rng()
         real_a, real_b = ((batch.signals[n] + 1) / 2 for n in DOMAINS.names)
         z = torch.randn(BATCH, o.latent, generator=rng)
         made = self.make(z)
@@ -125,22 +100,24 @@ class Reference:
         on_fake, f_a, f_b = self.judge(*fakes)
         critic = F.cross_entropy(on_real, real) + F.cross_entropy(on_fake, ones)
         features = F.mse_loss(f_a, f_b) * f_a[0].numel()
-        record = {"critic": 2 * critic.item(), "features": features.item()}  # a sum over domains
+        record = {
+            "discriminator/critic": 2 * critic.item(),  # a sum over domains
+            "discriminator/features": features.item(),
+        }
         loss = critic + 0.01 * features
         if o.classify:
             head = self.nets["discriminator_mnist"].shared.classes  # type: ignore[union-attr]
             logits = head(f_real).flatten(1)  # type: ignore[operator]
             classify = F.cross_entropy(logits, batch.extras[class_key("mnist")])
-            record["classify"] = classify.item()
+            record["discriminator/classify"] = classify.item()
             loss = loss + 10 * classify
         self.move("d", loss)
 
         if o.fresh_noise:
-            fresh = generator_for(SEED, number, 1)
-            made = self.make(torch.randn(BATCH, o.latent, generator=fresh))
+            made = self.make(torch.randn(BATCH, o.latent, generator=inputs.rng(1)))
         adversarial = F.cross_entropy(self.judge(*made)[0], real)
         self.move("g", adversarial)
-        record["adversarial"] = 2 * adversarial.item()
+        record["generator/adversarial"] = 2 * adversarial.item()
 
         if o.encoder_width:
             code = torch.zeros(())
@@ -149,7 +126,7 @@ class Reference:
                 found = net.shared(net.first(2 * fake - 1)).flatten(1)  # type: ignore[operator]
                 code = code + ((found - z) ** 2).mean()
             self.move("e", code)
-            record["code"] = code.item()
+            record["encoder/code"] = code.item()
         return record
 
 
@@ -160,26 +137,13 @@ def test_training_steps_equal_the_published_losses(
     fresh: bool, classify: float, encoder: int
 ) -> None:
     method = make(fresh_noise=fresh, classify=classify, encoder_width=encoder)
-    reference = Reference(method)
-    wanted = [reference.step(batch_of(number), number) for number in range(3)]
-
-    records = train(method, 3)
-
-    assert [sorted(r) for r in records] == [sorted(w) for w in wanted]
-    for record, want in zip(records, wanted, strict=True):
-        assert record == pytest.approx(want, rel=1e-5, abs=1e-6)
-    others = dict(reference.nets.named_parameters())
-    for key, value in method.nets.named_parameters():
-        torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
+    TinyRun(method, labelled(method)).check(Reference(method), 3)
 
 
 @pytest.mark.parametrize(("fresh", "count"), [(True, 2), (False, 1)])
 def test_the_shared_layers_run_once_for_all_domains(fresh: bool, count: int) -> None:
-    method, calls = make(fresh_noise=fresh), Counter[str]()
-    for name, net in method.nets.items():
-        kind = name.split("_")[0]
-        net.register_forward_hook(lambda *_, kind=kind: calls.update([kind]))
-    trainer_of(method).step()
+    method = make(fresh_noise=fresh)
+    (calls,) = TinyRun(method, labelled(method)).count_calls(1)
     # The discriminators see reals and samples, then the generators' samples.
     assert calls == {"shared": count, "decoder": 2 * count, "discriminator": 6}
 
@@ -242,10 +206,8 @@ def test_sizes_that_cannot_be_built_are_refused(shape: tuple[int, ...]) -> None:
 
 
 def test_a_source_without_classes_is_refused_where_they_are_needed() -> None:
-    trainer = trainer_of(make())
-    trainer.sampler.batch = lambda step, draw=0: batch_of(step, labelled=False)  # type: ignore[method-assign]
     with pytest.raises(UsageError, match='classes of domain "mnist"'):
-        trainer.step()
+        TinyRun(make()).train(1)
 
 
 def test_generators_share_all_but_the_last_and_discriminators_all_but_the_first_layer() -> None:
@@ -257,7 +219,7 @@ def test_generators_share_all_but_the_last_and_discriminators_all_but_the_first_
 
 def known(method: CoGAN, domain: str = "mnist") -> tuple[Tensor, Tensor]:
     """Pictures of a domain whose codes are known, and the codes."""
-    z = torch.randn(3, 5, generator=torch.Generator().manual_seed(2))
+    z = torch.randn(3, 5, generator=torch.Generator().manual_seed(2)).double()
     with torch.no_grad():
         return method.decode(Code(z), Condition.of(DOMAINS, domain, 3)), z
 
@@ -308,9 +270,9 @@ def test_encoders_say_where_the_inversion_begins() -> None:
 
 @pytest.mark.numeric
 def test_translation_runs_in_inference_mode_and_gives_the_same_bits_again() -> None:
-    method = make(encoder_width=4)
+    method = make(encoder_width=4).float()
     engine = Engine(method, device="cpu", precision="float32")
-    x = batch_of(3).signals["usps"]
+    x = torch.rand(BATCH, *SPEC.shape)
     once = engine.translate(x, [0.0, 1.0], [1.0, 0.0])
     assert torch.equal(engine.translate(x, [0.0, 1.0], [1.0, 0.0]), once)
     assert not once.requires_grad
@@ -320,7 +282,8 @@ def test_translation_runs_in_inference_mode_and_gives_the_same_bits_again() -> N
 @pytest.mark.numeric
 def test_a_code_does_not_depend_on_the_rest_of_the_batch() -> None:
     method = make(steps=50).eval()
-    x, source = batch_of(3).signals["mnist"], Condition.of(DOMAINS, "mnist", BATCH)
+    x = random_batches(method, count=BATCH)(3).signals["mnist"]
+    source = Condition.of(DOMAINS, "mnist", BATCH)
     with torch.no_grad():
         whole = method.encode(x, source).content
         alone = method.encode(x[:1], source[:1]).content
@@ -332,10 +295,11 @@ def test_a_written_model_translates_as_before_and_proves_it_by_its_golden_file(
     tmp_path: Path,
 ) -> None:
     method = make(encoder_width=4, classify=0.0)
-    train(method, 1)
+    TinyRun(method).train(1)
+    method.float()
     options = TINY | {"encoder_width": 4, "classify": 0.0}
     config = ModelConfig("cogan", options, DOMAINS, SPEC)
-    batch = batch_of(0)
+    batch = random_batch(DOMAINS, SPEC, mixed=False, count=BATCH, seed=0)
     write_model(tmp_path / "m", method.eval(), config, card=Card("m", "s"), sample_batch=batch)
     golden = read_golden(tmp_path / "m" / "golden.safetensors")
     ways = [(g.source.domain, g.target.domain) for g in golden]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo_core.contracts.method import Method
-from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.contracts.spec import Progress, TrainConfig
+from zoo_core.contracts.signals import Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
 from zoo_core.models.weights import load_weights, parameter_counts, read_tensors, save_nets
-from zoo_core.train.loop import Trainer, generator_for
 from zoo_core.translate.engine import Engine
+from zoo_testing.parity import StepInputs, TinyRun, build
 from zoo_unit.method import UNIT, Options
 
 DOMAINS = Domains(("cat", "dog"))
@@ -30,50 +28,11 @@ TINY = {
     "critic_layers": 1,
     "critic_scales": 2,
 }
-# Adam turns a gradient that is only rounding noise into a full step; a large eps damps it, so
-# that parameters can be compared. A bias ahead of normalisation has no other gradient.
-EPS = 1e-3
-SEED = 11
-BATCH = 2
-
 Record = dict[str, float]
 
 
 def make(seed: int = 0, **options: object) -> UNIT:
-    torch.manual_seed(seed)
-    return UNIT(Options(**TINY | options), DOMAINS, SPEC)  # type: ignore[arg-type]
-
-
-def batch_of(seed: int, count: int = BATCH) -> Batch:
-    draw = torch.Generator().manual_seed(seed)
-    signals = {n: torch.rand(count, 3, 16, 16, generator=draw) * 2 - 1 for n in DOMAINS.names}
-    return Batch(signals, {n: Condition.of(DOMAINS, n, count) for n in DOMAINS.names})
-
-
-class Sampler:
-    """Gives the batch of each step's own number."""
-
-    steps_per_epoch = 100
-
-    def batch(self, step: int, draw: int = 0) -> Batch:
-        return batch_of(step)
-
-
-def trainer_of(method: Method[Options]) -> Trainer:
-    config = TrainConfig(batch=BATCH, steps=1000, seed=SEED)
-    trainer = Trainer(method, Sampler(), config)
-    for player_state in trainer.player_states:
-        player_state.optimiser.param_groups[0]["eps"] = EPS
-    return trainer
-
-
-def train(method: Method[Options], steps: int) -> list[Record]:
-    """The unweighted losses of each step, as the real loop trains."""
-    trainer, records = trainer_of(method), []
-    for _ in range(steps):
-        trainer.step()
-        records.append({name.split("/")[1]: v for name, v in trainer.take_losses().items()})
-    return records
+    return build(UNIT, TINY | options, DOMAINS, SPEC, seed=seed)
 
 
 class Reference:
@@ -86,7 +45,7 @@ class Reference:
         for name, net in self.nets.items():
             of = judges if name.startswith("discriminator") else makers
             of.update({id(p): p for p in net.parameters()})
-        adam = {"lr": 1e-4, "betas": (0.5, 0.999), "weight_decay": 1e-4, "eps": EPS}
+        adam = {"lr": 1e-4, "betas": (0.5, 0.999), "weight_decay": 1e-4}
         self.adam_g = torch.optim.Adam(makers.values(), **adam)  # type: ignore[arg-type]
         self.adam_d = torch.optim.Adam(judges.values(), **adam)  # type: ignore[arg-type]
 
@@ -109,7 +68,9 @@ class Reference:
             (f**2).mean() + ((r - 1) ** 2).mean() for r, f in zip(on_real, on_fake, strict=True)
         )  # type: ignore[return-value]
 
-    def step(self, a: Tensor, b: Tensor, rng: torch.Generator) -> Record:
+    def step(self, inputs: StepInputs) -> Record:
+        a, b = (inputs.batch().signals[name] for name in DOMAINS.names)
+        rng = inputs.rng()
         noisy = lambda h: h + torch.randn(h.shape, generator=rng)  # noqa: E731
         h_a = self.encode("cat", a)
         z_a = noisy(h_a)
@@ -139,12 +100,12 @@ class Reference:
         total.backward()
         self.adam_g.step()
         return {
-            "critic": critic.item(),
-            "adversarial": adversarial.item(),  # type: ignore[union-attr]
-            "reconstruction": reconstruction.item(),
-            "kl": kl.item(),
-            "cycle": cycle.item(),
-            "kl_cycle": kl_cycle.item(),
+            "discriminator/critic": critic.item(),
+            "generator/adversarial": adversarial.item(),  # type: ignore[union-attr]
+            "generator/reconstruction": reconstruction.item(),
+            "generator/kl": kl.item(),
+            "generator/cycle": cycle.item(),
+            "generator/kl_cycle": kl_cycle.item(),
         }
 
 
@@ -152,28 +113,11 @@ class Reference:
 @pytest.mark.parametrize("shared", [0, 1, 2])
 def test_training_steps_equal_the_published_losses(shared: int) -> None:
     method = make(shared=shared)
-    reference = Reference(method)
-    wanted = []
-    for number in range(3):
-        signals = batch_of(number).signals
-        rng = generator_for(SEED, number)
-        wanted.append(reference.step(signals["cat"], signals["dog"], rng))
-
-    records = train(method, 3)
-
-    for record, want in zip(records, wanted, strict=True):
-        assert record == pytest.approx(want, rel=1e-5, abs=1e-6)
-    others = dict(reference.nets.named_parameters())
-    for key, value in method.nets.named_parameters():
-        torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
+    TinyRun(method).check(Reference(method), 3)
 
 
 def test_a_step_encodes_and_decodes_no_more_than_needed() -> None:
-    method, calls = make(), Counter[str]()
-    for name, net in method.nets.items():
-        kind = name.split("_")[0]
-        net.register_forward_hook(lambda *_, kind=kind: calls.update([kind]))
-    trainer_of(method).step()
+    (calls,) = TinyRun(make()).count_calls(1)
     # Encoded: both inputs, both translations. Decoded: twice each input, once each translation.
     assert calls == {"encoder": 4, "decoder": 6, "discriminator": 6}
 
@@ -225,8 +169,9 @@ def test_as_many_blocks_are_shared_as_are_asked_for(shared: int) -> None:
 
 def test_shared_layers_learn_from_both_domains_and_stay_one() -> None:
     method = make()
-    train(method, 2)
-    x = batch_of(5).signals["cat"]
+    run = TinyRun(method)
+    run.train(2)
+    x = run.batches(5).signals["cat"]
     cat, dog = (method.nets[f"encoder_{name}"] for name in DOMAINS.names)
     assert cat.shared is dog.shared
     assert torch.equal(cat.shared(cat.own(x)), dog.shared(cat.own(x)))
@@ -234,14 +179,14 @@ def test_shared_layers_learn_from_both_domains_and_stay_one() -> None:
 
 @pytest.mark.numeric
 def test_saved_weights_hold_shared_layers_once_and_fit_again(tmp_path: Path) -> None:
-    method, other = make(), make(seed=1)
+    method, other = make().float(), make(seed=1).float()
     save_nets(method, tmp_path / "nets.safetensors", method.inference_nets)
     stored = read_tensors(tmp_path / "nets.safetensors")[0]
     makers = [method.nets[name] for name in method.inference_nets]
     assert sum(tensor.numel() for tensor in stored.values()) == count(*makers)
     load_weights(other, tmp_path / "nets.safetensors")
-    x = batch_of(5).signals["cat"]
-    source, target = (Condition.of(DOMAINS, n, BATCH) for n in DOMAINS.names)
+    x = torch.rand(2, *SPEC.shape)
+    source, target = (Condition.of(DOMAINS, n, 2) for n in DOMAINS.names)
     with torch.no_grad():
         for ways in ((source, target), (target, source)):
             expected = method.eval().translate(x, *ways)
@@ -260,22 +205,21 @@ def test_shared_layers_count_once_with_the_first_net_that_has_them() -> None:
 
 @pytest.mark.numeric
 def test_a_trained_run_goes_on_from_its_checkpoint_with_layers_shared() -> None:
-    first, second = trainer_of(make()), trainer_of(make(seed=1))
-    first.step()
-    second.load_state(copy.deepcopy(first.state()))
-    first.step()
-    second.step()
-    assert first.take_losses().keys() == second.take_losses().keys()
+    first, second = TinyRun(make()), TinyRun(make(seed=1))
+    first.train(1)
+    second.trainer.load_state(copy.deepcopy(first.trainer.state()))
+    assert first.train(1) == second.train(1)
     for ours, theirs in zip(
-        first.method.nets.parameters(), second.method.nets.parameters(), strict=True
+        first.trainer.method.parameters(), second.trainer.method.parameters(), strict=True
     ):
         assert torch.equal(ours, theirs)
 
 
 @pytest.mark.numeric
 def test_translation_takes_the_mean_code_and_draws_nothing() -> None:
-    engine = Engine(make(), device="cpu", precision="float32")
-    x = batch_of(3).signals["cat"]
+    method = make().float()
+    engine = Engine(method, device="cpu", precision="float32")
+    x = torch.rand(2, *SPEC.shape)
     once = engine.translate(x, [1.0, 0.0], [0.0, 1.0])
     assert torch.equal(engine.translate(x, [1.0, 0.0], [0.0, 1.0]), once)
     assert engine.encode(x, [1.0, 0.0]).sample is None

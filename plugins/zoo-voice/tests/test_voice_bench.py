@@ -48,7 +48,7 @@ def small(corpus: Corpus) -> Benchmark:
         VOICE,
         sources={name: f"{{root}}/{corpus.source(name, 'train')}" for name in corpus.speakers},
         tasks=(Task("pair", ("low", "high")),),
-        overrides={"cyclegan-vc": Override(options=TINY)},
+        overrides={"cyclegan-vc": Override(TINY, train={"precision": "float32"})},
         judges=recipes(corpus, steps=25, floor=0.5),
     )
 
@@ -139,9 +139,8 @@ def test_last_and_best_are_told_apart_by_validation_takes_alone(
     planner = Planner(benchmark, BenchRequest(root=finished / "data"), WorkDir(finished / "work"))
     evaluator = evaluator_class(benchmark)(planner, "cpu", print)
     run = next((finished / "work" / "runs").iterdir())
-    case = evaluator.evaluate(
-        benchmark.tasks[0], "low", "high", load(run / "model", device="cpu"), Override()
-    )
+    model = load(run / "model", device="cpu", precision="float32")
+    case = evaluator.evaluate(benchmark.tasks[0], "low", "high", model, Override())
     assert case.score() == pytest.approx(cell["best"]["scores"]["8"], abs=1e-6)
     assert set(opened) == {"validation"}
 

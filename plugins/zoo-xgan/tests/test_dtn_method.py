@@ -12,22 +12,21 @@ import torch
 from torch import Tensor
 
 import zoo
-from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.contracts.spec import TrainConfig
+from zoo_core.contracts.signals import Condition, Domains, TensorSpec
+from zoo_core.contracts.synthetic import random_batch
 from zoo_core.errors import UsageError
 from zoo_core.models.card import Card
 from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import write_model
-from zoo_core.train.loop import Trainer
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_nn.nets.classifier import ClassifierNet
+from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
 from zoo_xgan.dtn import DTN, Options
 
 DOMAINS = Domains(("svhn", "mnist"))
 SPEC = TensorSpec(shape=(3, 16, 16), flexible=0)
 TINY = {"width": 4, "critic_width": 4, "variation": 0.05}
-EPS = 1e-3  # damps Adam where a gradient is only rounding noise
 BATCH = 3
 Record = dict[str, float]
 
@@ -49,50 +48,22 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make(judge: Path, **options: object) -> DTN:
-    torch.manual_seed(0)
-    values = {"f": f"judge:{judge}", **TINY, **options}
-    return DTN(Options(**values), DOMAINS, SPEC)  # type: ignore[arg-type]
+    return build(DTN, {"f": f"judge:{judge}"} | TINY | options, DOMAINS, SPEC)
 
 
-def batch_of(seed: int) -> Batch:
-    draw = torch.Generator().manual_seed(seed)
-    signals = {n: torch.rand(BATCH, 3, 16, 16, generator=draw) * 2 - 1 for n in DOMAINS.names}
-    return Batch(signals, {n: Condition.of(DOMAINS, n, BATCH) for n in DOMAINS.names})
-
-
-class Sampler:
-    """Gives the batch of each step's own number."""
-
-    steps_per_epoch = 100
-
-    def batch(self, step: int, draw: int = 0) -> Batch:
-        return batch_of(step)
-
-
-def trainer_of(method: DTN) -> Trainer:
-    trainer = Trainer(method, Sampler(), TrainConfig(batch=BATCH, steps=100))
-    for player_state in trainer.player_states:
-        player_state.optimiser.param_groups[0]["eps"] = EPS
-    return trainer
-
-
-def train(method: DTN, steps: int) -> list[Record]:
-    trainer, records = trainer_of(method), []
-    for _ in range(steps):
-        trainer.step()
-        records.append(trainer.take_losses())
-    return records
+def run_of(method: DTN) -> TinyRun:
+    return TinyRun(method, random_batches(method, BATCH))
 
 
 class Reference:
     """DTN as its paper states it: eqs. 3 to 7; and the public port's binary game."""
 
     def __init__(self, method: DTN, judge: Path, *, ternary: bool) -> None:
-        self.f_net, self.ternary = EvalClassifier.load(judge), ternary
-        self.g = copy.deepcopy(method.nets["decoder"].layers)
-        self.d = copy.deepcopy(method.nets["discriminator"].layers)
-        self.adam_g = torch.optim.Adam(self.g.parameters(), 2e-4, (0.5, 0.999), eps=EPS)
-        self.adam_d = torch.optim.Adam(self.d.parameters(), 2e-4, (0.5, 0.999), eps=EPS)
+        self.f_net, self.ternary = EvalClassifier.load(judge).double(), ternary
+        self.nets = {n: copy.deepcopy(method.nets[n]) for n in ("decoder", "discriminator")}
+        self.g, self.d = self.nets["decoder"].layers, self.nets["discriminator"].layers
+        self.adam_g = torch.optim.Adam(self.g.parameters(), 2e-4, (0.5, 0.999))
+        self.adam_d = torch.optim.Adam(self.d.parameters(), 2e-4, (0.5, 0.999))
 
     def f(self, x: Tensor) -> Tensor:
         return self.f_net(x).features
@@ -100,7 +71,8 @@ class Reference:
     def log_p(self, x: Tensor) -> Tensor:
         return self.d(x).flatten(1).log_softmax(1)
 
-    def step(self, s: Tensor, t: Tensor) -> Record:
+    def step(self, inputs: StepInputs) -> Record:
+        s, t = (inputs.batch().signals[name] for name in DOMAINS.names)
         made_s = torch.tanh(self.g(self.f(s)[:, :, None, None]))
         made_t = torch.tanh(self.g(self.f(t)[:, :, None, None]))
         second = 1 if self.ternary else 0
@@ -135,33 +107,21 @@ class Reference:
 def test_training_steps_equal_the_published_losses(judge: Path, critic: str) -> None:
     method = make(judge, critic=critic)
     reference = Reference(method, judge, ternary=critic == "ternary")
-    wanted = []
-    for number in range(3):
-        signals = batch_of(number).signals
-        wanted.append(reference.step(signals["svhn"], signals["mnist"]))
-
-    records = train(method, 3)
-
-    for record, want in zip(records, wanted, strict=True):
-        assert record == pytest.approx(want, rel=1e-5, abs=1e-6)
-    for name, net in (("decoder", reference.g), ("discriminator", reference.d)):
-        pairs = zip(method.nets[name].layers.parameters(), net.parameters(), strict=True)
-        for ours, theirs in pairs:
-            torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+    run_of(method).check(reference, 3)
 
 
 @pytest.mark.numeric
 def test_a_map_is_compared_place_by_place_or_by_its_means(judge: Path) -> None:
-    signals = batch_of(0).signals
-    source = signals["svhn"]
     means = []
     for places in (True, False):
         method = make(judge, layer="stage1", places=places, constancy=1.0)
+        run = run_of(method)
+        source = run.batches(0).signals["svhn"]
         made = method.translate(source, *(Condition.of(DOMAINS, n, BATCH) for n in DOMAINS.names))
         f = method.nets["encoder"].backbone
         apart = f(source, ["stage1"])["stage1"] - f(made, ["stage1"])["stage1"]  # (N, F, h, w)
         wanted = apart.square().mean() if places else apart.mean((2, 3)).square().mean()
-        (record,) = train(method, 1)
+        (record,) = run.train(1)
         assert record["generator/constancy"] == pytest.approx(wanted.item(), rel=1e-5)
         means.append(wanted.item())
     assert means[0] > 2 * means[1]
@@ -171,7 +131,7 @@ def test_a_map_is_compared_place_by_place_or_by_its_means(judge: Path) -> None:
 def test_f_never_changes(judge: Path) -> None:
     method = make(judge)
     before = copy.deepcopy(method.nets["encoder"].state_dict())
-    train(method, 2)
+    run_of(method).train(2)
     after = method.nets["encoder"].state_dict()
     assert before
     assert all(torch.equal(before[key], after[key]) for key in before)
@@ -181,11 +141,10 @@ def test_f_is_tuned_on_every_fifteenth_step_where_that_is_asked(judge: Path) -> 
     method = make(judge, tune=True)
     weight = method.nets["encoder"].backbone.net.stem.weight
     before = weight.detach().clone()
-    trainer = trainer_of(method)
-    for _ in range(14):
-        trainer.step()
+    run = run_of(method)
+    run.train(14)
     assert torch.equal(weight, before)
-    trainer.step()
+    run.train(1)
     assert not torch.equal(weight, before)
 
 
@@ -193,7 +152,7 @@ def test_a_step_makes_each_translation_once(judge: Path) -> None:
     method, calls = make(judge), []
     for name in ("encoder", "decoder"):
         method.nets[name].register_forward_hook(lambda *_, name=name: calls.append(name))
-    train(method, 1)
+    run_of(method).train(1)
     # f reads both domains and the source's translation; g makes both
     assert sorted(calls) == ["decoder"] * 2 + ["encoder"] * 3
 
@@ -209,7 +168,7 @@ def test_any_layer_of_the_backbone_can_be_the_code(judge: Path, layer: str) -> N
         with pytest.raises(UsageError, match="another layer"):
             make(judge, layer=layer)
         return
-    x = torch.rand(2, 3, 16, 16) * 2 - 1
+    x = torch.rand(2, 3, 16, 16).double() * 2 - 1
     source, target = (Condition.of(DOMAINS, name, 2) for name in DOMAINS.names)
     assert method.encode(x, source).content.ndim == (2 if layer == "embedding" else 4)
     assert method.translate(x, source, target).shape == x.shape
@@ -241,10 +200,11 @@ def saved(judge: Path, tmp_path: Path) -> tuple[DTN, Path]:
     """A method and its model directory, whose f was trained in a folder that is gone by now."""
     folder = tmp_path / "f"
     shutil.copytree(judge, folder)
-    method = make(folder).eval()
+    method = make(folder).float().eval()
     options = method.export_options(dataclasses.asdict(method.options))
     config = ModelConfig("dtn", options, DOMAINS, SPEC)
-    write_model(tmp_path / "model", method, config, card=Card("m"), sample_batch=batch_of(0))
+    batch = random_batch(DOMAINS, SPEC, mixed=False, count=BATCH, seed=0)
+    write_model(tmp_path / "model", method, config, card=Card("m"), sample_batch=batch)
     shutil.rmtree(folder)
     return method, tmp_path / "model"
 
@@ -254,7 +214,7 @@ def test_a_model_holds_its_f_and_loads_where_the_judge_is_not(saved: tuple[DTN, 
     method, directory = saved
     assert "/f" not in (directory / "config.yaml").read_text()
     translator = zoo.load(directory, device="cpu", precision="float32")
-    x = batch_of(5).signals["svhn"]
+    x = torch.rand(BATCH, *SPEC.shape) * 2 - 1
     source, target = (Condition.of(DOMAINS, n, BATCH) for n in DOMAINS.names)
     with torch.inference_mode():
         wanted = method.translate(x, source, target)

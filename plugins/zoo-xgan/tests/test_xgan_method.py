@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.contracts.spec import TrainConfig
+from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.errors import UsageError
-from zoo_core.train.loop import Trainer
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_nn.nets.classifier import ClassifierNet
+from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
 from zoo_xgan.xgan import XGAN, Options
 
 A, B = "face", "cartoon"
@@ -24,7 +23,6 @@ DOMAINS = Domains((A, B))
 SPEC = TensorSpec(shape=(3, 16, 16), flexible=0)
 TINY = {"code": 8, "width": 4, "decoder_width": 4, "own_encoder": 1, "own_decoder": 1}
 WEIGHTS = {"reconstruction": 1.0, "semantic": 0.5, "adversarial": 0.7, "teaching": 1.0}
-EPS = 1e-3  # damps Adam where a gradient is only rounding noise
 BATCH = 3
 Record = dict[str, float]
 
@@ -40,34 +38,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make(**options: object) -> XGAN:
-    torch.manual_seed(0)
-    return XGAN(Options(**TINY | options), DOMAINS, SPEC)  # type: ignore[arg-type]
-
-
-def batch_of(seed: int) -> Batch:
-    draw = torch.Generator().manual_seed(seed)
-    signals = {n: torch.rand(BATCH, 3, 16, 16, generator=draw) * 2 - 1 for n in DOMAINS.names}
-    return Batch(signals, {n: Condition.of(DOMAINS, n, BATCH) for n in DOMAINS.names})
-
-
-class Sampler:
-    """Gives the batch of each step's own number."""
-
-    steps_per_epoch = 100
-
-    def batch(self, step: int, draw: int = 0) -> Batch:
-        return batch_of(step)
-
-
-def train(method: XGAN, steps: int) -> list[Record]:
-    trainer = Trainer(method, Sampler(), TrainConfig(batch=BATCH, steps=100))
-    for player_state in trainer.player_states:
-        player_state.optimiser.param_groups[0]["eps"] = EPS
-    records = []
-    for _ in range(steps):
-        trainer.step()
-        records.append(trainer.take_losses())
-    return records
+    return build(XGAN, TINY | options, DOMAINS, SPEC)
 
 
 class Reference:
@@ -75,16 +46,14 @@ class Reference:
 
     def __init__(self, method: XGAN, *, detach: bool, teacher: Path | None) -> None:
         self.nets = copy.deepcopy(method.nets)
-        self.detach, self.teacher = (
-            detach,
-            None if teacher is None else EvalClassifier.load(teacher),
-        )
+        self.detach = detach
+        self.teacher = None if teacher is None else EvalClassifier.load(teacher).double()
         self.makers = [*self.nets["encoder"].parameters(), *self.nets["decoder"].parameters()]
         self.classifier = list(self.nets["domain_classifier"].parameters())
         judges = [p for n in (A, B) for p in self.nets[f"discriminator_{n}"].parameters()]
         trained = [*self.makers, *self.classifier]
-        self.adam_g = torch.optim.Adam(trained, 1e-4, (0.5, 0.999), eps=EPS)
-        self.adam_d = torch.optim.Adam(judges, 1e-3, (0.5, 0.999), eps=EPS)
+        self.adam_g = torch.optim.Adam(trained, 1e-4, (0.5, 0.999))
+        self.adam_d = torch.optim.Adam(judges, 1e-3, (0.5, 0.999))
 
     def e(self, domain: str, x: Tensor) -> Tensor:
         net = self.nets["encoder"]
@@ -97,7 +66,8 @@ class Reference:
     def real(self, domain: str, x: Tensor) -> Tensor:
         return self.nets[f"discriminator_{domain}"].layers(x)
 
-    def step(self, a: Tensor, b: Tensor) -> Record:
+    def step(self, inputs: StepInputs) -> Record:
+        a, b = (inputs.batch().signals[name] for name in (A, B))
         x, other = {A: a, B: b}, {A: B, B: A}
         code = {n: self.e(n, x[n]) for n in x}
         made = {n: self.d(n, code[other[n]]) for n in x}  # translations into n
@@ -143,24 +113,12 @@ class Reference:
 def test_training_steps_equal_the_published_losses(judge: Path, detach: bool, taught: bool) -> None:
     method = make(detach=detach, teacher=f"judge:{judge}" if taught else None)
     reference = Reference(method, detach=detach, teacher=judge if taught else None)
-    wanted = []
-    for number in range(3):
-        signals = batch_of(number).signals
-        wanted.append(reference.step(signals[A], signals[B]))
-
-    records = train(method, 3)
-
-    for record, want in zip(records, wanted, strict=True):
-        assert record == pytest.approx(want, rel=1e-5, abs=1e-6)
-    for name, net in method.nets.items():
-        others = dict(reference.nets[name].named_parameters())
-        for key, value in net.named_parameters():
-            torch.testing.assert_close(value, others[key], rtol=1e-5, atol=1e-5)
+    TinyRun(method, random_batches(method, BATCH)).check(reference, 3)
 
 
 @pytest.mark.numeric
 def test_inner_layers_are_shared_and_outer_ones_are_not() -> None:
-    method, x = make(), torch.rand(1, 3, 16, 16)
+    method, x = make(), torch.rand(1, 3, 16, 16, dtype=torch.float64)
     a, b = (Condition.of(DOMAINS, name, 1) for name in DOMAINS.names)
     code = method.encode(x, a)
     assert not torch.equal(code.content, method.encode(x, b).content)

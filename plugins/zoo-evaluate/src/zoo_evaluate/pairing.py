@@ -1,8 +1,9 @@
 """Which signal of one domain is the same thing as which signal of another.
 
 Domains are unpaired in training; where a ground truth exists it is only used to measure. Two
-signals are references when their files have the same name (without folder and suffix), or, where
-one domain is an indexed data set, when the file's name is the number of the other's signal
+signals are references when their files have the same name (without folder and suffix, and without
+``_A`` and ``_B`` where the two domains' names end so, as in CycleGAN's data sets), or, where one
+domain is an indexed data set, when the file's name is the number of the other's signal
 (``3/00000012.png`` and number 12).
 """
 
@@ -56,8 +57,10 @@ def find_references(source: Sequence[str], target: Sequence[str]) -> ReferencePa
     indexed = _indexed(source), _indexed(target)
     if all(indexed):
         return None  # number 12 of one data set has nothing to do with number 12 of another
-    rule, key_of = ("index", _by_number) if any(indexed) else ("name", _by_stem)
-    left, right = key_of(source), key_of(target)
+    if any(indexed):
+        rule, left, right = "index", _by_number(source), _by_number(target)
+    else:
+        rule, (left, right) = "name", map(_by_stem, _without_letters(source, target))
     shared = sorted((at, right[key]) for key, at in left.items() if key in right)
     if not shared or len(shared) < ENOUGH * min(len(source), len(target)):
         return None
@@ -68,6 +71,17 @@ def find_references(source: Sequence[str], target: Sequence[str]) -> ReferencePa
 def _indexed(names: Sequence[str]) -> bool:
     """Whether the names are plain numbers, as those of an indexed data set."""
     return all(name.isdecimal() for name in names)
+
+
+def _without_letters(source: Sequence[str], target: Sequence[str]) -> list[list[str]]:
+    """The names, without ``_A`` and ``_B`` where all of one domain end in one of them."""
+    paths = [
+        [PurePosixPath(name.replace("\\", "/")) for name in names] for names in (source, target)
+    ]
+    ends = [{path.stem[-2:] for path in part} for part in paths]
+    if sorted(map(sorted, ends)) != [["_A"], ["_B"]]:
+        return [list(source), list(target)]
+    return [[str(path.with_name(path.stem[:-2] + path.suffix)) for path in part] for part in paths]
 
 
 def _by_stem(names: Sequence[str]) -> dict[object, int]:

@@ -30,8 +30,10 @@ def zoo_components() -> Iterable[Component]:
             "metric", "ssim", f"{here}.picture_metrics:ReferenceSsim", "SSIM to the reference"
         ),
         Component("metric", "retrieval", f"{here}.picture_metrics:Retrieval", "reference nearest?"),
+        Component("metric", "pixels", f"{here}.pixel_metrics:Pixels", "RMSE and pixels right"),
         Component("benchmark", "digits", f"{bench}.digits:DIGITS", "MNIST, USPS, MNIST-M, 32 px."),
         Component("benchmark", "emoji", f"{bench}.emoji:EMOJI", "Three vendors' emoji, paired."),
+        Component("benchmark", "maps", f"{bench}.maps:MAPS", "Photographs to maps, 256 px."),
         Component("command", "evaluate", f"{cli}.evaluate:evaluate", "Measure a model."),
         Component("command", "audit", f"{cli}.audit:audit", "Look for hidden information."),
         Component("command", "judge", f"{cli}.judge:judge", "Train and inspect judges."),

@@ -17,20 +17,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LinearDecay:
-    """CycleGAN's multiplier: 1 for some epochs, then linearly towards 0, which it never reaches.
+    """CycleGAN's multiplier: 1 for some epochs, then linearly towards 0.
 
-    In epoch e (from 1) it is ``1 - max(0, e - constant) / (decay + 1)``, as in the official code
-    (``epoch + epoch_count - n_epochs`` with the scheduler's epoch counted from 0 and
+    In epoch e (from 1) it is ``1 - max(0, e + early - constant) / (decay + 1)``, as in the official
+    code (``epoch + epoch_count - n_epochs`` with the scheduler's epoch counted from 0 and
     ``epoch_count`` 1). A run of another length than ``constant + decay`` epochs keeps the same
     proportions: it is divided into as many equal parts, each standing for one epoch.
 
     Attributes:
         constant_epochs: Epochs at the full rate (``n_epochs``).
         decay_epochs: Epochs of decay (``n_epochs_decay``).
+        early: Epochs by which the decay begins earlier. With 1, as in older versions of the
+            official code and what was built on them (GcGAN), the last epoch's multiplier is 0.
     """
 
     constant_epochs: int = 100
     decay_epochs: int = 100
+    early: int = 0
 
     @classmethod
     def after(cls, part: float) -> LinearDecay:
@@ -39,10 +42,10 @@ class LinearDecay:
         return cls(constant, 1000 - constant)
 
     def __call__(self, progress: Progress) -> float:
-        """The multiplier, in (0, 1]."""
+        """The multiplier, in [0, 1]."""
         total = self.constant_epochs + self.decay_epochs
         epoch = min(total, progress.step * total // max(1, progress.steps) + 1)
-        return 1.0 - max(0, epoch - self.constant_epochs) / (self.decay_epochs + 1)
+        return 1.0 - max(0, epoch + self.early - self.constant_epochs) / (self.decay_epochs + 1)
 
 
 @dataclass(frozen=True)

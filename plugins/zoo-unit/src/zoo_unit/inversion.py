@@ -8,6 +8,8 @@ from math import cos, pi
 import torch
 from torch import Tensor
 
+from zoo_core.translate.precision import at_least_float32
+
 
 def invert(
     decode: Callable[[Tensor], Tensor],
@@ -36,12 +38,13 @@ def invert(
         (N, Z) codes, without a graph.
     """
     with torch.inference_mode(False), torch.enable_grad():
-        goal = x.detach().clone().float()  # (N, *S); a clone is no inference tensor any more
-        z = start.detach().clone().float().requires_grad_()  # (N, Z)
+        # Clones, which are no inference tensors any more.
+        goal = at_least_float32(x.detach().clone())  # (N, *S)
+        z = at_least_float32(start.detach().clone()).requires_grad_()  # (N, Z)
         adam = torch.optim.Adam([z], lr)
         for number in range(steps):
             adam.param_groups[0]["lr"] = lr * (1 + cos(pi * number / steps)) / 2
-            gap = (decode(z).float() - goal).square().sum()  # ()
+            gap = (at_least_float32(decode(z)) - goal).square().sum()  # ()
             (z.grad,) = torch.autograd.grad(gap + pull * z.square().sum(), z)  # (N, Z)
             adam.step()
     return z.detach()  # (N, Z)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from zoo_core.contracts.method import Loss
 from zoo_core.contracts.step import Step
+from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.distances import Distance, distance_of, total
 from zoo_nn.nets.backbones import EMBEDDING, Backbone, without_state
 
@@ -94,7 +95,9 @@ def over_places(distance: Distance) -> Distance:
     """
 
     def apart(a: Tensor, b: Tensor) -> Tensor:
-        a, b = (code.float().flatten(2).mean(2) if code.ndim > 2 else code for code in (a, b))
+        a, b = (
+            at_least_float32(code).flatten(2).mean(2) if code.ndim > 2 else code for code in (a, b)
+        )
         return distance(a, b)  # ()
 
     return apart
@@ -109,4 +112,4 @@ def origin_loss(step: Step, critic: str, x: Tensor, origin: int) -> Tensor:
     wanted = logits.new_full(
         (len(logits), *logits.shape[2:]), origin % classes, dtype=torch.long
     )  # (N) or (N, h, w)
-    return F.cross_entropy(logits.float(), wanted)  # ()
+    return F.cross_entropy(at_least_float32(logits), wanted)  # ()

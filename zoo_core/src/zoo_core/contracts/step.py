@@ -56,11 +56,14 @@ class Route:
         source: Key of the batch: a domain's name, or `zoo_core.contracts.signals.MIXED`.
         target: Condition (N, K) of the output.
         name: For logs and for losses that apply to some routes only, such as ``a->b``.
+        transform: Applied to the route's real signals (N, *S) before the nets see them, such as a
+            rotation (GcGAN); None leaves them as they are.
     """
 
     source: str
     target: Condition
     name: str = ""
+    transform: Callable[[Tensor], Tensor] | None = None
     _step: Step | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -76,7 +79,7 @@ class Route:
     @property
     def signal(self) -> Tensor:
         """(N, *S) the real input."""
-        return self.step.batch.signals[self.source]
+        return self._transformed(self.step.batch.signals[self.source])
 
     @property
     def source_condition(self) -> Condition:
@@ -102,7 +105,8 @@ class Route:
         Where the whole route has one target domain, it is the batch's real signal of that domain
         (CycleGAN feeds the net for b a real b). In a mixed batch it is the input itself.
         """
-        return self.step.batch.signals.get(self.target.domain or "", self.signal)
+        real = self.step.batch.signals.get(self.target.domain or "")
+        return self.signal if real is None else self._transformed(real)
 
     @property
     def identity_condition(self) -> Condition:
@@ -130,7 +134,10 @@ class Route:
     def shard(self, rank: int, world: int) -> Route:
         """The part of one process."""
         target = self.target if world == 1 else self.target[slice(rank, None, world)]
-        return Route(self.source, target, self.name)
+        return Route(self.source, target, self.name, self.transform)
+
+    def _transformed(self, x: Tensor) -> Tensor:
+        return x if self.transform is None else self.step.transformed(x, self.transform)
 
 
 class Step:
@@ -235,6 +242,11 @@ class Step:
     def sampled(self, domain: str) -> Tensor:
         """(N, *S) signals of a domain made from `prior`: corresponding ones in every domain."""
         return self.decode(self.prior, self.condition(domain, len(self.prior.content)))
+
+    def transformed(self, x: Tensor, transform: Callable[[Tensor], Tensor]) -> Tensor:
+        """(N, *S) ``x`` after a transform, computed once per step, so that all see one tensor."""
+        key = ("transformed", id(x), id(transform))
+        return self._once(key, "", (x, transform), lambda: transform(x))
 
     def detached(self, x: Tensor) -> Tensor:
         """``x`` without its graph: the same tensor for all who ask, so that `judge` sees one."""

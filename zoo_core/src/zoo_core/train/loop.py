@@ -27,6 +27,7 @@ from zoo_core.train.guard import FiniteGuard, require_finite
 from zoo_core.train.memory import keep_freed_memory
 from zoo_core.train.prefetch import PrefetchSampler, Sampler
 from zoo_core.train.seeds import generator_for, seed_all
+from zoo_core.translate.precision import at_least_float32
 
 
 @dataclass
@@ -284,7 +285,7 @@ class Trainer:
                 f"it gave a tensor of shape {tuple(loss.shape)}, not a scalar",
                 asked=f'loss "{term.name}" of player "{player.name}"',
             )
-        loss = loss.float()
+        loss = at_least_float32(loss)
         value, name = loss.detach(), f"{player.name}/{term.name}"
         self._guard.watch(step.progress.step, player.name, f'the loss "{term.name}"', value)
         self.losses[name] = self.losses[name] + value if name in self.losses else value

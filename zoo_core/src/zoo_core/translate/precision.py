@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from zoo_core.errors import UsageError, unknown
 
@@ -81,6 +81,11 @@ def resolve_precision(device: torch.device | str, asked: str = "auto") -> torch.
     if asked not in PRECISIONS:
         raise unknown("precision", asked, ["auto", *PRECISIONS])
     return PRECISIONS[asked]
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """``x`` for losses and sums: half precisions are raised to float32, float64 stays as it is."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def autocast(

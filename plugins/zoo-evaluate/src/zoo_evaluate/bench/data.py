@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import SignalStore
+from zoo_core.contracts.codec import InMemorySignal, SignalStore
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.host.plugins import host
@@ -36,6 +37,11 @@ class Pictures:
             DataError: If they cannot be read.
         """
         return self._open(domain, split).stores[domain]
+
+    def files(self, domain: str, split: str) -> tuple[list[Path | InMemorySignal], list[str]]:
+        """The files that the pictures of a domain came from, and the pictures' names."""
+        opened = self._open(domain, split)
+        return opened.files[domain], list(opened.stores[domain].names)
 
     def words(self, domain: str) -> str:
         """Where a domain's training pictures come from, without the paths of this machine."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zoo_evaluate.bench.protocol import MARKS, Column
+from zoo_evaluate.bench.protocol import Column
+from zoo_evaluate.bench.published import published_lines
 from zoo_evaluate.bench.selection import selection_text
 from zoo_evaluate.bench.table import Table, averaged, grouped
 
@@ -121,26 +122,7 @@ def _direction(table: Table, task: str, direction: str) -> str:
     below = [group for group in frame if group[0]["method"] == last]
     for group in (*above, *grouped(table.at(table.cells, task, direction)), *below):
         lines.append(_row(group, columns))
-    published = [row for row in table.benchmark.published if row.direction == direction]
-    if published:
-        lines += [
-            "",
-            "Published accuracies of this direction, in per cent. They were found by other "
-            "protocols; none of them is a figure of this page.",
-            "",
-            "| paper's row | adaptation accuracy | mark | printed in | differs |",
-            "|---|---:|---|---|---|",
-        ]
-        lines += [
-            f"| {row.name} | {row.value} | [{row.mark}] | {row.source} | {row.note} |"
-            for row in published
-        ]
-        marks = "; ".join(
-            f"[{mark}] {words}"
-            for mark, words in MARKS.items()
-            if any(row.mark == mark for row in published)
-        )
-        lines += ["", f"{marks[0].upper()}{marks[1:]}."]
+    lines += published_lines(table.benchmark, direction)
     return "\n".join(lines)
 
 

@@ -244,7 +244,7 @@ def find_root(benchmark: Benchmark, named: Path | None) -> Path | None:
 
 
 def _place(source: str) -> str:
-    return source.rpartition("{root}/")[2]
+    return source.rpartition("{root}/")[2].replace("{split}", "train")
 
 
 def _misfit(row: str, spec: MethodSpec, benchmark: Benchmark) -> str | None:

@@ -54,6 +54,7 @@ class Table:
                 {
                     "name": row.name,
                     "direction": row.direction,
+                    "column": row.column,
                     "value": row.value,
                     "mark": row.mark,
                     "source": row.source,

@@ -13,6 +13,7 @@ from zoo_core.contracts.method import Loss, Term
 from zoo_core.contracts.signals import Condition
 from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
+from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.distances import total
 from zoo_nn.losses.objectives import Objective, Share, each, objective_of
 from zoo_nn.losses.pool import ImagePool, ImagePools
@@ -212,7 +213,7 @@ def over_scales(
     """Weighted sum () of one side of an objective over a verdict's scales."""
     weights = share(len(verdict.scores))
     scales = zip(weights, verdict.scores, strict=True)
-    return total(part(scale.float()) * weight for weight, scale in scales)  # ()
+    return total(part(at_least_float32(scale)) * weight for weight, scale in scales)  # ()
 
 
 def critic_of(template: str, route: Route) -> str:

@@ -12,6 +12,7 @@ from zoo_core.contracts.method import Loss
 from zoo_core.contracts.signals import Condition, class_key
 from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
+from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.adversarial import critic_of
 from zoo_nn.losses.distances import total
 
@@ -92,7 +93,7 @@ class ClassLabels(Loss):
                 hint="Give a data set with classes, or a folder with one subfolder per class, or "
                 "turn the classification off (--set classify=0).",
             )
-        return F.cross_entropy(logits.float(), wanted)  # ()
+        return F.cross_entropy(at_least_float32(logits), wanted)  # ()
 
 
 def condition_loss(logits: Tensor, label: Tensor, kind: str) -> Tensor:
@@ -103,7 +104,8 @@ def condition_loss(logits: Tensor, label: Tensor, kind: str) -> Tensor:
         label: One-hot (``domains``) or 0/1 (``attributes``).
         kind: Kind of `zoo_core.contracts.signals.Domains`.
     """
-    logits, label = logits.float(), label.float()
+    logits = at_least_float32(logits)
+    label = label.to(logits.dtype)  # (N, K)
     label = label[(...,) + (None,) * (logits.dim() - 2)].expand_as(logits)  # (N, K, ...)
     if kind == "domains":
         return F.cross_entropy(logits, label.argmax(1))

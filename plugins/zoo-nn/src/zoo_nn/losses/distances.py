@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo_core.errors import unknown
+from zoo_core.translate.precision import at_least_float32
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
@@ -51,7 +52,7 @@ of the difference, which grow with its size."""
 
 
 def distance_of(name: str | Distance) -> Distance:
-    """The float32 distance of a name, one of `DISTANCES`, or of a function.
+    """The distance, in float32 at least, of a name, one of `DISTANCES`, or of a function.
 
     Raises:
         UsageError: If there is none of this name.
@@ -59,12 +60,12 @@ def distance_of(name: str | Distance) -> Distance:
     if isinstance(name, str) and name not in DISTANCES:
         raise unknown("distance", name, DISTANCES)
     distance = DISTANCES[name] if isinstance(name, str) else name
-    return lambda a, b: distance(a.float(), b.float())
+    return lambda a, b: distance(at_least_float32(a), at_least_float32(b))
 
 
 def total(parts: Iterable[Tensor]) -> Tensor:
-    """The sum () of scalars, float32; no parts at all is a mistake of the method's plan."""
-    found = [part.float() for part in parts]
+    """The sum () of scalars, in float32 at least; no parts at all is a mistake of the plan."""
+    found = [at_least_float32(part) for part in parts]
     if not found:
         raise RuntimeError(
             "a loss found no route to work on: see its `routes` and the method's plan"

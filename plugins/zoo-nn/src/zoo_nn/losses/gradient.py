@@ -9,6 +9,7 @@ from torch import Tensor
 
 from zoo_core.contracts.method import Loss
 from zoo_core.contracts.step import Route, Step
+from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.adversarial import critic_of
 from zoo_nn.losses.distances import total
 
@@ -38,7 +39,10 @@ class GradientPenalty(Loss):
         return total(self._route(step, route) for route in step.select(self.routes))  # ()
 
     def _route(self, step: Step, route: Route) -> Tensor:
-        real, made = route.identity_input.float(), route.translated.float()  # (N, *S) each
+        real, made = (
+            at_least_float32(route.identity_input),
+            at_least_float32(route.translated),
+        )  # (N, *S) each
         alpha = step.rand(len(real), *[1] * (real.dim() - 1))  # (N, 1, ...)
         between = (alpha * real + (1 - alpha) * made).detach()  # (N, *S)
         gradient = input_gradient(step, critic_of(self.critic, route), between)  # (N, *S)
@@ -68,7 +72,7 @@ class R1(Loss):
         return total(self._route(step, route) for route in step.select(self.routes))  # ()
 
     def _route(self, step: Step, route: Route) -> Tensor:
-        real = route.identity_input.float().detach()  # (N, *S)
+        real = at_least_float32(route.identity_input).detach()  # (N, *S)
         gradient = input_gradient(step, critic_of(self.critic, route), real)  # (N, *S)
         return gradient.flatten(1).square().sum(1).mean() / 2  # ()
 
@@ -81,6 +85,6 @@ def input_gradient(step: Step, critic: str, x: Tensor) -> Tensor:
     with torch.enable_grad():
         x = x.detach().clone().requires_grad_()  # (N, *S)
         verdict = step.judge(critic, x)
-        scores = total(scale.float().sum() for scale in verdict.scores)  # ()
+        scores = total(at_least_float32(scale).sum() for scale in verdict.scores)  # ()
         gradient: Tensor = torch.autograd.grad(scores, x, create_graph=True)[0]  # (N, *S)
-    return gradient.float()
+    return at_least_float32(gradient)

@@ -12,6 +12,7 @@ from zoo_core.contracts.method import Loss
 from zoo_core.contracts.signals import MIXED
 from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
+from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.distances import total
 from zoo_nn.nets.patch import PatchDiscriminator, smallest_side
 
@@ -123,12 +124,13 @@ def shuffled(step: Step, real: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
     pair = torch.cat(
         [torch.where(first, back, real), torch.where(first, real, back)], dim=1
     )  # (N, 2C, H, W)
-    return pair, first.float()
+    return pair, first.to(real.dtype)
 
 
 def _paid(step: Step, route: Route, pair: Tensor, wanted: Tensor) -> Tensor:
     verdict = step.judge(_guesser(route.source), pair)
-    return total((scale.float() - wanted).square().mean() for scale in verdict.scores)  # ()
+    scales = [at_least_float32(scale) for scale in verdict.scores]  # (N, 1, ...) each
+    return total((scale - wanted).square().mean() for scale in scales)  # ()
 
 
 def _guesser(origin: str) -> str:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from zoo_core.contracts.method import Loss, Method, Optimiser, Player, Term, Weight
 from zoo_core.contracts.signals import Condition, Domains
 from zoo_core.contracts.step import Route, Step
+from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.adversarial import critic_of
 from zoo_nn.losses.distances import total
 from zoo_nn.nets.code import CodeDiscriminator
@@ -201,7 +202,7 @@ def true_class(condition: Condition, domains: Domains) -> Tensor:
 
 
 def code_logits(step: Step, critic: str, code: Tensor) -> Tensor:
-    """(N, G, n) float32: what a critic thinks of the classes of a code (N, *Z).
+    """(N, G, n) in float32 at least: what a critic thinks of the classes of a code (N, *Z).
 
     Raises:
         RuntimeError: If the critic does not give `class_count` logits.
@@ -211,7 +212,7 @@ def code_logits(step: Step, critic: str, code: Tensor) -> Tensor:
     logits = step.judge(critic, code).class_logits  # (N, G * n)
     if logits is None or logits.shape[1] != class_count(domains):
         raise RuntimeError(f"discriminator {critic} must give {class_count(domains)} logits")
-    return logits.float().view(len(code), groups, -1)  # (N, G, n)
+    return at_least_float32(logits).view(len(code), groups, -1)  # (N, G, n)
 
 
 def cross_entropy(logits: Tensor, index: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo_core.contracts.step import Step
+from zoo_core.translate.precision import at_least_float32
 
 
 class ImagePool(nn.Module):
@@ -41,11 +42,12 @@ class ImagePool(nn.Module):
         if self.size == 0:
             return fresh  # (N, *S)
         draws = step.rand(len(fresh), 2)  # (N, 2): swap or not, and with which
-        seen = self._query(_gather(fresh.float(), step), _gather(draws, step))  # (N * world, *S)
+        whole = _gather(at_least_float32(fresh), step)  # (N * world, *S)
+        seen = self._query(whole, _gather(draws, step))  # (N * world, *S)
         return seen[step.rank :: step.world].to(fresh.dtype)  # (N, *S)
 
     def _query(self, fresh: Tensor, draws: Tensor) -> Tensor:
-        images = self.images.to(fresh.device, torch.float32)
+        images = self.images.to(fresh)
         answer = []
         for signal, (swap, place) in zip(fresh, draws.tolist(), strict=True):
             if len(images) < self.size:

@@ -10,6 +10,7 @@ from torch import Tensor
 from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.method import Loss
 from zoo_core.contracts.step import Step
+from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.distances import total
 
 
@@ -53,12 +54,12 @@ class KullbackLeibler(Loss):
     def forward(self, step: Step) -> Tensor:
         """Sum over routes of the mean squared code: ()."""
         codes: list[Code] = [getattr(route, self.of) for route in step.select(self.routes)]
-        return total(code.content.float().square().mean() for code in codes)  # ()
+        return total(at_least_float32(code.content).square().mean() for code in codes)  # ()
 
 
 def total_variation(x: Tensor) -> Tensor:
     """Mean length () of the gradient of ``x`` (N, C, H, W), by forward differences."""
-    x = x.float()  # (N, C, H, W)
+    x = at_least_float32(x)  # (N, C, H, W)
     down = x[..., 1:, :-1] - x[..., :-1, :-1]  # (N, C, H-1, W-1)
     right = x[..., :-1, 1:] - x[..., :-1, :-1]  # (N, C, H-1, W-1)
     # The root has no slope at 0, where flat areas lie.

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from zoo_core.contracts.method import Loss
 from zoo_core.contracts.step import Step
+from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.distances import distance_of, total
 
 
@@ -33,7 +34,8 @@ class SampledFeatures(Loss):
             step.judge(self.critic.format(target=name), step.detached(step.sampled(name)))
             for name in step.method.domains.names
         ]
-        last = [verdict.features[-1].float().flatten(1) for verdict in seen]  # (N, D) each
+        features = [at_least_float32(verdict.features[-1]) for verdict in seen]
+        last = [feature.flatten(1) for feature in features]  # (N, D) each
         pairs = itertools.combinations(last, 2)  # 2 x (N, D) each
         return total((a - b).square().sum(1).mean() for a, b in pairs)  # ()
 

@@ -42,6 +42,25 @@ def init_xavier_uniform(net: nn.Module, gain: float = 1.0, bias: float = 0.0) ->
     return _init(net, lambda weight: nn.init.xavier_uniform_(weight, gain), bias)
 
 
+def init_xavier_normal(net: nn.Module, gain: float = 0.02) -> nn.Module:
+    """Glorot's normal initialisation of all convolution and linear weights (CUT, GcGAN).
+
+    Biases are drawn as torch draws them by default, which those papers' code leaves alone.
+
+    Args:
+        net: Changed in place.
+        gain: Factor of the standard deviation.
+
+    Returns:
+        The same net.
+    """
+    for module in net.modules():
+        if isinstance(module, CONVOLUTIONS):
+            module.reset_parameters()
+            nn.init.xavier_normal_(module.weight, gain)
+    return net
+
+
 def init_kaiming(net: nn.Module) -> nn.Module:
     """He's normal initialisation, fan in, of all convolution and linear weights (UNIT).
 

@@ -1,0 +1,1 @@
+"""GcGAN for zoo."""
