@@ -9,8 +9,8 @@ from PIL import Image
 from zoo_core.contracts.signals import MIXED, TensorSpec
 from zoo_core.contracts.spec import Component, TrainConfig
 from zoo_core.errors import DataError, PluginError, UsageError, ZooError
-from zoo_core.train.data.grammar import parse_domains, parse_source
-from zoo_core.train.data.sources import open_sources
+from zoo_core.train.data.dataset import open_sources
+from zoo_core.train.data.sources import parse_domains, parse_source
 from zoo_images.codec import ImageCodec
 
 CODEC = ImageCodec(TensorSpec(shape=(3, 8, 8)))

@@ -13,11 +13,11 @@ from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorS
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.contracts.step import Step
 from zoo_core.errors import TrainingError
+from zoo_core.train.data.sampling import PrefetchSampler
 from zoo_core.train.ema import Ema
 from zoo_core.train.gradients import average_statistics, norm_and_clip
 from zoo_core.train.loop import Trainer
 from zoo_core.train.memory import keep_freed_memory
-from zoo_core.train.prefetch import PrefetchSampler
 from zoo_core.train.seeds import generator_for, mixed, seed_all
 from zoo_nn.schedules import Ramp, StepDecay, Until
 from zoo_testing.tiny import CriticLoss, CycleLoss, TinyMethod, TinyOptions

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoo_core.train.data.root import data_root
+from zoo_core.train.data.folders import data_root
 from zoo_core.translate.loading import load
 from zoo_evaluate.audit import AuditConfig, audit
 from zoo_evaluate.cli.measuring import open_test_data

@@ -17,7 +17,7 @@ from zoo_core import cli
 from zoo_core.contracts.signals import MIXED, Condition, Domains, TensorSpec
 from zoo_core.errors import DataError, UsageError
 from zoo_core.host.plugins import host
-from zoo_core.train.data.root import data_root
+from zoo_core.train.data.folders import data_root
 from zoo_evaluate.context import DomainData
 from zoo_evaluate.direction_evaluation import EvalConfig
 from zoo_evaluate.extractors import JudgeExtractor

@@ -5,8 +5,8 @@ import torch
 
 from zoo_core.contracts.signals import MIXED, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
-from zoo_core.train.data.root import data_root
-from zoo_core.train.data.sources import open_sources
+from zoo_core.train.data.dataset import open_sources
+from zoo_core.train.data.folders import data_root
 from zoo_images.codec import ImageCodec
 
 ROOT = data_root()

@@ -16,7 +16,7 @@ from torch import Tensor
 from zoo_core.cli import run as zoo_command
 from zoo_core.contracts.codec import InMemorySignal, Window
 from zoo_core.contracts.signals import Domains, TensorSpec
-from zoo_core.train.data.sources import DataSet
+from zoo_core.train.data.dataset import DataSet
 from zoo_core.train.full_samples import FullSamples
 from zoo_core.translate.inputs import Job
 from zoo_core.translate.streaming import StreamPlan, stream

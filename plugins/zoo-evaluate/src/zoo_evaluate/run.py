@@ -25,7 +25,7 @@ PIXELS = 64 * 64 * 64
 
 
 class Evaluated(Protocol):
-    """Real test signals: a `zoo_core.train.data.sources.DataSet`, or anything with its stores."""
+    """Real test signals: a `zoo_core.train.data.dataset.DataSet`, or anything with its stores."""
 
     @property
     def stores(self) -> Mapping[str, SignalStore]:

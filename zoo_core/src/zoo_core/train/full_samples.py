@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zoo_core.contracts.codec import Codec, InMemorySignal, Item
 from zoo_core.errors import ZooError
-from zoo_core.train.data.sources import DataSet
+from zoo_core.train.data.dataset import DataSet
 from zoo_core.translate.engine import Engine
 from zoo_core.translate.outputs import safe_name
 

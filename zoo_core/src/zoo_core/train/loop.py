@@ -20,12 +20,12 @@ from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.contracts.step import Step
 from zoo_core.contracts.trainable_nets import TrainableNets
 from zoo_core.errors import TrainingError
+from zoo_core.train.data.sampling import BatchSource, PrefetchSampler
 from zoo_core.train.devices import channels_last, make_fabric, prepare
 from zoo_core.train.ema import Ema
 from zoo_core.train.gradients import average, average_statistics, norm_and_clip
 from zoo_core.train.guard import FiniteGuard, require_finite
 from zoo_core.train.memory import keep_freed_memory
-from zoo_core.train.prefetch import PrefetchSampler, Sampler
 from zoo_core.train.seeds import generator_for, seed_all
 from zoo_core.translate.precision import at_least_float32
 
@@ -63,7 +63,7 @@ class Trainer:
     def __init__(
         self,
         method: Method[Any],
-        sampler: Sampler,
+        sampler: BatchSource,
         config: TrainConfig,
         *,
         players: Sequence[Player] | None = None,

@@ -16,7 +16,7 @@ from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
 from zoo_core.train.checkpoint import Checkpoints
 from zoo_core.train.config import RunConfig
-from zoo_core.train.data.sources import DataSet, open_sources
+from zoo_core.train.data.dataset import DataSet, open_sources
 from zoo_core.train.defending import defend
 from zoo_core.train.disk import writing
 from zoo_core.train.events import Listeners

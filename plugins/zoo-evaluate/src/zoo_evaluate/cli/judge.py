@@ -12,7 +12,7 @@ from zoo_core.errors import UsageError
 from zoo_evaluate.judge_card import SCALES
 
 if TYPE_CHECKING:
-    from zoo_core.train.data.sources import DataSet
+    from zoo_core.train.data.dataset import DataSet
     from zoo_evaluate.examples import LabeledSubset
     from zoo_evaluate.judge_card import JudgeCard, Task
     from zoo_evaluate.judge_train import JudgeConfig
@@ -165,7 +165,7 @@ def _open(sources: dict[str, Any], size: int, split: str) -> DataSet:
     from zoo_core.contracts.signals import TensorSpec
     from zoo_core.contracts.spec import TrainConfig
     from zoo_core.host.plugins import host
-    from zoo_core.train.data.sources import open_sources
+    from zoo_core.train.data.dataset import open_sources
 
     codec = host().load("codec", "image")(TensorSpec(shape=(3, size, size)))
     return open_sources(**sources, codec=codec, config=TrainConfig(), split=split)
@@ -205,7 +205,7 @@ def _open_test(
 
 def _words(dataset: DataSet, name: str) -> str:
     """A domain's data in words that travel: the end of its path, not where this machine has it."""
-    from zoo_core.train.data.sources import ending
+    from zoo_core.train.data.dataset import ending
 
     store = dataset.stores[name]
     return f"{len(store):,} pictures from {ending(dataset.places[name])} ({store.summary})"

@@ -11,7 +11,7 @@ import numpy as np
 from filelock import FileLock
 
 from zoo_core.errors import DataError, UsageError
-from zoo_core.train.data.root import data_root
+from zoo_core.train.data.folders import data_root
 from zoo_core.translate.loading import load
 from zoo_core.translate.translator import Translator
 from zoo_evaluate.bench.protocol import ClassifierConfig

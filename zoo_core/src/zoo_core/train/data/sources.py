@@ -1,252 +1,315 @@
-"""From what a user names as data to checked, decoded stores, described in plain words.
+"""Sources of signals: what a user may write for data, and which files it stands for.
 
-The grammar of sources is in `zoo_core.train.data.grammar`.
+A SOURCE is one of:
+
+- ``DIR``: a folder of signals, searched recursively. Where it has the subfolders ``train`` and
+  ``test``, that of the split is taken; folders named by digits give class numbers.
+- ``DIR/*_name_*.png``: files by pattern; ``DIR/*_name_{10..27}.wav`` by numbers as well, and
+  ``{05..12}`` where they are padded with zeros.
+- ``ROOT:Blond_Hair``, ``ROOT:!Blond_Hair``, ``ROOT:Blond_Hair,!Male``: the pictures of a folder in
+  CelebA's layout for which all of these hold.
+- ``mnist:ROOT``, ``usps:ROOT``, or another name that a plugin brings through ``zoo_components``.
+
+Nothing is decoded here.
 """
 
 from __future__ import annotations
 
+import glob
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
-from zoo_core.contracts.codec import Codec, InMemorySignal, SignalStore
+import torch
+from torch import Tensor
+
+from zoo_core.contracts.codec import Codec, InMemorySignal
 from zoo_core.contracts.signals import MIXED, Domains
-from zoo_core.contracts.spec import TrainConfig
-from zoo_core.errors import DataError, UsageError
-from zoo_core.train.data.collect import Found, collect, collect_attributes
-from zoo_core.train.data.grammar import DataSource, check_name, parse_domains, parse_source
-from zoo_core.train.data.layouts import find_layout
-from zoo_core.train.data.sampling import Sampler, Sampling
-from zoo_core.train.data.scan import check_folder, subfolders
+from zoo_core.errors import DataError, PluginError, UsageError, ZooError, unknown
+from zoo_core.host.plugins import host
+from zoo_core.train.data.folders import (
+    Layout,
+    check_folder,
+    class_numbers,
+    find_layout,
+    require_layout,
+    scan,
+    split_folder,
+)
 
-__all__ = ["DataSet", "Progress", "domain_folders", "open_sources", "parse_domains"]
-
-Progress = Callable[[str, int, int], None]
-"""Called with (domain, files done, files in all) while files are decoded."""
-
-_SHOWN = 5
+_NAME = re.compile(r"[\w-]+")
+_RESERVED = (MIXED, "all")
+_RANGE = re.compile(r"\{(?P<first>\d+)\.\.(?P<last>\d+)\}")
+_LONGEST = 10_000
 
 
-@dataclass
-class DataSet:
-    """Checked and decoded data.
+@dataclass(frozen=True)
+class DataSource:
+    """A SOURCE, taken apart.
 
     Attributes:
-        domains: The domains or attributes.
-        stores: By domain; for attributes, one under `zoo_core.contracts.signals.MIXED` with
-            labels (M, K).
-        places: Where each store's signals come from, in plain words.
-        noun: What a signal is called.
-        files: Where each signal of each store comes from, in the store's order.
+        kind: ``folder``, ``pattern``, ``attribute`` (CelebA's layout) or ``set`` (by a plugin).
+        path: Folder, or pattern.
+        argument: The attributes, or the name of the set.
     """
 
-    domains: Domains
-    stores: dict[str, SignalStore]
-    places: dict[str, str] = field(default_factory=dict)
-    noun: str = "signal"
-    files: dict[str, list[Path | InMemorySignal]] = field(default_factory=dict)
-
-    def describe(self) -> list[str]:
-        """What was found, in plain words: path, count, sizes, format, and what was skipped."""
-        return self._lines(self.places)
-
-    def provenance(self) -> list[str]:
-        """The same in words that travel: of each path the last two parts."""
-        return self._lines({name: ending(place) for name, place in self.places.items()})
-
-    def _lines(self, places: Mapping[str, str]) -> list[str]:
-        lines = []
-        for name, store in self.stores.items():
-            head = "" if name == MIXED else f"{name}: "
-            count = f"{len(store):,} {self.noun}{'' if len(store) == 1 else 's'}"
-            place = places.get(name, "memory")
-            lines.append(f"{head}{count} from {place} ({store.summary})")
-            if name == MIXED and store.labels is not None:
-                counts = store.labels.sum(0).int().tolist()
-                held = ", ".join(
-                    f"{attribute} {count:,}"
-                    for attribute, count in zip(self.domains.names, counts, strict=True)
-                )
-                lines.append(f"  attributes: {held}")
-            if store.skipped:
-                lines.append(f"  warning: {len(store.skipped):,} skipped")
-                lines += [f"    {fault}" for fault in store.skipped[:_SHOWN]]
-                if len(store.skipped) > _SHOWN:
-                    lines.append(f"    and {len(store.skipped) - _SHOWN:,} more")
-        return lines
-
-    def sampler(self, batch: int, sampling: Sampling, seed: int) -> Sampler:
-        """Draws batches; see `zoo_core.train.data.sampling.Sampler`."""
-        return Sampler(self.stores, self.domains, batch, sampling, seed)
+    kind: Literal["folder", "pattern", "attribute", "set"]
+    path: Path
+    argument: str = ""
 
 
-def open_sources(
-    domains: Mapping[str, str],
-    *,
-    codec: Codec,
-    config: TrainConfig,
-    split: str = "train",
-    cache: Path | None = None,
-    attributes: Sequence[str] | None = None,
-    data: str | None = None,
-    progress: Progress | None = None,
-    need: tuple[int, int | None] = (1, None),
-) -> DataSet:
-    """Checks sources, decodes them (once, where there is a cache) and labels them.
+@dataclass(frozen=True)
+class Found:
+    """What one source holds.
+
+    Attributes:
+        files: Files, or signals in memory.
+        names: Name of each, relative to the source.
+        labels: (M, K) attributes or (M,) class numbers, or None.
+        place: Where they come from, in plain words.
+    """
+
+    files: Sequence[Path | InMemorySignal]
+    names: Sequence[str]
+    labels: Tensor | None
+    place: str
+
+
+def parse_domains(texts: Sequence[str]) -> dict[str, str]:
+    """Takes ``NAME=SOURCE`` apart, for each ``--domain``.
+
+    Raises:
+        UsageError: If one has no name or no source, a name is unusable, or one is given twice.
+    """
+    domains: dict[str, str] = {}
+    for text in texts:
+        name, equals, source = text.partition("=")
+        name = name.strip()
+        if not (equals and name and source.strip()):
+            raise UsageError(
+                "it is not of the form NAME=SOURCE",
+                asked=f'domain "{text}"',
+                hint="For example --domain photo=pictures/photos.",
+            )
+        if name in domains:
+            raise UsageError("it is named twice", asked=f'domain "{name}"', hint="Rename one.")
+        domains[name] = source.strip()
+    for name in domains:
+        check_name(name)
+    return domains
+
+
+def parse_source(text: str, sets: Collection[str] = ()) -> DataSource:
+    """Takes a SOURCE apart; looks at the disk only to tell a folder's name from a prefix.
 
     Args:
-        domains: SOURCE by domain's name; empty where ``data`` is given.
-        codec: Reads the signals.
-        config: Preprocessing and augmentation.
-        split: ``train``, ``val``, ``test`` or ``all``, where a source has splits.
-        cache: Folder for decoded signals; None keeps them in memory.
-        attributes: Attributes to train on together; ``data`` then has a list of them.
-        data: Folder with ``trainA``/``trainB``, ``train/<domain>`` or ``<domain>`` subfolders, or
-            with attributes (in CelebA's layout).
-        progress: Told how many files are decoded.
-        need: Fewest and most domains or attributes; None for no upper bound.
+        text: The source.
+        sets: Names of the data sets that plugins bring.
 
     Raises:
-        UsageError: If the request contradicts itself or names something unknown.
-        DataError: If a folder, list or file cannot be used.
+        UsageError: If it is empty, or its prefix is unknown and no such path exists.
     """
-    if data is not None and domains:
+    if not text.strip() or "\0" in text:
         raise UsageError(
-            "both name the data", asked="--data and --domain", hint="Give one of the two."
+            "it is empty or holds a zero byte", asked=f"source {text!r}", hint="Give a folder."
         )
-    if data is None and attributes:
-        raise UsageError(
-            "they need the folder that holds the pictures and the list of attributes",
-            asked=f"attributes {', '.join(attributes)}",
-            hint="Add --data ROOT, or make domains: --domain NAME=ROOT:ATTRIBUTE.",
+    path = _path(text)
+    if _exists(path):
+        return DataSource("folder", path)
+    prefix, colon, rest = text.partition(":")
+    if colon and prefix in sets:
+        if not rest.strip():
+            raise UsageError(
+                "it names no folder", asked=f'source "{text}"', hint=f"Write {prefix}:FOLDER."
+            )
+        return DataSource("set", _path(rest), prefix)
+    root, colon, expression = text.rpartition(":")
+    if colon and root and _exists(_path(root)):
+        return DataSource("attribute", _path(root), expression)
+    if any(mark in text for mark in "*?[") or _RANGE.search(text):
+        return DataSource("pattern", path)
+    if colon and prefix.isidentifier() and len(prefix) > 1:
+        raise unknown(
+            "data source or folder",
+            prefix,
+            sets,
+            next_step=f"Sources are a folder, ROOT:ATTRIBUTE, or one of "
+            f"{', '.join(f'{name}:ROOT' for name in sorted(sets)) or 'none installed'}.",
         )
-    if data is not None and attributes:
-        _check_count(attributes, "attribute", need)
-        found, known = collect_attributes(Path(data), attributes, split, codec)
-        return _open(
-            {MIXED: found}, known, codec=codec, config=config, cache=cache, progress=progress
-        )
-    if data is not None:
-        folders = domain_folders(Path(data), split)
-        sources = {name: DataSource("folder", folder) for name, folder in folders.items()}
-    else:
-        from zoo_core.host.plugins import host
-
-        sets = host().components("source") if domains else {}
-        sources = {name: parse_source(text, sets) for name, text in domains.items()}
-    for name in sources:
-        check_name(name)
-    _check_count(list(sources), "domain", need)
-    parts = {
-        name: collect(source.kind, source.path, source.argument, split, codec)
-        for name, source in sources.items()
-    }
-    return _open(
-        parts,
-        Domains(tuple(parts)),
-        codec=codec,
-        config=config,
-        cache=cache,
-        progress=progress,
-    )
+    return DataSource("folder", path)
 
 
-def domain_folders(root: Path, split: str) -> dict[str, Path]:
-    """The folder of each domain below ``root``: ``trainA``, ``train/<domain>`` or ``<domain>``.
+def check_name(name: str) -> None:
+    """Refuses what cannot name a domain.
 
     Raises:
-        DataError: If there is none, or none for the split.
-        UsageError: If its signals have attributes, of which none is named.
+        UsageError: If it has odd characters or is reserved.
     """
+    if not _NAME.fullmatch(name) or name in _RESERVED:
+        raise UsageError(
+            "a domain's name is made of letters, digits, _ and -, and is neither "
+            + " nor ".join(_RESERVED),
+            asked=f'domain "{name}"',
+            hint="Rename it.",
+        )
+
+
+def collect(source: DataSource, split: str, codec: Codec) -> Found:
+    """Gathers the files, names and labels of one source; decodes nothing.
+
+    Raises:
+        DataError: If the source cannot be used.
+        UsageError: If it names an unknown attribute or split.
+    """
+    path = source.path
+    if source.kind == "set":
+        return _from_set(source.argument, path, split, codec)
+    if source.kind == "pattern":
+        return _from_pattern(path, codec)
+    if source.kind == "attribute":
+        return _from_attribute(path, source.argument, split, codec)
+    check_folder(path)
+    layout = find_layout(path)
+    if layout is not None:
+        return _select(layout, "", split, codec)
+    if (path / "train").is_dir() and split != "all":
+        path = split_folder(path, split)
+    return _from_folder(path, codec)
+
+
+def collect_attributes(
+    root: Path, attributes: Sequence[str], split: str, codec: Codec
+) -> tuple[Found, Domains]:
+    """Gathers a folder that a data source recognises, with the labels (M, K) of the attributes."""
     check_folder(root)
-    _refuse_attributes(root)
-    below = subfolders(root)
-    lettered = [p for p in below if re.fullmatch(r"(train|val|test)[A-Z]\w*", p.name)]
-    if lettered:
-        wanted = {p.name.removeprefix(split): p for p in lettered if p.name.startswith(split)}
-        return wanted or _no_split(root, split, lettered)
-    splits = [p for p in below if p.name in ("train", "val", "valid", "test")]
-    if splits:
-        names = ("val", "valid") if split == "val" else (split,)
-        chosen = next((p for p in splits if p.name in names), None)
-        if chosen is None:
-            return _no_split(root, split, splits)
-        root, below = chosen, subfolders(chosen)
-    if not below:
+    layout = require_layout(root)
+    table, files = layout.read(split, codec.suffixes)
+    columns = [table.column(name) for name in attributes]
+    rows = [[table.rows[file.name][column] for column in columns] for file in files]
+    labels = torch.tensor(rows, dtype=torch.float32)  # (M, K)
+    for name, count in zip(attributes, labels.sum(0).tolist(), strict=True):
+        if count in (0, len(files)):
+            raise DataError(
+                f"it holds for {'no' if count == 0 else 'every'} {codec.noun} of the split {split}",
+                asked=f'attribute "{name}"',
+                hint="A translation can be learnt only where both cases occur.",
+            )
+    domains = Domains(tuple(attributes), "attributes", table.exclusive_groups(attributes))
+    place = f"{layout.signals}, split {split}"
+    return Found(files, [file.name for file in files], labels, place), domains
+
+
+def _from_folder(folder: Path, codec: Codec) -> Found:
+    files = scan(folder, codec.suffixes, what=codec.noun)
+    classes = class_numbers(files)
+    names = [file.relative_to(folder).as_posix() for file in files]
+    labels = None if classes is None else torch.tensor(classes)  # (M,)
+    return Found(files, names, labels, str(folder))
+
+
+def _from_pattern(pattern: Path, codec: Codec) -> Found:
+    each = (glob.glob(one, recursive=True) for one in _ranges(str(pattern)))  # noqa: PTH207
+    found = sorted({Path(name) for names in each for name in names})
+    files = [path for path in found if path.suffix.lower() in codec.suffixes and path.is_file()]
+    if not files:
         raise DataError(
-            "it has no subfolder per domain",
-            asked=f"data {root}",
-            hint="Make one folder per domain in it, or name each with --domain NAME=FOLDER.",
+            f"no {codec.noun} matches it ({len(found)} other files do)",
+            asked=f"pattern {pattern}",
+            hint=f"Files that count end in {', '.join(codec.suffixes)}.",
         )
-    return {p.name: p for p in below}
+    return Found(files, [file.name for file in files], None, str(pattern))
 
 
-def _no_split(root: Path, split: str, there: Sequence[Path]) -> dict[str, Path]:
-    raise DataError(
-        f'it has no split "{split}"',
-        asked=f"data {root}",
-        hint=f"It holds {', '.join(p.name for p in there)}.",
+def _from_attribute(root: Path, expression: str, split: str, codec: Codec) -> Found:
+    if not expression.strip():
+        raise UsageError(
+            "it names no attribute", asked=f"source {root}:", hint="Write ROOT:ATTRIBUTE."
+        )
+    check_folder(root)
+    return _select(require_layout(root), expression, split, codec)
+
+
+def _select(layout: Layout, expression: str, split: str, codec: Codec) -> Found:
+    """The signals for which every attribute of ``A,!B`` holds, or does not where negated."""
+    table, files = layout.read(split, codec.suffixes)
+    for term in filter(None, (term.strip() for term in expression.split(","))):
+        column, wanted = table.column(term.removeprefix("!")), not term.startswith("!")
+        files = [file for file in files if table.rows[file.name][column] == wanted]
+    if not files:
+        raise DataError(
+            f"no {codec.noun} of the split {split} is so",
+            asked=f"source {layout.root}:{expression}",
+            hint="Ask for fewer attributes at once.",
+        )
+    where = f" where {expression}" if expression else ""
+    return Found(
+        files, [file.name for file in files], None, f"{layout.signals}{where}, split {split}"
     )
 
 
-def _refuse_attributes(root: Path) -> None:
-    if find_layout(root) is not None:
+def _from_set(name: str, root: Path, split: str, codec: Codec) -> Found:
+    source = host().load("source", name)
+    if hasattr(source, "recognise"):
+        check_folder(root)
+        layout = source.recognise(root)
+        if layout is None:
+            raise DataError(
+                "it is in another layout",
+                asked=f"source {name}:{root}",
+                hint=f"{host().find('source', name).summary}.",
+            )
+        return _select(layout, "", split, codec)
+    pairs: list[tuple[Any, Any]] = []
+    try:
+        for value, label in source(root, split):
+            pairs.append((value, label))
+    except ZooError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"reading it failed: {type(error).__name__}: {error}", asked=f"source {name}:{root}"
+        ) from error
+    if not pairs:
+        raise DataError("it is empty", asked=f"source {name}:{root}, split {split}")
+    names = [f"{position:08d}" for position in range(len(pairs))]
+    samples = [InMemorySignal(key, value) for key, (value, _) in zip(names, pairs, strict=True)]
+    classes = [label for _, label in pairs]
+    known = all(isinstance(label, int) for label in classes)
+    labels = torch.tensor(classes) if known else None  # (M,)
+    return Found(samples, names, labels, f"{name}:{root}, split {split}")
+
+
+def _ranges(pattern: str) -> list[str]:
+    """A pattern with each ``{FIRST..LAST}`` replaced by each of its numbers, as a shell does it.
+
+    Numbers are as wide as the first one where that begins with a zero.
+
+    Raises:
+        UsageError: If a range is empty or very long.
+    """
+    match = _RANGE.search(pattern)
+    if match is None:
+        return [pattern]
+    first, last = int(match["first"]), int(match["last"])
+    head, tail = pattern[: match.start()], _ranges(pattern[match.end() :])
+    if not 0 < (last + 1 - first) * len(tail) <= _LONGEST:
         raise UsageError(
-            "its signals have attributes: name those to translate",
-            asked=f"data {root}",
-            hint="Add --attributes NAME,NAME, or use --domain NAME=ROOT:ATTRIBUTE.",
+            f"it holds no number, or more than {_LONGEST:,}",
+            asked=f'range "{match.group()}"',
+            hint="Write {FIRST..LAST}, the smaller number first.",
         )
+    width = len(match["first"]) if match["first"].startswith("0") else 0
+    return [f"{head}{n:0{width}}{rest}" for n in range(first, last + 1) for rest in tail]
 
 
-def _check_count(names: Sequence[str], what: str, need: tuple[int, int | None]) -> None:
-    fewest, most = need
-    if len(set(names)) != len(names):
-        raise UsageError(f"one {what} is named twice", asked=f"{what}s {', '.join(names)}")
-    if len(names) < max(1, fewest):
-        raise UsageError(
-            f"at least {max(1, fewest)} are needed, {len(names)} given",
-            asked=f"{what}s {', '.join(names)}" if names else f"{what}s",
-            hint="Add --domain NAME=SOURCE." if what == "domain" else "Add attributes.",
-        )
-    if most is not None and len(names) > most:
-        raise UsageError(
-            f"at most {most} are possible, {len(names)} given",
-            asked=f"{what}s {', '.join(names)}",
-            hint="Name fewer, or choose a method for many domains (zoo list --methods).",
-        )
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long a name, say
+        return False
 
 
-def _open(
-    parts: Mapping[str, Found],
-    domains: Domains,
-    *,
-    codec: Codec,
-    config: TrainConfig,
-    cache: Path | None,
-    progress: Progress | None,
-) -> DataSet:
-    stores: dict[str, SignalStore] = {}
-    files: dict[str, list[Path | InMemorySignal]] = {}
-    for name, found in parts.items():
-        store = codec.open(
-            found.files,
-            config,
-            domain=None if name == MIXED else name,
-            cache=cache,
-            progress=None
-            if progress is None
-            else lambda done, total, name=name: progress(name, done, total),  # type: ignore[misc]
-        )
-        kept = list(store.kept)
-        store.names = [found.names[i] for i in kept]
-        store.labels = None if found.labels is None else found.labels[kept]
-        stores[name], files[name] = store, [found.files[i] for i in kept]
-    places = {name: found.place for name, found in parts.items()}
-    return DataSet(domains, stores, places, codec.noun, files)
-
-
-def ending(place: str) -> str:
-    """The last two parts of a source's path, with its prefix, as in ``mnist:data/digits``."""
-    prefix, colon, path = place.rpartition(":")
-    return prefix + colon + "/".join(PurePath(path).parts[-2:])
+def _path(text: str) -> Path:
+    return Path(text).expanduser() if text.startswith("~/") else Path(text)

@@ -1,0 +1,200 @@
+"""Checked, decoded stores of a run's or a model's domains, described in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from zoo_core.contracts.codec import Codec, InMemorySignal, SignalStore
+from zoo_core.contracts.signals import MIXED, Domains
+from zoo_core.contracts.spec import TrainConfig
+from zoo_core.errors import UsageError
+from zoo_core.host.plugins import host
+from zoo_core.train.data.folders import domain_folders
+from zoo_core.train.data.sampling import Sampler, Sampling
+from zoo_core.train.data.sources import (
+    DataSource,
+    Found,
+    check_name,
+    collect,
+    collect_attributes,
+    parse_source,
+)
+
+Progress = Callable[[str, int, int], None]
+"""Called with (domain, files done, files in all) while files are decoded."""
+
+_SHOWN = 5
+
+
+@dataclass
+class DataSet:
+    """Checked and decoded data.
+
+    Attributes:
+        domains: The domains or attributes.
+        stores: By domain; for attributes, one under `zoo_core.contracts.signals.MIXED` with
+            labels (M, K).
+        places: Where each store's signals come from, in plain words.
+        noun: What a signal is called.
+        files: Where each signal of each store comes from, in the store's order.
+    """
+
+    domains: Domains
+    stores: dict[str, SignalStore]
+    places: dict[str, str] = field(default_factory=dict)
+    noun: str = "signal"
+    files: dict[str, list[Path | InMemorySignal]] = field(default_factory=dict)
+
+    def describe(self) -> list[str]:
+        """What was found, in plain words: path, count, sizes, format, and what was skipped."""
+        return self._lines(self.places)
+
+    def provenance(self) -> list[str]:
+        """The same in words that travel: of each path the last two parts."""
+        return self._lines({name: ending(place) for name, place in self.places.items()})
+
+    def _lines(self, places: Mapping[str, str]) -> list[str]:
+        lines = []
+        for name, store in self.stores.items():
+            head = "" if name == MIXED else f"{name}: "
+            count = f"{len(store):,} {self.noun}{'' if len(store) == 1 else 's'}"
+            place = places.get(name, "memory")
+            lines.append(f"{head}{count} from {place} ({store.summary})")
+            if name == MIXED and store.labels is not None:
+                counts = store.labels.sum(0).int().tolist()
+                held = ", ".join(
+                    f"{attribute} {count:,}"
+                    for attribute, count in zip(self.domains.names, counts, strict=True)
+                )
+                lines.append(f"  attributes: {held}")
+            if store.skipped:
+                lines.append(f"  warning: {len(store.skipped):,} skipped")
+                lines += [f"    {fault}" for fault in store.skipped[:_SHOWN]]
+                if len(store.skipped) > _SHOWN:
+                    lines.append(f"    and {len(store.skipped) - _SHOWN:,} more")
+        return lines
+
+    def sampler(self, batch: int, sampling: Sampling, seed: int) -> Sampler:
+        """Draws batches; see `zoo_core.train.data.sampling.Sampler`."""
+        return Sampler(self.stores, self.domains, batch, sampling, seed)
+
+
+def open_sources(
+    domains: Mapping[str, str],
+    *,
+    codec: Codec,
+    config: TrainConfig,
+    split: str = "train",
+    cache: Path | None = None,
+    attributes: Sequence[str] | None = None,
+    data: str | None = None,
+    progress: Progress | None = None,
+    need: tuple[int, int | None] = (1, None),
+) -> DataSet:
+    """Checks sources, decodes them (once, where there is a cache) and labels them.
+
+    Args:
+        domains: SOURCE by domain's name; empty where ``data`` is given.
+        codec: Reads the signals.
+        config: Preprocessing and augmentation.
+        split: ``train``, ``val``, ``test`` or ``all``, where a source has splits.
+        cache: Folder for decoded signals; None keeps them in memory.
+        attributes: Attributes to train on together; ``data`` then has a list of them.
+        data: Folder with ``trainA``/``trainB``, ``train/<domain>`` or ``<domain>`` subfolders, or
+            with attributes (in CelebA's layout).
+        progress: Told how many files are decoded.
+        need: Fewest and most domains or attributes; None for no upper bound.
+
+    Raises:
+        UsageError: If the request contradicts itself or names something unknown.
+        DataError: If a folder, list or file cannot be used.
+    """
+    if data is not None and domains:
+        raise UsageError(
+            "both name the data", asked="--data and --domain", hint="Give one of the two."
+        )
+    if data is None and attributes:
+        raise UsageError(
+            "they need the folder that holds the pictures and the list of attributes",
+            asked=f"attributes {', '.join(attributes)}",
+            hint="Add --data ROOT, or make domains: --domain NAME=ROOT:ATTRIBUTE.",
+        )
+    if data is not None and attributes:
+        _check_count(attributes, "attribute", need)
+        found, known = collect_attributes(Path(data), attributes, split, codec)
+        return _open(
+            {MIXED: found}, known, codec=codec, config=config, cache=cache, progress=progress
+        )
+    if data is not None:
+        folders = domain_folders(Path(data), split)
+        sources = {name: DataSource("folder", folder) for name, folder in folders.items()}
+    else:
+        sets = host().components("source") if domains else {}
+        sources = {name: parse_source(text, sets) for name, text in domains.items()}
+    for name in sources:
+        check_name(name)
+    _check_count(list(sources), "domain", need)
+    parts = {name: collect(source, split, codec) for name, source in sources.items()}
+    return _open(
+        parts,
+        Domains(tuple(parts)),
+        codec=codec,
+        config=config,
+        cache=cache,
+        progress=progress,
+    )
+
+
+def _check_count(names: Sequence[str], what: str, need: tuple[int, int | None]) -> None:
+    fewest, most = need
+    if len(set(names)) != len(names):
+        raise UsageError(f"one {what} is named twice", asked=f"{what}s {', '.join(names)}")
+    if len(names) < max(1, fewest):
+        raise UsageError(
+            f"at least {max(1, fewest)} are needed, {len(names)} given",
+            asked=f"{what}s {', '.join(names)}" if names else f"{what}s",
+            hint="Add --domain NAME=SOURCE." if what == "domain" else "Add attributes.",
+        )
+    if most is not None and len(names) > most:
+        raise UsageError(
+            f"at most {most} are possible, {len(names)} given",
+            asked=f"{what}s {', '.join(names)}",
+            hint="Name fewer, or choose a method for many domains (zoo list --methods).",
+        )
+
+
+def _open(
+    parts: Mapping[str, Found],
+    domains: Domains,
+    *,
+    codec: Codec,
+    config: TrainConfig,
+    cache: Path | None,
+    progress: Progress | None,
+) -> DataSet:
+    stores: dict[str, SignalStore] = {}
+    files: dict[str, list[Path | InMemorySignal]] = {}
+    for name, found in parts.items():
+        store = codec.open(
+            found.files,
+            config,
+            domain=None if name == MIXED else name,
+            cache=cache,
+            progress=None
+            if progress is None
+            else lambda done, total, name=name: progress(name, done, total),  # type: ignore[misc]
+        )
+        kept = list(store.kept)
+        store.names = [found.names[i] for i in kept]
+        store.labels = None if found.labels is None else found.labels[kept]
+        stores[name], files[name] = store, [found.files[i] for i in kept]
+    places = {name: found.place for name, found in parts.items()}
+    return DataSet(domains, stores, places, codec.noun, files)
+
+
+def ending(place: str) -> str:
+    """The last two parts of a source's path, with its prefix, as in ``mnist:data/digits``."""
+    prefix, colon, path = place.rpartition(":")
+    return prefix + colon + "/".join(PurePath(path).parts[-2:])
