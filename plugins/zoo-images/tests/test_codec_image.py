@@ -277,3 +277,17 @@ def test_a_model_of_whole_things_sees_them_at_its_trained_size_and_gives_them_ba
     assert translate(codec, item, net).shape == (height, width, 3)
     assert extents == [seen]
     assert translate(codec, item, net, size=16).shape[0] == 16
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "limit", "seen"),
+    [(64, 64, 4096, (64, 64)), (64, 64, 1024, (32, 32)), (90, 160, 4096, (48, 84))],
+)
+def test_a_model_of_one_tone_sees_a_picture_as_a_whole_however_large_it_is(
+    height, width, limit, seen
+):
+    codec = ImageCodec(CODEC.spec, {"scale": "whole"})
+    (item,) = codec.wrap(smooth_pixels(height, width))
+    windows = list(codec.windows(item, limit=limit))
+    assert [tuple(window.signal.shape[-2:]) for window in windows] == [seen]
+    assert codec.join(item, [(windows[0], windows[0].signal)]).shape == (height, width, 3)

@@ -62,7 +62,7 @@ def test_it_is_the_mean_distance_of_both_embeddings(distance: str) -> None:
     }[distance]
     one, other = phi(x, LAYERS), phi(y, LAYERS)
     wanted = sum(apart(one[layer], other[layer]).mean() for layer in LAYERS) / 3
-    found = EmbeddingDistance(layers="layer1+layer3+embedding", distance=distance)(step)
+    found = EmbeddingDistance("digits", "layer1+layer3+embedding", distance)(step)
     assert found.item() == pytest.approx(wanted.item(), rel=1e-5)
     assert found.item() > 0
 
@@ -92,7 +92,7 @@ def test_gradients_reach_the_generator_only_and_the_backbone_never_changes() -> 
 @pytest.mark.parametrize("cls", [TinyMethod, TinyCodeMethod])
 def test_it_joins_any_method_and_can_be_lowered(cls: type[Method[Any]]) -> None:
     method = make(cls)
-    players = players_with(method, ["embedding:weight=100,distance=cosine"])
+    players = players_with(method, ["embedding:weight=100,backbone=digits,distance=cosine"])
     player = next(player for player in players if player.name == "generator")
     assert player.terms[-1].weight == 100
     adam = torch.optim.Adam([p for n in player.nets for p in method.nets[n].parameters()], 1e-2)
@@ -109,15 +109,15 @@ def test_it_joins_any_method_and_can_be_lowered(cls: type[Method[Any]]) -> None:
 
 
 def test_checkpoints_hold_its_hash_and_not_its_weights() -> None:
-    loss = EmbeddingDistance()
+    loss = EmbeddingDistance("digits")
     state = loss.state_dict()
     assert not [key for key, value in state.items() if isinstance(value, Tensor)]
-    EmbeddingDistance().load_state_dict(copy.deepcopy(state))
+    EmbeddingDistance("digits").load_state_dict(copy.deepcopy(state))
 
 
 def test_a_run_does_not_go_on_with_another_backbone() -> None:
-    state = EmbeddingDistance().state_dict()
-    other = EmbeddingDistance()
+    state = EmbeddingDistance("digits").state_dict()
+    other = EmbeddingDistance("digits")
     other.sha256 = "0" * 64
     with pytest.raises(WeightsError, match="backbone digits"):
         other.load_state_dict(state)
@@ -128,9 +128,10 @@ def test_unknown_names_are_refused_with_the_near_match(option: str) -> None:
     near = {"backbone": "digits", "layers": "layer1", "distance": "cosine"}[
         option.partition("=")[0]
     ]
+    given = option if option.startswith("backbone") else f"backbone=digits,{option}"
     with pytest.raises(UsageError) as caught:
-        players_with(make(), [f"embedding:{option}"])
-    assert near in str(caught.value)
+        players_with(make(), [f"embedding:{given}"])
+    assert near in (caught.value.hint or "")
 
 
 def test_cosine_is_taken_along_the_channels() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any, Literal
 
 import torch
@@ -15,6 +14,7 @@ from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_core.contracts.step import Route
+from zoo_embedding.recording import without_folders
 from zoo_nn.losses.adversarial import AdversarialGenerator, critic_terms
 from zoo_nn.losses.embedding import EmbeddingDistance
 from zoo_nn.nets.patch import PatchDiscriminator, require_side
@@ -29,9 +29,11 @@ class Options:
 
     Attributes:
         embedding: Weight w of the embedding's distance.
-        backbone: The frozen net phi: ``digits`` (comes with zoo), ``timm:NAME`` (weights from
-            timm's Hub repository), ``timm:NAME@FILE``, or ``judge:DIR``.
-        layers: Layers of phi that are compared; ``embedding`` is what its classifier reads.
+        backbone: The frozen net phi: ``imagenet`` (weights of the extra ``imagenet``, else from the
+            Hub), ``digits`` (comes with zoo), ``timm:NAME`` (weights from timm's Hub repository),
+            ``timm:NAME@FILE``, or ``judge:DIR``.
+        layers: Layers of phi that are compared; ``embedding`` is what its classifier reads. None:
+            the last two stages of ``imagenet`` and ``timm:NAME``, else ``embedding``.
         distance: ``cosine``, ``l2`` or ``l1``.
         backbone_size: Side in pixels to which phi's input is resized; None: phi's own, if any.
         direction: ``both``; or ``forward``: only the first domain is translated, to the second.
@@ -49,8 +51,8 @@ class Options:
     """
 
     embedding: float = 10.0
-    backbone: str = "timm:resnet18"
-    layers: tuple[str, ...] = ("layer3", "layer4")
+    backbone: str = "imagenet"
+    layers: tuple[str, ...] | None = None
     distance: str = "cosine"
     backbone_size: int | None = None
     direction: Literal["both", "forward"] = "both"
@@ -124,13 +126,7 @@ class Embedding(Method[Options]):
 
     def export_options(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """The options with the name of phi's file or folder alone: only a training opens it."""
-        kind, _, name = options["backbone"].partition(":")
-        model, at, file = name.partition("@")
-        if kind == "judge":
-            name = PurePath(name).name
-        elif at:
-            name = f"{model}@{PurePath(file).name}"
-        return {**options, "backbone": f"{kind}:{name}"} if name else options
+        return {**options, "backbone": without_folders(options["backbone"])}
 
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """Both directions, or the one."""

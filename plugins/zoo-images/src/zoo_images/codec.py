@@ -21,6 +21,7 @@ from zoo_images.decode import MAX_PIXELS, SUFFIXES, decode, to_rgb
 from zoo_images.pixels import (
     bounds,
     centre_crop,
+    largest_within,
     resize,
     to_bytes,
     to_tensor,
@@ -56,7 +57,8 @@ class ImageCodec(Codec):
         spec: Form of the signals; 3 channels, or 1 for nets that see grey.
         preprocessing: What the weights were trained with; ``crop_first`` is honoured by `windows`
             where a size is asked for; with ``scale: trained`` the nets see every picture with
-            its shorter side as trained, and the output has the picture's own size again.
+            its shorter side as trained, with ``scale: whole`` one that is too large for a window
+            scaled down until it fits, and the output has the picture's own size again.
 
     Raises:
         UsageError: If the spec is not that of a picture.
@@ -115,10 +117,10 @@ class ImageCodec(Codec):
         Raises:
             UsageError: If ``size`` is out of range.
         """
-        value, output = self._working(item, size)
+        bound = WINDOW_PIXELS if limit is None else limit
+        value, output = self._working(item, size, bound)
         height, width = _extent(value)
         stride = self.spec.stride if self.spec.flexible >= 2 else 1
-        bound = WINDOW_PIXELS if limit is None else limit
         if self.spec.flexible < 2:
             bound = height * width
         plan = tiles.plan(height, width, stride=stride, limit=bound, least=self._least)
@@ -238,7 +240,7 @@ class ImageCodec(Codec):
             ]
         raise convert_inputs.refuse(value, name)
 
-    def _working(self, item: Item, size: int | None) -> tuple[Any, tuple[int, int]]:
+    def _working(self, item: Item, size: int | None, bound: int) -> tuple[Any, tuple[int, int]]:
         """The picture as the nets shall see it, and the size of the output."""
         value = item.value
         height, width = int(self.spec.shape[-2]), int(self.spec.shape[-1])
@@ -252,7 +254,7 @@ class ImageCodec(Codec):
             output = _extent(value) if size is None else (height, width)
             return resize(value, (height, width)), output
         if size is None:
-            return self._scaled(value), _extent(value)
+            return self._scaled(value, bound), _extent(value)
         crop = self.preprocessing.get("crop_first")
         if crop:
             value = centre_crop(value, int(crop), int(crop))
@@ -263,11 +265,14 @@ class ImageCodec(Codec):
             )
         return resize(value, working), working
 
-    def _scaled(self, value: Any) -> Any:
-        """The picture at its own size, or with its shorter side as trained, as the model asks."""
-        if self.preprocessing.get("scale") != "trained":
-            return value
-        return resize(value, working_size(_extent(value), min(self.spec.shape[-2:])))
+    def _scaled(self, value: Any, bound: int) -> Any:
+        """The picture at its own size, as trained, or as a whole, as the model asks."""
+        scale, extent = self.preprocessing.get("scale"), _extent(value)
+        if scale == "trained":
+            return resize(value, working_size(extent, min(self.spec.shape[-2:])))
+        if scale == "whole" and extent[0] * extent[1] > bound:
+            return resize(value, largest_within(extent, bound, self.spec.stride))
+        return value
 
     def _cut(self, value: Any, row: tiles.Span, column: tiles.Span) -> Tensor:
         """(C, h, w) one window within the spec's range."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,13 @@ def working_size(shape: tuple[int, int], target: int) -> tuple[int, int]:
     height, width = shape
     factor = target / min(height, width)
     return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def largest_within(shape: tuple[int, int], pixels: int, stride: int) -> tuple[int, int]:
+    """(height, width) of about the same aspect, multiples of ``stride``, at most so many pixels."""
+    factor = math.sqrt(pixels / (shape[0] * shape[1]))
+    height, width = (max(stride, int(side * factor) // stride * stride) for side in shape)
+    return height, width
 
 
 def resize(value: Any, size: tuple[int, int]) -> Any:

@@ -1,7 +1,8 @@
-"""Reads what others saved: safetensors, and pickles of which nothing is executed."""
+"""Reads what others saved: safetensors, folders of arrays, pickles of which nothing is executed."""
 
 from __future__ import annotations
 
+import hashlib
 import pickletools
 import re
 import warnings
@@ -10,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from zoo_core.errors import UsageError, WeightsError
-from zoo_core.models.weights import read_tensors, verify
+from zoo_core.models.weights import file_sha256, read_tensors, verify
 
 State = Mapping[str, Tensor]
 
@@ -32,16 +34,53 @@ def read_state(path: Path, key: str | None = None) -> dict[str, Tensor]:
     """The state dict in a file, without wrappers and prefixes.
 
     Args:
-        path: A safetensors file, or what ``torch.save`` wrote.
+        path: A safetensors file, what ``torch.save`` wrote, or a folder of ``.npy`` arrays, each
+            named after its tensor.
         key: Name of the state dict, where a file holds several.
 
     Raises:
         WeightsError: If the file is missing, damaged, would execute code, or holds no state dict.
         UsageError: If it holds several, or none of this name.
     """
+    if path.is_dir():
+        return _bare(_read_arrays(path))
     verify(path)
     value = read_tensors(path)[0] if _is_safetensors(path) else _unpickle(path)
     return _bare(_unwrap(value, key, f"checkpoint {path}"))
+
+
+def checkpoint_sha256(path: Path) -> str:
+    """Hash of a file; of a folder of arrays, the hash of their sorted names and hashes."""
+    if not path.is_dir():
+        return file_sha256(path)
+    lines = [f"{file.name} {file_sha256(file)}\n" for file in _array_files(path)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _array_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.npy"))
+
+
+def _read_arrays(folder: Path) -> dict[str, Tensor]:
+    """The arrays of a folder, by the names of their files without the suffix."""
+    files = _array_files(folder)
+    if not files:
+        raise WeightsError(
+            "the folder holds no .npy arrays",
+            asked=f"checkpoint {folder}",
+            hint="Give a file of weights, or a folder of arrays that are named after the tensors.",
+        )
+    state = {}
+    for file in files:
+        try:
+            state[file.stem] = torch.from_numpy(np.load(file, allow_pickle=False))
+        except (OSError, ValueError, EOFError, TypeError) as fault:
+            raise WeightsError(
+                f"it is damaged, or no array of numbers ({_reason(fault)})",
+                asked=f"checkpoint {file}",
+                hint="Fetch it again.",
+            ) from None
+    return state
 
 
 def _is_safetensors(path: Path) -> bool:

@@ -17,7 +17,7 @@ import click
     "domains",
     multiple=True,
     help="Name of a domain or attribute, once for each, in the order of the training; a file of "
-    "one direction leads from the first to the second.",
+    "one direction leads from the first to the second. Some layouts have names of their own.",
 )
 @click.option("--kind", type=click.Choice(["domains", "attributes"]), help="What they are.")
 @click.option("--exclusive", multiple=True, help="Attributes that exclude each other: A,B,C.")
@@ -42,8 +42,8 @@ def import_command(
 ) -> None:
     """Make a model directory of checkpoints that others trained.
 
-    FILES are state dicts of torch, wrapped or not, or safetensors; NET=FILE says which net a file
-    holds, where several would fit. Nothing in them is executed.
+    FILES are state dicts of torch, wrapped or not, safetensors, or folders of .npy arrays;
+    NET=FILE says which net a file holds, where several would fit. Nothing in them is executed.
     """
     from zoo_core.host.plugins import host
     from zoo_import.files import ImportRequest, import_files

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from torch import Tensor
+
 from zoo_core.contracts.signals import TensorSpec
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -28,6 +30,8 @@ class ForeignNet:
         options: What the shapes tell of the method's options.
         conditions: Number of domains or attributes, where the shapes tell it.
         shape: Shape of a signal; None for each extent that the shapes do not tell.
+        adapt: Turns a tensor of the file, given its key there, into ours of the same shape: for
+            filters in another order of the channels. None: all are taken as they are.
     """
 
     net: str
@@ -37,21 +41,26 @@ class ForeignNet:
     options: Mapping[str, Any] = field(default_factory=dict)
     conditions: int | None = None
     shape: tuple[int | None, ...] = ()
+    adapt: Callable[[str, Tensor], Tensor] | None = None
 
 
 class Importer(ABC):
     """Recognises one layout of foreign checkpoints, and says where its tensors belong.
 
-    It sees shapes alone and moves no tensor: `zoo_import` builds the nets, takes every
-    tensor from where `ForeignNet.theirs` says, and refuses what is missing, extra or misshapen.
+    It sees shapes alone: `zoo_import` builds the nets, takes every tensor from where
+    `ForeignNet.theirs` says, and refuses what is missing, extra or misshapen.
     """
 
     method: ClassVar[str]
     """Name of the method whose nets the layout fits."""
     kind: ClassVar[Literal["domains", "attributes"]] = "domains"
     """Kind of the conditions, where the user does not say."""
+    domains: ClassVar[tuple[str, ...]] = ()
+    """Names of the domains, where the user gives none; empty: the user must."""
     signal: ClassVar[TensorSpec] = TensorSpec(shape=(3, 256, 256))
     """Form of the signals, where neither the shapes nor the user say."""
+    scale: ClassVar[Literal["own", "trained", "whole"]] = "own"
+    """How pictures of other sizes are translated; see `zoo_core.contracts.spec.TrainConfig`."""
     version: ClassVar[int] = 1
     """To be raised whenever the same file is converted into anything else than before."""
 

@@ -81,8 +81,8 @@ def converted(path: Path, entry: ModelEntry, *, host: PluginHost) -> Path:
 def import_unregistered(path: Path, name: str, *, host: PluginHost) -> Path:
     """The model directory of a foreign file of which no registry entry tells anything.
 
-    Its domains are called ``a`` and ``b``, its attributes ``attribute_1`` and so on; the file
-    itself tells the rest.
+    Its domains have the layout's own names, else they are called ``a`` and ``b``, its attributes
+    ``attribute_1`` and so on; the file itself tells the rest.
 
     Args:
         path: The foreign file.
@@ -98,10 +98,13 @@ def import_unregistered(path: Path, name: str, *, host: PluginHost) -> Path:
     found = recognise(path, read_state(path), AUTO, host)
     count = next((p.conditions for p in found.parts if p.conditions is not None), 2)
     kind = found.importer.kind
-    names = [chr(ord("a") + i) if kind == "domains" else f"attribute_{i + 1}" for i in range(count)]
-    config = configure([found], Domains(tuple(names), kind))
+    made_up = (
+        chr(ord("a") + i) if kind == "domains" else f"attribute_{i + 1}" for i in range(count)
+    )
+    names = found.importer.domains or tuple(made_up)
+    config = configure([found], Domains(names, kind))
     codec = host.load("codec", config.signal.kind)
-    trained = codec.preprocessing_for(config.signal, TrainConfig())
+    trained = codec.preprocessing_for(config.signal, TrainConfig(scale=found.importer.scale))
     config = replace(config, preprocessing=trained)
     card = Card(
         title=name,
@@ -182,7 +185,7 @@ def _golden_batch(method: Method[Any], config: ModelConfig, host: PluginHost) ->
         extents[axis] = min(extents[axis], bound)
     small: TensorSpec = replace(spec, shape=tuple(extents))
     mixed = config.domains.kind == "attributes" or method.sampling == "mixed"
-    codec: Codec = host.codec_class(spec.kind)(small)
+    codec: Codec = host.load("codec", spec.kind)(small)
     return codec.random_batch(config.domains, mixed=mixed, count=2, seed=0)
 
 

@@ -14,8 +14,7 @@ from zoo_core.host.plugins import PluginHost
 from zoo_core.models.card import Card
 from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import refuse_foreign
-from zoo_core.models.weights import file_sha256
-from zoo_import.checkpoint import read_state
+from zoo_import.checkpoint import checkpoint_sha256, read_state
 from zoo_import.convert import write_import
 from zoo_import.mapping import AUTO, CheckpointSource, configure, recognise, renamed, tensors_for
 
@@ -26,7 +25,7 @@ class ImportRequest:
 
     Attributes:
         domains: Names in the order in which the weights were trained; where a layout holds one
-            direction, it leads from the first to the second.
+            direction, it leads from the first to the second. Empty for the layout's own names.
         kind: Kind of the conditions; None for what the layout usually has.
         exclusive: Groups of attributes of which at most one may hold.
         size: Height and width of the signals as trained; None for what the layout usually has.
@@ -71,7 +70,8 @@ def import_files(
     """Reads foreign checkpoints and writes one model directory, all of it or nothing.
 
     Args:
-        files: Paths; ``NET=PATH`` where a file does not tell which of our nets it holds.
+        files: Paths of files, or of folders of arrays; ``NET=PATH`` where a file does not tell
+            which of our nets it holds.
         out: The model directory.
         request: What the files do not tell.
         layout: Name of the layout, or ``auto``.
@@ -84,7 +84,8 @@ def import_files(
     refuse_foreign(out)
     sources = [_source(text, layout, key, host) for text in files]
     importer = sources[0].importer
-    if not request.domains:
+    names = request.domains or importer.domains
+    if not names:
         counts = [part.conditions for source in sources for part in source.parts]
         count = next((count for count in counts if count is not None), None)
         raise UsageError(
@@ -93,12 +94,14 @@ def import_files(
             asked=f"import as {importer.method}",
             hint="Give them in the order in which it was trained: --domain NAME --domain NAME …",
         )
-    domains = Domains(request.domains, request.kind or importer.kind, request.exclusive)
+    domains = Domains(names, request.kind or importer.kind, request.exclusive)
     config = configure(sources, domains)
     if request.size is not None:
         config = replace(config, signal=_resized(config.signal, request.size))
     codec = host.load("codec", config.signal.kind)
-    trained = codec.preprocessing_for(config.signal, TrainConfig(crop_first=request.crop))
+    trained = codec.preprocessing_for(
+        config.signal, TrainConfig(crop_first=request.crop, scale=importer.scale)
+    )
     config = replace(config, preprocessing=trained)
     tensors = tensors_for(config, sources, host)
     write_import(out, config, tensors, card=_card(out, sources, config, request, host), host=host)
@@ -130,7 +133,8 @@ def _card(
     host: PluginHost,
 ) -> Card:
     lines = [
-        f"- `{source.path.name}` (layout `{source.layout}`, sha256 `{file_sha256(source.path)}`)"
+        f"- `{source.path.name}` (layout `{source.layout}`, sha256 "
+        f"`{checkpoint_sha256(source.path)}`)"
         for source in sources
     ]
     origin = [request.provenance] if request.provenance else []

@@ -247,6 +247,7 @@ def _take(
             elif value.shape != ours.shape or value.is_floating_point() != ours.is_floating_point():
                 misshapen.append(f"{theirs}: {_form(value)} in the file, {_form(ours)} in the net")
             else:
+                value = value if part.adapt is None else part.adapt(theirs, value)
                 result[f"{name}.{key}"] = value.to(ours.dtype)
         if part.left_out is not None:
             rest -= {key for key in scope if re.fullmatch(part.left_out, key)}

@@ -55,7 +55,9 @@ class TranslateRequest:
 @click.command()
 @click.argument("model")
 @click.argument("inputs", nargs=-1, required=True)
-@click.option("--to", help="Target domain; 'all'; for attributes also A,B=0.")
+@click.option(
+    "--to", help="Target domain, unless there is one only; 'all'; for attributes also A,B=0."
+)
 @click.option("--from", "source", help="Domain (or attributes) of the inputs, where it matters.")
 @click.option(
     "--out",
@@ -108,9 +110,12 @@ def translate(
     translator = zoo.load(
         model, device=device, precision=precision, compile=compile_, renderer=renderer
     )
-    names = ", ".join(translator.method.targets)
+    targets = translator.method.targets
+    to = targets[0] if to is None and len(targets) == 1 else to
     if to is None:
-        raise UsageError("it is not said where to", asked="--to", hint=f"Choose one of {names}.")
+        raise UsageError(
+            "it is not said where to", asked="--to", hint=f"Choose one of {', '.join(targets)}."
+        )
     extent = None if max_megapixels is None else max(1, round(max_megapixels * 1e6))
     request = TranslateRequest(
         parse_target(to, translator),

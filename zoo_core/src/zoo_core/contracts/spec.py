@@ -145,8 +145,10 @@ class TrainConfig:
         flip: Whether to mirror images at random.
         crop_first: Centre crop of the source image before resizing (CelebA: 178).
         scale: How a picture of another size is translated later on: at its ``own`` size, right for
-            textures and scenes; or scaled to the ``trained`` size and back, right where a domain's
-            pictures all show one whole thing, such as a face.
+            textures and scenes; scaled to the ``trained`` size and back, right where a domain's
+            pictures all show one whole thing, such as a face; or at its own size unless it is too
+            large for one window, then scaled down and back as a ``whole``, right where the tone of
+            tiles that are translated one by one differs.
         shift: Largest random translation in pixels (edge-padded), for drawings that must not flip.
         ema: Decay of the moving average of the translating nets; None for none.
         clip: Largest gradient norm per player; None for no clipping.
@@ -164,7 +166,7 @@ class TrainConfig:
     load_size: int | None = None
     flip: bool = False
     crop_first: int | None = None
-    scale: Literal["own", "trained"] = "own"
+    scale: Literal["own", "trained", "whole"] = "own"
     shift: int = 0
     ema: float | None = None
     clip: float | None = None

@@ -14,9 +14,16 @@ from torch import Tensor
 
 from zoo_core.contracts.method import Loss
 from zoo_core.contracts.step import Route, Step
-from zoo_core.errors import UsageError, WeightsError, unknown
+from zoo_core.errors import WeightsError
+from zoo_core.host.plugins import host
 from zoo_nn.losses.distances import distance_of, total
-from zoo_nn.nets.backbones import EMBEDDING, open_backbone, without_state
+from zoo_nn.nets.backbones import open_backbone, without_state
+
+
+def default_backbone() -> str:
+    """A net that has learnt ImageNet: ``imagenet``, where a plugin brings it, else timm's own."""
+    brought = "imagenet" in host().components("backbone")
+    return "imagenet" if brought else "timm:tf_efficientnet_lite0"
 
 
 class EmbeddingDistance(Loss):
@@ -26,10 +33,11 @@ class EmbeddingDistance(Loss):
     holds it: only its hash, and a run that resumes with another phi is refused.
 
     Args:
-        backbone: A name that `zoo_nn.nets.backbones.open_backbone` knows: ``digits``,
-            ``timm:NAME``, ``timm:NAME@FILE``, ``judge:DIR``.
+        backbone: A name that `zoo_nn.nets.backbones.open_backbone` knows: ``imagenet``,
+            ``digits``, ``timm:NAME``, ``timm:NAME@FILE``, ``judge:DIR``. None: `default_backbone`.
         layers: Names of layers of the backbone, or several joined by ``+``; ``embedding`` is what
-            its classifier reads.
+            its classifier reads. None: the backbone's own choice, of a net of timm the last two
+            stages.
         distance: ``cosine``, ``l2`` or ``l1``; ``smooth_l1``.
         size: Side in pixels to which phi's input is resized; None: the backbone's own.
         routes: Names of the routes that it applies to; None for all.
@@ -43,22 +51,20 @@ class EmbeddingDistance(Loss):
 
     def __init__(
         self,
-        backbone: str = "digits",
-        layers: str | Sequence[str] = EMBEDDING,
+        backbone: str | None = None,
+        layers: str | Sequence[str] | None = None,
         distance: str = "cosine",
         *,
         size: int | None = None,
         routes: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        self.layers = tuple(layers.split("+") if isinstance(layers, str) else layers)
-        self.distance, self.routes, self.name = distance_of(distance), routes, backbone
-        phi = open_backbone(backbone, size=size)
-        if not self.layers:
-            raise UsageError("no layer is chosen", asked=f'backbone "{backbone}"')
-        for layer in self.layers:
-            if layer not in phi.layers:
-                raise unknown(f"layer of {backbone}", layer, phi.layers)
+        self.distance, self.routes = distance_of(distance), routes
+        self.name = default_backbone() if backbone is None else backbone
+        phi = open_backbone(self.name, size=size)
+        chosen = phi.default_layers if layers is None else layers
+        self.layers = tuple(chosen.split("+") if isinstance(chosen, str) else chosen)
+        phi.require(self.layers)
         self.sha256 = phi.sha256
         self.phi = without_state(phi)
 

@@ -8,7 +8,8 @@ Shapes: N batch, C channels, H W pixels, F features.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,12 +43,14 @@ class Backbone(nn.Module, ABC):
 
     Attributes:
         layers: Names of its layers from shallow to deep, `EMBEDDING` last.
+        default_layers: Those that a loss compares unless it is told otherwise.
         width: Number of features F of the embedding.
         form: What `bare_backbone` rebuilds it from, without its weights; empty where only its name
             can be opened again.
     """
 
     layers: tuple[str, ...]
+    default_layers: tuple[str, ...] = (EMBEDDING,)
     width: int
     form: Mapping[str, Any]
 
@@ -76,10 +79,24 @@ class Backbone(nn.Module, ABC):
         Raises:
             UsageError: If there is no such layer, or ``x`` holds no pictures of 1 or C channels.
         """
-        for layer in layers:
-            if layer not in self.layers:
-                raise unknown("layer of the backbone", layer, self.layers)
+        self.require(layers)
         return self.features(self.prepared(x), layers)  # (N, F) or (N, F, h, w) each
+
+    def require(self, layers: Sequence[str]) -> None:
+        """Raises `UsageError` where a layer is not there, or none is named."""
+        if not layers:
+            raise UsageError(
+                "no layer is chosen",
+                asked="layers of the backbone",
+                hint=f"Choose among {', '.join(self.layers)}.",
+            )
+        for layer in layers:
+            if not self.has(layer):
+                raise unknown("layer of the backbone", layer, self.layers)
+
+    def has(self, layer: str) -> bool:
+        """Whether there is a layer of this name."""
+        return layer in self.layers
 
     def prepared(self, x: Tensor) -> Tensor:
         """(N, C, S, S) the pictures as the net reads them: resized, in its own normalisation."""
@@ -90,7 +107,7 @@ class Backbone(nn.Module, ABC):
                 asked=f"a backbone for signals of shape {tuple(x.shape[1:])}",
             )
         if self.size is not None and x.shape[-2:] != (self.size, self.size):
-            x = F.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True)
+            x = F.interpolate(x.float(), (self.size, self.size), mode="bilinear", antialias=True)
         x = x.expand(-1, channels, -1, -1)  # (N, C, S, S)
         return ((x + 1) / 2 - self.mean) / self.std  # (N, C, S, S)
 
@@ -101,6 +118,9 @@ class Backbone(nn.Module, ABC):
 
 class TimmBackbone(Backbone):
     """A classifier of timm; its layers have timm's names, such as ``layer3`` or ``blocks.2``.
+
+    `layers` are the ends of its stages; any other module may be named, too, such as the convolution
+    ``features.25`` of ``vgg19`` (conv4_4, ahead of its ReLU).
 
     Args:
         net: The trained net.
@@ -124,13 +144,26 @@ class TimmBackbone(Backbone):
         super().__init__(net, mean, std, size=size, sha256=sha256)
         stages = net.feature_info if hasattr(net, "forward_intermediates") else ()
         self.layers = (*(str(stage["module"]) for stage in stages), EMBEDDING)
+        self.default_layers = self.layers[-3:-1] or self.layers
         self.width = int(net.num_features)
+
+    def has(self, layer: str) -> bool:
+        """Whether there is a stage or a module of this name."""
+        return layer in self.layers or layer in dict(self.net.named_modules())
 
     def features(self, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Features of `prepared` pictures, by the names of ``layers``."""
+        modules = [layer for layer in layers if layer not in self.layers]
+        with _outputs(self.net, modules) as found:
+            found |= self._stages(x, [layer for layer in layers if layer in self.layers])
+        return {layer: found[layer] for layer in layers}
+
+    def _stages(self, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """What stages give out, of one pass through the net."""
         stages = [layer for layer in layers if layer != EMBEDDING]
         if not stages:
-            return {EMBEDDING: self._pooled(self.net.forward_features(x))}  # (N, F)
+            last = self.net.forward_features(x)  # (N, F, h, w)
+            return {EMBEDDING: self._pooled(last)} if layers else {}  # (N, F)
         order = sorted(set(stages), key=self.layers.index)
         last, maps = self.net.forward_intermediates(
             x, indices=[self.layers.index(stage) for stage in order]
@@ -142,6 +175,25 @@ class TimmBackbone(Backbone):
         """(N, F) what the classifier reads, from what the last layer says in the net's own form."""
         pooled: Tensor = self.net.forward_head(last, pre_logits=True)
         return pooled.flatten(1)  # (N, F)
+
+
+@contextmanager
+def _outputs(net: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """Within the block, what modules of a net give out in its next pass, by name."""
+    found: dict[str, Tensor] = {}
+
+    def keep(name: str) -> Any:
+        def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
+            found[name] = output.clone()  # what follows may write into it
+
+        return hook
+
+    handles = [net.get_submodule(name).register_forward_hook(keep(name)) for name in names]
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 class OwnBackbone(Backbone):
@@ -276,6 +328,7 @@ def _of_judge(judge: Classifier) -> Backbone:
     if isinstance(judge.net, TimmNet):
         half = [0.5] * 3  # judges read [-1, 1]
         backbone = TimmBackbone(judge.net.net, half, half, size=card.size, sha256=card.sha256)
+        backbone.default_layers = (EMBEDDING,)
     else:
         backbone = OwnBackbone(judge)
     backbone.form = card.model_dump(mode="json", include=_FORM)
