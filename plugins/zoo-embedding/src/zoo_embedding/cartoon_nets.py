@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from zoo_core.contracts.interfaces import Discriminator, DiscriminatorOutput, Generator
 from zoo_core.contracts.signals import Condition
 from zoo_nn.nets.init import init_normal
+from zoo_nn.nets.norm import InstanceNorm
 
 EPS = 1e-9
 """What the published nets add to the variance of a channel."""
@@ -16,8 +17,9 @@ HALVINGS = 2
 
 def norm(width: int) -> nn.Module:
     """Instance normalisation with scale and shift, which start as U(0, 1) and 0."""
-    layer = nn.InstanceNorm2d(width, eps=EPS, affine=True)
-    nn.init.uniform_(layer.weight)
+    layer = InstanceNorm(width, affine=True, eps=EPS)
+    if layer.weight is not None:
+        nn.init.uniform_(layer.weight)
     return layer
 
 

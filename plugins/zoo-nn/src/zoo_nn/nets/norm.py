@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 EPS = 1e-5
-"""What is added to every variance, as in torch."""
+"""What is added to every variance unless a net was published with another, as in torch."""
 
 _LARGE = 1 << 15
 """Values per picture from which its own pass costs less than a change of the memory format."""
@@ -30,24 +30,27 @@ class InstanceNorm(nn.Module):
         channels: Channels C of the signals.
         affine: Whether every channel is then scaled and shifted by learnt parameters (``weight``,
             ``bias``, each (C,)), which begin as 1 and 0.
+        eps: What is added to every variance.
     """
 
-    def __init__(self, channels: int, *, affine: bool = False) -> None:
+    def __init__(self, channels: int, *, affine: bool = False, eps: float = EPS) -> None:
         super().__init__()
-        self.channels = channels
+        self.channels, self.eps = channels, eps
         self.weight = nn.Parameter(torch.ones(channels)) if affine else None
         self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalises ``x`` (N, C, *S), of at least two places; see `instance_norm`."""
-        return instance_norm(x, self.weight, self.bias)  # (N, C, *S)
+        return instance_norm(x, self.weight, self.bias, self.eps)  # (N, C, *S)
 
     def extra_repr(self) -> str:
         """What printing shows in the brackets."""
         return f"{self.channels}, affine={self.weight is not None}"
 
 
-def instance_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+def instance_norm(
+    x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = EPS
+) -> Tensor:
     """Normalises every channel of every signal by its own mean and variance.
 
     Group normalisation with a group per channel is the same arithmetic, right in every memory
@@ -57,6 +60,7 @@ def instance_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None =
         x: Signals (N, C, *S).
         weight: Scale (C,) of each channel, or None for 1.
         bias: Shift (C,) of each channel, or None for 0.
+        eps: What is added to every variance.
 
     Returns:
         (N, C, *S).
@@ -68,12 +72,14 @@ def instance_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None =
         raise ValueError(f"a channel needs more than one value to be normalised: {tuple(x.shape)}")
     if _learns(x, weight) and _channels_last(x) and not torch.compiler.is_compiling():
         if x[0].numel() >= _LARGE:
-            return _picture_by_picture(x, weight, bias)  # (N, C, H, W)
+            return _picture_by_picture(x, weight, bias, eps)  # (N, C, H, W)
         x = x.contiguous()  # (N, C, H, W)
-    return functional.group_norm(x, x.shape[1], weight, bias, EPS)  # (N, C, *S)
+    return functional.group_norm(x, x.shape[1], weight, bias, eps)  # (N, C, *S)
 
 
-def _picture_by_picture(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+def _picture_by_picture(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> Tensor:
     """`instance_norm` of pictures in the channels-last format.
 
     Such a picture is a table, a row per pixel and a column per channel: batch normalisation of the
@@ -87,7 +93,7 @@ def _picture_by_picture(x: Tensor, weight: Tensor | None, bias: Tensor | None) -
         bias = torch.zeros(channels, dtype=wide, device=x.device)  # (C,)
     tables = x.permute(0, 2, 3, 1).flatten(1, 2)  # (N, H W, C)
     made = [
-        functional.batch_norm(table, None, None, weight, bias, training=True, eps=EPS)
+        functional.batch_norm(table, None, None, weight, bias, training=True, eps=eps)
         for table in tables
     ]  # N x (H W, C)
     pixels = torch.stack(made).view(count, *size, channels)  # (N, H, W, C)
