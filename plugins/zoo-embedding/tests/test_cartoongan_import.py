@@ -17,7 +17,7 @@ from zoo_core.cli import run
 from zoo_core.errors import WeightsError
 from zoo_core.host.plugins import host
 from zoo_core.models.golden import check_golden
-from zoo_core.train.data.root import data_root
+from zoo_core.train.data.folders import data_root
 from zoo_import.files import Import, ImportRequest, import_files
 
 ROOT = data_root()

@@ -1,4 +1,4 @@
-"""CartoonGAN against a restatement of its step in float64, with edges found step by step."""
+"""CartoonGAN against a restatement of its training, with edges smoothed place by place."""
 
 from __future__ import annotations
 
@@ -18,48 +18,29 @@ from torch.nn import functional as F
 
 import zoo_nn.nets.backbones
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.contracts.spec import Progress, TrainConfig
+from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError, WeightsError
-from zoo_core.train.loop import Trainer
 from zoo_embedding.cartoon import CartoonGAN, Options, TwoPhases
+from zoo_testing.parity import StepInputs, TinyRun, build, float64
 
 DOMAINS = Domains(("photo", "cartoon"))
 SPEC = TensorSpec(shape=(3, 16, 16))
 TINY = dict(CartoonGAN.presets["tiny"].options)
-EPS = 1e-3
-"""Adam's eps: large, lest rounding noise become full steps and parameters cannot be compared."""
 
 
 def make(**options: object) -> CartoonGAN:
-    torch.manual_seed(0)
-    method = CartoonGAN(Options(**(TINY | options)), DOMAINS, SPEC)  # type: ignore[arg-type]
-    with torch.no_grad():  # with the initial weights as they are all outputs are near 0
-        for parameter in method.parameters():
-            parameter.mul_(5)
-    return method
+    return build(CartoonGAN, TINY | options, DOMAINS, SPEC, gain=5)
 
 
-class Sampler:
-    """Gives the batch of each step's own number: soft photos, cartoons of flat rectangles."""
-
-    steps_per_epoch = 100
-
-    def batch(self, step: int, draw: int = 0) -> Batch:
-        rng = torch.Generator().manual_seed(step)
+def batches(seed: int) -> Batch:
+    """Noise for photos, cartoons of four flat squares each."""
+    rng = torch.Generator().manual_seed(seed)
+    with float64():
         photos = torch.rand(2, 3, 16, 16, generator=rng) * 2 - 1
-        cartoons = torch.rand(2, 3, 2, 2, generator=rng) * 2 - 1
-        signals = {
-            "photo": photos,
-            "cartoon": cartoons.repeat_interleave(8, 2).repeat_interleave(8, 3),
-        }
-        return Batch(signals, {n: Condition.of(DOMAINS, n, 2) for n in DOMAINS.names})
-
-
-def trainer_of(method: CartoonGAN, steps: int = 1000) -> Trainer:
-    trainer = Trainer(method, Sampler(), TrainConfig(batch=2, steps=steps))
-    for player_state in trainer.player_states:
-        player_state.optimiser.param_groups[0]["eps"] = EPS
-    return trainer
+        squares = torch.rand(2, 3, 2, 2, generator=rng) * 2 - 1
+        cartoons = squares.repeat_interleave(8, 2).repeat_interleave(8, 3)
+        own = {name: Condition.of(DOMAINS, name, 2) for name in DOMAINS.names}
+    return Batch({"photo": photos, "cartoon": cartoons}, own)
 
 
 def shipped() -> nn.Module:
@@ -96,17 +77,14 @@ def smoothed(cartoon: Tensor, side: int) -> Tensor:
 
 
 class Reference:
-    """Discriminator, then generator, one batch at a time, in float64."""
+    """Discriminator, then generator, one batch at a time."""
 
     def __init__(self, method: CartoonGAN) -> None:
-        nets = {name: copy.deepcopy(net).double() for name, net in method.nets.items()}
-        self.generator, self.critic = (
-            nets[f"{kind}_cartoon"].layers for kind in ("generator", "discriminator")
-        )
+        self.nets = {name: copy.deepcopy(net) for name, net in method.nets.items()}
         self.phi = shipped()
         self.adam = {
-            net: torch.optim.Adam(net.parameters(), lr=1e-5, betas=(0.5, 0.999), eps=EPS)
-            for net in (self.critic, self.generator)
+            name: torch.optim.Adam(net.parameters(), lr=1e-5, betas=(0.5, 0.999))
+            for name, net in self.nets.items()
         }
 
     def see(self, x: Tensor) -> Tensor:
@@ -114,70 +92,59 @@ class Reference:
         _, (second,) = self.phi.forward_intermediates(x, indices=[2])
         return second
 
-    def move(self, net: nn.Module, loss: Tensor) -> None:
-        self.adam[net].zero_grad()
-        loss.backward(inputs=list(net.parameters()))
-        self.adam[net].step()
+    def move(self, name: str, loss: Tensor) -> None:
+        self.adam[name].zero_grad()
+        loss.backward(inputs=list(self.nets[name].parameters()))
+        self.adam[name].step()
 
-    def step(self, batch: Batch) -> dict[str, float]:
-        photos, cartoons = (batch.signals[name].double() for name in DOMAINS.names)
-        made = self.generator(photos)
+    def step(self, inputs: StepInputs) -> dict[str, float]:
+        photos, cartoons = (inputs.batch().signals[name] for name in DOMAINS.names)
+        generator = self.nets["generator_cartoon"].layers
+        critic = self.nets["discriminator_cartoon"].layers
+        made = generator(photos)
         without = torch.stack([smoothed(cartoon, 3) for cartoon in cartoons])
         assert not torch.equal(without, cartoons), "the batch must have edges"
 
-        def fake(x: Tensor) -> Tensor:
-            return -torch.log(1 - torch.sigmoid(self.critic(x))).mean()
+        def real(x: Tensor) -> Tensor:
+            return -torch.log(torch.sigmoid(critic(x))).mean()
 
-        judged = -torch.log(torch.sigmoid(self.critic(cartoons))).mean() + fake(made.detach())
-        edges = fake(without)
-        self.move(self.critic, judged + edges)
-        adversarial = -torch.log(torch.sigmoid(self.critic(made))).mean()
-        content = (self.see(made) - self.see(photos)).abs().mean()
-        self.move(self.generator, adversarial + 10 * content)
-        losses = {"critic": judged, "edges": edges, "adversarial": adversarial, "content": content}
+        def fake(x: Tensor) -> Tensor:
+            return -torch.log(1 - torch.sigmoid(critic(x))).mean()
+
+        judged, edges = real(cartoons) + fake(made.detach()), fake(without)
+        self.move("discriminator_cartoon", judged + edges)
+        adversarial, content = real(made), (self.see(made) - self.see(photos)).abs().mean()
+        self.move("generator_cartoon", adversarial + 10 * content)
+        losses = {
+            "discriminator/critic": judged,
+            "discriminator/edges": edges,
+            "generator/adversarial": adversarial,
+            "generator/content": content,
+        }
         return {name: value.item() for name, value in losses.items()}
 
 
-def test_training_steps_equal_the_stated_losses_in_float64() -> None:
+@pytest.mark.numeric
+def test_training_steps_equal_the_stated_losses() -> None:
     method = make(pool=0)
-    reference = Reference(method)
-    wanted = [reference.step(Sampler().batch(number)) for number in range(3)]
-
-    trainer = trainer_of(method)
-    for want in wanted:
-        trainer.step()
-        found = {name.split("/")[1]: value for name, value in trainer.take_losses().items()}
-        assert found == pytest.approx(want, rel=1e-5, abs=1e-6)
-    pairs = {"generator_cartoon": reference.generator, "discriminator_cartoon": reference.critic}
-    for name, net in pairs.items():
-        others = dict(net.named_parameters())
-        for key, value in method.nets[name].layers.named_parameters():
-            torch.testing.assert_close(value.double(), others[key], rtol=1e-5, atol=1e-5)
+    TinyRun(method, batches).check(Reference(method), 3)
 
 
 def test_the_initialisation_phase_trains_the_generator_by_the_content_alone() -> None:
     method = make(init_epochs=1, init_decay_epochs=1, constant_epochs=2, decay_epochs=0)
-    trainer = trainer_of(method, steps=8)
+    run = TinyRun(method, batches, steps=8)
     before = copy.deepcopy(method.nets.state_dict())
-    for _ in range(4):
-        trainer.step()
-    assert set(trainer.take_losses()) == {"generator/content"}
-    moved = {
-        key.split("_")[0]
-        for key, value in method.nets.state_dict().items()
-        if not torch.equal(value, before[key])
-    }
-    assert moved == {"generator"}
-    assert not trainer.player_states[0].optimiser.state, (
-        "its optimiser must begin with the second phase"
-    )
+    assert [set(record) for record in run.train(4)] == [{"generator/content"}] * 4
+    state = method.nets.state_dict()
+    moved = {key for key, value in state.items() if not torch.equal(value, before[key])}
+    assert {key.split("_")[0] for key in moved} == {"generator"}
+    critic = run.trainer.player_states[0].optimiser
+    assert not critic.state, "its optimiser must begin with the second phase"
 
-    trainer.step()
-    assert len(trainer.take_losses()) == 4
-    assert not torch.equal(
-        method.nets.state_dict()["discriminator_cartoon.layers.0.weight"],
-        before["discriminator_cartoon.layers.0.weight"],
-    )
+    (record,) = run.train(1)
+    assert len(record) == 4
+    first = "discriminator_cartoon.layers.0.weight"
+    assert not torch.equal(method.nets.state_dict()[first], before[first])
 
 
 def test_the_rate_falls_in_both_phases_as_in_the_authors_code() -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from zoo_core.contracts.method import Loss
 from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
+from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.adversarial import critic_of, over_scales
 from zoo_nn.losses.distances import total
 from zoo_nn.losses.objectives import Objective, each, objective_of
@@ -50,7 +51,7 @@ class EdgeSmoothing:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Smooths the edges of pictures ``x`` (N, C, H, W) in [-1, 1]; C is 1 or 3 (RGB)."""
-        pictures = x.detach().float().permute(0, 2, 3, 1).cpu().numpy()  # (N, H, W, C)
+        pictures = at_least_float32(x.detach()).permute(0, 2, 3, 1).cpu().numpy()  # (N, H, W, C)
         smoothed = np.stack([self._smoothed(picture) for picture in pictures])  # (N, H, W, C)
         return torch.from_numpy(smoothed).permute(0, 3, 1, 2).to(x)  # (N, C, H, W)
 

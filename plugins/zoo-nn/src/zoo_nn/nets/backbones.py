@@ -22,6 +22,7 @@ from zoo_core.contracts.method import freeze
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.plugins import host
 from zoo_core.models.weights import file_sha256
+from zoo_core.translate.precision import at_least_float32
 from zoo_nn.nets.classifier import Classifier, ClassifierNet, TimmNet, make_net
 from zoo_nn.nets.classifier_card import ClassifierCard
 from zoo_nn.nets.timm_nets import create_net, is_timm, trained_net
@@ -107,7 +108,9 @@ class Backbone(nn.Module, ABC):
                 asked=f"a backbone for signals of shape {tuple(x.shape[1:])}",
             )
         if self.size is not None and x.shape[-2:] != (self.size, self.size):
-            x = F.interpolate(x.float(), (self.size, self.size), mode="bilinear", antialias=True)
+            x = F.interpolate(
+                at_least_float32(x), (self.size, self.size), mode="bilinear", antialias=True
+            )
         x = x.expand(-1, channels, -1, -1)  # (N, C, S, S)
         return ((x + 1) / 2 - self.mean) / self.std  # (N, C, S, S)
 
