@@ -8,7 +8,7 @@ DEMO := $(foreach name,noto/1f337 noto/1f433 noto/1f601 openmoji/1f43c openmoji/
 	twemoji/1f33b twemoji/1f349 twemoji/1f62d,examples/emoji/$(name).png)
 LINTED := .ci/isolated.py zoo_core plugins tests benchmarks templates
 
-.PHONY: help setup demo demo-voice test test-cpus test-isolated lint docs bench clean
+.PHONY: help setup demo demo-voice test parity test-cpus test-isolated lint docs bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo 'make demo    translate a few emoji and write one picture, demo/grid.png'
 	@echo 'make demo-voice  convert four words into another voice, into demo-voice/'
 	@echo 'make test    run all tests'
+	@echo 'make parity  hold five steps of every method against its published losses, in float64'
 	@echo 'make test-cpus  run the tests that compare numbers as on other CPUs'
 	@echo 'make test-isolated  tests of each distribution with only what it declares'
 	@echo 'make lint    formatting, linting and types'
@@ -39,6 +40,9 @@ demo-voice: setup
 
 test: setup
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 $(ARGS)
+
+parity: setup
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m parity -p zoo_testing.parity_report $(ARGS)
 
 test-cpus: setup
 	@BIN='$(BIN)' sh .ci/test-cpus $(ARGS)

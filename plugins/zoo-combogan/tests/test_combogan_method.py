@@ -27,7 +27,6 @@ TINY = {
     "critic_width": 4,
     "critic_layers": 3,
 }
-BATCH = 2
 STEPS = 5
 
 Record = dict[str, float]
@@ -139,7 +138,9 @@ class Reference:
 
     def pooled(self, name: str, fakes: Tensor, rng: torch.Generator) -> Tensor:
         pool, shown = self.pools[name], []
-        for fake, (chance, where) in zip(fakes, torch.rand(BATCH, 2, generator=rng), strict=True):
+        for fake, (chance, where) in zip(
+            fakes, torch.rand(len(fakes), 2, generator=rng), strict=True
+        ):
             if len(pool) < self.o.pool:
                 pool.append(fake)
                 shown.append(fake)
@@ -153,14 +154,16 @@ class Reference:
 
 
 @pytest.mark.numeric
+@pytest.mark.parity
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize(
     "options", [{}, {"identity": 1.0, "forward": 0.2, "latent": 50.0}], ids=["published", "options"]
 )
-def test_training_steps_equal_the_published_losses(options: dict[str, float]) -> None:
+def test_training_steps_equal_the_published_losses(options: dict[str, float], batch: int) -> None:
     method = make(pool=3, **options)
     reference = Reference(method)
     assert len({frozenset(drawn(number)[0]) for number in range(STEPS)}) > 1
-    TinyRun(method).check(reference, STEPS)
+    TinyRun(method, random_batches(method, batch)).check(reference, STEPS)
 
 
 @pytest.mark.numeric

@@ -107,14 +107,16 @@ class Reference:
 
 
 @pytest.mark.numeric
+@pytest.mark.parity
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("direction", ["both", "forward"])
 @pytest.mark.parametrize(("pool", "identity"), [(3, 0.5), (0, 0.5), (50, 0.0)])
 def test_training_steps_equal_the_published_losses(
-    direction: str, pool: int, identity: float
+    direction: str, pool: int, identity: float, batch: int
 ) -> None:
     method = make(direction=direction, pool=pool, identity=identity)
     reference = Reference(method, both=direction == "both", pool=pool, identity=identity)
-    TinyRun(method).check(reference, 4)
+    TinyRun(method, random_batches(method, batch)).check(reference)
 
 
 @pytest.mark.parametrize(

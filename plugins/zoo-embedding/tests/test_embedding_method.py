@@ -18,7 +18,7 @@ from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.errors import UsageError
 from zoo_embedding.method import Embedding, Options
 from zoo_nn.losses.embedding import EmbeddingDistance
-from zoo_testing.parity import StepInputs, TinyRun, build
+from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
 
 DOMAINS = Domains(("photo", "drawing"))
 SPEC = TensorSpec(shape=(3, 16, 16))
@@ -97,11 +97,13 @@ DISTANCES = {
 
 
 @pytest.mark.numeric
+@pytest.mark.parity
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("distance", list(DISTANCES))
-def test_training_steps_equal_the_stated_losses(distance: str) -> None:
+def test_training_steps_equal_the_stated_losses(distance: str, batch: int) -> None:
     method = make(distance=distance, pool=0)
     reference = Reference(method, DISTANCES[distance])
-    TinyRun(method).check(reference, 3)
+    TinyRun(method, random_batches(method, batch)).check(reference)
 
 
 @pytest.mark.numeric

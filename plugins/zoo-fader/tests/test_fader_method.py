@@ -26,8 +26,8 @@ def make(domains: Domains = VENDORS, **options: object) -> Fader:
     return build(Fader, TINY | options, domains, SPEC)
 
 
-def run_of(method: Fader) -> TinyRun:
-    return TinyRun(method, random_batches(method, count=4))
+def run_of(method: Fader, count: int = 4) -> TinyRun:
+    return TinyRun(method, random_batches(method, count))
 
 
 class Reference:
@@ -117,11 +117,19 @@ class Reference:
 
 
 @pytest.mark.numeric
+@pytest.mark.parity
+@pytest.mark.parametrize("batch", [2, 3])  # the code discriminator normalises over the batch
 @pytest.mark.parametrize("domains", [VENDORS, FACES], ids=["domains", "attributes"])
-def test_training_steps_equal_the_published_losses(domains: Domains) -> None:
+def test_training_steps_equal_the_published_losses(domains: Domains, batch: int) -> None:
     method = make(domains)
     reference = Reference(method)
-    run_of(method).check(reference, 4)
+    run_of(method, batch).check(reference)
+
+
+def test_a_batch_of_one_is_refused_where_codes_are_normalised_over_it() -> None:
+    with pytest.raises(UsageError) as caught:
+        run_of(make(), 1).train(1)
+    assert caught.value.asked == "training with a batch of 1"
 
 
 def test_who_does_not_move_is_in_eval_mode() -> None:

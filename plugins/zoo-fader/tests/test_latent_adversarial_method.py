@@ -114,14 +114,16 @@ class Reference:
 
 
 @pytest.mark.numeric
+@pytest.mark.parity
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("goal", ["uniform", "wrong", "reversed"])
 @pytest.mark.parametrize(("adversarial", "distance"), [(0.0, "l1"), (0.5, "l2")])
 def test_training_steps_equal_the_losses_written_out(
-    goal: str, adversarial: float, distance: str
+    goal: str, adversarial: float, distance: str, batch: int
 ) -> None:
     method = make(goal=goal, adversarial=adversarial, distance=distance)
     reference = Reference(method)
-    TinyRun(method, random_batches(method, count=3)).check(reference, 3)
+    TinyRun(method, random_batches(method, batch)).check(reference)
 
 
 def test_every_domain_is_encoded_once_per_step() -> None:

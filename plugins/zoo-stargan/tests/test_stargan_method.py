@@ -27,8 +27,8 @@ def make(domains: Domains = VENDORS, **options: object) -> StarGAN:
     return build(StarGAN, TINY | options, domains, SPEC)
 
 
-def run_of(method: StarGAN) -> TinyRun:
-    return TinyRun(method, random_batches(method, count=4))
+def run_of(method: StarGAN, count: int = 4) -> TinyRun:
+    return TinyRun(method, random_batches(method, count))
 
 
 class Reference:
@@ -102,14 +102,16 @@ class Reference:
 
 
 @pytest.mark.numeric
+@pytest.mark.parity
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("domains", [VENDORS, FACES], ids=["domains", "attributes"])
 @pytest.mark.parametrize(("every", "identity"), [(1, 0.0), (2, 5.0)])
 def test_training_steps_equal_the_published_losses(
-    domains: Domains, every: int, identity: float
+    domains: Domains, every: int, identity: float, batch: int
 ) -> None:
     method = make(domains, n_critic=every, identity=identity)
     reference = Reference(method, every=every, identity=identity)
-    run_of(method).check(reference, 4)
+    run_of(method, batch).check(reference)
 
 
 def test_the_generator_moves_in_every_fifth_step_on_the_critics_translation() -> None:

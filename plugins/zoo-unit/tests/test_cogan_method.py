@@ -37,12 +37,12 @@ def make(seed: int = 0, **options: object) -> CoGAN:
     return build(CoGAN, TINY | options, DOMAINS, SPEC, seed=seed)
 
 
-def labelled(method: CoGAN) -> Batches:
+def labelled(method: CoGAN, count: int = BATCH) -> Batches:
     """Random batches with a class for each signal of the first domain."""
-    plain = random_batches(method, count=BATCH)
+    plain = random_batches(method, count)
 
     def batch(seed: int) -> Batch:
-        classes = torch.randint(3, (BATCH,), generator=torch.Generator().manual_seed(seed))
+        classes = torch.randint(3, (count,), generator=torch.Generator().manual_seed(seed))
         return replace(plain(seed), extras={class_key("mnist"): classes})
 
     return batch
@@ -92,10 +92,11 @@ class Reference:
     def step(self, inputs: StepInputs) -> Record:
         o, batch, rng = self.options, inputs.batch(), inputs.rng()
         real_a, real_b = ((batch.signals[n] + 1) / 2 for n in DOMAINS.names)
-        z = torch.randn(BATCH, o.latent, generator=rng)
+        count = len(real_a)
+        z = torch.randn(count, o.latent, generator=rng)
         made = self.make(z)
         fakes = tuple(x.detach() for x in made)
-        real, ones = torch.ones(2 * BATCH).long(), torch.zeros(2 * BATCH).long()
+        real, ones = torch.ones(2 * count).long(), torch.zeros(2 * count).long()
         on_real, f_real, _ = self.judge(real_a, real_b)
         on_fake, f_a, f_b = self.judge(*fakes)
         critic = F.cross_entropy(on_real, real) + F.cross_entropy(on_fake, ones)
@@ -114,7 +115,7 @@ class Reference:
         self.move("d", loss)
 
         if o.fresh_noise:
-            made = self.make(torch.randn(BATCH, o.latent, generator=inputs.rng(1)))
+            made = self.make(torch.randn(count, o.latent, generator=inputs.rng(1)))
         adversarial = F.cross_entropy(self.judge(*made)[0], real)
         self.move("g", adversarial)
         record["generator/adversarial"] = 2 * adversarial.item()
@@ -131,13 +132,15 @@ class Reference:
 
 
 @pytest.mark.numeric
+@pytest.mark.parity
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("encoder", [0, 4])
 @pytest.mark.parametrize(("fresh", "classify"), [(True, 10.0), (False, 0.0)])
 def test_training_steps_equal_the_published_losses(
-    fresh: bool, classify: float, encoder: int
+    fresh: bool, classify: float, encoder: int, batch: int
 ) -> None:
     method = make(fresh_noise=fresh, classify=classify, encoder_width=encoder)
-    TinyRun(method, labelled(method)).check(Reference(method), 3)
+    TinyRun(method, labelled(method, batch)).check(Reference(method))
 
 
 @pytest.mark.parametrize(("fresh", "count"), [(True, 2), (False, 1)])

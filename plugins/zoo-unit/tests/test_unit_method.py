@@ -15,7 +15,7 @@ from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
 from zoo_core.models.weights import load_weights, parameter_counts, read_tensors, save_nets
 from zoo_core.translate.engine import Engine
-from zoo_testing.parity import StepInputs, TinyRun, build
+from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
 from zoo_unit.method import UNIT, Options
 
 DOMAINS = Domains(("cat", "dog"))
@@ -110,10 +110,12 @@ class Reference:
 
 
 @pytest.mark.numeric
+@pytest.mark.parity
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("shared", [0, 1, 2])
-def test_training_steps_equal_the_published_losses(shared: int) -> None:
+def test_training_steps_equal_the_published_losses(shared: int, batch: int) -> None:
     method = make(shared=shared)
-    TinyRun(method).check(Reference(method), 3)
+    TinyRun(method, random_batches(method, batch)).check(Reference(method))
 
 
 def test_a_step_encodes_and_decodes_no_more_than_needed() -> None:

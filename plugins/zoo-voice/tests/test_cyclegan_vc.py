@@ -22,14 +22,13 @@ from zoo_core.train.config import RunConfig, RunRequest, resolve
 from zoo_core.train.process import Run
 from zoo_core.train.run import train_run
 from zoo_testing.contract import MethodContract
-from zoo_testing.parity import StepInputs, TinyRun, build
+from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
 from zoo_voice.audio import Sound
 from zoo_voice.method import CycleGANVC, Options, speech
 
 DOMAINS = Domains(("low", "high"))
 SPEC = speech(12, 16)
 TINY: dict[str, Any] = {"width": 2, "blocks": 1, "critic_width": 2}
-STEPS = 3
 
 
 class TestCycleGANVC(MethodContract):
@@ -104,12 +103,14 @@ class Reference:
 
 
 @pytest.mark.numeric
+@pytest.mark.parity
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize(("second", "lasts"), [(True, 2), (False, 10), (True, 0)])
-def test_training_steps_equal_the_published_losses(second: bool, lasts: int) -> None:
+def test_training_steps_equal_the_published_losses(second: bool, lasts: int, batch: int) -> None:
     identity = 5.0 if lasts else 0.0
     method = make(second=second, identity=identity, identity_steps=lasts)
     reference = Reference(method, second=second, lasts=lasts)
-    TinyRun(method).check(reference, STEPS)
+    TinyRun(method, random_batches(method, batch)).check(reference)
 
 
 def test_published_nets_have_the_published_size() -> None:

@@ -20,7 +20,7 @@ from zoo_core.train.config import RunRequest, resolve
 from zoo_core.train.run import train_run
 from zoo_nn.schedules import Stage
 from zoo_testing.contract import MethodContract
-from zoo_testing.parity import StepInputs, TinyRun, build
+from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
 from zoo_voice.latent import LatentVC, Options
 from zoo_voice.nets_latent import (
     ContentEncoder,
@@ -209,6 +209,8 @@ class Reference:
 
 
 @pytest.mark.numeric
+@pytest.mark.parity
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize(
     ("second", "decoders", "objective", "goal"),
     [
@@ -220,12 +222,14 @@ class Reference:
     ],
 )
 def test_training_steps_equal_the_published_losses(
-    second: str, decoders: str, objective: str, goal: str
+    second: str, decoders: str, objective: str, goal: str, batch: int
 ) -> None:
     hidden = 0 if second == "decoder" else 2
     method = make(second=second, decoders=decoders, objective=objective, goal=goal, hidden=hidden)
     steps = STEPS - 4 * (second == "none")
-    records = TinyRun(method, steps=steps).check(Reference(method), steps)
+    records = TinyRun(method, random_batches(method, batch), steps=steps).check(
+        Reference(method), steps
+    )
     heard = {name for losses in records for name in losses}
     assert {"classifier/classify", "generator/reconstruction", "generator/confusion"} <= heard
     assert any("adversarial" in name for name in heard) == (second != "none")

@@ -51,8 +51,8 @@ def make(judge: Path, **options: object) -> DTN:
     return build(DTN, {"f": f"judge:{judge}"} | TINY | options, DOMAINS, SPEC)
 
 
-def run_of(method: DTN) -> TinyRun:
-    return TinyRun(method, random_batches(method, BATCH))
+def run_of(method: DTN, count: int = BATCH) -> TinyRun:
+    return TinyRun(method, random_batches(method, count))
 
 
 class Reference:
@@ -103,11 +103,13 @@ class Reference:
 
 
 @pytest.mark.numeric
+@pytest.mark.parity
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("critic", ["ternary", "binary"])
-def test_training_steps_equal_the_published_losses(judge: Path, critic: str) -> None:
+def test_training_steps_equal_the_published_losses(judge: Path, critic: str, batch: int) -> None:
     method = make(judge, critic=critic)
     reference = Reference(method, judge, ternary=critic == "ternary")
-    run_of(method).check(reference, 3)
+    run_of(method, batch).check(reference)
 
 
 @pytest.mark.numeric

@@ -23,7 +23,6 @@ DOMAINS = Domains((A, B))
 SPEC = TensorSpec(shape=(3, 16, 16), flexible=0)
 TINY = {"code": 8, "width": 4, "decoder_width": 4, "own_encoder": 1, "own_decoder": 1}
 WEIGHTS = {"reconstruction": 1.0, "semantic": 0.5, "adversarial": 0.7, "teaching": 1.0}
-BATCH = 3
 Record = dict[str, float]
 
 
@@ -108,12 +107,16 @@ class Reference:
 
 
 @pytest.mark.numeric
+@pytest.mark.parity
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("detach", [False, True])
 @pytest.mark.parametrize("taught", [False, True])
-def test_training_steps_equal_the_published_losses(judge: Path, detach: bool, taught: bool) -> None:
+def test_training_steps_equal_the_published_losses(
+    judge: Path, detach: bool, taught: bool, batch: int
+) -> None:
     method = make(detach=detach, teacher=f"judge:{judge}" if taught else None)
     reference = Reference(method, detach=detach, teacher=judge if taught else None)
-    TinyRun(method, random_batches(method, BATCH)).check(reference, 3)
+    TinyRun(method, random_batches(method, batch)).check(reference)
 
 
 @pytest.mark.numeric

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from zoo_core.contracts.interfaces import Discriminator, DiscriminatorOutput
+from zoo_core.errors import UsageError
 
 
 class CodeDiscriminator(Discriminator):
@@ -38,6 +39,7 @@ class CodeDiscriminator(Discriminator):
         normalise: bool = False,
     ) -> None:
         super().__init__()
+        self.normalise = normalise
         channels, *sides = shape
         layers: list[nn.Module] = []
         while sides and min(sides) > 1:
@@ -55,7 +57,17 @@ class CodeDiscriminator(Discriminator):
         )
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """Judges codes ``x`` (N, *Z) of the form that it was built for: logits (N, outputs)."""
+        """Judges codes ``x`` (N, *Z) of the form that it was built for: logits (N, outputs).
+
+        Raises:
+            UsageError: In training, if one code is to be normalised by its batch.
+        """
+        if self.training and self.normalise and len(x) < 2:
+            raise UsageError(
+                "its discriminator of codes normalises over the batch, which needs two signals",
+                asked="training with a batch of 1",
+                hint="Choose a larger --batch.",
+            )
         features = self.body(x).flatten(1)  # (N, C' * h * w)
         logits: Tensor = self.head(features)  # (N, outputs)
         return DiscriminatorOutput((), logits)  # (N, K)
