@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from zoo_core.errors import DataError
-from zoo_core.files import caching, replacing, stamp
+from zoo_core.files import caching, replacing, replacing_folder, stamp
 
 
 def test_a_file_that_was_written_replaces_the_old_one(tmp_path: Path) -> None:
@@ -68,13 +68,31 @@ def test_a_cache_that_cannot_be_written_is_an_error_in_plain_words(tmp_path: Pat
 
 
 def test_what_a_killed_writer_left_is_swept_after_a_day(tmp_path: Path) -> None:
-    old, new = tmp_path / ".part-1-dead", tmp_path / ".part-2-alive"
+    old, older, new = (tmp_path / f".zoo-{number}-abc.part" for number in range(3))
     for left in (old, new):
         left.mkdir()
-    os.utime(old, (0, 0))
+    older.touch()
+    for left in (old, older):
+        os.utime(left, (0, 0))
     kept(tmp_path / "key", "any")
-    assert not old.exists()
-    assert new.exists()
+    assert [left.exists() for left in (old, older, new)] == [False, False, True]
+
+
+def test_a_folder_is_replaced_whole_and_a_failure_leaves_the_old_one(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    for text in ("first", "second"):
+        with replacing_folder(folder) as work:
+            (work / text).write_text(text)
+
+    def stop_halfway() -> None:
+        with replacing_folder(folder) as work:
+            (work / "third").write_text("third")
+            raise RuntimeError("halfway")
+
+    with pytest.raises(RuntimeError, match="halfway"):
+        stop_halfway()
+    assert [path.name for path in folder.iterdir()] == ["second"]
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_the_stamp_of_a_file_changes_with_it_and_tells_of_a_missing_one(tmp_path: Path) -> None:

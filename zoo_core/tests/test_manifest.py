@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo_core.catalogue.manifest import ModelEntry, parse_entry, parse_file
-from zoo_core.catalogue.plain_yaml import write_yaml
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.errors import PluginError, ZooError
+from zoo_core.schema import write_yaml
 
 SHA, COMMIT = "ab" * 32, "c0" * 20
 EMBEDDED = {"source": "embedded", "path": "weights/a/model.safetensors", "sha256": SHA, "bytes": 9}

@@ -90,7 +90,7 @@ def test_directory_without_configuration_is_an_error(tmp_path):
     [
         (ModelConfig("tiney", {}, Domains(("a", "b"))), 'Did you mean "tiny"'),
         (ModelConfig("tiny", {"widht": 3}, Domains(("a", "b"))), 'Did you mean "width"'),
-        (ModelConfig("tiny", {"width": "x"}, Domains(("a", "b"))), "option width"),
+        (ModelConfig("tiny", {"width": "x"}, Domains(("a", "b"))), '"width": input should be'),
         (ModelConfig("tiny", {}, Domains(("a",))), "takes 2 to any number of domains, got 1"),
         (ModelConfig("tiny-code", {}, Domains(("a", "b", "c"))), "takes 2 domains, got 3"),
         (ModelConfig("tiny-code", {}, Domains(("a",), "attributes")), "not attributes"),

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from zoo_core.catalogue.manifest import parse_file
-from zoo_core.catalogue.plain_yaml import write_yaml
 from zoo_core.cli import run
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.files import verify
 from zoo_core.models.card import Card
 from zoo_core.models.config import ModelConfig
 from zoo_core.models.golden import check_golden
 from zoo_core.models.modeldir import build_method, load_weights, write_model
-from zoo_core.models.weights import verify
+from zoo_core.schema import write_yaml
 
 ABOUT = {
     "task": "digits",

@@ -17,11 +17,11 @@ import zoo
 import zoo_stargan.plugin
 from zoo_core.catalogue.manifest import parse_file
 from zoo_core.catalogue.registry import Registry
-from zoo_core.checksum import file_sha256
 from zoo_core.cli import run
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.contracts.synthetic import random_batch
 from zoo_core.errors import HubError, UsageError, WeightsError
+from zoo_core.files import file_sha256
 from zoo_core.host.hookspecs import hookimpl
 from zoo_core.host.plugins import PluginHost, host
 from zoo_core.models.card import Card

@@ -13,13 +13,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import zoo_testing
-from zoo_core.catalogue.plain_yaml import write_yaml
 from zoo_core.catalogue.registry import file_hash
 from zoo_core.cli import run as zoo
 from zoo_core.host.plugins import PluginHost
 from zoo_core.models.card import Card
 from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import write_model
+from zoo_core.schema import write_yaml
 from zoo_testing.error import ConformanceError
 from zoo_testing.faulty import FAULTS, subject_of
 from zoo_testing.run import METHOD_CHECKS, MODEL_CHECKS, model_cases, run_cases, subject_cases

@@ -3,7 +3,30 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_CONTROLS = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+"""What moves the cursor, colours or turns text around, or is no character."""
+_SECRETS = re.compile(r"(?<=://)[^/\s@]+@|\bhf_[A-Za-z0-9]{20,}")
+"""Name and password within an address, and tokens of the Hub."""
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """A text that others wrote as a terminal may show it: escaped, and without secrets.
+
+    Args:
+        text: Of whatever origin.
+        lines: Whether it may have several lines.
+    """
+
+    def escaped(found: re.Match[str]) -> str:
+        keep = lines and found[0] == "\n"
+        return "\n" if keep else found[0].encode("unicode_escape").decode()
+
+    return _CONTROLS.sub(escaped, _SECRETS.sub("…", text))
 
 
 class ZooError(Exception):
@@ -13,14 +36,18 @@ class ZooError(Exception):
         problem: What is wrong, in one sentence without a final full stop.
         asked: What was asked for, such as ``model "stargan-emojy"`` or a path.
         hint: What to do next, a full sentence.
+
+    All three are made `printable`.
     """
 
     exit_code = 1
 
     def __init__(self, problem: str, *, asked: str | None = None, hint: str | None = None) -> None:
-        self.problem, self.asked, self.hint = problem, asked, hint
-        head = f"{asked}: {problem}" if asked else problem
-        super().__init__(f"{head}. {hint}" if hint else f"{head}.")
+        self.problem = printable(problem, lines=True)
+        self.asked = None if asked is None else printable(asked, lines=True)
+        self.hint = None if hint is None else printable(hint, lines=True)
+        head = f"{self.asked}: {self.problem}" if self.asked else self.problem
+        super().__init__(f"{head}. {self.hint}" if self.hint else f"{head}.")
 
 
 class UsageError(ZooError):

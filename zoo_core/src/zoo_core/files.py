@@ -1,8 +1,12 @@
-"""Files and folders that are there whole or not at all, whoever else writes them meanwhile."""
+"""Files and folders that are there whole or not at all, and whether a file is the one meant.
+
+Importing this module imports no torch.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import time
@@ -10,32 +14,71 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from zoo_core.errors import DataError
+from zoo_core.errors import DataError, WeightsError
 
 STALE_SECONDS = 24 * 3600
-"""Age from which a folder that was never finished counts as left behind by a killed writer."""
+"""Age from which what was never finished counts as left behind by a killed writer."""
+_AGAIN = "Restore the file, or export the model again."
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """A name beside ``path`` to write to; within the block's success it becomes ``path``.
 
     Its folder is made. A reader sees the old file or the new one, and two writers do not meet.
 
     Args:
         path: The file to be.
+        durable: Whether that must hold after a power cut, too, which takes time.
 
     Raises:
         OSError: If it cannot be written; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".zoo-{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    part = _aside(path)
     try:
         yield part
+        if durable:
+            sync(part)
         part.replace(path)
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """As `replacing`, for a folder of files: the old one stays until the new one is whole.
+
+    What killed writers left beside it a day ago is removed.
+
+    Args:
+        folder: The folder to be.
+
+    Raises:
+        OSError: If it cannot be written; nothing is left behind.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    sweep(folder.parent)
+    work = _aside(folder)
+    old = _aside(folder)
+    try:
+        work.mkdir()
+        yield work
+        for path in work.iterdir():
+            sync(path)
+        if folder.exists():
+            folder.rename(old)
+        try:
+            work.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
+        sync(folder.parent)
+    finally:
+        for left in (work, old):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -53,10 +96,10 @@ def caching(folder: Path, whole: Callable[[], bool], *, what: str) -> Iterator[P
     Raises:
         DataError: If it cannot be written; nothing is left behind.
     """
-    work = folder.with_name(f".part-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    work = _aside(folder)
     try:
         work.mkdir(parents=True)
-        _sweep(folder.parent)
+        sweep(folder.parent)
         yield work
         if folder.exists():
             if whole():
@@ -76,6 +119,37 @@ def caching(folder: Path, whole: Callable[[], bool], *, what: str) -> Iterator[P
         shutil.rmtree(work, ignore_errors=True)
 
 
+def verify(path: Path, *, sha256: str | None = None, size: int | None = None) -> None:
+    """Checks that a file is there and is the very file that is meant, before anyone opens it.
+
+    Args:
+        path: The file.
+        sha256: Expected hash, 64 lowercase hexadecimal digits; None: not checked.
+        size: Expected number of bytes; None: not checked.
+
+    Raises:
+        WeightsError: If the file is missing or is another.
+    """
+    asked = f"weights {path}"
+    if not path.is_file():
+        raise WeightsError("the file is missing", asked=asked, hint=_AGAIN)
+    found = path.stat().st_size
+    if size is not None and found != size:
+        raise WeightsError(f"it has {found} bytes, expected {size}", asked=asked, hint=_AGAIN)
+    if sha256 is not None and (digest := file_sha256(path)) != sha256:
+        raise WeightsError(
+            f"its sha256 is {digest[:16]}…, expected {sha256[:16]}…",
+            asked=asked,
+            hint="It is damaged or was exchanged; do not use it. " + _AGAIN,
+        )
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file, in lowercase hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def stamp(path: Path) -> bytes:
     """What changes when a file does: its path, time and size, for the keys of caches."""
     try:
@@ -86,8 +160,23 @@ def stamp(path: Path) -> bytes:
     return text.encode("utf-8", errors="surrogateescape")
 
 
-def _sweep(folder: Path) -> None:
-    for old in folder.glob(".part-*"):
+def sync(path: Path) -> None:
+    """Makes sure that a file or directory survives a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what killed writers left in a folder a day ago."""
+    for old in folder.glob(".zoo-*.part"):
         with contextlib.suppress(OSError):
             if time.time() - old.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(old, ignore_errors=True)
+                old.unlink() if old.is_file() else shutil.rmtree(old, ignore_errors=True)
+
+
+def _aside(path: Path) -> Path:
+    """A name beside a file or folder that no other writer has."""
+    return path.with_name(f".zoo-{os.getpid()}-{uuid.uuid4().hex[:8]}.part")

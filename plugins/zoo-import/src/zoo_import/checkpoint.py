@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from zoo_core.errors import UsageError, WeightsError
-from zoo_core.models.weights import file_sha256, read_tensors, verify
+from zoo_core.files import file_sha256, verify
+from zoo_core.models.weights import read_tensors
 
 State = Mapping[str, Tensor]
 

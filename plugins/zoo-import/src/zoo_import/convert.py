@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from zoo_core.catalogue.plain_yaml import read_yaml_file, write_yaml
-from zoo_core.checksum import file_sha256, verify
 from zoo_core.contracts.codec import Codec
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Batch, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import WeightsError, ZooError
+from zoo_core.files import file_sha256, verify
 from zoo_core.host.plugins import PluginHost
 from zoo_core.hub.fetch import cache_errors
 from zoo_core.hub.settings import cache_root
@@ -25,6 +24,8 @@ from zoo_core.models.card import Card
 from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import MODEL, build_method, write_model
 from zoo_core.models.weights import load_state, net_state, no_init
+from zoo_core.schema import write_yaml
+from zoo_core.untrusted import read_yaml_file
 from zoo_import.checkpoint import read_state
 from zoo_import.mapping import (
     AUTO,

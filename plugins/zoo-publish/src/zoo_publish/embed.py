@@ -13,13 +13,14 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import save_file
 
 from zoo_core.catalogue.manifest import MetricEntry, ModelEntry, explain, parse_entry, parse_file
-from zoo_core.catalogue.plain_yaml import plain, read_yaml_file
 from zoo_core.contracts.method import Method
 from zoo_core.errors import UsageError, unknown
 from zoo_core.models import golden, weights
 from zoo_core.models.card import Card, CardMetric
 from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import CARD, CONFIG, GOLDEN, MODEL, build_method, read_config
+from zoo_core.schema import plain
+from zoo_core.untrusted import read_yaml_file
 from zoo_publish.workspace import REGISTRY, package_of, write_registry
 
 TOLERANCE = 0.05

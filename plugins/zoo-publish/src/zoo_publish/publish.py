@@ -10,9 +10,9 @@ from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 
-from zoo_core.checksum import file_sha256
 from zoo_core.contracts.method import Method
 from zoo_core.errors import HubError, HubUnreachableError, UsageError
+from zoo_core.files import file_sha256
 from zoo_core.host.plugins import PluginHost
 from zoo_core.hub.failures import HubRequest, explained, status_of
 from zoo_core.hub.reference import Reference, parse

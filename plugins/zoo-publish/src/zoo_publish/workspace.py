@@ -9,9 +9,9 @@ from typing import Any
 
 from zoo_core.catalogue.index import FILE, Index, write_index
 from zoo_core.catalogue.manifest import ModelEntry, parse_file
-from zoo_core.catalogue.plain_yaml import write_yaml
 from zoo_core.catalogue.registry import file_hash
 from zoo_core.errors import PluginError, UsageError
+from zoo_core.schema import write_yaml
 
 REGISTRY = "registry.yaml"
 """Name of a plugin's registry, beside its entry module, and of the index at the root."""

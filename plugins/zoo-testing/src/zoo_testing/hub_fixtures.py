@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from zoo_core.catalogue.plain_yaml import write_yaml
+from zoo_core.schema import write_yaml
 from zoo_testing.hub_server import HubServer
 
 Entries = Callable[..., None]
@@ -78,8 +78,8 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def small_entry(small_model: Path) -> Callable[..., dict[str, Any]]:
     """Makes a registry entry of the small model; its weights as given."""
-    from zoo_core.catalogue.plain_yaml import plain
     from zoo_core.models.modeldir import read_config
+    from zoo_core.schema import plain
 
     def make(name: str, **weights: object) -> dict[str, Any]:
         config = read_config(small_model)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo_core.catalogue.registry import Model, Registry
-from zoo_core.checksum import verify
 from zoo_core.contracts.method import Method
 from zoo_core.errors import ZooError
+from zoo_core.files import verify
 from zoo_core.host.plugins import PluginHost
 from zoo_core.models.config import ModelConfig
 from zoo_core.models.golden import check_golden

@@ -13,8 +13,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from zoo_core.catalogue.plain_yaml import read_yaml_file, write_yaml
 from zoo_core.errors import PluginError
+from zoo_core.schema import write_yaml
+from zoo_core.untrusted import read_yaml_file
 
 FILE = "index.yaml"
 """Name of the index inside the core; the workspace's ``registry.yaml`` is the same text."""

@@ -21,9 +21,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from zoo_core.catalogue.index import models_of
-from zoo_core.catalogue.plain_yaml import read_yaml_file
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.errors import PluginError, ZooError
+from zoo_core.untrusted import read_yaml_file
 
 
 def _inside(path: str) -> str:

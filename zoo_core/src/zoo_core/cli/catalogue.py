@@ -164,10 +164,10 @@ def _method_details(plugins: PluginHost, name: str) -> dict[str, Any]:
     """The options of a method, and its default preset's nets, counted without their memory."""
     import torch
 
-    from zoo_core.catalogue.plain_yaml import plain
     from zoo_core.contracts.method import make_options
     from zoo_core.contracts.signals import Domains
     from zoo_core.models.weights import parameter_counts
+    from zoo_core.schema import plain
 
     spec, cls = plugins.method(name), plugins.load("method", name)
     preset = cls.presets[spec.presets[0]]

@@ -16,6 +16,7 @@ from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import Preset, Progress
 from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError, unknown
+from zoo_core.schema import fill, plain
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -281,19 +282,8 @@ def make_options(cls: type[Any], values: Mapping[str, Any], *, asked: str) -> An
     Raises:
         UsageError: For an unknown key (with the near match) or a value of the wrong type.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+    known = [field.name for field in dataclasses.fields(cls) if field.init]
     for key in values:
-        if key not in fields:
-            raise unknown(f"option of {asked}", key, fields)
-    try:
-        return TypeAdapter(cls).validate_python(dict(values))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(
-            f"{first['msg'].lower()}, got {first.get('input')!r}",
-            asked=f"option {where} of {asked}",
-            hint=f"Its type is {fields[where].type}." if where in fields else None,
-        ) from error
+        if key not in known:
+            raise unknown(f"option of {asked}", key, known)
+    return fill(cls, plain(values), asked=f"options of {asked}", lenient=True)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_type_hints
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
 
 from zoo_core.errors import UsageError, unknown
+from zoo_core.schema import convert
 
 T = TypeVar("T")
 
@@ -59,12 +59,7 @@ def make_named(
     for key, value in values.items():
         if key not in known:
             raise unknown(f"option of {asked}", key, [*beside, *known])
-        try:
-            arguments[key] = TypeAdapter(hints.get(key, Any)).validate_python(value)
-        except ValidationError as fault:
-            raise UsageError(
-                f"{fault.errors()[0]['msg'].lower()}, got {value!r}", asked=f"{key} of {asked}"
-            ) from fault
+        arguments[key] = convert(hints.get(key, Any), value, asked=f"{key} of {asked}")
     missing = [
         name
         for name in known

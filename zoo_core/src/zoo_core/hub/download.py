@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
 
-from zoo_core.checksum import file_sha256
 from zoo_core.errors import HubError, ZooError
+from zoo_core.files import file_sha256
 from zoo_core.hub import transport
 from zoo_core.hub.failures import HubRequest, explained, is_local
 from zoo_core.hub.progress import progress_bar

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from zoo_core.checksum import verify
 from zoo_core.errors import HubMissingError, HubUnreachableError, WeightsError
+from zoo_core.files import verify
 from zoo_core.hub.progress import note
 from zoo_core.hub.reference import Reference
 from zoo_core.hub.settings import cache_root, offline

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from zoo_core.catalogue.plain_yaml import read_yaml, write_yaml
 from zoo_core.errors import WeightsError
+from zoo_core.schema import write_yaml
+from zoo_core.untrusted import read_yaml
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard

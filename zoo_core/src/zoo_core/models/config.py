@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from zoo_core.catalogue.plain_yaml import plain, read_yaml, write_yaml
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.errors import UsageError, WeightsError, unknown
+from zoo_core.schema import plain, write_yaml
+from zoo_core.untrusted import read_yaml
 
 if TYPE_CHECKING:
     from zoo_core.catalogue.manifest import ModelEntry

@@ -8,17 +8,16 @@ Importing this module imports no torch.
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo_core.catalogue.plain_yaml import read_yaml_file
 from zoo_core.errors import UsageError, WeightsError, ZooError
+from zoo_core.files import replacing_folder
 from zoo_core.models.config import ModelConfig
+from zoo_core.untrusted import read_yaml_file
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method
@@ -130,7 +129,7 @@ def write_model(
 
     directory = Path(directory)
     refuse_foreign(directory)
-    with _replacing(directory) as fresh:
+    with _writing(directory) as fresh:
         translating = method.inference_nets
         others = tuple(name for name in method.nets if name not in translating)
         weights.save_nets(method, fresh / MODEL, translating, half=half)
@@ -160,47 +159,16 @@ def refuse_foreign(directory: Path) -> None:
 
 
 @contextmanager
-def _replacing(directory: Path) -> Iterator[Path]:
+def _writing(directory: Path) -> Iterator[Path]:
     """A new directory that takes the place of ``directory`` when the block succeeds."""
-    fresh: Path | None = None
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{directory.name}.new-", dir=directory.parent))
-        fresh.chmod(0o755)
-        yield fresh
-        for path in fresh.iterdir():
-            path.chmod(0o644)  # the safetensors library writes for the owner alone
-            _sync(path)
-        _swap(fresh, directory)
+        with replacing_folder(directory) as fresh:
+            yield fresh
+            for path in fresh.iterdir():
+                path.chmod(0o644)  # the safetensors library writes for the owner alone
     except OSError as fault:
         raise ZooError(
             f"cannot be written: {fault.strerror or fault}",
             asked=f"model directory {directory}",
             hint="Free space or choose another place; what was there before is kept.",
         ) from fault
-    finally:
-        if fresh is not None:
-            shutil.rmtree(fresh, ignore_errors=True)
-
-
-def _swap(fresh: Path, directory: Path) -> None:
-    old = fresh.with_name(fresh.name.replace(".new-", ".old-"))
-    if directory.exists():
-        directory.rename(old)
-    try:
-        fresh.rename(directory)
-    except OSError:
-        if old.exists():
-            old.rename(directory)
-        raise
-    _sync(directory.parent)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    """Makes sure that a file or directory survives a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,8 +7,8 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo_core.checksum import verify
 from zoo_core.errors import HubUnreachableError, WeightsError
+from zoo_core.files import verify
 from zoo_core.host import plugins
 from zoo_core.hub.reference import of_weights
 from zoo_core.models.modeldir import MODEL

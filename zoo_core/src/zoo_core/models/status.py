@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo_core.catalogue.registry import Model
-from zoo_core.checksum import verify
 from zoo_core.errors import WeightsError
+from zoo_core.files import verify
 from zoo_core.hub.reference import Reference, of_weights
 from zoo_core.hub.store import FileRecord, RepoCache, all_files
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from zoo_core.checksum import file_sha256, verify
 from zoo_core.errors import WeightsError, ZooError
+from zoo_core.files import file_sha256, verify
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method

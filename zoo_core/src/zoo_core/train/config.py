@@ -6,16 +6,16 @@ Importing this module imports no torch; resolving a configuration imports the me
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from zoo_core.catalogue.plain_yaml import plain, read_yaml_file, write_yaml
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_core.errors import UsageError, unknown
+from zoo_core.schema import fill, plain, write_yaml
+from zoo_core.untrusted import read_yaml_file
 
 FORMAT = 1
 """Version of a run's ``config.yaml``."""
@@ -187,17 +187,8 @@ def typed(cls: type[Any], values: Mapping[str, Any], *, asked: str) -> Any:
     Raises:
         UsageError: For unknown keys (with the near match) and values of the wrong type.
     """
-    from pydantic import TypeAdapter, ValidationError
-
     _refuse_unknown(cls, values, asked)
-    try:
-        return TypeAdapter(cls).validate_json(json.dumps(dict(values)))
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(
-            f"{first['msg'].lower()}, got {first.get('input')!r}", asked=f"{where} of {asked}"
-        ) from fault
+    return fill(cls, values, asked=asked, lenient=True)
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from zoo_core.catalogue.plain_yaml import plain
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
+from zoo_core.schema import plain
 from zoo_core.train.checkpoint import Checkpoints
 from zoo_core.train.config import RunConfig
 from zoo_core.train.data.dataset import DataSet, open_sources

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from zoo_core.contracts.method import freeze
 from zoo_core.errors import UsageError, unknown
+from zoo_core.files import file_sha256
 from zoo_core.host.plugins import host
-from zoo_core.models.weights import file_sha256
 from zoo_core.translate.precision import at_least_float32
 from zoo_nn.nets.classifier import Classifier, ClassifierNet, TimmNet, make_net
 from zoo_nn.nets.classifier_card import ClassifierCard

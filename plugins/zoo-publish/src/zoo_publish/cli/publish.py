@@ -43,8 +43,8 @@ def publish_command(
             asked="publish",
             hint="Write zoo publish MODEL --repo ORG/NAME.",
         )
-    from zoo_core.catalogue.plain_yaml import write_yaml
     from zoo_core.host.plugins import host
+    from zoo_core.schema import write_yaml
     from zoo_publish.release import publish_embedded, publish_named
     from zoo_publish.workspace import values_of
 
