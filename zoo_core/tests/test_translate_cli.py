@@ -28,7 +28,10 @@ def look(path):
 
 
 def files(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    found = (
+        path for path in folder.rglob("*") if path.is_file() and path.name != "zoo-outputs.jsonl"
+    )
+    return sorted(str(path.relative_to(folder)) for path in found)
 
 
 def test_folder_is_translated_into_a_folder(place, capsys):
@@ -78,17 +81,72 @@ def test_broken_files_are_reported_and_the_others_done(place, capsys):
     assert "Traceback" not in captured.err
 
 
-def test_existing_outputs_are_kept_and_counted(place, capsys):
+def test_outputs_of_the_same_are_kept_and_counted(place, capsys):
     command = ["translate", "tiny", "in", "--to", "noto", "--out", "out"]
     run(command)
-    (place / "out" / "a_noto.png").write_bytes(b"mine")
     (place / "out" / "b_noto.png").unlink()
     capsys.readouterr()
     assert run(command) == 0
-    assert (place / "out" / "a_noto.png").read_bytes() == b"mine"
     text = capsys.readouterr().out
     assert "Wrote out/b_noto.png" in text
     assert "Kept 2 that were there already" in text
+
+
+def test_a_file_that_was_not_made_here_is_neither_kept_as_an_output_nor_replaced(place, capsys):
+    command = ["translate", "tiny", "in", "--to", "noto", "--out", "out"]
+    run(command)
+    (place / "out" / "a_noto.png").write_bytes(b"mine")
+    capsys.readouterr()
+    assert run(command) == 1
+    assert (place / "out" / "a_noto.png").read_bytes() == b"mine"
+    assert "in/a.png: out/a_noto.png is there already" in capsys.readouterr().err
+    assert run([*command, "--overwrite"]) == 0
+    assert look("out/a_noto.png")[0] == "PNG"
+
+
+def test_an_output_of_another_input_of_the_same_name_is_made_anew(place, picture, capsys):
+    for folder, seed in (("p", 1), ("q", 2)):
+        (place / folder).mkdir()
+        picture(9, 7, seed=seed).save(place / folder / "cat.png")
+    run(["translate", "tiny", "q/cat.png", "--to", "noto", "--out", "out"])
+    other = look("out/cat_noto.png")[2]
+    capsys.readouterr()
+    assert run(["translate", "tiny", "p/cat.png", "--to", "noto", "--out", "out"]) == 0
+    assert "1 of them replace outputs of other inputs" in capsys.readouterr().out
+    assert not np.array_equal(look("out/cat_noto.png")[2], other)
+    run(["translate", "tiny", "p/cat.png", "--to", "noto", "--out", "alone"])
+    assert np.array_equal(look("out/cat_noto.png")[2], look("alone/cat_noto.png")[2])
+
+
+def test_another_size_is_made_anew(place, capsys):
+    command = ["translate", "tiny", "in/a.png", "--to", "noto", "--out", "out"]
+    run([*command, "--size", "4"])
+    assert run(command) == 0
+    assert look("out/a_noto.png")[1] == (9, 7)
+
+
+def test_the_account_names_everything_that_was_found(place, picture, capsys):
+    folder = place / "in"
+    for name in ("Thumbs.db", ".DS_Store", "notes.txt", ".hidden.png"):
+        (folder / name).write_bytes(b"x")
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / "loop").symlink_to(folder)
+    (folder / "gone.png").symlink_to(folder / "nowhere.png")
+    assert run(["translate", "tiny", "in", "--to", "noto", "--out", "out"]) == 0
+    text = capsys.readouterr().out
+    assert "Wrote 3 files" in text
+    assert "Left out 7:" in text
+    for name in ("Thumbs.db", ".DS_Store", "notes.txt", ".hidden.png", ".ipynb_checkpoints",
+                 "loop", "gone.png"):  # fmt: skip
+        assert name in text
+
+
+def test_an_escape_sequence_in_a_file_name_is_shown_and_not_obeyed(place, picture, capsys):
+    picture(9, 7).save(place / "in" / "\x1b[2Jevil.png")
+    run(["translate", "tiny", "in/\x1b[2Jevil.png", "--to", "noto", "--out", "out"])
+    text = capsys.readouterr().out
+    assert "\x1b" not in text
+    assert "\\x1b[2Jevil" in text
 
 
 def test_overwrite_replaces_outputs(place):
@@ -161,7 +219,7 @@ def test_attributes_are_given_with_values(
         (["./tini", "in", "--to", "noto"], 2, "no such directory"),
         (["tiny", "gone.png", "--to", "noto"], 1, "no such file"),
         (["tiny", "gone*.png", "--to", "noto"], 2, "no file fits"),
-        (["tiny", "empty", "--to", "noto"], 1, "holds no file"),
+        (["tiny", "empty", "--to", "noto"], 1, "holds no picture"),
         (["tiny", "in", "--to", "noto", "--size", "0"], 2, "--size"),
         (["tiny", "in", "--to", "noto", "--batch", "x"], 2, "--batch"),
         (["tiny", "in", "--to", "noto", "--max-megapixels", "0"], 2, "--max-megapixels"),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from zoo_core.errors import DataError, UsageError
+from zoo_core.finding import LeftOut, find_files
 from zoo_core.translate.outputs import (
     InputSource,
     expand,
@@ -14,7 +15,16 @@ from zoo_core.translate.outputs import (
     safe_name,
 )
 
-SUFFIXES = (".png", ".jpg")
+
+class Pictures:
+    """What finding files asks of a codec."""
+
+    suffixes = (".png", ".jpg")
+    noun = "picture"
+
+    @staticmethod
+    def recognises(path):
+        return path.read_bytes().startswith(b"PICTURE")
 
 
 @pytest.fixture
@@ -29,11 +39,14 @@ def tree(tmp_path, monkeypatch):
 
 
 def found(*arguments):
-    return [str(source.path) for source in expand(arguments, SUFFIXES)]
+    return [str(source.path) for source in expand(arguments, Pictures, LeftOut())]
 
 
-def written(arguments, root="out", targets=("t",)):
-    entries = plan_outputs(list(expand(arguments, SUFFIXES)), Path(root), targets, ".png")
+def written(arguments, root="out", targets=("t",), left_out=None):
+    left_out = LeftOut() if left_out is None else left_out
+    entries = plan_outputs(
+        expand(arguments, Pictures, left_out), Path(root), targets, lambda path: ".png", left_out
+    )
     return {str(e.source.path): [str(path) for path in e.outputs.values()] for e in entries}
 
 
@@ -58,7 +71,7 @@ def test_pattern_without_a_match_is_an_error(tree):
 
 def test_folder_without_pictures_is_an_error(tree):
     (tree / "empty").mkdir()
-    with pytest.raises(DataError, match="holds no file"):
+    with pytest.raises(DataError, match="holds no picture"):
         found("empty")
 
 
@@ -81,14 +94,14 @@ def test_same_names_get_distinct_outputs(tree):
 
 def test_names_that_differ_in_case_or_suffix_get_distinct_outputs(tree):
     sources = [InputSource(Path(name)) for name in ("A.png", "a.png", "a.jpg")]
-    entries = plan_outputs(sources, Path("out"), ["t"], ".png")
+    entries = plan_outputs(sources, Path("out"), ["t"], lambda path: ".png", LeftOut())
     names = [entry.outputs["t"].name for entry in entries]
     assert len({name.casefold() for name in names}) == 3
 
 
 def test_numbered_outputs_do_not_meet_numbered_inputs(tree):
     sources = [InputSource(Path(name)) for name in ("x/a.png", "y/a.png", "a-2.png")]
-    entries = plan_outputs(sources, Path("out"), ["t"], ".png")
+    entries = plan_outputs(sources, Path("out"), ["t"], lambda path: ".png", LeftOut())
     assert len({entry.outputs["t"] for entry in entries}) == 3
 
 
@@ -153,3 +166,44 @@ def test_output_folder_may_itself_be_a_link(tree):
 def test_output_folder_that_is_a_file_is_an_error(tree):
     with pytest.raises(UsageError, match="cannot be made"):
         prepare_root(tree / "in" / "a.png")
+
+
+def test_a_file_without_a_suffix_is_used_where_its_content_is_recognised(tree):
+    (tree / "in" / "scraped").write_bytes(b"PICTURE")
+    assert "in/scraped" in found("in")
+
+
+def test_linked_folders_are_followed_once(tree):
+    (tree / "store").mkdir()
+    (tree / "store" / "x.png").write_bytes(b"x")
+    (tree / "in" / "day").symlink_to(tree / "store")
+    (tree / "in" / "again").symlink_to(tree / "store")
+    (tree / "in" / "up").symlink_to(tree / "in")
+    result = find_files(Path("in"), Pictures.suffixes)
+    assert [str(path) for path in result.files].count("in/again/x.png") == 1
+    assert len(result.files) == 4
+    visited = result.left_out.reasons["linked folders that were visited already"]
+    assert {path.name for path in visited} == {"day", "up"}
+
+
+def test_a_link_to_itself_is_left_out(tree):
+    (tree / "in" / "self.png").symlink_to("self.png")
+    result = find_files(Path("in"), Pictures.suffixes)
+    assert [path.name for path in result.left_out.reasons["links that lead nowhere"]] == [
+        "self.png"
+    ]
+
+
+def test_thousands_of_equal_names_are_numbered_without_trying_all_numbers_before(tree, monkeypatch):
+    tried = 0
+
+    def counting(path):
+        nonlocal tried
+        tried += 1
+        return str(path).casefold()
+
+    monkeypatch.setattr("zoo_core.translate.outputs._key", counting)
+    sources = [InputSource(Path(f"{number}/0001.png")) for number in range(500)]
+    entries = plan_outputs(sources, Path("out"), ["t"], lambda path: ".png", LeftOut())
+    assert len({path for entry in entries for path in entry.outputs.values()}) == 500
+    assert tried < 10 * len(sources)

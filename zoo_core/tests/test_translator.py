@@ -198,7 +198,7 @@ def test_missing_file_and_empty_folder_are_errors(translator, tmp_path):
     with pytest.raises(DataError, match="no such file"):
         translator(tmp_path / "cat.png", to="noto")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="holds no file"):
+    with pytest.raises(DataError, match="holds no picture"):
         translator(tmp_path / "empty", to="noto")
 
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -33,8 +32,7 @@ from zoo_core.cli import run
 from zoo_core.contracts.signals import Condition, Domains
 from zoo_core.contracts.spec import Component
 from zoo_core.errors import UsageError, WeightsError, ZooError
-from zoo_core.host.hookspecs import hookimpl
-from zoo_core.host.plugins import PluginHost, host
+from zoo_core.host.plugins import host
 from zoo_core.models.golden import check_golden
 from zoo_core.models.modeldir import build_method, load_weights, read_config
 from zoo_core.models.weights import read_tensors
@@ -43,6 +41,7 @@ from zoo_import.checkpoint import read_state
 from zoo_import.contract import ForeignNet, Importer, Shapes
 from zoo_import.files import Import, ImportRequest, import_files
 from zoo_import.mapping import configure, recognise, tensors_for
+from zoo_testing.hosts import MadePlugin, host_with
 from zoo_testing.tiny import SPEC, TinyGenerator
 
 HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
@@ -389,17 +388,8 @@ class OfATinyGenerator(Importer):
 
 
 def test_a_third_party_brings_a_layout_by_the_public_hook(tmp_path: Path):
-    plugin = ModuleType("tiny_plugin")
-    target = f"{__name__}:OfATinyGenerator"
-    brought = [SPEC, Component("importer", "tiny-of-others", target)]
-    plugin.zoo_components = hookimpl(lambda: brought, specname="zoo_components")
-
-    class Entry:
-        name, value, group, dist = "tiny", "tiny", "zoo", None
-
-        def load(self) -> ModuleType:
-            return plugin
-
+    layout = Component("importer", "tiny-of-others", f"{__name__}:OfATinyGenerator")
+    made_by_others = MadePlugin("tiny", [SPEC, layout])
     net = TinyGenerator(3, width=5)
     parts = {"first": "net.in", "last": "net.out"}
     state = {
@@ -407,7 +397,7 @@ def test_a_third_party_brings_a_layout_by_the_public_hook(tmp_path: Path):
         for key, value in net.state_dict().items()
     }
     torch.save(state, tmp_path / "w.pth")
-    plugins = PluginHost([Entry()], strict=True)
+    plugins = host_with(made_by_others, installed=("images", "import"))
     request = ImportRequest(("x", "y", "z"), size=8)
     made = import_files([str(tmp_path / "w.pth")], tmp_path / "model", request, host=plugins)
     assert made.layouts == ("tiny-of-others",)

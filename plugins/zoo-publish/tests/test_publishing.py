@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -22,8 +21,7 @@ from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.contracts.synthetic import random_batch
 from zoo_core.errors import HubError, UsageError, WeightsError
 from zoo_core.files import file_sha256
-from zoo_core.host.hookspecs import hookimpl
-from zoo_core.host.plugins import PluginHost, host
+from zoo_core.host.plugins import host
 from zoo_core.models.card import Card
 from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import build_method, write_model
@@ -31,6 +29,7 @@ from zoo_core.translate.loading import load
 from zoo_publish.publish import publish
 from zoo_publish.release import publish_embedded
 from zoo_publish.workspace import stale
+from zoo_testing.hosts import MadePlugin, host_with
 from zoo_testing.hub_server import TOKEN, Close, HubServer, Status
 
 REPO = "org/small"
@@ -269,17 +268,10 @@ def test_all_embedded_models_are_published_and_then_work_without_their_weights(
     source = emoji().parents[1]
     shutil.copyfile(source / "registry.yaml", package / "registry.yaml")
     shutil.copytree(source / "weights", package / "weights")
-    plugin = ModuleType("released_plugin")
-    plugin.zoo_models = hookimpl(lambda: [package / "registry.yaml"], specname="zoo_models")
-    plugin.zoo_components = zoo_stargan.plugin.zoo_components
-
-    class Entry:
-        name, value, group, dist = "released", "released", "zoo", None
-
-        def load(self) -> ModuleType:
-            return plugin
-
-    plugins = PluginHost([Entry()], strict=True)
+    released = MadePlugin(
+        "released", zoo_stargan.plugin.zoo_components(), [package / "registry.yaml"]
+    )
+    plugins = host_with(released)
     x = torch.rand(1, 3, 64, 64)
     expected = load("stargan-emoji", "cpu", host=plugins, precision="float32")(x, to="noto")
     embedded = {e.id for e in parse_file(package / "registry.yaml") if e.weights.path}
@@ -292,9 +284,9 @@ def test_all_embedded_models_are_published_and_then_work_without_their_weights(
             assert entry.weights.revision == published.refs["main"]
             assert (entry.weights.source, entry.weights.file) == ("embedded", "model.safetensors")
     writer.forget()
-    load("stargan-emoji", "cpu", host=PluginHost([Entry()]), precision="float32")
+    load("stargan-emoji", "cpu", host=host_with(released), precision="float32")
     assert writer.count() == 0
     shutil.rmtree(package / "weights")
-    fetched = load("stargan-emoji", "cpu", host=PluginHost([Entry()]), precision="float32")
+    fetched = load("stargan-emoji", "cpu", host=host_with(released), precision="float32")
     assert writer.count("GET", "/org/stargan-emoji/") == 1
     assert torch.equal(fetched(x, to="noto"), expected)

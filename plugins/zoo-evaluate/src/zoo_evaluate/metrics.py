@@ -1,6 +1,6 @@
 """What a metric is, and what it is told of each batch of translations.
 
-Third parties bring metrics through the hook ``zoo_metrics``: a target is a `Metric` class.
+Third parties bring metrics as components of kind ``metric``: a target is a `Metric` class.
 Shapes: N batch, ``*S`` any signal (an image is C H W).
 """
 

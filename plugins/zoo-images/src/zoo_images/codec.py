@@ -76,6 +76,10 @@ class ImageCodec(Codec):
                 asked=f"signal of shape {spec.shape}",
             )
 
+    def output_suffix(self, path: Path) -> str:
+        """Outputs are PNG, which loses nothing."""
+        return ".png"
+
     def read(self, path: Path) -> Item:
         """Decodes a file into uint8 (H, W, 3); see `zoo_images.decode.decode`."""
         picture = decode(Path(path))

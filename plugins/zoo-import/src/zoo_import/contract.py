@@ -1,4 +1,4 @@
-"""What a plugin writes for a foreign layout: an `Importer`, named by the hook ``zoo_importers``."""
+"""What a plugin writes for a foreign layout: an `Importer`, a component of kind ``importer``."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from zoo_voice.world import Analysis, synthesise
 
 
 class Vocoder(ABC):
-    """Makes sound of speech that was taken apart; a renderer of the hook ``zoo_renderers``.
+    """Makes sound of speech that was taken apart; a component of kind ``renderer``.
 
     Its constructor's keyword arguments are the options of ``--renderer NAME:key=value``.
     """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import click
 
 from zoo_core.errors import UsageError, ZooError, unknown
+from zoo_core.text import printable
 
 
 class LazyGroup(click.Group):
@@ -60,11 +64,24 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def run(args: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code: 0, 1 (failed) or 2 (wrong request)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console that lacks a character ends nothing
+            stream.reconfigure(errors="backslashreplace")
     try:
         result: Any = cli.main(args=None if args is None else list(args), standalone_mode=False)
+        sys.stdout.flush()
     except ZooError as error:
-        click.echo(f"zoo: {error}", err=True)
+        click.echo(f"zoo: {printable(str(error))}", err=True)
         return error.exit_code
+    except BrokenPipeError:
+        _close_stdout()
+        return 1
+    except OSError as error:
+        if not _is_full(error):
+            raise
+        _close_stdout()
+        click.echo(f"zoo: the output cannot be written: {error.strerror}.", err=True)
+        return 1
     except click.ClickException as error:
         error.show()
         return UsageError.exit_code
@@ -72,3 +89,13 @@ def run(args: Sequence[str] | None = None) -> int:
         click.echo("zoo: interrupted; what was finished is kept.", err=True)
         return 130
     return result if isinstance(result, int) else 0
+
+
+def _is_full(error: OSError) -> bool:
+    """Whether it says that stdout has no room; an error that names a file is another matter."""
+    return error.errno == errno.ENOSPC and error.filename is None
+
+
+def _close_stdout() -> None:
+    """Keeps Python from writing to a stdout that takes nothing, and failing, when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,12 @@ import click
 
 from zoo_core.catalogue.registry import Registry
 from zoo_core.host.plugins import PluginHost
+from zoo_core.text import printable
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Prints a line; what came from files, servers or plugins cannot steer the terminal."""
+    click.echo(printable(text), err=err)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> None:
@@ -30,7 +37,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable
         justify: Any = "right" if column in right else "left"
         result.add_column(column, justify=justify, overflow="fold", no_wrap=number == 0)
     for row in rows:
-        result.add_row(*(Text(cell) for cell in row))
+        result.add_row(*(Text(printable(cell)) for cell in row))
     Console(highlight=False).print(result)
 
 
@@ -45,21 +52,26 @@ def facts(rows: Iterable[tuple[str, str]]) -> None:
     grid.add_column(overflow="fold")
     for name, value in rows:
         if value:
-            grid.add_row(Text(name), Text(value))
+            grid.add_row(Text(printable(name)), Text(printable(value)))
     Console(highlight=False).print(grid)
 
 
 def as_json(value: Any) -> None:
     """Prints JSON on the standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(value, indent=2, ensure_ascii=not _is_utf8()))
+
+
+def _is_utf8() -> bool:
+    """Whether the standard output can hold any text; JSON is escaped where it cannot."""
+    return (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
 
 
 def report_broken(host: PluginHost, registry: Registry | None = None) -> None:
     """Names every broken plugin and registry on the standard error."""
     for plugin in host.problems:
-        click.echo(f"zoo: plugin {plugin.label} is skipped: {plugin.problem}", err=True)
+        say(f"zoo: plugin {plugin.label} is skipped: {plugin.problem}", err=True)
     for problem in registry.problems if registry else ():
-        click.echo(f"zoo: models of {problem.distribution} are skipped: {problem.text}", err=True)
+        say(f"zoo: models of {problem.distribution} are skipped: {problem.text}", err=True)
 
 
 def size_text(size: int | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo_core.errors import UsageError, ZooError
+from zoo_core.cli.output import say
+from zoo_core.errors import DataError, UsageError, ZooError
+from zoo_core.finding import LeftOut, names
+from zoo_core.host.entries import version_of
 from zoo_core.translate.outputs import Entry, expand, plan_outputs, prepare, prepare_root
+from zoo_core.translate.provenance import Origin, Outputs, sha256_of
 
 if TYPE_CHECKING:
     from zoo_core.contracts.codec import Codec, Item
@@ -31,13 +36,17 @@ class Tally:
 
     Attributes:
         written: Outputs written.
-        kept: Outputs that were there already.
-        failed: Errors by file name.
+        kept: Outputs that were there already, made from the same by the same model.
+        remade: Outputs that were there, but made from something else.
+        failed: Errors, each naming its file.
+        left_out: Files that were found and not used.
     """
 
     written: list[Path] = field(default_factory=list)
-    kept: int = 0
+    kept: list[Path] = field(default_factory=list)
+    remade: list[Path] = field(default_factory=list)
     failed: list[ZooError] = field(default_factory=list)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
 
 @dataclass(frozen=True)
@@ -125,9 +134,12 @@ def translate(
         extent,
         overwrite,
     )
-    entries, root = _planned(translator, request, inputs, out, grid)
+    tally = Tally()
+    entries, root = _planned(
+        translator, request, inputs, out=out, grid=grid, left_out=tally.left_out
+    )
     _refuse_overwriting(grid, entries)
-    tally = run(translator, request, entries, root)
+    run(translator, request, entries, root, tally)
     if grid is not None:
         _grid(translator, entries, Path(grid), overwrite)
     _report(tally, root)
@@ -161,8 +173,12 @@ def parse_target(text: str, translator: Translator) -> Any:
 
 
 def run(
-    translator: Translator, request: TranslateRequest, entries: Sequence[Entry], root: Path
-) -> Tally:
+    translator: Translator,
+    request: TranslateRequest,
+    entries: Sequence[Entry],
+    root: Path,
+    tally: Tally,
+) -> None:
     """Translates what is not there yet; files that fail are collected.
 
     Args:
@@ -170,16 +186,19 @@ def run(
         request: What is asked.
         entries: Inputs with the files of their outputs.
         root: The output folder, which no output leaves.
+        tally: Takes what became of the files.
     """
-    tally = Tally()
-    todo = [entry for entry in entries if entry.missing(request.overwrite)]
-    tally.kept = sum(len(e.outputs) - len(e.missing(request.overwrite)) for e in entries)
+    known = Outputs(root)
+    work = _Work(translator, request, known, tally)
+    todo = [entry for entry in entries if work.wanted(entry)]
 
     def finish(result: Result) -> list[Path]:
-        paths = todo[result.index].missing(request.overwrite)
+        entry = todo[result.index]
+        paths = work.missing[entry.source.path]
         for target, path in paths.items():
             prepare(path, root)
             translator.codec.write(result.outputs[target], path)
+            known.note(path, work.origin(entry, target))
         return list(paths.values())
 
     results = translator.stream(
@@ -198,24 +217,83 @@ def run(
                 tally.failed.append(result.error)
             else:
                 tally.written += result.value
-    return tally
+
+
+class _Work:
+    """Decides which outputs have to be written, and says what each is made from.
+
+    Args:
+        translator: The model.
+        request: What is asked.
+        known: What the outputs that are there were made from.
+        tally: Takes what is kept, made anew, or refused.
+
+    Attributes:
+        missing: The outputs to write, by input.
+    """
+
+    def __init__(
+        self, translator: Translator, request: TranslateRequest, known: Outputs, tally: Tally
+    ) -> None:
+        self.translator, self.request = translator, request
+        self.known, self.tally = known, tally
+        self.missing: dict[Path, dict[str, Path]] = {}
+
+    def wanted(self, entry: Entry) -> bool:
+        """Whether anything has to be written for an input."""
+        outputs: dict[str, Path] = {}
+        for target, path in entry.outputs.items():
+            if self.request.overwrite or not os.path.lexists(path):
+                outputs[target] = path
+            elif self.known.is_current(path, self.origin(entry, target)):
+                self.tally.kept.append(path)
+            elif self.known.is_unchanged(path):
+                self.tally.remade.append(path)
+                outputs[target] = path
+            else:
+                self.tally.failed.append(_unknown_output(entry, path))
+        self.missing[entry.source.path] = outputs
+        return bool(outputs)
+
+    def origin(self, entry: Entry, target: str) -> Origin:
+        """What an output of an input is made from."""
+        request = self.request
+        options = {"from": request.source, "size": request.size, "limit": request.limit}
+        return Origin(
+            input=sha256_of(entry.source.path) or "",
+            model=self.translator.fingerprint,
+            target=target,
+            options=options,
+            version=version_of("zoo-core"),
+        )
+
+
+def _unknown_output(entry: Entry, path: Path) -> ZooError:
+    return DataError(
+        f"{path} is there already, and was not made here or was changed since",
+        asked=str(entry.source.path),
+        hint="--overwrite replaces it; or choose another folder with --out.",
+    )
 
 
 def _planned(
     translator: Translator,
     request: TranslateRequest,
     inputs: Sequence[str],
+    *,
     out: str,
     grid: str | None,
+    left_out: LeftOut,
 ) -> tuple[list[Entry], Path]:
     """The inputs with the files of their outputs, and the output folder."""
-    suffixes = translator.codec.suffixes
+    codec = translator.codec
+    suffixes = codec.suffixes
     targets = translator.targets(request.to, request.source)
-    sheet = Path(grid).resolve() if grid else None
+    sheet = os.path.realpath(grid) if grid else None
     sources = [
         source
-        for source in expand(inputs, suffixes)
-        if source.found is None or source.path.resolve() != sheet
+        for source in expand(inputs, codec, left_out)
+        if source.found is None or os.path.realpath(source.path) != sheet
     ]
     path = Path(out)
     if path.suffix.lower() in suffixes and not path.is_dir():
@@ -228,8 +306,7 @@ def _planned(
         prepare_root(path.parent)
         return [Entry(sources[0], {targets[0]: path})], path.parent
     prepare_root(path)
-    suffix = ".png" if ".png" in suffixes else suffixes[0]
-    entries = plan_outputs(sources, path, targets, suffix)
+    entries = plan_outputs(sources, path, targets, codec.output_suffix, left_out)
     if not entries:
         raise UsageError(
             "every file found is an output of this command",
@@ -241,10 +318,10 @@ def _planned(
 
 def _refuse_overwriting(grid: str | None, entries: Sequence[Entry]) -> None:
     """No output and no sheet may replace an input."""
-    inputs = {entry.source.path.resolve() for entry in entries}
+    inputs = {os.path.realpath(entry.source.path) for entry in entries}
     outputs = [path for entry in entries for path in entry.outputs.values()]
     for path in [*outputs, *([Path(grid)] if grid else [])]:
-        if path.resolve() in inputs:
+        if os.path.realpath(path) in inputs:
             raise UsageError(
                 "it is an input, and inputs are never replaced",
                 asked=f"output {path}",
@@ -295,16 +372,24 @@ def _rows(codec: Codec, entries: Sequence[Entry]) -> Iterator[tuple[str, list[It
 
 
 def _report(tally: Tally, root: Path) -> None:
+    """The account: what was written, kept, made anew, left out, and what failed."""
     count = len(tally.written)
     if count == 1:
-        click.echo(f"Wrote {tally.written[0]}")
+        say(f"Wrote {tally.written[0]}")
     elif count:
-        click.echo(f"Wrote {count} files to {root}/")
+        say(f"Wrote {count} files to {root}/")
+    if tally.remade:
+        say(f"{len(tally.remade)} of them replace outputs of other inputs, models or options: "
+            f"{names(tally.remade)}")  # fmt: skip
     if tally.kept:
-        click.echo(f"Kept {tally.kept} that were there already (--overwrite replaces them).")
+        say(f"Kept {len(tally.kept)} that were there already (--overwrite replaces them).")
+    if tally.left_out:
+        say(f"Left out {len(tally.left_out)}:")
+        for line in tally.left_out.lines():
+            say(f"  {line}")
     if tally.failed:
-        click.echo(f"{len(tally.failed)} failed:", err=True)
+        say(f"{len(tally.failed)} failed:", err=True)
         for error in tally.failed[:_SHOWN]:
-            click.echo(f"  {error}", err=True)
+            say(f"  {error}", err=True)
         if len(tally.failed) > _SHOWN:
-            click.echo(f"  … and {len(tally.failed) - _SHOWN} more.", err=True)
+            say(f"  … and {len(tally.failed) - _SHOWN} more.", err=True)

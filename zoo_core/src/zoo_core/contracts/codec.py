@@ -111,6 +111,14 @@ class Codec(ABC):
         self.spec = spec
         self.preprocessing = dict(preprocessing or {})
 
+    def recognises(self, path: Path) -> bool:
+        """Whether a file of another suffix than `suffixes` can be read, by its content."""
+        return False
+
+    def output_suffix(self, path: Path) -> str:
+        """Suffix, with its dot, of what is written for the input ``path``."""
+        return self.suffixes[0]
+
     @abstractmethod
     def read(self, path: Path) -> Item:
         """Decodes a file; raises `zoo_core.errors.DataError` that names the file and the fault."""

@@ -38,5 +38,6 @@ def zoo_open_reference(
 
     Called for a name on the Hub (``org/repo[@revision][:file]``) before it is taken for a model
     directory; and for a model of the catalogue whose weights have a foreign format, with its
-    registry entry and its verified ``file``. None where the plugin does not know it: the next one is asked.
+    registry entry and its verified ``file``. None where the plugin does not know it: the next one
+    is asked.
     """

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zoo_core.contracts.codec import Codec, Item
-from zoo_core.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -39,33 +38,6 @@ def jobs_of(codec: Codec, x: Any) -> Iterator[Job]:
 def file_job(codec: Codec, path: Path) -> Job:
     """The job of a file."""
     return Job(str(path), lambda: codec.read(path))
-
-
-def files_in(folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    """Files of a folder and its subfolders by suffix, sorted; hidden ones are left out.
-
-    Raises:
-        DataError: If there is none, or the folder cannot be read.
-    """
-
-    def refuse(fault: OSError) -> None:
-        raise DataError(f"cannot be read: {fault.strerror}", asked=f"folder {folder}") from fault
-
-    found = []
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            Path(place, name)
-            for name in names
-            if name.lower().endswith(tuple(suffixes)) and not name.startswith(".")
-        ]
-    if not found:
-        raise DataError(
-            "it holds no file that can be read",
-            asked=f"folder {folder}",
-            hint=f"Files end in {', '.join(suffixes)}.",
-        )
-    return sorted(found)
 
 
 def _given(item: Item) -> Callable[[], Item]:

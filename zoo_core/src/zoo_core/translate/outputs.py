@@ -6,12 +6,14 @@ import glob
 import itertools
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zoo_core.contracts.codec import Codec
 from zoo_core.errors import DataError, UsageError
-from zoo_core.translate.inputs import files_in
+from zoo_core.finding import LeftOut, by_suffix, find_files
+from zoo_core.text import printable
 
 _WILD = re.compile(r"[*?\[]")
 
@@ -38,43 +40,39 @@ class Entry:
     source: InputSource
     outputs: dict[str, Path] = field(default_factory=dict)
 
-    def missing(self, overwrite: bool) -> dict[str, Path]:
-        """The outputs that have to be written."""
-        return {
-            target: path
-            for target, path in self.outputs.items()
-            if overwrite or not os.path.lexists(path)
-        }
 
-
-def expand(arguments: Sequence[str], suffixes: Sequence[str]) -> Iterator[InputSource]:
+def expand(arguments: Sequence[str], codec: Codec, left_out: LeftOut) -> list[InputSource]:
     """The files that arguments mean: files, folders (with all below), and patterns.
 
     A name that is nothing of these stays as it is: reading it says what is wrong.
 
+    Args:
+        arguments: As the user gave them.
+        codec: Says which files can be read.
+        left_out: Takes what was found and is not used.
+
     Raises:
         DataError: If a folder holds nothing that can be read.
+        UsageError: If no file fits a pattern.
     """
+    sources: list[InputSource] = []
     for argument in arguments:
         path = Path(argument)
         if path.is_dir():
-            yield from _below(path, suffixes)
-        elif not path.exists() and _WILD.search(argument):
-            found = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  (patterns may be absolute)
-            if not found:
-                raise UsageError(
-                    "no file fits this pattern",
-                    asked=f"input {argument}",
-                    hint="Check the folder and the pattern; ** means any number of folders.",
-                )
-            base = _base(argument)
-            yield from (InputSource(Path(m), found=base) for m in found if not Path(m).is_dir())
+            sources += _below(path, codec, left_out)
+        elif not os.path.lexists(path) and _WILD.search(argument):
+            sources += _matching(argument, codec, left_out)
         else:
-            yield InputSource(path)
+            sources.append(InputSource(path))
+    return sources
 
 
 def plan_outputs(
-    sources: Sequence[InputSource], root: Path, targets: Sequence[str], suffix: str
+    sources: Sequence[InputSource],
+    root: Path,
+    targets: Sequence[str],
+    suffix: Callable[[Path], str],
+    left_out: LeftOut,
 ) -> list[Entry]:
     """Gives every input and target a file ``root/PLACE/STEM_TARGET.SUFFIX`` of its own.
 
@@ -86,19 +84,32 @@ def plan_outputs(
         sources: The inputs.
         root: The output folder.
         targets: Names of the outputs.
-        suffix: Suffix of the outputs with its dot.
+        suffix: Suffix of the outputs of an input, with its dot.
+        left_out: Takes the inputs that are not used.
     """
-    kept = [source for source in sources if not _is_output(source, root)]
+    whole = os.path.realpath(root)
+    kept = []
+    for source in sources:
+        if _is_output(source, whole):
+            left_out.add(source.path, "in the output folder")
+        else:
+            kept.append(source)
     made = {_key(path) for source in kept for path in _names(source, root, targets, suffix)}
-    kept = [source for source in kept if source.found is None or _key(source.path) not in made]
-    taken = {_key(source.path) for source in kept}
-    entries, seen = [], set()
+    named = {_key(source.path) for source in kept if source.found is None}
+    used: dict[str, InputSource] = {}
     for source in kept:
         exact = os.path.abspath(source.path)  # noqa: PTH100
-        if exact in seen:
-            continue  # the same file was named twice
-        seen.add(exact)
-        paths = _free(source, root, targets, suffix, taken)
+        if exact in used:
+            left_out.add(source.path, "named twice")
+        elif source.found is not None and _key(source.path) in made - named:
+            left_out.add(source.path, "outputs of other inputs")
+        else:
+            used[exact] = source
+    entries: list[Entry] = []
+    taken = {_key(source.path) for source in used.values()}
+    numbers: dict[str, int] = {}
+    for source in used.values():
+        paths = _free(source, root, targets, suffix(source.path), taken=taken, numbers=numbers)
         taken |= {_key(path) for path in paths}
         entries.append(Entry(source, dict(zip(targets, paths, strict=True))))
     return entries
@@ -112,7 +123,8 @@ def prepare(path: Path, root: Path) -> None:
     """
     try:
         # Checked before anything is made, since making folders follows links too.
-        if not path.parent.resolve().is_relative_to(root.resolve()):
+        parent, whole = Path(os.path.realpath(path.parent)), Path(os.path.realpath(root))
+        if not parent.is_relative_to(whole):
             raise DataError(
                 "a link in the output folder leads out of it, so nothing is written",
                 asked=str(path),
@@ -131,69 +143,101 @@ def prepare_root(root: Path) -> None:
     Raises:
         UsageError: If it is a file or cannot be made or written to.
     """
+    asked, hint = f"output folder {root}", "Choose another with --out."
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
-        raise UsageError(
-            f"it cannot be made: {fault.strerror}",
-            asked=f"output folder {root}",
-            hint="Choose another with --out.",
-        ) from fault
+        raise UsageError(f"it cannot be made: {fault.strerror}", asked=asked, hint=hint) from fault
     if not os.access(root, os.W_OK | os.X_OK):
-        raise UsageError(
-            "it may not be written to",
-            asked=f"output folder {root}",
-            hint="Choose another with --out.",
-        )
+        raise UsageError("it may not be written to", asked=asked, hint=hint)
 
 
 def safe_name(text: str) -> str:
-    """A part of a file name that is no path: letters, digits, ``+ . _ -``."""
-    return re.sub(r"[^\w+.-]+", "-", text).strip(".-") or "output"
+    """A part of a file name that is no path: letters, digits, ``+ . _ -``, at most 80."""
+    return re.sub(r"[^\w+.-]+", "-", text).strip(".-")[:80] or "output"
 
 
-def _below(folder: Path, suffixes: Sequence[str]) -> Iterator[InputSource]:
-    for path in files_in(folder, suffixes):
-        yield InputSource(path, path.parent.relative_to(folder), folder)
+def _below(folder: Path, codec: Codec, left_out: LeftOut) -> list[InputSource]:
+    found = find_files(folder, codec.suffixes, recognises=codec.recognises, what=codec.noun)
+    if not found.files:
+        others = by_suffix(found.left_out.reasons)
+        raise DataError(
+            f"it holds no {codec.noun} that can be read: {others or 'it is empty'}",
+            asked=f"folder {printable(str(folder))}",
+            hint=f"Files end in {', '.join(codec.suffixes)}.",
+        )
+    left_out.extend(found.left_out)
+    return [InputSource(path, path.parent.relative_to(folder), folder) for path in found.files]
 
 
-def _names(source: InputSource, root: Path, targets: Sequence[str], suffix: str) -> list[Path]:
-    return [
-        root / source.place / f"{source.path.stem}_{safe_name(target)}{suffix}"
-        for target in targets
-    ]
+def _matching(pattern: str, codec: Codec, left_out: LeftOut) -> list[InputSource]:
+    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  (patterns may be absolute)
+    if not found:
+        raise UsageError(
+            "no file fits this pattern",
+            asked=f"input {pattern}",
+            hint="Check the folder and the pattern; ** means any number of folders.",
+        )
+    parts = Path(pattern).parts
+    base = Path(*itertools.takewhile(lambda part: not _WILD.search(part), parts))
+    sources = []
+    for path in map(Path, found):
+        if path.is_dir():
+            left_out.add(path, "folders that a pattern matched")
+        else:
+            sources.append(InputSource(path, found=base))
+    return sources
+
+
+def _names(
+    source: InputSource, root: Path, targets: Sequence[str], suffix: Callable[[Path], str]
+) -> list[Path]:
+    end = suffix(source.path)
+    stem = _stem(source)
+    return [root / source.place / f"{stem}_{safe_name(target)}{end}" for target in targets]
 
 
 def _free(
-    source: InputSource, root: Path, targets: Sequence[str], suffix: str, taken: set[str]
+    source: InputSource,
+    root: Path,
+    targets: Sequence[str],
+    suffix: str,
+    *,
+    taken: set[str],
+    numbers: dict[str, int],
 ) -> list[Path]:
-    """File names that are not taken, nor taken by each other."""
-    number = 1
+    """File names that are not taken, nor taken by each other.
+
+    ``numbers`` holds, by name, the number from which to look on, so that thousands of inputs of
+    one name do not try all numbers before theirs.
+    """
+    parts = [safe_name(target) for target in targets]
+    if len({part.casefold() for part in parts}) < len(parts):
+        parts = [f"{i}-{part}" for i, part in enumerate(parts, 1)]
+    folder, name = root / source.place, _stem(source)
+    key = _key(folder / f"{name}{suffix}")
     while True:
-        stem = source.path.stem if number == 1 else f"{source.path.stem}-{number}"
-        parts = [safe_name(target) for target in targets]
-        if len({part.casefold() for part in parts}) < len(parts):
-            parts = [f"{i}-{part}" for i, part in enumerate(parts, 1)]
-        paths = [root / source.place / f"{stem}_{part}{suffix}" for part in parts]
+        number = numbers[key] = numbers.get(key, 0) + 1
+        stem = name if number == 1 else f"{name}-{number}"
+        paths = [folder / f"{stem}_{part}{suffix}" for part in parts]
         if not any(_key(path) in taken for path in paths):
             return paths
-        number += 1
 
 
-def _is_output(source: InputSource, root: Path) -> bool:
+def _stem(source: InputSource) -> str:
+    """The input's name without its suffix, short enough for the file system with what is added."""
+    raw = os.fsencode(source.path.stem)
+    return source.path.stem if len(raw) <= 150 else os.fsdecode(raw[:150])
+
+
+def _is_output(source: InputSource, whole: str) -> bool:
     """Whether a file that was found lies in an output folder below the folder that was searched."""
     if source.found is None:
         return False
-    whole, found = root.resolve(), source.found.resolve()
-    below = whole != found and whole.is_relative_to(found)
-    return below and source.path.resolve().is_relative_to(whole)
-
-
-def _base(pattern: str) -> Path:
-    """The folder that a pattern searches: its part before the first wildcard."""
-    parts = Path(pattern).parts
-    fixed = itertools.takewhile(lambda part: not _WILD.search(part), parts)
-    return Path(*fixed)
+    found, root = Path(os.path.realpath(source.found)), Path(whole)
+    if root == found or not root.is_relative_to(found):
+        return False
+    return Path(os.path.realpath(source.path)).is_relative_to(root)
 
 
 def _key(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -15,10 +16,12 @@ from zoo_core.contracts.codec import Codec
 from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import UsageError
+from zoo_core.finding import LeftOut
 from zoo_core.models.card import read_card
 from zoo_core.models.config import ModelConfig
 from zoo_core.translate.engine import ALL, Engine, Target
-from zoo_core.translate.inputs import Job, file_job, files_in, jobs_of
+from zoo_core.translate.inputs import Job, file_job, jobs_of
+from zoo_core.translate.outputs import expand
 from zoo_core.translate.streaming import Result, StreamPlan, stream
 
 if TYPE_CHECKING:
@@ -91,6 +94,15 @@ class Translator:
             WeightsError: If its front matter is damaged.
         """
         return read_card(self._card, f"model {self.name}")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the nets, of what they were built from, and of how they are computed."""
+        digest = hashlib.sha256(repr((self.config, self.precision)).encode())
+        for name, value in sorted(self.method.nets.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        return digest.hexdigest()
 
     def __repr__(self) -> str:
         names = ", ".join(self.domains)
@@ -274,7 +286,7 @@ class Translator:
 
     def _collect(self, plan: StreamPlan, x: Any) -> dict[str, Any]:
         if isinstance(x, str | os.PathLike) and Path(x).is_dir():
-            x = files_in(Path(x), self.codec.suffixes)
+            x = [source.path for source in expand([os.fspath(x)], self.codec, LeftOut())]
         results = list(stream(plan, jobs_of(self.codec, x)))
         for result in results:
             if result.error is not None:

@@ -49,7 +49,7 @@ class AuditConfig:
     @classmethod
     def quick(cls, **changes: Any) -> AuditConfig:
         """The score alone on 128 inputs per direction: seconds on one core at 32 pixels."""
-        return cls(**{"count": 128, "measures": (), "samples": 0, **changes})
+        return cls(**{"num_samples": 128, "measures": (), "samples": 0, **changes})
 
 
 @dataclass(frozen=True)
