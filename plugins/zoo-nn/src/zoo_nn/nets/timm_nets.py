@@ -19,9 +19,7 @@ FILES = ("model.safetensors", "pytorch_model.bin")
 
 def is_timm(architecture: str) -> bool:
     """Whether timm has a model of this name, with or without a tag."""
-    import timm
-
-    return bool(timm.is_model(architecture.split(".", maxsplit=1)[0]))
+    return bool(_timm().is_model(architecture.split(".", maxsplit=1)[0]))
 
 
 def create_net(architecture: str, arguments: Mapping[str, Any], *, asked: str) -> Any:
@@ -35,14 +33,12 @@ def create_net(architecture: str, arguments: Mapping[str, Any], *, asked: str) -
     Raises:
         UsageError: If timm knows no such model, or it does not take these arguments.
     """
-    import timm
-
     if not is_timm(architecture):
         raise UsageError(
             "timm has no model of this name", asked=asked, hint="See timm.list_models()."
         )
     try:
-        return timm.create_model(architecture, pretrained=False, **arguments)
+        return _timm().create_model(architecture, pretrained=False, **arguments)
     except (TypeError, RuntimeError, ValueError) as error:
         raise UsageError(
             f"timm cannot build it with {dict(arguments)}: {' '.join(str(error).split())}",
@@ -66,9 +62,9 @@ def trained_net(
         UsageError: If timm knows no such model.
         WeightsError: If the weights are not at hand or do not fit.
     """
+    net = create_net(architecture, {}, asked=asked)
     from timm.models import load_checkpoint
 
-    net = create_net(architecture, {}, asked=asked)
     path = weights or _published(net.pretrained_cfg.get("hf_hub_id"), asked, fetched)
     if not path.is_file():
         raise WeightsError("there is no such file", asked=f"weights {path}")
@@ -99,3 +95,16 @@ def _published(repo: str | None, asked: str, fetched: bool) -> Path:
     how = f"Fetch them with hf download {repo} {FILES[0]}, or" if repo else "Please"
     name = asked.rpartition(" ")[2]
     raise WeightsError(problem, asked=asked, hint=f"{how} name a file: {name}@FILE.")
+
+
+def _timm() -> Any:
+    """The package timm, which the extra ``timm`` of zoo-nn brings."""
+    try:
+        import timm
+    except ModuleNotFoundError as fault:
+        raise UsageError(
+            "nets of timm need the package timm, which is not installed",
+            asked="architecture",
+            hint='Install it with pip install "zoo-nn[timm]".',
+        ) from fault
+    return timm
