@@ -109,7 +109,7 @@ def test_every_plugin_is_a_part_of_the_workspace() -> None:
     names = {"zoo-core"} | {plugin.name for plugin in PLUGINS}
     assert names == set(root["tool"]["uv"]["sources"])
     references = [text for text in root["project"]["dependencies"] if "{root:uri}" in text]
-    assert {text.split(" @ ")[0] for text in references} == names
+    assert {re.split(r"[\[ ]", text)[0] for text in references} == names
 
 
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project.name)
