@@ -155,6 +155,7 @@ def pairwise(x: Tensor, y: Tensor) -> Tensor:
 
 
 @pytest.mark.numeric
+@pytest.mark.numeric
 @pytest.mark.parity
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize(
@@ -174,6 +175,7 @@ def test_five_steps_equal_the_published_losses(options: dict[str, object], batch
 
 
 @pytest.mark.numeric
+@pytest.mark.numeric
 def test_five_steps_with_pairwise_distances_equal_the_published_losses() -> None:
     method = make(distance=1.0, pool=3)
     published = Published(method)
@@ -187,6 +189,7 @@ def test_pairwise_distances_of_a_single_signal_are_refused() -> None:
     assert caught.value.asked == "loss distance"
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("name", list(GEOMETRIES))
 def test_a_transform_moves_pixels_as_published_and_back(name: str) -> None:
     x, geometry = torch.arange(12.0).reshape(1, 1, 3, 4), GEOMETRIES[name]

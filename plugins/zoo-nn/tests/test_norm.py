@@ -13,6 +13,8 @@ from torch.nn import functional
 from zoo_nn.nets import norm
 from zoo_nn.nets.norm import InstanceNorm, instance_norm
 
+pytestmark = pytest.mark.numeric
+
 SMALL, LARGE = (5, 4, 3), (32, 32, 32)
 """Shapes (C, H, W) on both sides of the size from which pictures are normalised one by one."""
 
