@@ -22,7 +22,7 @@ from zoo_core.errors import TrainingError
 from zoo_core.host.plugins import PluginHost, host
 from zoo_core.train.checkpoint import Checkpoints
 from zoo_core.train.config import RunConfig, RunRequest, resolve
-from zoo_core.train.disk import record
+from zoo_core.train.disk import save_config
 from zoo_core.train.events import RunEvents
 from zoo_core.train.guard import StoppedError
 from zoo_core.train.run import resume_run, train_run
@@ -224,7 +224,7 @@ def test_a_full_disk_stops_with_a_message_and_the_run_resumes(
     run = tmp_path / "full"
     train_run(config("stargan", pictures, steps=10), run, quiet=True)
     shutil.rmtree(run / "model")
-    record(settings, run)  # as if the run of 20 steps had come to step 10
+    save_config(settings, run)  # as if the run of 20 steps had come to step 10
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:

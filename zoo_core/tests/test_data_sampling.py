@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from zoo_core.contracts.signals import MIXED, Domains, class_key
 from zoo_core.errors import UsageError
-from zoo_core.train.data.sampling import Sampler
+from zoo_core.train.data.sampling import BatchSampler
 
 
 class Numbers:
@@ -31,7 +31,7 @@ class Numbers:
 
 def sampler(counts, batch, sampling="per-domain", seed=0):
     stores = {f"d{i}": Numbers(1000 * i, count) for i, count in enumerate(counts)}
-    return Sampler(stores, Domains(tuple(stores)), batch, sampling, seed)
+    return BatchSampler(stores, Domains(tuple(stores)), batch, sampling, seed)
 
 
 def numbers(batch, key):
@@ -117,7 +117,7 @@ def test_every_domain_has_its_own_condition():
 def attributes(sampling):
     labels = torch.tensor([[0, 1], [1, 0], [1, 1]]).float()
     domains = Domains(("Male", "Young"), "attributes")
-    return Sampler({MIXED: Numbers(0, 3, labels)}, domains, 3, sampling, 0), labels
+    return BatchSampler({MIXED: Numbers(0, 3, labels)}, domains, 3, sampling, 0), labels
 
 
 def test_attributes_come_with_their_own_labels():
@@ -138,7 +138,7 @@ def test_an_empty_batch_is_refused():
 
 def test_class_numbers_come_along_with_their_signals():
     stores = {"a": Numbers(0, 9, torch.arange(9) * 10), "b": Numbers(0, 4)}
-    drawn = Sampler(stores, Domains(("a", "b")), 5, "per-domain", 0)
+    drawn = BatchSampler(stores, Domains(("a", "b")), 5, "per-domain", 0)
     part = drawn.batch(1)
     assert set(part.extras) == {class_key("a")}
     assert part.extras[class_key("a")].tolist() == [10 * n for n in numbers(part, "a")]

@@ -89,7 +89,7 @@ class DirectionEvaluation:
                     self.on_progress(self.direction.name, done, len(positions))
             values = {metric.name: metric.compute() for metric in metrics}
         facts = {metric.name: metric.protocol() for metric in metrics}
-        return values, {"count": len(positions), "metrics": facts}
+        return values, {"num_samples": len(positions), "metrics": facts}
 
     def chosen(self) -> Tensor:
         """(N,) positions of the inputs: those with a reference where there are references."""

@@ -13,14 +13,14 @@ from zoo_core.host.plugins import PluginHost
 from zoo_core.models.card import Card
 from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import build_method, write_model
-from zoo_testing.hosts import MadePlugin, host_with
+from zoo_testing.hosts import InMemoryPlugin, host_with
 from zoo_testing.tiny import CODE_SPEC, SPEC
 
 
 @pytest.fixture
 def tiny_host(monkeypatch: pytest.MonkeyPatch) -> PluginHost:
     """A host that knows the tiny methods only, and is the process's own during the test."""
-    host = host_with(MadePlugin("tiny", [SPEC, CODE_SPEC]))
+    host = host_with(InMemoryPlugin("tiny", [SPEC, CODE_SPEC]))
     monkeypatch.setattr("zoo_core.translate.loading.shared_host", lambda: host)
     return host
 

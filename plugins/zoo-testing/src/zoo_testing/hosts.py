@@ -13,7 +13,7 @@ from zoo_core.host.hookspecs import hookimpl
 from zoo_core.host.plugins import GROUP, PluginHost
 
 
-class MadePlugin:
+class InMemoryPlugin:
     """An entry point of a plugin that is not installed.
 
     Args:
@@ -38,7 +38,7 @@ class MadePlugin:
         return self._module
 
 
-def host_with(*made: MadePlugin, installed: Iterable[str] = ("images", "nn")) -> PluginHost:
+def host_with(*made: InMemoryPlugin, installed: Iterable[str] = ("images", "nn")) -> PluginHost:
     """A host of some installed plugins and of made ones; a broken one is an error.
 
     Args:

@@ -20,7 +20,7 @@ from zoo_core.errors import UsageError, unknown
 T = TypeVar("T")
 
 
-class Translating(Protocol):
+class MethodProtocol(Protocol):
     """What a step and its losses ask of a method: `zoo_core.contracts.method.Method` has it."""
 
     nets: nn.ModuleDict
@@ -159,7 +159,7 @@ class Step:
 
     def __init__(
         self,
-        method: Translating,
+        method: MethodProtocol,
         batch: Batch,
         routes: Iterable[Route],
         *,

@@ -43,10 +43,10 @@ def isolated(act: Callable[[], T], seconds: float) -> T:
         return results[0]
     if not faults:
         raise PluginError(f"it did not end within {seconds:g} seconds")
-    raise PluginError(said(faults[0])) from faults[0]
+    raise PluginError(fault_text(faults[0])) from faults[0]
 
 
-def said(fault: BaseException) -> str:
+def fault_text(fault: BaseException) -> str:
     """What a fault says, in one line, with its type unless it is one of ours."""
     text = " ".join(str(fault).split()).rstrip(".")
     if isinstance(fault, ZooError):

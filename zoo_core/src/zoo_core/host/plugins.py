@@ -21,7 +21,7 @@ from zoo_core.contracts.spec import Component, Kind, MethodSpec
 from zoo_core.errors import PluginError, UsageError, unknown
 from zoo_core.host import hookspecs
 from zoo_core.host.entries import precedence, refuse_unmarked, restriction, version_of
-from zoo_core.host.isolation import isolated, said
+from zoo_core.host.isolation import fault_text, isolated
 
 GROUP = "zoo"
 """Group of the entry points."""
@@ -201,7 +201,7 @@ class PluginHost:
             raise
         except BaseException as error:
             raise PluginError(
-                f"it cannot be imported: {said(error)}",
+                f"it cannot be imported: {fault_text(error)}",
                 asked=asked,
                 hint="Mend or uninstall the plugin.",
             ) from error
@@ -344,11 +344,13 @@ class PluginHost:
         """Keeps the problem of a plugin that is not loaded, or raises it in strict mode."""
         if self.strict:
             raise PluginError(
-                said(error),
+                fault_text(error),
                 asked=f"plugin {plugin.label}",
                 hint="Mend or uninstall it, or unset ZOO_STRICT.",
             ) from error
-        self._plugins.append(replace(plugin, problem=said(error), components=(), registries=()))
+        self._plugins.append(
+            replace(plugin, problem=fault_text(error), components=(), registries=())
+        )
 
 
 def _precedence(plugin: Plugin) -> tuple[bool, bool, str]:

@@ -46,7 +46,7 @@ def disk_fault(fault: BaseException | None) -> str | None:
     return None
 
 
-def record(config: RunConfig, out: Path) -> None:
+def save_config(config: RunConfig, out: Path) -> None:
     """Writes a run's ``config.yaml``, whole or not at all."""
     with writing(CONFIG, out):
         aside = out / f".{CONFIG}.part"

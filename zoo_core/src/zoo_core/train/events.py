@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo_core.errors import ZooError
-from zoo_core.host.isolation import said
+from zoo_core.host.isolation import fault_text
 from zoo_core.host.plugins import PluginHost, host
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Listeners:
         try:
             return act()
         except (Exception, SystemExit) as fault:  # a plugin's fault must not end a run
-            text = str(fault) if isinstance(fault, ZooError) else said(fault)
+            text = str(fault) if isinstance(fault, ZooError) else fault_text(fault)
             self.problems.append(f"run-events {name} failed in {event}: {text}")
             return None
 

@@ -21,7 +21,7 @@ from zoo_core import errors
 from zoo_core.errors import TrainingError, ZooError
 from zoo_core.train.config import RunConfig
 from zoo_core.train.devices import launched_outside, make_fabric
-from zoo_core.train.disk import record
+from zoo_core.train.disk import save_config
 from zoo_core.train.guard import StoppedError
 from zoo_core.train.logs import Display, Silent, Terminal
 from zoo_core.train.process import Run
@@ -56,7 +56,7 @@ def run_worker(fabric: Fabric, config: RunConfig, out: Path, quiet: bool) -> Pat
     run = Run(fabric, config, out, display)
     run.restore()
     if run.first:
-        record(config, out)
+        save_config(config, out)
     return run.go()
 
 

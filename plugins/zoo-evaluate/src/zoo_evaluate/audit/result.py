@@ -83,7 +83,7 @@ class DirectionResult:
 
     Attributes:
         name: Such as ``a->b``: from a to b and back again.
-        count: Inputs measured.
+        num_samples: Inputs measured.
         score: Share of the input that travels hidden; see `zoo_evaluate.audit.score`.
         witness: The mild perturbation that showed it.
         shares: The same share for every mild perturbation.
@@ -93,7 +93,7 @@ class DirectionResult:
     """
 
     name: str
-    count: int
+    num_samples: int
     score: Interval
     witness: str
     shares: Mapping[str, float]
@@ -155,7 +155,7 @@ class AuditResult:
             "thresholds": {"clean_below": CLEAN, "alarm_from": ALARM},
             "directions": {
                 name: {
-                    "count": found.count,
+                    "num_samples": found.num_samples,
                     "score": _plain(asdict(found.score)),
                     "level": level_of(found.score.value),
                     "witness": found.witness,

@@ -140,7 +140,7 @@ def _result(audited: DirectionAudit) -> DirectionResult:
     }
     return DirectionResult(
         name=audited.direction.name,
-        count=count,
+        num_samples=count,
         score=interval(float(of_each[top]), drawn),
         witness=audited.mild[top],
         shares=dict(zip(audited.mild, of_each.tolist(), strict=True)),

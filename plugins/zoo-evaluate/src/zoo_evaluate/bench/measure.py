@@ -181,7 +181,7 @@ def _metrics(case: BenchCase) -> dict[str, float]:
     if result is None:
         return {}
     by_metric, facts = result
-    case.facts["inputs"] = facts["count"]
+    case.facts["inputs"] = facts["num_samples"]
     return {name: value for values in by_metric.values() for name, value in values.items()}
 
 

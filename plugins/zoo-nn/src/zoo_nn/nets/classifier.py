@@ -37,7 +37,7 @@ class ClassifierOutput(NamedTuple):
     features: Tensor
 
 
-class Stage(nn.Module):
+class ConvStage(nn.Module):
     """Two 3x3 convolutions with a residual path; halves the size."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -70,7 +70,7 @@ class ClassifierNet(nn.Module):
         self.stem = nn.Conv2d(3, widths[0], 5, stride=stride, padding=2, bias=False)
         self.stem_norm = nn.BatchNorm2d(widths[0])
         pairs = itertools.pairwise(widths)
-        self.stages = nn.Sequential(*(Stage(inputs, outputs) for inputs, outputs in pairs))
+        self.stages = nn.Sequential(*(ConvStage(inputs, outputs) for inputs, outputs in pairs))
         self.drop = nn.Dropout(drop)
         self.classifier = nn.Linear(widths[-1], classes)
 

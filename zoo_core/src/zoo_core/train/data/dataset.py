@@ -12,7 +12,7 @@ from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
 from zoo_core.train.data.folders import domain_folders
-from zoo_core.train.data.sampling import Sampler, Sampling
+from zoo_core.train.data.sampling import BatchSampler, Sampling
 from zoo_core.train.data.sources import (
     DataSource,
     Found,
@@ -76,9 +76,9 @@ class DataSet:
                     lines.append(f"    and {len(store.skipped) - _SHOWN:,} more")
         return lines
 
-    def sampler(self, batch: int, sampling: Sampling, seed: int) -> Sampler:
-        """Draws batches; see `zoo_core.train.data.sampling.Sampler`."""
-        return Sampler(self.stores, self.domains, batch, sampling, seed)
+    def sampler(self, batch: int, sampling: Sampling, seed: int) -> BatchSampler:
+        """Draws batches; see `zoo_core.train.data.sampling.BatchSampler`."""
+        return BatchSampler(self.stores, self.domains, batch, sampling, seed)
 
 
 def open_sources(

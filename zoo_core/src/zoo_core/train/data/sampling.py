@@ -32,7 +32,7 @@ class BatchSource(Protocol):
         ...
 
 
-class Sampler:
+class BatchSampler:
     """Draws batches from the stores of a data set.
 
     Per domain: an epoch is one pass over the largest domain, in a new order each time; the other
