@@ -30,7 +30,12 @@ $(STAMP): $(PROJECTS) .ci/setup
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh .ci/setup
 	@touch $@
 
-demo: setup
+# The demo needs a part of the packages only; where everything is installed, nothing more is.
+$(VENV)/.demo: $(PROJECTS) .ci/setup
+	@[ -e $(STAMP) ] || PYTHON='$(PYTHON)' VENV='$(VENV)' sh .ci/setup zoo-core zoo-nn zoo-images zoo-stargan
+	@touch $@
+
+demo: $(VENV)/.demo
 	@$(BIN)/zoo translate stargan-emoji $(DEMO) --to all --size 64 --out demo \
 		--grid demo/grid.png --overwrite
 

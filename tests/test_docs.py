@@ -129,7 +129,7 @@ def test_every_method_has_a_page_and_a_row_with_its_plugin_and_paper() -> None:
     for name, spec in ours.items():
         page = (ROOT / "docs" / "methods" / f"{name}.md").read_text(encoding="utf-8")
         sections = re.findall(r"^## (.*)$", page, re.MULTILINE)
-        wanted = {"Idea", "Losses", "Options", "Figures", "Good and bad at"}
+        wanted = {"Idea", "Losses", "Options", "Figures", "Strengths and limitations"}
         assert wanted <= set(sections), f"docs/methods/{name}.md has {sections}"
         plugin = spec.target.partition(".")[0].replace("_", "-")
         row = next((line for line in readme if line.startswith(f"| [`{name}`]")), "")
