@@ -97,14 +97,14 @@ def test_a_damaged_cache_is_made_anew(tmp_path, damage):
 
 def test_a_killed_writer_leaves_no_cache_and_its_remains_are_swept(tmp_path):
     files = folder_of(tmp_path, 2)
-    remains = tmp_path / "cache" / "pictures" / ".part-1-dead"
+    remains = tmp_path / "cache" / "pictures" / ".zoo-1-dead.part"
     remains.mkdir(parents=True)
     (remains / "crop.npy").write_bytes(b"half")
     os.utime(remains, (1, 1))
     CODEC.open(files, TrainConfig(), cache=tmp_path / "cache")
     names = [p.name for p in remains.parent.iterdir()]
     assert len(names) == 1
-    assert not names[0].startswith(".part")
+    assert not names[0].startswith(".zoo")
 
 
 def test_several_writers_may_open_the_same_cache_at_once(tmp_path):

@@ -17,8 +17,9 @@ from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import PluginError, UsageError, WeightsError
 from zoo_images import convert_inputs, tiles
-from zoo_images.decode import MAX_PIXELS, SUFFIXES, decode, to_rgb
+from zoo_images.decode import MAX_PIXELS, SUFFIXES, decode, recognises, to_rgb
 from zoo_images.pixels import (
+    RESAMPLE,
     bounds,
     centre_crop,
     largest_within,
@@ -76,6 +77,10 @@ class ImageCodec(Codec):
                 asked=f"signal of shape {spec.shape}",
             )
 
+    def recognises(self, path: Path) -> bool:
+        """Whether a file is a picture by its content; see `zoo_images.decode.recognises`."""
+        return recognises(path)
+
     def output_suffix(self, path: Path) -> str:
         """Outputs are PNG, which loses nothing."""
         return ".png"
@@ -84,7 +89,13 @@ class ImageCodec(Codec):
         """Decodes a file into uint8 (H, W, 3); see `zoo_images.decode.decode`."""
         picture = decode(Path(path))
         pixels = np.asarray(picture.image)  # (H, W, 3)
-        info = {"size": pixels.shape[:2], "format": picture.format, "mode": picture.mode}
+        info = {
+            "size": pixels.shape[:2],
+            "format": picture.format,
+            "mode": picture.mode,
+            "alpha": picture.alpha,
+            "notes": picture.notes,
+        }
         return Item(pixels, str(path), "path", info)
 
     def wrap(self, value: Any) -> list[Item]:
@@ -292,11 +303,18 @@ class ImageCodec(Codec):
             scaled = resize(whole, size)
             return scaled.to(dtype=item.info["dtype"], device=item.info["device"])
         pixels = resize(to_bytes(whole, self.spec), size)
-        return pixels if item.form == "numpy" else Image.fromarray(pixels)
+        if item.form == "numpy":
+            return pixels
+        picture = Image.fromarray(pixels)
+        alpha = item.info.get("alpha")
+        if alpha is not None:  # colours are translated, the input's transparency is put back
+            picture.putalpha(alpha.resize(picture.size, RESAMPLE))
+        return picture
 
     def _to_pil(self, value: Any, path: Path) -> Image.Image:
         if isinstance(value, Image.Image):
-            return to_rgb(value)
+            keeps = value.mode == "RGBA" and format_of(path) in ("PNG", "WEBP", "TIFF", "GIF")
+            return value if keeps else to_rgb(value)
         if isinstance(value, Tensor) and value.ndim == 3:
             return Image.fromarray(to_bytes(value, self.spec))
         if isinstance(value, np.ndarray):

@@ -14,7 +14,7 @@ from torch import Tensor
 from zoo_core.contracts.codec import Item
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError, UsageError
-from zoo_images.decode import to_rgb
+from zoo_images.decode import alpha_of, to_rgb
 from zoo_images.pixels import bounds
 
 ACCEPTED = (
@@ -42,7 +42,7 @@ def from_pil(image: Image.Image, name: str) -> Item:
     with contextlib.suppress(Exception):  # a damaged EXIF block says nothing about the pixels
         image = ImageOps.exif_transpose(image)
     pixels = np.asarray(to_rgb(image, name=name))  # (H, W, 3)
-    return Item(pixels, name, "pil", {"size": pixels.shape[:2]})
+    return Item(pixels, name, "pil", {"size": pixels.shape[:2], "alpha": alpha_of(image)})
 
 
 def from_array(array: np.ndarray, name: str) -> list[Item]:

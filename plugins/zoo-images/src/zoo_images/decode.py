@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from zoo_core.errors import DataError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+SUFFIXES = (
+    ".png", ".apng", ".jpg", ".jpeg", ".jfif", ".jp2", ".webp", ".avif", ".bmp", ".gif",
+    ".tif", ".tiff", ".ppm", ".pgm",
+)  # fmt: skip
 """Suffixes, in lower case, of the files that count as pictures."""
+
+FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "BMP", "DIB", "GIF", "TIFF", "PPM")
+"""Pillow's decoders that are used, whatever a file is called: none of them starts a program."""
 
 MAX_PIXELS = 200_000_000
 """Largest picture that is decoded; beyond it a file is taken for a decompression bomb."""
@@ -32,17 +38,22 @@ class Picture:
         image: RGB, upright, without transparency.
         format: Format of the file, such as ``PNG``.
         mode: Pillow's mode of the file, such as ``RGBA`` or ``I;16``.
+        alpha: Its transparency, mode ``L``; None where it is opaque.
+        notes: What was not used, or is doubtful, in plain words.
     """
 
     image: Image.Image
     format: str
     mode: str
+    alpha: Image.Image | None = None
+    notes: tuple[str, ...] = ()
 
 
 def decode(source: Path | bytes, *, name: str | None = None) -> Picture:
-    """Decodes a picture: upright by its EXIF tag, alpha on white, first frame, 8 bits, RGB.
+    """Decodes a picture: upright by its EXIF tag, first frame, 8 bits, sRGB.
 
-    16-bit grey is scaled to 8 bits; colour profiles are not applied.
+    Transparency is composited on white and kept beside. Colour profiles are converted to sRGB.
+    Grey of 16 bits is scaled to 8. What is left out or doubtful is in the notes.
 
     Args:
         source: A file, or the bytes of one.
@@ -64,10 +75,14 @@ def decode(source: Path | bytes, *, name: str | None = None) -> Picture:
             hint="Scale it down with an image editor first.",
         )
     try:
+        frames = getattr(image, "n_frames", 1)
         image.load()
-        mode = image.mode
+        mode, form = image.mode, image.format or "unknown"
+        notes = [*_not_used(image, frames), *_doubtful(image)]
         _turn_upright(image)
-        return Picture(to_rgb(image, name=asked), image.format or "unknown", mode)
+        image, converted = _to_srgb(image)
+        notes += converted
+        return Picture(to_rgb(image, name=asked), form, mode, alpha_of(image), tuple(notes))
     except DataError:
         raise
     except MemoryError as error:
@@ -126,7 +141,7 @@ def _open(data: bytes, asked: str) -> Image.Image:
         with _PILLOW_LIMIT:
             before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
             try:
-                return Image.open(io.BytesIO(data))
+                return Image.open(io.BytesIO(data), formats=FORMATS)
             finally:
                 Image.MAX_IMAGE_PIXELS = before
     except UnidentifiedImageError as error:
@@ -134,7 +149,7 @@ def _open(data: bytes, asked: str) -> Image.Image:
         raise DataError(
             what,
             asked=asked,
-            hint="Give a PNG, JPEG, WebP, BMP, GIF, TIFF or PPM file.",
+            hint=_HEIC if _is_heic(data) else "Give a PNG, JPEG, WebP, AVIF, GIF or TIFF file.",
         ) from error
     except Exception as error:
         raise DataError(
@@ -142,6 +157,103 @@ def _open(data: bytes, asked: str) -> Image.Image:
             asked=asked,
             hint="Fetch or save it again, or remove it.",
         ) from error
+
+
+def recognises(path: Path) -> bool:
+    """Whether a file begins as one of `FORMATS` does, whatever its suffix."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+        if _is_heic(head):
+            return False
+        with Image.open(io.BytesIO(head), formats=FORMATS):
+            return True
+    except Exception:  # Pillow raises many kinds for damaged headers
+        return False
+
+
+_HEIC = "HEIC pictures need the package pillow-heif, or convert them to JPEG."
+
+
+def _is_heic(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"hevc", b"msf1")
+
+
+def _not_used(image: Image.Image, frames: int) -> list[str]:
+    """What of a file is not in its first frame, or in none of the three colours."""
+    notes = []
+    if frames > 1:
+        what = "pages" if image.format == "TIFF" else "frames"
+        notes.append(f"{frames} {what}, of which only the first is used")
+    if image.mode == "RGBX" or (image.format == "TIFF" and _extra_samples(image)):
+        notes.append("a band beyond red, green and blue is not used")
+    return notes
+
+
+def _extra_samples(image: Image.Image) -> bool:
+    """Whether a TIFF of three colours says that it has further samples, which are no alpha."""
+    tags = getattr(image, "tag_v2", {})
+    samples, extra = int(tags.get(277, 1)), tags.get(338, ())
+    return samples > 3 and image.mode in ("RGB", "RGBX") and 2 not in tuple(extra)
+
+
+def _doubtful(image: Image.Image) -> list[str]:
+    """What is doubtful about values of more than 8 bits, of which nothing says what white is."""
+    if not image.mode.startswith(("I", "F")):
+        return []
+    low, high = (float(value) for value in image.getextrema())  # type: ignore[arg-type]
+    if _white(image.mode, low, high) is None:
+        return [
+            f"values {low:g} to {high:g} are stretched to black and white for this picture alone, "
+            "so equal values of other pictures look different"
+        ]
+    if image.mode.startswith("I") and high <= 65535 / 8:
+        return [
+            f"values {low:,.0f} to {high:,.0f} of 65,535 are used: it is nearly black in 8 bits"
+        ]
+    return []
+
+
+def _to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    """The picture in sRGB, and what was converted; a damaged profile is said and not used."""
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L"):
+        return image, []
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        name = ImageCms.getProfileDescription(source).strip()
+        if "srgb" in name.lower():
+            return image, []
+        target = ImageCms.createProfile("sRGB")
+        mode = "RGBA" if image.mode == "RGBA" else "RGB"
+        alpha = image.getchannel("A") if mode == "RGBA" else None
+        plain = image.convert("RGB") if mode == "RGBA" else image
+        result = ImageCms.profileToProfile(plain, source, target, outputMode="RGB")
+        if result is None:
+            return image, []
+        if alpha is not None:
+            result.putalpha(alpha)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image, ["its colour profile is damaged and was not used"]
+    return result, [f"colours were converted from the profile {name!r} to sRGB"]
+
+
+def alpha_of(image: Image.Image) -> Image.Image | None:
+    """The transparency of a picture, mode ``L``; None where it is opaque."""
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        if image.mode == "La":
+            image = image.convert("LA")
+        alpha = image.convert("RGBA").getchannel("A")
+        if alpha.getextrema() != (255, 255):
+            return alpha
+    return None
+
+
+def _white(mode: str, low: float, high: float) -> float | None:
+    """The value of white in a picture of more than 8 bits; None where nothing tells it."""
+    if mode.startswith("F"):
+        return 1.0 if low >= 0 and high <= 1 else 255.0 if low >= 0 and high <= 255 else None
+    return 65535.0 if low >= 0 and high <= 65535 else None  # 16-bit PNGs come as I;16 or I
 
 
 def _is_text(data: bytes) -> bool:
@@ -169,10 +281,7 @@ def _deep_to_rgb(values: np.ndarray, mode: str, name: str) -> Image.Image:
     if not np.isfinite(grey).all():
         raise DataError("it holds values that are not finite numbers", asked=name)
     low, high = float(np.min(grey)), float(np.max(grey))
-    if mode.startswith("F"):
-        known = 1.0 if low >= 0 and high <= 1 else 255.0 if low >= 0 and high <= 255 else None
-    else:  # 16-bit PNGs come as I;16 or I, by Pillow's version
-        known = 65535.0 if low >= 0 and high <= 65535 else None
+    known = _white(mode, low, high)
     if known is not None:
         grey *= 255.0 / known
     else:  # nothing says what white is: stretch

@@ -40,6 +40,7 @@ class Tally:
         remade: Outputs that were there, but made from something else.
         failed: Errors, each naming its file.
         left_out: Files that were found and not used.
+        notes: Files of which a part was not used, or is doubtful, by what it is.
     """
 
     written: list[Path] = field(default_factory=list)
@@ -47,6 +48,7 @@ class Tally:
     remade: list[Path] = field(default_factory=list)
     failed: list[ZooError] = field(default_factory=list)
     left_out: LeftOut = field(default_factory=LeftOut)
+    notes: LeftOut = field(default_factory=LeftOut)
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,8 @@ def run(
     with _progress(len(todo)) as advance:
         for result in results:
             advance()
+            for note in result.notes:
+                tally.notes.add(Path(result.name), f"with {note}")
             if result.error is not None:
                 tally.failed.append(result.error)
             else:
@@ -387,6 +391,8 @@ def _report(tally: Tally, root: Path) -> None:
         say(f"Left out {len(tally.left_out)}:")
         for line in tally.left_out.lines():
             say(f"  {line}")
+    for line in tally.notes.lines():
+        say(f"Note: {line}")
     if tally.failed:
         say(f"{len(tally.failed)} failed:", err=True)
         for error in tally.failed[:_SHOWN]:

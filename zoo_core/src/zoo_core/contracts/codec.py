@@ -32,7 +32,8 @@ class Item:
         name: File name or position, for messages and output names.
         form: Form in which it came and in which the output goes back (``path``, ``pil``,
             ``numpy``, ``tensor`` for images).
-        info: What is needed to give the output the input's size and form.
+        info: What is needed to give the output the input's size and form. ``notes``: what of the
+            input is not used or is doubtful, one plain phrase each.
     """
 
     value: Any

@@ -35,6 +35,7 @@ class Result:
         outputs: Output by target, in the form in which the input came; empty where it failed.
         error: Why it failed; None where it did not.
         value: What ``finish`` returned.
+        notes: What of the input was not used or is doubtful, in plain words.
     """
 
     index: int
@@ -42,6 +43,7 @@ class Result:
     outputs: dict[str, Any] = field(default_factory=dict)
     error: ZooError | None = None
     value: Any = None
+    notes: tuple[str, ...] = ()
 
     @property
     def output(self) -> Any:
@@ -161,6 +163,7 @@ class _Stream:
         except (ZooError, OSError, MemoryError) as fault:
             slot.result.error = _explained(fault, slot.result.name)
             return
+        slot.result.notes = tuple(read.item.info.get("notes", ()))
         if len(read.first) != 1:
             self._flush()
             self._large(slot, read)
