@@ -140,6 +140,14 @@ def test_every_method_has_a_page_and_a_row_with_its_plugin_and_paper() -> None:
         assert plugin in row, f"docs/methods/README.md lacks a row of {name}"
 
 
+def test_every_method_has_a_place_on_the_page_of_faithfulness() -> None:
+    page = (ROOT / "docs" / "faithfulness.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    told = {name for heading in headings for name in heading.split(", ")}
+    ours = {name for name, spec in host().methods().items() if spec.target.startswith("zoo_")}
+    assert ours <= told
+
+
 def test_every_option_and_preset_of_a_method_is_on_its_page() -> None:
     for name in host().methods():
         page = (ROOT / "docs" / "methods" / f"{name}.md").read_text(encoding="utf-8")

@@ -68,6 +68,8 @@ def test_stargan_rate_ends_at_the_published_value() -> None:
 def test_step_decay_multiplies_once_per_interval() -> None:
     rule = StepDecay(100, 0.5)
     assert [rule(Progress(s, 1000, 1)) for s in (0, 99, 100, 250)] == [1.0, 1.0, 0.5, 0.25]
+    early = StepDecay(100, 0.5, early=1)
+    assert [early(Progress(s, 1000, 1)) for s in (98, 99, 198, 199)] == [1.0, 0.5, 0.5, 0.25]
 
 
 def test_ramp_is_linear_and_then_flat() -> None:

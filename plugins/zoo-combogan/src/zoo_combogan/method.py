@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo_combogan.nets import ResnetDecoder, TwoViewDiscriminator
+from zoo_combogan.nets import Blur, ResnetDecoder, TwoViewDiscriminator
 from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
@@ -35,6 +35,8 @@ class Options:
         upsample: ``transpose`` as published, or ``nearest`` (no checkerboards).
         critic_width: Channels of the discriminators' first layer.
         critic_layers: Stride-2 convolutions of the discriminators, and scales that they judge.
+        blur: How the discriminators blur colours: ``published``, in effect the mean of 5x5 pixels;
+            or ``gaussian``.
         cycle: Weight of the cycle consistency.
         identity: Weight of the identity: a signal encoded and decoded within its domain.
         forward: Weight of a translation's likeness to its input; the authors suggest 0.2.
@@ -53,6 +55,7 @@ class Options:
     upsample: Literal["transpose", "nearest"] = "transpose"
     critic_width: int = 64
     critic_layers: int = 4
+    blur: Blur = "published"
     cycle: float = 10.0
     identity: float = 0.0
     forward: float = 0.0
@@ -89,6 +92,7 @@ class ComboGAN(Method[Options]):
                 "upsample": "nearest",
                 "critic_width": 32,
                 "critic_layers": 3,
+                "blur": "gaussian",
                 "identity": 5.0,
                 "forward": 2.0,
             },
@@ -104,6 +108,7 @@ class ComboGAN(Method[Options]):
                 "upsample": "nearest",
                 "critic_width": 24,
                 "critic_layers": 3,
+                "blur": "gaussian",
                 "lr": 3e-4,
             },
             signal=TensorSpec(shape=(3, 32, 32), stride=2),
@@ -127,7 +132,7 @@ class ComboGAN(Method[Options]):
                 channels, o.width, o.decoder_blocks, doublings=o.halvings, upsample=o.upsample
             )
             nets[f"discriminator_{name}"] = TwoViewDiscriminator(
-                channels, o.critic_width, o.critic_layers
+                channels, o.critic_width, o.critic_layers, o.blur
             )
         return nets
 
@@ -150,9 +155,8 @@ class ComboGAN(Method[Options]):
     def players(self) -> Sequence[Player]:
         """Encoders and decoders move first, then the discriminators; only the drawn domains'."""
         o, names = self.options, self.domains.names
-        adam = Optimiser(
-            o.lr, (0.5, 0.999), schedule=LinearDecay(o.constant_epochs, o.decay_epochs)
-        )
+        decay = LinearDecay(o.constant_epochs, o.decay_epochs, early=-1, further=0)
+        adam = Optimiser(o.lr, (0.5, 0.999), schedule=decay)
         generator = [
             Term("adversarial", AdversarialGenerator(share=deeper)),
             Term("cycle", Cycle("smooth_l1"), o.cycle),
@@ -162,7 +166,7 @@ class ComboGAN(Method[Options]):
         if o.forward:
             generator.append(Term("forward", Likeness(), o.forward))
         if o.latent:
-            latent = SemanticConsistency("l1", detach=True)
+            latent = SemanticConsistency("smooth_l1", detach=True)
             generator.append(Term("latent", latent, Ramp(0.0, o.latent)))
         critic = AdversarialCritic(scale=0.5, pool=o.pool, share=deeper)
         makers = tuple(f"{kind}_{name}" for name in names for kind in ("encoder", "decoder"))

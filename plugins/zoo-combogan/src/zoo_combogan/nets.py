@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torchvision.transforms.functional import gaussian_blur
+from torch.nn import functional as F
 
 from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, DiscriminatorOutput
 from zoo_core.contracts.signals import Condition
@@ -14,6 +14,7 @@ from zoo_nn.nets.init import init_normal
 from zoo_nn.nets.norm import InstanceNorm
 from zoo_nn.nets.resnet import ResidualBlock
 
+Blur = Literal["published", "gaussian"]
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the luminance (ITU-R BT.601)."""
 
@@ -73,16 +74,21 @@ class TwoViewDiscriminator(Discriminator):
         channels: Channels of the signal; the luminance of other than three is their mean.
         width: Channels of the first layer, doubled by each further one up to 8 times.
         layers: Stride-2 convolutions of each tower.
-        sigma: Standard deviation of the 5x5 blur of the colours, pixels.
+        blur: ``published``: what the official code does, in effect the mean of 5x5 pixels, zeros
+            beyond the border; ``gaussian``: a 5x5 Gaussian of 3 pixels, reflected at the border.
     """
 
     luma: Tensor
+    kernel: Tensor
 
     def __init__(
-        self, channels: int = 3, width: int = 64, layers: int = 4, sigma: float = 3.0
+        self, channels: int = 3, width: int = 64, layers: int = 4, blur: Blur = "published"
     ) -> None:
         super().__init__()
-        self.sigma = sigma
+        line = {"published": folded_gaussian, "gaussian": cut_gaussian}[blur]()  # (5,)
+        kernel = torch.outer(line, line).expand(channels, 1, -1, -1)  # (C, 1, 5, 5)
+        self.register_buffer("kernel", kernel.contiguous(), persistent=False)
+        self.beyond = "reflect" if blur == "gaussian" else "constant"
         luma = torch.tensor(LUMA) if channels == 3 else torch.full((channels,), 1 / channels)
         self.register_buffer("luma", luma[:, None, None], persistent=False)
         self.gray = Tower(1, width, layers)
@@ -92,11 +98,36 @@ class TwoViewDiscriminator(Discriminator):
     def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, C, H, W): per scale (N, 2, h, w)."""
         gray = (x * self.luma).sum(1, keepdim=True)  # (N, 1, H, W)
-        blurred = gaussian_blur(x, [5, 5], [self.sigma, self.sigma])  # (N, C, H, W)
+        padded = F.pad(x, (2, 2, 2, 2), mode=self.beyond)  # (N, C, H + 4, W + 4)
+        blurred = F.conv2d(padded, self.kernel.to(x.dtype), groups=x.shape[1])  # (N, C, H, W)
         views = zip(self.gray(gray), self.colour(blurred), strict=True)  # L x 2 x (N, 1, h, w)
         return DiscriminatorOutput(
             tuple(torch.cat(pair, dim=1) for pair in views)
         )  # L x (N, 2, h, w)
+
+
+def folded_gaussian(size: int = 5, sigma: float = 3.0) -> Tensor:
+    """(size,) a Gaussian whose tails are folded back at both ends, again and again.
+
+    The official code filters a picture of ``size`` pixels with one of them lit, and its filter
+    reflects at the border: with these numbers all values come out within 0.3 % of ``1 / size``.
+    """
+    reach = round(4 * sigma)
+    offsets = torch.arange(-reach, reach + 1)  # (2 * reach + 1,)
+    weights = _bell(offsets, sigma)
+    place = (size // 2 + offsets) % (2 * size)  # (2 * reach + 1,)
+    place = torch.where(place < size, place, 2 * size - 1 - place)
+    return torch.zeros(size, dtype=weights.dtype).index_add(0, place, weights)
+
+
+def cut_gaussian(size: int = 5, sigma: float = 3.0) -> Tensor:
+    """(size,) the middle of a Gaussian, which sums to 1."""
+    return _bell(torch.arange(size) - size // 2, sigma)
+
+
+def _bell(offsets: Tensor, sigma: float) -> Tensor:
+    weights = torch.exp(-offsets.square() / (2 * sigma**2))
+    return weights / weights.sum()
 
 
 class Tower(nn.Module):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class LinearDecay:
     """CycleGAN's multiplier: 1 for some epochs, then linearly towards 0.
 
-    In epoch e (from 1) it is ``1 - max(0, e + early - constant) / (decay + 1)``, as in the official
-    code (``epoch + epoch_count - n_epochs`` with the scheduler's epoch counted from 0 and
+    In epoch e (from 1) it is ``1 - max(0, e + early - constant) / (decay + further)``, as in the
+    official code (``epoch + epoch_count - n_epochs`` with the scheduler's epoch counted from 0 and
     ``epoch_count`` 1). A run of another length than ``constant + decay`` epochs keeps the same
     proportions: it is divided into as many equal parts, each standing for one epoch.
 
@@ -29,11 +29,14 @@ class LinearDecay:
         decay_epochs: Epochs of decay (``n_epochs_decay``).
         early: Epochs by which the decay begins earlier. With 1, as in older versions of the
             official code and what was built on them (GcGAN), the last epoch's multiplier is 0.
+        further: Epochs after the last until the multiplier would be 0, where ``early`` is 0.
+            ComboGAN has 0, and -1 for ``early``, since it sets the rate when an epoch has ended.
     """
 
     constant_epochs: int = 100
     decay_epochs: int = 100
     early: int = 0
+    further: int = 1
 
     @classmethod
     def after(cls, part: float) -> LinearDecay:
@@ -45,7 +48,8 @@ class LinearDecay:
         """The multiplier, in [0, 1]."""
         total = self.constant_epochs + self.decay_epochs
         epoch = min(total, progress.step * total // max(1, progress.steps) + 1)
-        return 1.0 - max(0, epoch + self.early - self.constant_epochs) / (self.decay_epochs + 1)
+        gone = max(0, epoch + self.early - self.constant_epochs)
+        return 1.0 - gone / (self.decay_epochs + self.further)
 
 
 @dataclass(frozen=True)
@@ -73,14 +77,22 @@ class StepwiseLinearDecay:
 
 @dataclass(frozen=True)
 class StepDecay:
-    """Multiplies by ``gamma`` once every so many steps (UNIT: 100,000 steps, 0.5)."""
+    """Multiplies by ``gamma`` once every so many steps (UNIT: 100,000 steps, 0.5).
+
+    Attributes:
+        every: Steps between two changes.
+        gamma: Factor of each.
+        early: Steps by which all of them come earlier; 1 in UNIT, which counts a step before it
+            makes it.
+    """
 
     every: int
     gamma: float = 0.5
+    early: int = 0
 
     def __call__(self, progress: Progress) -> float:
         """The multiplier."""
-        return float(self.gamma ** (progress.step // self.every))
+        return float(self.gamma ** ((progress.step + self.early) // self.every))
 
 
 @dataclass(frozen=True)

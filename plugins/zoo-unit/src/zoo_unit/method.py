@@ -161,7 +161,7 @@ class UNIT(Method[Options]):
     def players(self) -> Sequence[Player]:
         """The discriminators move first, then the generators, on the same translations."""
         o, names = self.options, self.domains.names
-        adam = Optimiser(o.lr, (0.5, 0.999), o.weight_decay, StepDecay(o.halve_every))
+        adam = Optimiser(o.lr, (0.5, 0.999), o.weight_decay, StepDecay(o.halve_every, early=1))
         generator = (
             Term("adversarial", AdversarialGenerator(objective=o.objective), o.adversarial),
             Term("reconstruction", Identity(), o.reconstruction),
