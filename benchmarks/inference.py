@@ -14,7 +14,7 @@ import torch
 from benchmarking import fastest, peak_of_zoo, psnr, write_pictures
 
 import zoo
-from zoo_core.translate.inputs import files_in
+from zoo_core.finding import find_files
 from zoo_core.translate.translator import Translator
 
 
@@ -22,7 +22,7 @@ def signals(translator: Translator, folder: Path, count: int) -> torch.Tensor:
     """(N, C, H, W) pictures of a folder at the model's size, as the nets see them."""
     size = min(translator.config.signal.shape[1:])
     found = []
-    for path in files_in(folder, translator.codec.suffixes):
+    for path in find_files(folder, translator.codec.suffixes).files:
         window = next(translator.codec.windows(translator.codec.read(path), size=size))
         if window.signal.shape == translator.config.signal.shape:
             found.append(window.signal)

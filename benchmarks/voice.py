@@ -21,7 +21,6 @@ import torch
 from benchmarking import peak_of_zoo
 
 import zoo
-from zoo_core.translate.inputs import files_in
 from zoo_core.translate.translator import Translator
 from zoo_voice.audio import Sound, load, save
 from zoo_voice.world import RATE
@@ -34,7 +33,8 @@ SPEECH = 60.0
 
 def spoken(folder: Path, seconds: float) -> Any:
     """(n,) recordings of a folder, one after the other, over and over."""
-    whole = np.concatenate([load(p, name=str(p))[0] for p in files_in(folder, (".wav", ".flac"))])
+    files = find_files(folder, (".wav", ".flac")).files
+    whole = np.concatenate([load(path, name=str(path))[0] for path in files])  # (n,)
     count = round(seconds * RATE)
     return np.tile(whole, -(-count // len(whole)))[:count]  # (n,)
 

@@ -5,22 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoo_core.cli.output import say
-from zoo_core.errors import DataError, UsageError, ZooError
+from zoo_core.errors import UsageError, ZooError
 from zoo_core.finding import LeftOut, names
-from zoo_core.host.entries import version_of
-from zoo_core.translate.outputs import Entry, expand, plan_outputs, prepare, prepare_root
-from zoo_core.translate.provenance import Origin, Outputs, sha256_of
+from zoo_core.translate.batch import Tally, TranslateRequest, translate_files
+from zoo_core.translate.outputs import Entry, expand, plan_outputs, prepare_root
 
 if TYPE_CHECKING:
     from zoo_core.contracts.codec import Codec, Item
-    from zoo_core.translate.streaming import Result
     from zoo_core.translate.translator import Translator
 
 _SHOWN = 20
@@ -28,39 +25,6 @@ _SHOWN = 20
 _ROWS = 64
 """Inputs that a sheet shows at most."""
 _POSITIVE = click.IntRange(min=1)
-
-
-@dataclass
-class Tally:
-    """What became of the files.
-
-    Attributes:
-        written: Outputs written.
-        kept: Outputs that were there already, made from the same by the same model.
-        remade: Outputs that were there, but made from something else.
-        failed: Errors, each naming its file.
-        left_out: Files that were found and not used.
-        notes: Files of which a part was not used, or is doubtful, by what it is.
-    """
-
-    written: list[Path] = field(default_factory=list)
-    kept: list[Path] = field(default_factory=list)
-    remade: list[Path] = field(default_factory=list)
-    failed: list[ZooError] = field(default_factory=list)
-    left_out: LeftOut = field(default_factory=LeftOut)
-    notes: LeftOut = field(default_factory=LeftOut)
-
-
-@dataclass(frozen=True)
-class TranslateRequest:
-    """What is asked of the nets, for all files alike."""
-
-    to: Any
-    source: Any
-    size: int | None
-    batch: int
-    limit: int | None
-    overwrite: bool
 
 
 @click.command()
@@ -141,7 +105,8 @@ def translate(
         translator, request, inputs, out=out, grid=grid, left_out=tally.left_out
     )
     _refuse_overwriting(grid, entries)
-    run(translator, request, entries, root, tally)
+    with _progress(len(entries)) as advance:
+        translate_files(translator, request, entries, root, tally, progress=advance)
     if grid is not None:
         _grid(translator, entries, Path(grid), overwrite)
     _report(tally, root)
@@ -172,112 +137,6 @@ def parse_target(text: str, translator: Translator) -> Any:
                 f'"{value}" is not a number', asked=f"--to {text}", hint="Write A,B=0."
             ) from None
     return values
-
-
-def run(
-    translator: Translator,
-    request: TranslateRequest,
-    entries: Sequence[Entry],
-    root: Path,
-    tally: Tally,
-) -> None:
-    """Translates what is not there yet; files that fail are collected.
-
-    Args:
-        translator: The model.
-        request: What is asked.
-        entries: Inputs with the files of their outputs.
-        root: The output folder, which no output leaves.
-        tally: Takes what became of the files.
-    """
-    known = Outputs(root)
-    work = _Work(translator, request, known, tally)
-    todo = [entry for entry in entries if work.wanted(entry)]
-
-    def finish(result: Result) -> list[Path]:
-        entry = todo[result.index]
-        paths = work.missing[entry.source.path]
-        for target, path in paths.items():
-            prepare(path, root)
-            translator.codec.write(result.outputs[target], path)
-            known.note(path, work.origin(entry, target))
-        return list(paths.values())
-
-    results = translator.stream(
-        (entry.source.path for entry in todo),
-        request.to,
-        source=request.source,
-        size=request.size,
-        batch=request.batch,
-        limit=request.limit,
-        finish=finish,
-    )
-    with _progress(len(todo)) as advance:
-        for result in results:
-            advance()
-            for note in result.notes:
-                tally.notes.add(Path(result.name), f"with {note}")
-            if result.error is not None:
-                tally.failed.append(result.error)
-            else:
-                tally.written += result.value
-
-
-class _Work:
-    """Decides which outputs have to be written, and says what each is made from.
-
-    Args:
-        translator: The model.
-        request: What is asked.
-        known: What the outputs that are there were made from.
-        tally: Takes what is kept, made anew, or refused.
-
-    Attributes:
-        missing: The outputs to write, by input.
-    """
-
-    def __init__(
-        self, translator: Translator, request: TranslateRequest, known: Outputs, tally: Tally
-    ) -> None:
-        self.translator, self.request = translator, request
-        self.known, self.tally = known, tally
-        self.missing: dict[Path, dict[str, Path]] = {}
-
-    def wanted(self, entry: Entry) -> bool:
-        """Whether anything has to be written for an input."""
-        outputs: dict[str, Path] = {}
-        for target, path in entry.outputs.items():
-            if self.request.overwrite or not os.path.lexists(path):
-                outputs[target] = path
-            elif self.known.is_current(path, self.origin(entry, target)):
-                self.tally.kept.append(path)
-            elif self.known.is_unchanged(path):
-                self.tally.remade.append(path)
-                outputs[target] = path
-            else:
-                self.tally.failed.append(_unknown_output(entry, path))
-        self.missing[entry.source.path] = outputs
-        return bool(outputs)
-
-    def origin(self, entry: Entry, target: str) -> Origin:
-        """What an output of an input is made from."""
-        request = self.request
-        options = {"from": request.source, "size": request.size, "limit": request.limit}
-        return Origin(
-            input=sha256_of(entry.source.path) or "",
-            model=self.translator.fingerprint,
-            target=target,
-            options=options,
-            version=version_of("zoo-core"),
-        )
-
-
-def _unknown_output(entry: Entry, path: Path) -> ZooError:
-    return DataError(
-        f"{path} is there already, and was not made here or was changed since",
-        asked=str(entry.source.path),
-        hint="--overwrite replaces it; or choose another folder with --out.",
-    )
 
 
 def _planned(
