@@ -17,9 +17,8 @@ import torch
 import zoo
 from zoo_core.errors import HubError, UsageError
 from zoo_core.hub import settings
-from zoo_core.hub.fetch import fetch
+from zoo_core.hub.cache import RepoCache, fetch
 from zoo_core.hub.reference import Reference, parse
-from zoo_core.hub.store import RepoCache
 from zoo_testing.hub_server import TOKEN, Close, HubServer, Status, Truncate
 
 BIG = os.urandom(600_000)
@@ -237,7 +236,7 @@ def test_a_download_that_breaks_off_goes_on_where_it_stopped(hub: HubServer) -> 
 
 def test_what_a_stopped_process_left_is_gone_on_with_unless_it_is_damaged(hub: HubServer) -> None:
     reference = parse(f"org/name@{hub.add('org/name', {'x.bin': BIG})}:x.bin")
-    part = RepoCache(reference).part(str(reference.revision), "x.bin")
+    part = RepoCache(reference).path(str(reference.revision), ".x.bin.part")
     for left, gets in ((BIG[:1000], ["bytes=1000-"]), (b"?" * 1000, ["bytes=1000-", ""])):
         part.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(left)
@@ -292,11 +291,11 @@ def test_threads_that_ask_at_once_download_once(hub: HubServer) -> None:
 FETCHING = """
 import sys, time
 from pathlib import Path
-from zoo_core.hub import arrival, fetch, reference
+from zoo_core.hub import cache, reference, transfer
 Path(sys.argv[1]).touch()
 while not Path(sys.argv[2]).exists():
     time.sleep(0.01)
-print(fetch.fetch(reference.parse("org/emoji:model.safetensors")))
+print(cache.fetch(reference.parse("org/emoji:model.safetensors")))
 """
 
 
@@ -322,7 +321,7 @@ def test_a_killed_process_harms_nobody_and_two_others_go_on_with_one_download(
 ) -> None:
     commit = hub.add_directory("org/emoji", EMOJI)
     hub.rate = 4e6
-    part = RepoCache(Reference("org/emoji")).part(commit, "model.safetensors")
+    part = RepoCache(Reference("org/emoji")).path(commit, ".model.safetensors.part")
     killed, *others = [start(tmp_path, name) for name in ("killed", "first", "second")]
     try:
         wait_for(lambda: all((tmp_path / n).exists() for n in ("killed", "first", "second")))

@@ -17,9 +17,8 @@ from zoo_core.catalogue.registry import Registry
 from zoo_core.cli import run
 from zoo_core.errors import HubError, UsageError
 from zoo_core.host.plugins import host
-from zoo_core.hub.fetch import fetch
-from zoo_core.hub.reference import Reference, parse
-from zoo_core.hub.store import Expected, RepoCache
+from zoo_core.hub.cache import RepoCache, fetch
+from zoo_core.hub.reference import Expected, Reference, parse
 from zoo_publish.pin import pin
 from zoo_testing.hub_server import HubServer
 

@@ -19,9 +19,12 @@ from typing import Any
 
 import yaml
 
-from zoo_core.errors import UsageError, WeightsError, ZooError
+from zoo_core.errors import UsageError, WeightsError, ZooError, printable
 
 _SHA256, _COMMIT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
+_REPO_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?<![.-])"
+_REPO = re.compile(rf"(?!.*(?:--|\.\.)){_REPO_NAME}/{_REPO_NAME}")
+_LONGEST_REPO = 96
 _DEEPEST = 64
 _LONGEST_NUMBER = 100
 _LARGEST_HEADER = 8_000_000
@@ -90,11 +93,16 @@ def is_commit(text: str) -> bool:
     return _COMMIT.fullmatch(text) is not None
 
 
+def is_repo(text: str) -> bool:
+    """Whether a text names a repository of the Hub, ``organisation/name``, by the Hub's rules."""
+    return _REPO.fullmatch(text) is not None and len(text) <= _LONGEST_REPO
+
+
 def is_inside(path: str) -> bool:
-    """Whether a POSIX path is relative and cannot leave its folder."""
+    """Whether a POSIX path is relative, printable and cannot leave its folder."""
+    odd = path != printable(path) or path.endswith("/") or any(sign in path for sign in "\\:")
     parts = PurePosixPath(path).parts
-    odd = path.startswith("/") or path.endswith("/") or "\\" in path or "\0" in path or ":" in path
-    return bool(parts) and ".." not in parts and not odd
+    return bool(parts) and not parts[0].startswith("/") and ".." not in parts and not odd
 
 
 def require_names(value: object, *, asked: str, inside: str = "") -> None:

@@ -18,7 +18,7 @@ from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import WeightsError, ZooError
 from zoo_core.files import file_sha256, verify
 from zoo_core.host.plugins import PluginHost
-from zoo_core.hub.fetch import cache_errors
+from zoo_core.hub.cache import cache_errors
 from zoo_core.hub.settings import cache_root
 from zoo_core.models.card import Card
 from zoo_core.models.config import ModelConfig

@@ -11,9 +11,8 @@ from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.errors import UsageError
 from zoo_core.host import plugins
 from zoo_core.host.plugins import PluginHost
-from zoo_core.hub.fetch import fetch
-from zoo_core.hub.reference import Reference, parse
-from zoo_core.hub.store import Expected
+from zoo_core.hub.cache import fetch
+from zoo_core.hub.reference import Expected, Reference, parse
 from zoo_core.models.modeldir import CONFIG, MODEL
 from zoo_import.convert import converted, import_unregistered
 

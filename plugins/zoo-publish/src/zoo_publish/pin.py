@@ -8,9 +8,8 @@ from typing import Any
 from zoo_core.catalogue.manifest import ModelEntry, parse_entry, parse_file
 from zoo_core.catalogue.registry import Model
 from zoo_core.errors import HubError, UsageError
-from zoo_core.hub.fetch import fetch
-from zoo_core.hub.reference import of_weights
-from zoo_core.hub.store import Expected, RepoCache
+from zoo_core.hub.cache import RepoCache, fetch
+from zoo_core.hub.reference import Expected, of_weights
 from zoo_publish.workspace import values_of, write_registry
 
 
@@ -40,9 +39,8 @@ def pin(model: Model, revision: str | None = None) -> ModelEntry:
     reference = replace(reference, revision=revision or old.revision or "main")
     expected = Expected() if revision else Expected(old.sha256, old.bytes)
     path = fetch(reference, expected, asked=asked)
-    record = RepoCache(reference).record()
-    commit = record.commit(reference)
-    seen = record.seen(commit, reference.file or "") if commit else None
+    cache = RepoCache(reference)
+    commit, (_, seen) = cache.record().commit(reference), cache.known(reference)
     if seen is None or not path.is_file():
         raise HubError("what came is not in the cache any more", asked=asked, hint="Try again.")
     found = {"revision": commit, "sha256": seen.sha256, "bytes": seen.bytes}

@@ -14,9 +14,9 @@ from zoo_core.contracts.method import Method
 from zoo_core.errors import HubError, HubUnreachableError, UsageError
 from zoo_core.files import file_sha256
 from zoo_core.host.plugins import PluginHost
-from zoo_core.hub.failures import HubRequest, explained, status_of
+from zoo_core.hub.failures import explained, status_of
 from zoo_core.hub.reference import Reference, parse
-from zoo_core.hub.settings import endpoint, offline, timeout
+from zoo_core.hub.settings import endpoint, offline
 from zoo_core.models.golden import check_golden
 from zoo_core.models.modeldir import (
     CARD,
@@ -169,5 +169,4 @@ def _hub_errors(repo: str, asked: str) -> Iterator[None]:
                 asked=asked,
                 hint=f"Use a token that may write to {repo.partition('/')[0]}.",
             ) from fault
-        request = HubRequest(Reference(repo), asked, timeout())
-        raise explained(fault, request) from fault
+        raise explained(fault, Reference(repo), asked) from fault

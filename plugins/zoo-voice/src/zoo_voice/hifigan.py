@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo_core.errors import UsageError, WeightsError
-from zoo_core.hub.fetch import fetch
+from zoo_core.hub.cache import fetch
 from zoo_core.hub.reference import looks_like, parse
 from zoo_core.translate.precision import resolve_device
 from zoo_import.checkpoint import read_state

@@ -6,61 +6,44 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import Any
 
+from huggingface_hub import errors as hf
 from huggingface_hub import get_token
-from huggingface_hub.errors import (
-    DisabledRepoError,
-    FileMetadataError,
-    GatedRepoError,
-    HfHubHTTPError,
-    OfflineModeIsEnabled,
-    RemoteEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
 
-from zoo_core.errors import HubError, HubMissingError, HubUnreachableError
+from zoo_core.errors import HubError, HubMissingError, HubUnreachableError, ZooError
 from zoo_core.hub.reference import Reference
-from zoo_core.hub.settings import PUBLIC, endpoint
+from zoo_core.hub.settings import PUBLIC, endpoint, timeout
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may pass."""
 _CONNECTION = frozenset(
     {"TransportError", "TimeoutException", "NetworkError", "RemoteProtocolError", "TimeoutError"}
 )
-_LOGIN = "give a token by HF_TOKEN or `hf auth login`"
+_FOR_GOOD = frozenset({"ProxyError", "UnsupportedProtocol", "InvalidURL", "TooManyRedirects"})
 
 
 class CutShortError(OSError):
-    """A body ended before its time."""
+    """A body ended before its time, or comes too slowly."""
 
 
-@dataclass(frozen=True)
-class HubRequest:
-    """What was asked of the Hub.
+@contextmanager
+def explaining(reference: Reference, asked: str) -> Iterator[None]:
+    """Turns failures of requests within the block into errors for people; others pass.
 
-    Attributes:
-        reference: Repository, revision and file.
+    Args:
+        reference: What is asked of the Hub.
         asked: How the user named it, such as ``model "stargan-celeba"``.
-        seconds: How long the Hub was given.
     """
-
-    reference: Reference
-    asked: str
-    seconds: float
-
-    @property
-    def page(self) -> str:
-        """The repository's page for people."""
-        prefix = "" if self.reference.kind == "model" else f"{self.reference.kind}s/"
-        return f"{endpoint()}/{prefix}{self.reference.repo}"
-
-    @property
-    def what(self) -> str:
-        """Kind and name of the repository."""
-        return f"{self.reference.kind} repository {self.reference.repo}"
+    try:
+        yield
+    except ZooError:
+        raise
+    except Exception as error:
+        if _is_local(error):
+            raise
+        raise explained(error, reference, asked) from error
 
 
 def is_transient(error: BaseException) -> bool:
@@ -69,21 +52,12 @@ def is_transient(error: BaseException) -> bool:
     if status is not None:
         return status in RETRIED
     kinds = _kinds(error)
-    if kinds & {"ProxyError", "UnsupportedProtocol", "InvalidURL", "TooManyRedirects"}:
-        return False
-    return bool(kinds & _CONNECTION) or isinstance(error, CutShortError)
-
-
-def is_local(error: BaseException) -> bool:
-    """Whether it is this machine's disk that failed, not the network."""
-    network = (TimeoutError, ConnectionError, socket.gaierror, ssl.SSLError)
-    return isinstance(error, OSError) and error.errno is not None and not isinstance(error, network)
+    return not kinds & _FOR_GOOD and (bool(kinds & _CONNECTION) or isinstance(error, CutShortError))
 
 
 def is_unreachable(error: BaseException) -> bool:
     """Whether the host is unknown or refuses the connection, which seldom passes in a moment."""
-    kinds = (socket.gaierror, ConnectionRefusedError)
-    return any(isinstance(cause, kinds) for cause in _chain(error))
+    return _caused(error, socket.gaierror, ConnectionRefusedError)
 
 
 def status_of(error: BaseException) -> int | None:
@@ -100,140 +74,130 @@ def retry_after(error: BaseException) -> float:
     return float(after) if after.isdigit() else float(reset[1]) if reset else 0.0
 
 
-def explained(error: BaseException, request: HubRequest) -> HubError:
+def explained(error: BaseException, reference: Reference, asked: str) -> HubError:
     """The error for people."""
-    for describe in (_of_repository, _of_status, _of_connection):
-        found = describe(error, request)
-        if found is not None:
-            return found
-    text = f"{type(error).__name__}: {str(error)[:200]}"
-    return HubUnreachableError(
-        f"the Hub at {endpoint()} could not be asked ({text})",
-        asked=request.asked,
-        hint="Check the connection and HF_ENDPOINT, and try again.",
-    )
+    if (missing := _missing(error, reference)) is not None:
+        kind, problem, hint = missing
+        return HubMissingError(kind, problem, asked=asked, hint=hint)
+    if (refused := _refused(error, reference)) is not None:
+        problem, hint = refused
+        passing = (status_of(error) or 0) in RETRIED or (status_of(error) or 0) >= 500
+        return (HubUnreachableError if passing else HubError)(problem, asked=asked, hint=hint)
+    problem, hint = _broken(error)
+    return HubUnreachableError(problem, asked=asked, hint=hint)
 
 
-def _of_repository(error: BaseException, request: HubRequest) -> HubError | None:
-    """What huggingface_hub already tells apart."""
-    asked, reference, what = request.asked, request.reference, request.what
-    token = get_token() is not None
-    if isinstance(error, GatedRepoError):
-        step = "wait for its owner, or ask again" if token else f"then {_LOGIN}"
-        return HubError(
-            f"the {what} is gated: its owner grants access one by one",
-            asked=asked,
-            hint=f"Ask for access at {request.page}; {step}.",
-        )
-    if isinstance(error, DisabledRepoError):
-        return HubError(
-            f"the Hub has disabled the {what}", asked=asked, hint=f"See {request.page}."
-        )
-    if isinstance(error, RepositoryNotFoundError):
-        hidden = "your token does not open it" if token else "it is private"
-        step = "use a token that opens it" if token else _LOGIN
-        return HubMissingError(
-            "repository",
-            f"there is no {what} at {endpoint()}, or {hidden}",
-            asked=asked,
-            hint=f"Check the name; if it is private, {step}.",
-        )
-    if isinstance(error, RevisionNotFoundError):
-        return HubMissingError(
-            "revision",
-            f'the {what} has no revision "{reference.revision or "main"}"',
-            asked=asked,
-            hint=f"Its revisions: {request.page}/commits/main.",
-        )
-    if isinstance(error, RemoteEntryNotFoundError):
-        revision = reference.revision or "main"
-        return HubMissingError(
-            "file",
-            f'the {what} has no file "{reference.file}" at revision {revision}',
-            asked=asked,
-            hint=f"Its files: {request.page}/tree/{revision}.",
-        )
-    if isinstance(error, FileMetadataError):
-        return HubUnreachableError(
-            f"what answers at {endpoint()} is no Hub (its answer names no commit)",
-            asked=asked,
-            hint="Check HF_ENDPOINT; a proxy or the login page of a network may answer instead.",
-        )
+def _missing(error: BaseException, reference: Reference) -> tuple[str, str, str] | None:
+    """What there is not, that it is not there, and what to do."""
+    what, page, revision = _what(reference), _page(reference), reference.revision or "main"
+    if isinstance(error, hf.GatedRepoError | hf.DisabledRepoError):
+        return None
+    if isinstance(error, hf.RepositoryNotFoundError):
+        hidden, step = "it is private", f"if it is private, {_LOGIN}"
+        if get_token() is not None:
+            hidden, step = "your token does not open it", "if it is private, use one that opens it"
+        problem = f"there is no {what} at {endpoint()}, or {hidden}"
+        return "repository", problem, f"Check the name; {step}."
+    if isinstance(error, hf.RevisionNotFoundError):
+        problem = f'the {what} has no revision "{revision}"'
+        return "revision", problem, f"Its revisions: {page}/commits/main."
+    if isinstance(error, hf.RemoteEntryNotFoundError):
+        problem = f'the {what} has no file "{reference.file}" at revision {revision}'
+        return "file", problem, f"Its files: {page}/tree/{revision}."
     return None
 
 
-def _of_status(error: BaseException, request: HubRequest) -> HubError | None:
-    """What the status alone says."""
-    status = status_of(error)
-    if status is None or not isinstance(error, HfHubHTTPError):
+_LOGIN = "give a token by HF_TOKEN or `hf auth login`"
+
+
+def _refused(error: BaseException, reference: Reference) -> tuple[str, str] | None:
+    """What the Hub answers, and what to do."""
+    what, page, place, status = _what(reference), _page(reference), endpoint(), status_of(error)
+    if isinstance(error, hf.GatedRepoError):
+        step = f"then {_LOGIN}" if get_token() is None else "wait for its owner, or ask again"
+        problem = f"the {what} is gated: its owner grants access one by one"
+        return problem, f"Ask for access at {page}; {step}."
+    if isinstance(error, hf.DisabledRepoError):
+        return f"the Hub has disabled the {what}", f"See {page}."
+    if isinstance(error, hf.FileMetadataError):
+        problem = f"what answers at {place} is no Hub (its answer names no commit)"
+        hint = "Check HF_ENDPOINT; a proxy or the login page of a network may answer instead."
+        return problem, hint
+    if status is None or not isinstance(error, hf.HfHubHTTPError):
         return None
     said = error.response.headers.get("X-Error-Message", "").strip()[:200]
-    quoted = f', saying "{said}"' if said else ""
+    answer = f'{status}, saying "{said}"' if said else f"{status}"
     if status == 401:
-        problem = f"the Hub at {endpoint()} does not accept the token (401{quoted})"
-        hint = "Renew it by `hf auth login`, or unset HF_TOKEN to go without."
-    elif status == 403:
-        problem = f"the Hub refuses access to the {request.what} (403{quoted})"
-        hint = f"Use a token that may read it, or see {request.page}."
-    elif status == 429:
+        problem = f"the Hub at {place} does not accept the token ({answer})"
+        return problem, "Renew it by `hf auth login`, or unset HF_TOKEN to go without."
+    if status == 403:
+        problem = f"the Hub refuses access to the {what} ({answer})"
+        return problem, f"Use a token that may read it, or see {page}."
+    if status == 429:
         wait = retry_after(error)
-        problem = f"the Hub is asked too often from here (429{quoted})"
         hint = f"Try again in {wait:.0f} s." if wait else "Try again in a few minutes."
         hint += "" if get_token() else " A token by HF_TOKEN allows more requests."
-    elif status >= 500 or status in RETRIED:
-        problem = f"the Hub at {endpoint()} has a fault of its own ({status}{quoted})"
-        hint = "Try again later."
-    else:
-        problem = f"the Hub at {endpoint()} answers {status}{quoted}"
-        hint = "Check the name and HF_ENDPOINT."
-    kind = HubUnreachableError if status in RETRIED or status >= 500 else HubError
-    return kind(problem, asked=request.asked, hint=hint)
+        return f"the Hub is asked too often from here ({answer})", hint
+    if status >= 500 or status in RETRIED:
+        return f"the Hub at {place} has a fault of its own ({answer})", "Try again later."
+    return f"the Hub at {place} answers {answer}", "Check the name and HF_ENDPOINT."
 
 
-def _of_connection(error: BaseException, request: HubRequest) -> HubError | None:
-    """What the network says."""
-    place, causes, kinds = endpoint(), list(_chain(error)), _kinds(error)
+def _broken(error: BaseException) -> tuple[str, str]:
+    """What the network says, and what to do."""
+    place, kinds = endpoint(), _kinds(error)
     unset = "" if place == PUBLIC else f", check HF_ENDPOINT (now {place})"
     hint = f"Check the connection{unset} and try again."
-    if isinstance(error, OfflineModeIsEnabled):
-        return HubUnreachableError(
-            "it is not in the cache, and HF_HUB_OFFLINE forbids asking the Hub",
-            asked=request.asked,
-            hint="Unset HF_HUB_OFFLINE once; afterwards it works offline.",
-        )
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
+    if isinstance(error, hf.OfflineModeIsEnabled):
+        problem = "it is not in the cache, and HF_HUB_OFFLINE forbids asking the Hub"
+        return problem, "Unset HF_HUB_OFFLINE once; afterwards it works offline."
+    if _caused(error, socket.gaierror):
         problem = f"the host of {place} is unknown here: there is no network, or no such host"
-    elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        problem = f"{place} refuses the connection"
-    elif any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return problem, hint
+    if _caused(error, ConnectionRefusedError):
+        return f"{place} refuses the connection", hint
+    if _caused(error, ssl.SSLError):
         problem = f"no secure connection to {place} ({str(error)[:200]})"
-        hint = "Check the clock and certificates of this machine, and its proxy."
-    elif "ProxyError" in kinds:
+        return problem, "Check the clock and certificates of this machine, and its proxy."
+    if "ProxyError" in kinds:
         problem = f"the proxy does not let requests through to {place}"
-        hint = "Check HTTPS_PROXY and NO_PROXY."
-    elif "TooManyRedirects" in kinds:
-        problem = f"{place} redirects in a circle"
-        hint = "Check HF_ENDPOINT."
-    elif isinstance(error, CutShortError):
-        problem = f"{place} ends the file before its time ({error})"
-        hint = "Try again later."
-    elif "TimeoutException" in kinds or isinstance(error, TimeoutError):
-        problem = f"{place} was silent for {request.seconds:g} s"
-        hint += " ZOO_HUB_TIMEOUT=SECONDS waits longer."
-    elif kinds & _CONNECTION:
-        problem = f"the connection to {place} broke ({str(error)[:200]})"
-    else:
-        return None
-    return HubUnreachableError(problem, asked=request.asked, hint=hint)
+        return problem, "Check HTTPS_PROXY and NO_PROXY."
+    if "TooManyRedirects" in kinds:
+        return f"{place} redirects in a circle", "Check HF_ENDPOINT."
+    if isinstance(error, CutShortError):
+        return f"{place} does not send the whole file ({error})", "Try again later."
+    if "TimeoutException" in kinds or isinstance(error, TimeoutError):
+        wait = " ZOO_HUB_TIMEOUT=SECONDS waits longer."
+        return f"{place} was silent for {timeout():g} s", hint + wait
+    if kinds & _CONNECTION:
+        return f"the connection to {place} broke ({str(error)[:200]})", hint
+    return f"the Hub at {place} could not be asked ({type(error).__name__}: {error!s:.200})", hint
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen = 0
-    while error is not None and seen < 20:
-        yield error
-        error, seen = error.__cause__ or error.__context__, seen + 1
+def _is_local(error: BaseException) -> bool:
+    """Whether it is this machine's disk that failed, not the network."""
+    network = (TimeoutError, ConnectionError, socket.gaierror, ssl.SSLError)
+    return isinstance(error, OSError) and error.errno is not None and not isinstance(error, network)
+
+
+def _caused(error: BaseException | None, *kinds: type[BaseException]) -> bool:
+    """Whether an error, or what caused it, is of a kind."""
+    for _ in range(20):
+        if error is None or isinstance(error, kinds):
+            break
+        error = error.__cause__ or error.__context__
+    return isinstance(error, kinds)
 
 
 def _kinds(error: BaseException) -> set[str]:
     """Names of an error's classes: huggingface_hub's HTTP client is httpx or httpx2."""
     return {cls.__name__ for cls in type(error).__mro__}
+
+
+def _what(reference: Reference) -> str:
+    return f"{reference.kind} repository {reference.repo}"
+
+
+def _page(reference: Reference) -> str:
+    prefix = "" if reference.kind == "model" else f"{reference.kind}s/"
+    return f"{endpoint()}/{prefix}{reference.repo}"

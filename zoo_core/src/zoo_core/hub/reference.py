@@ -1,4 +1,4 @@
-"""How a model on the Hub is named: ``[spaces/]org/repo[@revision][:file]``.
+"""How a file on the Hub is named, ``[spaces/]org/repo[@revision][:file]``, and what it must be.
 
 Importing this module imports nothing heavy.
 """
@@ -8,20 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from zoo_core.errors import UsageError
+from zoo_core.untrusted import is_commit, is_inside, is_repo
 
 Kind = Literal["model", "dataset", "space"]
 _PREFIXES: dict[str, Kind] = {"models": "model", "datasets": "dataset", "spaces": "space"}
-_NAME = r"[A-Za-z0-9_][\w.-]{0,95}"
 _FORM = re.compile(
-    rf"(?:(?P<kind>models|datasets|spaces)/)?(?P<repo>{_NAME}/{_NAME})"
-    r"(?:@(?P<revision>[^:@\s]+))?(?::(?P<file>[^\s].*))?",
+    r"(?:(?P<kind>models|datasets|spaces)/)?(?P<repo>[\w.-]+/[\w.-]+)"
+    r"(?:@(?P<revision>[\w./+-]{1,200}))?(?::(?P<file>[^\s].*))?",
     re.ASCII,
 )
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Reference:
     @property
     def pinned(self) -> bool:
         """Whether the revision is a full commit, whose files never change."""
-        return self.revision is not None and _COMMIT.fullmatch(self.revision) is not None
+        return self.revision is not None and is_commit(self.revision)
 
     def __str__(self) -> str:
         """The form that `parse` reads."""
@@ -54,6 +52,25 @@ class Reference:
             + (f"@{self.revision}" if self.revision else "")
             + (f":{self.file}" if self.file else "")
         )
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a file must be; None: not known beforehand, so what was seen first counts.
+
+    Attributes:
+        sha256: Its hash.
+        bytes: Its size.
+        record: Where and when it was seen first, where that is how it is known.
+    """
+
+    sha256: str | None = None
+    bytes: int | None = None
+    record: str | None = None
+
+
+ANY = Expected()
+"""Nothing is known beforehand."""
 
 
 def of_weights(weights: Mapping[str, Any]) -> Reference | None:
@@ -66,7 +83,8 @@ def of_weights(weights: Mapping[str, Any]) -> Reference | None:
 
 def looks_like(text: str) -> bool:
     """Whether a text has the form of a reference; so do many relative paths."""
-    return _FORM.fullmatch(text) is not None
+    match = _FORM.fullmatch(text)
+    return match is not None and is_repo(match["repo"])
 
 
 def parse(text: str) -> Reference:
@@ -79,7 +97,7 @@ def parse(text: str) -> Reference:
         UsageError: If it has another form, or its file would leave the repository.
     """
     match = _FORM.fullmatch(text)
-    if match is None:
+    if match is None or not is_repo(match["repo"]):
         raise UsageError(
             "it has not the form of a model on the Hub",
             asked=f'model "{text[:200]}"',
@@ -90,12 +108,4 @@ def parse(text: str) -> Reference:
         raise UsageError(
             "its file is no relative path inside the repository", asked=f'model "{text[:200]}"'
         )
-    kind = _PREFIXES[match["kind"] or "models"]
-    return Reference(match["repo"], kind, match["revision"], file)
-
-
-def is_inside(path: str) -> bool:
-    """Whether a POSIX path is relative and cannot leave its folder."""
-    parts = PurePosixPath(path).parts
-    odd = path.startswith("/") or path.endswith("/") or "\\" in path or "\0" in path or ":" in path
-    return bool(parts) and ".." not in parts and not odd
+    return Reference(match["repo"], _PREFIXES[match["kind"] or "models"], match["revision"], file)

@@ -15,7 +15,6 @@ from zoo_core.errors import UsageError
 PUBLIC = "https://huggingface.co"
 DEFAULT_TIMEOUT = 6.0
 """Seconds that the Hub may be silent, unless ``ZOO_HUB_TIMEOUT`` says otherwise."""
-_TRUE = {"1", "on", "yes", "true"}
 
 
 def cache_root() -> Path:
@@ -23,7 +22,9 @@ def cache_root() -> Path:
     given = os.environ.get("ZOO_CACHE")
     if given:
         return Path(given).expanduser().absolute()
-    return _user_cache() / "zoo"
+    home, windows = Path.home(), sys.platform == "win32"
+    usual = home / "AppData" / "Local" if windows else home / ".cache"
+    return Path(os.environ.get("LOCALAPPDATA" if windows else "XDG_CACHE_HOME") or usual) / "zoo"
 
 
 def endpoint() -> str:
@@ -34,10 +35,11 @@ def endpoint() -> str:
     """
     given = os.environ.get("HF_ENDPOINT", "").strip().rstrip("/")
     if given and not given.startswith(("http://", "https://")):
+        shown = given.rpartition("@")[2]  # without name and password
         raise UsageError(
             "it is no address that begins with https:// or http://",
-            asked=f'HF_ENDPOINT "{given}"',
-            hint=f"Write HF_ENDPOINT=https://{given}, or unset it for {PUBLIC}.",
+            asked=f'HF_ENDPOINT "{shown}"',
+            hint=f"Write HF_ENDPOINT=https://{shown}, or unset it for {PUBLIC}.",
         )
     return given or PUBLIC
 
@@ -45,7 +47,7 @@ def endpoint() -> str:
 def offline() -> bool:
     """Whether ``HF_HUB_OFFLINE`` (or ``TRANSFORMERS_OFFLINE``) forbids every request."""
     given = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
-    return given.strip().lower() in _TRUE
+    return given.strip().lower() in {"1", "on", "yes", "true"}
 
 
 def timeout() -> float:
@@ -56,9 +58,7 @@ def timeout() -> float:
     Raises:
         UsageError: If it is no positive number.
     """
-    given = os.environ.get("ZOO_HUB_TIMEOUT")
-    if given is None:
-        return DEFAULT_TIMEOUT
+    given = os.environ.get("ZOO_HUB_TIMEOUT", str(DEFAULT_TIMEOUT))
     try:
         seconds = float(given)
     except ValueError:
@@ -70,10 +70,3 @@ def timeout() -> float:
             hint=f"Write such as ZOO_HUB_TIMEOUT={DEFAULT_TIMEOUT:g}.",
         )
     return seconds
-
-
-def _user_cache() -> Path:
-    home = Path.home()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from zoo_core.errors import HubError, HubMissingError
-from zoo_core.hub.fetch import fetch, fetch_optional
-from zoo_core.hub.reference import Reference
-from zoo_core.hub.store import RepoCache
+from zoo_core.hub.cache import RepoCache, fetch
+from zoo_core.hub.reference import ANY, Reference
 from zoo_core.models.modeldir import CARD, CONFIG, MODEL
 
 
@@ -36,8 +36,12 @@ def fetch_model(reference: Reference) -> Path:
             hint="Weights in another layout are converted by zoo import.",
         ) from error.__cause__
     commit = RepoCache(reference).record().commit(reference)
-    fetch(replace(reference, revision=commit, file=str(folder / MODEL)), asked=asked)
-    fetch_optional(replace(reference, revision=commit, file=str(folder / CARD)), asked=asked)
+    weights = replace(reference, revision=commit, file=str(folder / MODEL))
+    fresh = RepoCache(weights).find(weights, ANY) is None
+    fetch(weights, asked=asked)
+    if fresh:
+        with contextlib.suppress(HubError):  # a model without a card translates as well
+            fetch(replace(reference, revision=commit, file=str(folder / CARD)), asked=asked)
     return config.parent
 
 

@@ -46,8 +46,8 @@ def fetched(model: Model) -> Path | None:
     reference = of_weights(model.data["weights"])
     if reference is None:
         return None
-    from zoo_core.hub.fetch import fetch
-    from zoo_core.hub.store import Expected
+    from zoo_core.hub.cache import fetch
+    from zoo_core.hub.reference import Expected
 
     return fetch(reference, Expected(weights.sha256, weights.bytes), asked=f'model "{model.id}"')
 

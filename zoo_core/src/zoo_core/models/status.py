@@ -9,8 +9,8 @@ from pathlib import Path
 from zoo_core.catalogue.registry import Model
 from zoo_core.errors import WeightsError
 from zoo_core.files import verify
+from zoo_core.hub.cache import FileRecord, RepoCache, cached_files
 from zoo_core.hub.reference import Reference, of_weights
-from zoo_core.hub.store import FileRecord, RepoCache, all_files
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,7 @@ class Cached:
 
 def cached(reference: Reference) -> Cached:
     """What the cache knows of a file, which is not opened."""
-    store = RepoCache(reference)
-    record, file = store.record(), reference.file or ""
-    commit = record.commit(reference)
-    if commit is None:
-        return Cached()
-    path = store.path(commit, file)
-    return Cached(path if path.is_file() else None, record.seen(commit, file))
+    return Cached(*RepoCache(reference).known(reference))
 
 
 @dataclass(frozen=True)
@@ -80,7 +74,7 @@ def check_model(model: Model) -> Iterator[Finding]:
 def check_reference(reference: Reference) -> Iterator[Finding]:
     """Compares the cached files that a reference means with what was seen first."""
     commit = RepoCache(reference).record().commit(reference)
-    for other, path, seen in all_files():
+    for other, path, seen in cached_files():
         same = (other.repo, other.kind, other.revision) == (reference.repo, reference.kind, commit)
         if same and reference.file in (None, other.file):
             yield _finding(str(other), "cache", path, seen.sha256, seen.bytes)
@@ -88,7 +82,7 @@ def check_reference(reference: Reference) -> Iterator[Finding]:
 
 def check_cache() -> Iterator[Finding]:
     """Compares all files of the cache with what was seen first."""
-    for reference, path, seen in all_files():
+    for reference, path, seen in cached_files():
         yield _finding(str(reference), "cache", path, seen.sha256, seen.bytes)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo_core.errors import HubError, UsageError, WeightsError
-from zoo_core.hub.fetch import fetch
+from zoo_core.hub.cache import fetch
 from zoo_core.hub.reference import Reference
 
 FILES = ("model.safetensors", "pytorch_model.bin")

@@ -10,14 +10,27 @@ misbehaves on demand::
         assert hub.count("GET") == 1
 """
 
-from zoo_testing.hub_server.faults import Close, Fault, Garble, Hang, Status, Truncate
+from zoo_testing.hub_server.faults import (
+    Claim,
+    Close,
+    Drip,
+    Endless,
+    Fault,
+    Garble,
+    Hang,
+    Status,
+    Truncate,
+)
 from zoo_testing.hub_server.repositories import Repository
 from zoo_testing.hub_server.requests import TOKEN, HubRequest
 from zoo_testing.hub_server.server import HubServer
 
 __all__ = [
     "TOKEN",
+    "Claim",
     "Close",
+    "Drip",
+    "Endless",
     "Fault",
     "Garble",
     "Hang",

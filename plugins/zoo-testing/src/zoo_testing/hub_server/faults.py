@@ -60,7 +60,40 @@ class Close:
     """Closes the connection without an answer."""
 
 
-Fault = Status | Truncate | Garble | Hang | Close
+@dataclass(frozen=True)
+class Claim:
+    """Answers with other headers than it should.
+
+    Attributes:
+        headers: The headers by name; None leaves one out.
+    """
+
+    headers: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Endless:
+    """Announces no length and never stops sending.
+
+    Attributes:
+        compressed: Whether the body is a small one that grows when it is decompressed.
+    """
+
+    compressed: bool = False
+
+
+@dataclass(frozen=True)
+class Drip:
+    """Sends the body byte by byte.
+
+    Attributes:
+        seconds: Pause after each byte.
+    """
+
+    seconds: float
+
+
+Fault = Status | Truncate | Garble | Hang | Close | Claim | Endless | Drip
 
 
 @dataclass

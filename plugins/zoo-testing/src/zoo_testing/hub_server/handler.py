@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 import time
@@ -11,7 +12,17 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-from zoo_testing.hub_server.faults import Close, Fault, Garble, Hang, Status, Truncate
+from zoo_testing.hub_server.faults import (
+    Claim,
+    Close,
+    Drip,
+    Endless,
+    Fault,
+    Garble,
+    Hang,
+    Status,
+    Truncate,
+)
 from zoo_testing.hub_server.repositories import LARGE, Repository, etag
 from zoo_testing.hub_server.requests import TOKEN, HubRequest
 
@@ -237,13 +248,30 @@ class Handler(BaseHTTPRequestHandler):
         self, status: int, body: bytes, headers: Mapping[str, str], fault: Fault | None = None
     ) -> None:
         self.send_response(status)
-        for key, value in headers.items():
-            self.send_header(key, value)
-        self.send_header("Content-Length", str(len(body)))
+        given: dict[str, str | None] = {**headers, "Content-Length": str(len(body))}
+        if isinstance(fault, Claim):
+            given |= fault.headers
+        if isinstance(fault, Endless):
+            given |= {"Content-Length": None, "Connection": "close"}
+            if fault.compressed and self.command == "GET":
+                body = gzip.compress(bytes(50_000_000))
+                given |= {"Content-Length": str(len(body)), "Content-Encoding": "gzip"}
+        for key, value in given.items():
+            if value is not None:
+                self.send_header(key, value)
         self._note(status)
         self.end_headers()
         if self.command == "HEAD":
             return
+        if isinstance(fault, Drip):
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                self.hub.released.wait(fault.seconds)
+            return
+        if isinstance(fault, Endless) and not fault.compressed:
+            while not self.hub.released.is_set():
+                self.wfile.write(bytes(CHUNK))
         if isinstance(fault, Truncate):
             self.close_connection = True
             body = body[: int(len(body) * fault.keep)]
