@@ -6,27 +6,10 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_CONTROLS = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
-"""What moves the cursor, colours or turns text around, or is no character."""
+from zoo_core.text import printable
+
 _SECRETS = re.compile(r"(?<=://)[^/\s@]+@|\bhf_[A-Za-z0-9]{20,}")
 """Name and password within an address, and tokens of the Hub."""
-
-
-def printable(text: str, *, lines: bool = False) -> str:
-    """A text that others wrote as a terminal may show it: escaped, and without secrets.
-
-    Args:
-        text: Of whatever origin.
-        lines: Whether it may have several lines.
-    """
-
-    def escaped(found: re.Match[str]) -> str:
-        keep = lines and found[0] == "\n"
-        return "\n" if keep else found[0].encode("unicode_escape").decode()
-
-    return _CONTROLS.sub(escaped, _SECRETS.sub("…", text))
 
 
 class ZooError(Exception):
@@ -37,15 +20,15 @@ class ZooError(Exception):
         asked: What was asked for, such as ``model "stargan-emojy"`` or a path.
         hint: What to do next, a full sentence.
 
-    All three are made `printable`.
+    All three are made printable, and secrets within them are left out.
     """
 
     exit_code = 1
 
     def __init__(self, problem: str, *, asked: str | None = None, hint: str | None = None) -> None:
-        self.problem = printable(problem, lines=True)
-        self.asked = None if asked is None else printable(asked, lines=True)
-        self.hint = None if hint is None else printable(hint, lines=True)
+        self.problem = _shown(problem)
+        self.asked = None if asked is None else _shown(asked)
+        self.hint = None if hint is None else _shown(hint)
         head = f"{self.asked}: {self.problem}" if self.asked else self.problem
         super().__init__(f"{head}. {self.hint}" if self.hint else f"{head}.")
 
@@ -110,3 +93,7 @@ def unknown(
     return UsageError(
         f"there is no {kind} of this name", asked=f'{kind} "{name}"', hint=guess + rest
     )
+
+
+def _shown(text: str) -> str:
+    return printable(_SECRETS.sub("…", text))

@@ -19,7 +19,8 @@ from typing import Any
 
 import yaml
 
-from zoo_core.errors import UsageError, WeightsError, ZooError, printable
+from zoo_core.errors import UsageError, WeightsError, ZooError
+from zoo_core.text import printable
 
 _SHA256, _COMMIT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 _REPO_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?<![.-])"
@@ -79,7 +80,7 @@ TEXT = Limit("ZOO_MAX_TEXT", 1_000_000, "bytes of text")
 """Of a registry, a configuration, a card."""
 PARAMETERS = Limit("ZOO_MAX_PARAMETERS", 250_000_000, "parameters")
 """Of all nets of one model together."""
-DOWNLOAD = Limit("ZOO_MAX_DOWNLOAD", 5_000_000_000, "bytes to download")
+DOWNLOAD = Limit("ZOO_MAX_DOWNLOAD", 2_000_000_000, "bytes to download")
 """Of one file."""
 
 
@@ -100,7 +101,7 @@ def is_repo(text: str) -> bool:
 
 def is_inside(path: str) -> bool:
     """Whether a POSIX path is relative, printable and cannot leave its folder."""
-    odd = path != printable(path) or path.endswith("/") or any(sign in path for sign in "\\:")
+    odd = path != printable(path) or path.endswith("/") or any(sign in path for sign in "\\:\n\t")
     parts = PurePosixPath(path).parts
     return bool(parts) and not parts[0].startswith("/") and ".." not in parts and not odd
 

@@ -58,7 +58,9 @@ def facts(rows: Iterable[tuple[str, str]]) -> None:
 
 def as_json(value: Any) -> None:
     """Prints JSON on the standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=not _is_utf8()))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    safe = _is_utf8() and printable(text) == text
+    click.echo(text if safe else json.dumps(value, indent=2))
 
 
 def _is_utf8() -> bool:
