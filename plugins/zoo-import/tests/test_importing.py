@@ -41,7 +41,7 @@ from zoo_import.checkpoint import read_state
 from zoo_import.contract import ForeignNet, Importer, Shapes
 from zoo_import.files import Import, ImportRequest, import_files
 from zoo_import.mapping import configure, recognise, tensors_for
-from zoo_testing.hosts import MadePlugin, host_with
+from zoo_testing.hosts import InMemoryPlugin, host_with
 from zoo_testing.tiny import SPEC, TinyGenerator
 
 HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
@@ -389,7 +389,7 @@ class OfATinyGenerator(Importer):
 
 def test_a_third_party_brings_a_layout_by_the_public_hook(tmp_path: Path):
     layout = Component("importer", "tiny-of-others", f"{__name__}:OfATinyGenerator")
-    made_by_others = MadePlugin("tiny", [SPEC, layout])
+    made_by_others = InMemoryPlugin("tiny", [SPEC, layout])
     net = TinyGenerator(3, width=5)
     parts = {"first": "net.in", "last": "net.out"}
     state = {

@@ -29,7 +29,7 @@ from zoo_core.translate.loading import load
 from zoo_publish.publish import publish
 from zoo_publish.release import publish_embedded
 from zoo_publish.workspace import stale
-from zoo_testing.hosts import MadePlugin, host_with
+from zoo_testing.hosts import InMemoryPlugin, host_with
 from zoo_testing.hub_server import TOKEN, Close, HubServer, Status
 
 REPO = "org/small"
@@ -268,7 +268,7 @@ def test_all_embedded_models_are_published_and_then_work_without_their_weights(
     source = emoji().parents[1]
     shutil.copyfile(source / "registry.yaml", package / "registry.yaml")
     shutil.copytree(source / "weights", package / "weights")
-    released = MadePlugin(
+    released = InMemoryPlugin(
         "released", zoo_stargan.plugin.zoo_components(), [package / "registry.yaml"]
     )
     plugins = host_with(released)
