@@ -21,6 +21,7 @@ import torch
 from benchmarking import peak_of_zoo
 
 import zoo
+from zoo_core.finding import find_files
 from zoo_core.translate.translator import Translator
 from zoo_voice.audio import Sound, load, save
 from zoo_voice.world import RATE

@@ -106,7 +106,8 @@ def test_every_hook_is_documented_with_its_exact_arguments() -> None:
 
 def test_package_of_the_guide_is_the_one_that_is_tested() -> None:
     packages = ROOT / "tests" / "third_party"
-    files = [block for block in blocks(ROOT / "docs" / "plugins.md") if block.title]
+    titled = [block for block in blocks(ROOT / "docs" / "plugins.md") if block.title]
+    files = [block for block in titled if block.title.startswith("zoo-tiny/")]
     assert len(files) == 3
     for block in files:
         assert (packages / block.title).read_text(encoding="utf-8") == block.text

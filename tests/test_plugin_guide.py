@@ -1,0 +1,137 @@
+"""The examples of docs/plugins.md are one package from outside, of which each part is used."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from zoo_core.host.plugins import host
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```python zoo-outside/(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LONGEST = 20
+"""Lines of an example at most."""
+
+
+def examples() -> list[tuple[str, str]]:
+    """File and text of each example."""
+    return BLOCK.findall((ROOT / "docs" / "plugins.md").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the package is installed."""
+    folder = tmp_path_factory.mktemp("site")
+    facts = folder / "zoo_outside-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: zoo-outside\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[zoo]\noutside = zoo_outside\n")
+    for name, text in examples():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Two folders of small pictures."""
+    rng = np.random.default_rng(0)
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for number in range(12):
+            pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    return tmp_path
+
+
+def zoo(site: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command line with the package installed; it must succeed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo_core", *arguments],
+        env=os.environ | {"PYTHONPATH": str(site), "ZOO_STRICT": "1", "OMP_NUM_THREADS": "1"},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def python(site: Path, code: str) -> str:
+    """What a program prints with the package installed."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(site), "ZOO_STRICT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_every_example_is_short() -> None:
+    found = examples()
+    assert len(found) >= 9
+    for name, text in found:
+        assert len(text.splitlines()) <= LONGEST, name
+
+
+def test_every_kind_that_is_declared_here_is_in_the_guide() -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    for kind in set(host().kinds) - {"kind"}:
+        assert f"| `{kind}`" in page, f"docs/plugins.md lacks the kind {kind}"
+
+
+def test_a_command_and_a_kind_of_its_own(site: Path, tmp_path: Path) -> None:
+    assert zoo(site, tmp_path, "hello").stdout == "hello from outside\n"
+    listed = zoo(site, tmp_path, "plugins", "--kinds").stdout
+    assert "greeting" in listed
+
+
+@pytest.mark.slow
+def test_loss_defence_source_and_events_of_one_run(site: Path, pictures: Path) -> None:
+    zoo(
+        site, pictures, "train", "cyclegan", "--preset", "32px", "--out", "run",
+        "--domain", "a=noise:.", "--domain", "b=b", "--loss", "brightness:power=2,weight=0.5",
+        "--defence", "rounding:levels=8", "--steps", "2", "--batch", "2",
+        "--precision", "float32", "--set", "train.log_every=1",
+    )  # fmt: skip
+    assert (pictures / "run" / "counted.txt").read_text() == "2"
+    assert "generator/brightness" in (pictures / "run" / "log" / "stats.jsonl").read_text()
+    shown = zoo(
+        site, pictures, "evaluate", "run/model", "--domain", "a=a", "--domain", "b=b",
+        "--metrics", "change", "--precision", "float32",
+    )  # fmt: skip
+    assert "change" in shown.stdout
+
+
+def test_an_importer_reads_its_layout(site: Path, tmp_path: Path) -> None:
+    code = (
+        "from zoo_core.host.plugins import host\n"
+        "importer = host().load('importer', 'tiny-old')()\n"
+        "(part,) = importer.parts({'painter.conv1.weight': (16, 3, 5, 5)})\n"
+        "print(part.net, part.theirs('last.bias'), importer.parts({}))"
+    )
+    assert python(site, code) == "to_{1} painter.conv2.bias []"
+
+
+def test_a_backbone_gives_features(site: Path) -> None:
+    code = (
+        "import torch\n"
+        "from zoo_nn.nets.backbones import open_backbone\n"
+        "net = open_backbone('average')\n"
+        "print(net(torch.ones(2, 3, 8, 8))['embedding'].tolist())"
+    )
+    assert torch.tensor(eval(python(site, code))).tolist() == [[1.0] * 3] * 2
