@@ -82,6 +82,30 @@ def test_layers_of_a_timm_net_are_what_its_parts_of_that_name_give(local: Backbo
     assert all(torch.equal(found[layer], value) for layer, value in given.items())
 
 
+def test_any_module_of_a_timm_net_is_a_layer_also_ahead_of_an_activation_in_place(
+    tmp_path: Path,
+) -> None:
+    torch.manual_seed(0)
+    net = timm.create_model("test_resnet", pretrained=False).eval()
+    assert net.act1.inplace
+    save_file(net.state_dict(), tmp_path / "w.safetensors")
+    found = open_backbone(f"timm:test_resnet@{tmp_path / 'w.safetensors'}")
+    x = pictures()
+    with torch.inference_mode():
+        both = found(x, ("bn1", "act1"))
+        ahead = net.bn1(net.conv1(found.prepared(x)))
+    torch.testing.assert_close(both["bn1"], ahead)
+    assert float(ahead.min()) < 0
+    torch.testing.assert_close(both["act1"], ahead.relu())
+    assert not [m for m in found.net.modules() if m._forward_hooks]
+
+
+def test_a_backbone_says_which_layers_to_compare(backbone: Backbone, local: Backbone) -> None:
+    assert local.default_layers == local.layers[-3:-1]
+    assert set(backbone.default_layers) <= set(backbone.layers)
+    assert open_backbone("digits").default_layers == ("embedding",)
+
+
 def test_a_backbone_is_frozen_and_stays_in_evaluation_mode(backbone: Backbone) -> None:
     nn.ModuleList([backbone]).train()
     assert not any(module.training for module in backbone.modules())

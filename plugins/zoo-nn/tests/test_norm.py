@@ -115,6 +115,17 @@ def test_bfloat16_is_as_close_as_its_own_rounding(shape: tuple[int, ...]) -> Non
             assert bool(((y.double() - exact).abs() <= 1.01 * half).all())
 
 
+@pytest.mark.parametrize("shape", [(2, *SMALL), (2, *LARGE)])
+@pytest.mark.parametrize("laid", [contiguous, channels_last])
+def test_another_eps_is_what_is_added_to_the_variance(
+    shape: tuple[int, ...], laid: Callable[[Tensor], Tensor]
+) -> None:
+    x = laid(draw(*shape) * 0.1).requires_grad_()
+    variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+    wanted = (x - mean) / (variance + 0.5).sqrt()
+    torch.testing.assert_close(InstanceNorm(shape[1], eps=0.5)(x), wanted)
+
+
 @pytest.mark.parametrize("learns", [False, True])
 def test_large_pictures_keep_their_memory_format(learns: bool) -> None:
     x = torch.randn(2, *LARGE).requires_grad_(learns)
