@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from zoo_core.contracts.spec import Component
 from zoo_core.errors import DataError, UsageError, WeightsError
+from zoo_core.host.plugins import PluginHost
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_nn.nets import backbones
@@ -214,14 +215,10 @@ def test_signals_that_are_no_pictures_are_refused(local: Backbone) -> None:
 
 
 def test_a_plugin_may_bring_a_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = {"mine": Component("mine", f"{__name__}:shipped"), "odd": Component("odd", "torch:eye")}
-    monkeypatch.setattr(
-        "zoo_core.host.plugins.PluginHost.components", lambda self, hook: table, raising=True
-    )
-    monkeypatch.setattr(
-        "zoo_core.host.plugins.PluginHost.component",
-        lambda self, hook, name: {"mine": backbones.digits, "odd": nn.ReLU}[name],
-    )
+    brought = {"mine": backbones.digits, "odd": nn.ReLU}
+    table = {name: Component("backbone", name, "torch:eye") for name in brought}
+    monkeypatch.setattr(PluginHost, "components", lambda self, kind: table)
+    monkeypatch.setattr(PluginHost, "load", lambda self, kind, name: brought[name])
     assert open_backbone("mine").width == 96
     with pytest.raises(UsageError, match="no backbone"):
         open_backbone("odd")
