@@ -22,7 +22,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo_core.train.loop import PlayerState, Trainer
+from zoo_core.train.loop import Trainer
+from zoo_core.train.player_state import PlayerState
 from zoo_nn.nets.backbones import Backbone
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from zoo_core.contracts.method import Player
 from zoo_core.contracts.signals import Batch
 from zoo_core.contracts.step import Step
-from zoo_core.train.loop import PlayerState, Trainer
+from zoo_core.train.loop import Trainer
+from zoo_core.train.player_state import PlayerState
 from zoo_testing.subject import COUNT, Subject
 
 STEPS = 1000

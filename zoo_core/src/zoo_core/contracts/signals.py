@@ -6,7 +6,7 @@ Shapes: N batch, ``*S`` any signal (an image is C H W), K condition width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -169,11 +169,11 @@ class Condition:
 
     def __getitem__(self, index: Any) -> Condition:
         """The condition of a part of the batch: a slice, or a tensor of indices."""
-        return self._each(lambda tensor: tensor[index])
+        return self.mapped(lambda tensor: tensor[index])
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Condition:
         """The same condition on another device."""
-        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        return self.mapped(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     @property
     def one_domain(self) -> str:
@@ -193,7 +193,8 @@ class Condition:
             return self.domain
         return (id(self.label), id(self.style), id(self.reference))
 
-    def _each(self, change: Any) -> Condition:
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Condition:
+        """The same condition with every tensor changed."""
         fields = ("label", "style", "reference", "lengths")
         values = {name: getattr(self, name) for name in fields}
         changed: dict[str, Any] = {k: v if v is None else change(v) for k, v in values.items()}
@@ -227,8 +228,16 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
+        return self.mapped(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pinned(self) -> Batch:
+        """The same batch with its signals where a GPU fetches them without the CPU waiting."""
+        return replace(self, signals={k: v.pin_memory() for k, v in self.signals.items()})
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """The same batch with every tensor changed."""
         return Batch(
-            {k: v.to(device, non_blocking=True) for k, v in self.signals.items()},
-            {k: v.to(device, non_blocking=True) for k, v in self.conditions.items()},
-            {k: v.to(device, non_blocking=True) for k, v in self.extras.items()},
+            {key: change(value) for key, value in self.signals.items()},
+            {key: value.mapped(change) for key, value in self.conditions.items()},
+            {key: change(value) for key, value in self.extras.items()},
         )

@@ -148,7 +148,8 @@ class Step:
         batch: Real signals of this process.
         routes: What to translate, planned by the method for this batch.
         progress: How far training is.
-        rng: CPU generator shared by all processes, for draws that belong to the batch.
+        rng: Generator of the same numbers in all processes, for draws that belong to the batch; on
+            the CPU, or on the signals' own device.
         rank: Number of this process.
         world: Number of processes.
         moving: Names of the nets that some player trains in this step. Translations carry a
@@ -254,6 +255,9 @@ class Step:
 
     def condition(self, domain: str, count: int) -> Condition:
         """The condition of ``count`` signals that are all of one domain, made once per step."""
+        own = self.batch.conditions.get(domain)
+        if own is not None and own.domain == domain and len(own) == count:
+            return own  # already on the device, where making one would be waited for
         device = next(iter(self.batch.signals.values())).device
         key = ("condition", domain, count)
         return self._once(
@@ -324,7 +328,10 @@ class Step:
 
     def _draw(self, draw: Callable[..., Tensor], count: int, shape: Sequence[int]) -> Tensor:
         device = next(iter(self.batch.signals.values())).device
-        numbers = draw((count * self.world, *shape), generator=self.rng)  # (count * world, *shape)
+        place = None if self.rng is None else self.rng.device
+        numbers = draw(
+            (count * self.world, *shape), generator=self.rng, device=place
+        )  # (count * world, *shape)
         return numbers[self.rank :: self.world].to(device)  # (count, *shape)
 
     def _once(self, key: object, what: str, keep: object, compute: Callable[[], T]) -> T:

@@ -22,6 +22,7 @@ FORMAT = 1
 FREE = (
     "device",
     "processes",
+    "speed",
     "steps",
     "log_every",
     "sample_every",

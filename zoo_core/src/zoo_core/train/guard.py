@@ -47,6 +47,40 @@ class FiniteGuard:
                 raise TrainingError(f"it is {value}", asked=name, hint=_HINT)
 
 
+class LossMeter:
+    """Sums of losses and a `FiniteGuard`; neither waits for an accelerator.
+
+    Attributes:
+        sums: Sums () of unweighted losses since `take`, by ``player/term``.
+        counts: Number of values in each sum.
+    """
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+        self._guard = FiniteGuard()
+
+    def watch(self, step: int, player: str, what: str, value: Tensor) -> None:
+        """Remembers a scalar () to be checked; ``what`` names it within its player."""
+        self._guard.watch(step, player, what, value)
+
+    def add(self, name: str, value: Tensor, count: int = 1) -> None:
+        """Adds a loss (), or the sum of ``count`` losses."""
+        self.sums[name] = self.sums[name] + value if name in self.sums else value
+        self.counts[name] = self.counts.get(name, 0) + count
+
+    def check(self) -> None:
+        """Raises `TrainingError` that names the first value that is not finite."""
+        self._guard.check()
+
+    def take(self) -> tuple[list[str], Tensor]:
+        """Sorted names and mean losses (T,) since the last call."""
+        names = sorted(self.sums)
+        means = [self.sums[name] / self.counts[name] for name in names]
+        self.sums, self.counts = {}, {}
+        return names, torch.stack(means) if means else torch.empty(0)
+
+
 def require_finite(nets: Iterable[tuple[str, nn.Module]], step: int) -> None:
     """Raises `TrainingError` where a parameter is not finite."""
     for name, net in nets:

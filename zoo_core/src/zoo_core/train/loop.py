@@ -6,37 +6,31 @@ random state all come from these numbers, so that a resumed run repeats an unint
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo_core.contracts.method import Method, Player, Term
 from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.contracts.step import Step
 from zoo_core.contracts.trainable_nets import TrainableNets
 from zoo_core.errors import TrainingError
+from zoo_core.train.capture import StepCapture
+from zoo_core.train.captured_step import Turns
+from zoo_core.train.compiled import compile_nets, uncompiled
 from zoo_core.train.data.sampling import BatchSource, PrefetchSampler
 from zoo_core.train.devices import channels_last, make_fabric, prepare
 from zoo_core.train.ema import Ema
 from zoo_core.train.gradients import average, average_statistics, norm_and_clip
-from zoo_core.train.guard import FiniteGuard, require_finite
+from zoo_core.train.guard import LossMeter, require_finite
 from zoo_core.train.memory import keep_freed_memory
+from zoo_core.train.player_state import PlayerState, StepInput
 from zoo_core.train.seeds import generator_for, seed_all
 from zoo_core.translate.precision import at_least_float32
-
-
-@dataclass
-class PlayerState:
-    """A player with what it needs to move: its optimiser and its parameters."""
-
-    player: Player
-    optimiser: torch.optim.Optimizer
-    parameters: list[nn.Parameter]
 
 
 class Trainer:
@@ -49,11 +43,14 @@ class Trainer:
         players: The players; None asks the method.
         fabric: Devices, precision and processes, launched; None for this process's CPU in
             float32.
+        notify: Called with messages for the user.
 
     Attributes:
         done: Steps done.
         seen: Signals drawn since the trainer was made, over all processes.
-        losses: Sums of unweighted losses since `take_losses`, by ``player/term``.
+        meter: Losses since `take_losses`, and values to be checked.
+        weights: Weights of losses () by the id of their term, which replace the terms' own; empty
+            except within a captured step.
 
     Raises:
         TrainingError: If the length of the run is not given, or the batch cannot be shared out
@@ -68,6 +65,7 @@ class Trainer:
         *,
         players: Sequence[Player] | None = None,
         fabric: Fabric | None = None,
+        notify: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.fabric = fabric or make_fabric("cpu", 1, "float32")
         if config.batch % self.fabric.world_size:
@@ -77,14 +75,15 @@ class Trainer:
                 hint="Choose a multiple with --batch.",
             )
         if self.fabric.device.type != "cpu":
-            sampler = PrefetchSampler(sampler)
+            sampler = PrefetchSampler(sampler, pin=self.fabric.device.type == "cuda")
         else:
             keep_freed_memory()
         self.method, self.sampler, self.config = method, sampler, config
         self.steps = length(config, sampler.steps_per_epoch)
         players = tuple(method.players() if players is None else players)
         prepare(method, players, self.fabric.device)
-        self.player_states = [self._player_state(player) for player in players]
+        device = self.fabric.device
+        self.player_states = [PlayerState.of(player, method, device) for player in players]
         self._trainable_nets = TrainableNets(method.nets)
         method.train()
         self.ema = (
@@ -93,9 +92,11 @@ class Trainer:
             else None
         )
         self.done = self.seen = 0
-        self.losses: dict[str, Tensor] = {}
-        self._counted: dict[str, int] = {}
-        self._guard = FiniteGuard()
+        self.meter = LossMeter()
+        self.weights: dict[int, Tensor | float] = {}
+        self.capture = StepCapture.wanted(self, notify)
+        if config.speed == "compiled":
+            compile_nets(method)
 
     def progress(self, step: int | None = None) -> Progress:
         """How far training is, now or before the step of a number."""
@@ -104,7 +105,7 @@ class Trainer:
 
     def rates(self) -> dict[str, float]:
         """The learning rate of each player, as last set."""
-        return {m.player.name: float(m.optimiser.param_groups[0]["lr"]) for m in self.player_states}
+        return {state.player.name: state.rate for state in self.player_states}
 
     def step(self) -> None:
         """Makes one step: every player whose turn it is moves once.
@@ -117,44 +118,40 @@ class Trainer:
         seed_all(config.seed, number, self.fabric.global_rank, self.fabric.device.type)
         if not self.method.training:  # to set every layer's mode takes time
             self.method.train()
-        moving = [
-            player_state
-            for player_state in self.player_states
-            if player_state.player.is_active(number)
-        ]
-        shared = [player_state for player_state in moving if not player_state.player.own_batch]
-        step = self._bind(number, 0, shared) if shared else None
-        draw = 0
-        for player_state in moving:
-            if player_state.player.own_batch:
-                draw += 1
-                own = self._bind(number, draw, [player_state])
-                self._move(player_state, own)
-                own.close()
-            elif step is not None:
-                self._move(player_state, step)
-        if step is not None:
-            step.close()
+        turns = self._turns(number)
+        for player_state, given in turns:
+            player_state.schedule_rate(given.progress)
+        if self.capture is None or not self.capture.run(turns):
+            self.run_turns(turns)
         average_statistics(self.method.nets, self.fabric)
         if self.ema is not None:
             self.ema.update(number)
         self.done = number + 1
 
+    def run_turns(self, turns: Turns) -> None:
+        """Lets players move in order; players with the same input share a `Step`."""
+        steps: dict[int, Step] = {}
+        for place, (player_state, given) in enumerate(turns):
+            key = id(given)
+            if key not in steps:
+                sharing = [state for state, other in turns if other is given]
+                steps[key] = self._step_of(given, sharing)
+            self._move(player_state, steps[key])
+            if all(later is not given for _, later in turns[place + 1 :]):
+                steps[key].close()
+
     def check(self) -> None:
         """Raises `TrainingError` where a loss or gradient of the steps so far is not finite."""
-        self._guard.check()
+        if self.capture is not None:
+            self.capture.report()
+        self.meter.check()
 
     def take_losses(self) -> dict[str, float]:
         """Mean unweighted losses since the last call, over steps and processes."""
         self.check()
-        names = sorted(self.losses)
-        if not names:
-            return {}
-        means = torch.stack([self.losses[name] / self._counted[name] for name in names])  # (T,)
-        if self.fabric.world_size > 1:
+        names, means = self.meter.take()  # (T,)
+        if names and self.fabric.world_size > 1:
             means = self.fabric.all_reduce(means, reduce_op="mean")  # type: ignore[assignment]
-        self.losses.clear()
-        self._counted.clear()
         return dict(zip(names, means.tolist(), strict=True))
 
     @contextmanager
@@ -162,11 +159,9 @@ class Trainer:
         """The method as samples, evaluation and the export see it: averaged, in eval mode."""
         self.method.eval()
         try:
-            if self.ema is None:
+            averaged = nullcontext() if self.ema is None else self.ema.applied()
+            with uncompiled(self.method), averaged:
                 yield self.method
-            else:
-                with self.ema.applied():
-                    yield self.method
         finally:
             self.method.train()
 
@@ -204,9 +199,7 @@ class Trainer:
         try:
             self.method.nets.load_state_dict(state["nets"])
             for player_state in self.player_states:
-                player_state.optimiser.load_state_dict(
-                    state["optimisers"][player_state.player.name]
-                )
+                player_state.load_optimiser(state["optimisers"][player_state.player.name])
             if self.ema is not None:
                 self.ema.load_state_dict(state["ema"])
             own = state["losses"][min(self.fabric.global_rank, len(state["losses"]) - 1)]
@@ -215,6 +208,8 @@ class Trainer:
                     term.loss.load_state_dict(own[f"{player_state.player.name}/{term.name}"])
             torch.set_rng_state(state["random"])
             self.done = int(state["done"])
+            if self.capture is not None:
+                self.capture.forget()
         except (KeyError, RuntimeError, ValueError, TypeError) as fault:
             raise TrainingError(
                 f"the checkpoint does not fit this method and its options: {fault}",
@@ -222,34 +217,52 @@ class Trainer:
                 hint="Train again into another directory, or restore the run's config.yaml.",
             ) from fault
 
-    def _bind(self, number: int, draw: int, player_states: Sequence[PlayerState]) -> Step:
-        """The step that some players share: this process's part of the batch and of the plan."""
+    def _turns(self, number: int) -> list[tuple[PlayerState, StepInput]]:
+        """The players that move in a step, in order, each with its input."""
+        turns: list[tuple[PlayerState, StepInput]] = []
+        shared: StepInput | None = None
+        draw = 0
+        for player_state in self.player_states:
+            if not player_state.player.is_active(number):
+                continue
+            if player_state.player.own_batch:
+                draw += 1
+                turns.append((player_state, self._input(number, draw)))
+            else:
+                shared = shared or self._input(number, 0)
+                turns.append((player_state, shared))
+        return turns
+
+    def _input(self, number: int, draw: int) -> StepInput:
+        """This process's part of a batch and of its plan, on the CPU."""
         rank, world = self.fabric.global_rank, self.fabric.world_size
         rng = generator_for(self.config.seed, number, draw)
         whole = self.sampler.batch(number, draw)
         self.seen += sum(len(signal) for signal in whole.signals.values())
-        routes = self.method.plan(whole, rng)
-        device = self.fabric.device
-        batch, bound = whole.shard(rank, world), [route.shard(rank, world) for route in routes]
-        if device.type != "cpu":  # where batches are drawn
-            batch = batch.to(device)
-            for route in bound:
-                route.target = route.target.to(device)
+        routes = [route.shard(rank, world) for route in self.method.plan(whole, rng)]
+        return StepInput(whole.shard(rank, world), routes, rng, self.progress(number))
+
+    def _bind(self, number: int, draw: int, player_states: Sequence[PlayerState]) -> Step:
+        """The step that some players share."""
+        return self._step_of(self._input(number, draw), player_states)
+
+    def _step_of(self, given: StepInput, player_states: Sequence[PlayerState]) -> Step:
+        given = given.to(self.fabric.device)
         return Step(
             self.method,
-            channels_last(batch),
-            bound,
-            progress=self.progress(number),
-            rng=rng,
-            rank=rank,
-            world=world,
+            channels_last(given.batch),
+            given.routes,
+            progress=given.progress,
+            rng=given.rng,
+            rank=self.fabric.global_rank,
+            world=self.fabric.world_size,
             moving=[name for player_state in player_states for name in player_state.player.nets],
             trainable_nets=self._trainable_nets,
         )
 
     def _move(self, player_state: PlayerState, step: Step) -> None:
         """One player's turn: its weighted losses, backward, average, clip, optimise."""
-        player, number = player_state.player, step.progress.step
+        player = player_state.player
         with step.turn(player.nets, player.other_nets_mode):
             parameters = [p for p in player_state.parameters if p.requires_grad]
             for parameter in player_state.parameters:
@@ -260,20 +273,17 @@ class Trainer:
                 torch.autograd.backward(total, inputs=parameters)
             average(parameters, self.fabric)
             norm = norm_and_clip(parameters, player.clip or self.config.clip)
-            self._guard.watch(number, player.name, "the gradient", norm)
+            self.meter.watch(self.done, player.name, "the gradient", norm)
             if self.fabric.device.type == "cpu":
-                self._guard.check()
-            rate = player.optimiser.lr * player.optimiser.schedule(step.progress)
-            for group in player_state.optimiser.param_groups:
-                group["lr"] = rate
+                self.meter.check()
             player_state.optimiser.step()
 
     def _objective(self, player: Player, step: Step) -> Tensor | None:
         """The weighted sum () of a player's losses; a loss whose weight is 0 is not computed."""
         total: Tensor | None = None
         for term in player.terms:
-            weight = term.weight_at(step.progress)
-            if weight:
+            weight = self.weights.get(id(term)) if self.weights else term.weight_at(step.progress)
+            if isinstance(weight, Tensor) or weight:
                 loss = self._loss(player, term, step)
                 total = loss * weight if total is None else total + loss * weight
         return total
@@ -286,28 +296,10 @@ class Trainer:
                 asked=f'loss "{term.name}" of player "{player.name}"',
             )
         loss = at_least_float32(loss)
-        value, name = loss.detach(), f"{player.name}/{term.name}"
-        self._guard.watch(step.progress.step, player.name, f'the loss "{term.name}"', value)
-        self.losses[name] = self.losses[name] + value if name in self.losses else value
-        self._counted[name] = self._counted.get(name, 0) + 1
+        value = loss.detach()
+        self.meter.watch(self.done, player.name, f'the loss "{term.name}"', value)
+        self.meter.add(f"{player.name}/{term.name}", value)
         return loss
-
-    def _player_state(self, player: Player) -> PlayerState:
-        parameters: dict[int, nn.Parameter] = {}
-        for name in player.nets:
-            for parameter in self.method.nets[name].parameters():
-                if not getattr(parameter, "frozen", False):
-                    parameters[id(parameter)] = parameter  # nets may share layers
-        wanted = player.optimiser
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[wanted.name]
-        optimiser = kind(
-            list(parameters.values()),
-            lr=wanted.lr,
-            betas=wanted.betas,
-            weight_decay=wanted.weight_decay,
-            fused=self.fabric.device.type in ("cpu", "cuda"),
-        )
-        return PlayerState(player, optimiser, list(parameters.values()))
 
     def _gather(self, memory: dict[str, Any]) -> list[dict[str, Any]]:
         if self.fabric.world_size == 1:

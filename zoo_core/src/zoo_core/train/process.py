@@ -67,7 +67,9 @@ class Run:
         players = players_with(method, config.extra_losses)
         defend(method, players, config.defence)
         sampler = self.data.sampler(config.train.batch, cls.sampling, config.train.seed)
-        self.trainer = Trainer(method, sampler, config.train, players=players, fabric=fabric)
+        self.trainer = Trainer(
+            method, sampler, config.train, players=players, fabric=fabric, notify=self.display.note
+        )
         self.samples = Samples.of(self.data.stores, self.data.domains, method.targets)
         self.full_samples = (
             FullSamples.of(self.data, method.targets) if self.codec.has_full_samples else None

@@ -26,14 +26,16 @@ class ImagePool(nn.Module):
     """
 
     images: Tensor
+    held: Tensor
 
     def __init__(self, size: int = 50) -> None:
         super().__init__()
         self.size = size
         self.register_buffer("images", torch.empty(0))
+        self.register_buffer("held", torch.zeros((), dtype=torch.long), persistent=False)
 
     def __len__(self) -> int:
-        return self.images.shape[0]
+        return int(self.held)
 
     @torch.no_grad()
     def forward(self, fresh: Tensor, step: Step) -> Tensor:
@@ -47,28 +49,49 @@ class ImagePool(nn.Module):
         return seen[step.rank :: step.world].to(fresh.dtype)  # (N, *S)
 
     def _query(self, fresh: Tensor, draws: Tensor) -> Tensor:
-        images = self.images.to(fresh)
+        """The answers, without reading any value on the CPU: a GPU is never waited for."""
+        self._allocate(fresh)
+        swaps = draws[:, 0] > 0.5  # (N,)
+        places = (draws[:, 1].double() * self.size).long()  # (N,)
         answer = []
-        for signal, (swap, place) in zip(fresh, draws.tolist(), strict=True):
-            if len(images) < self.size:
-                images = torch.cat([images, signal[None]]) if len(images) else signal[None].clone()
-                answer.append(signal)
-            elif swap > 0.5:
-                index = int(place * self.size)
-                answer.append(images[index].clone())
-                images[index] = signal
-            else:
-                answer.append(signal)
-        self.images = images
+        for signal, swap, place in zip(fresh, swaps, places, strict=True):
+            filling = self.held < self.size  # ()
+            where = torch.where(filling, self.held, place)[None]  # (1,)
+            stored = self.images.index_select(0, where)[0]  # (*S)
+            swapped = swap & ~filling  # ()
+            answer.append(torch.where(swapped, stored, signal))  # (*S)
+            kept = torch.where(filling | swapped, signal, stored)  # (*S)
+            self.images.index_copy_(0, where, kept[None])
+            self.held += filling
         return torch.stack(answer)
+
+    def _allocate(self, fresh: Tensor) -> None:
+        if not len(self.images):
+            self.images = fresh.new_zeros(self.size, *fresh.shape[1:])  # (size, *S)
+        if self.images.device != fresh.device or self.images.dtype != fresh.dtype:
+            self.images = self.images.to(fresh)
+        if self.held.device != fresh.device:
+            self.held = self.held.to(fresh.device)
+
+    def _save_to_state_dict(
+        self, destination: dict[str, Any], prefix: str, keep_vars: bool
+    ) -> None:
+        """As torch, but without the places that are not filled yet."""
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination[prefix + "images"] = self.images[: len(self)].clone()  # (held, *S)
 
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
         """As torch, but takes whatever number of images was stored."""
-        stored = state_dict.get(prefix + "images")
+        key = prefix + "images"
+        stored = state_dict.get(key)
         if stored is not None:
-            self.images = torch.empty_like(stored, device=self.images.device)
+            whole = stored.new_zeros(self.size if len(stored) else 0, *stored.shape[1:])
+            whole[: len(stored)] = stored
+            self.images = torch.empty_like(whole, device=self.images.device)
+            self.held.fill_(len(stored))
+            state_dict = {**state_dict, key: whole}
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from typing import Literal, Protocol
 
@@ -150,10 +150,11 @@ class PrefetchSampler:
 
     Args:
         sampler: What draws.
+        pin: Whether signals are left in pinned memory, from which a GPU copies asynchronously.
     """
 
-    def __init__(self, sampler: BatchSource) -> None:
-        self._sampler = sampler
+    def __init__(self, sampler: BatchSource, *, pin: bool = False) -> None:
+        self._sampler, self._pin = sampler, pin
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="zoo-batches")
         self._ready: dict[tuple[int, int], Future[Batch]] = {}
 
@@ -166,10 +167,18 @@ class PrefetchSampler:
         """The batch of a step; that of the next step is begun."""
         waiting = self._ready.pop((step, draw), None)
         self._ready = {key: future for key, future in self._ready.items() if key[0] >= step}
-        batch = self._sampler.batch(step, draw) if waiting is None else waiting.result()
+        batch = self._draw(step, draw) if waiting is None else waiting.result()
         following = (step + 1, draw)
-        self._ready[following] = self._thread.submit(self._sampler.batch, *following)
+        self._ready[following] = self._thread.submit(self._draw, *following)
         return batch
+
+    def wait(self) -> None:
+        """Waits until no batch is being drawn."""
+        wait(self._ready.values())
+
+    def _draw(self, step: int, draw: int) -> Batch:
+        batch = self._sampler.batch(step, draw)
+        return batch.pinned() if self._pin else batch
 
 
 def generator(*parts: object) -> torch.Generator:

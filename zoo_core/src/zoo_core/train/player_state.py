@@ -1,0 +1,143 @@
+"""A player with its optimiser, and the input of its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo_core.contracts.method import Method, Player
+from zoo_core.contracts.signals import Batch
+from zoo_core.contracts.spec import Progress
+from zoo_core.contracts.step import Route
+
+
+class PlayerState:
+    """A player with what it needs to move.
+
+    Args:
+        player: The player.
+        optimiser: Its optimiser, with one parameter group.
+        parameters: What it trains.
+
+    Attributes:
+        rate: The learning rate, as last set.
+    """
+
+    def __init__(
+        self, player: Player, optimiser: torch.optim.Optimizer, parameters: list[nn.Parameter]
+    ) -> None:
+        self.player, self.optimiser, self.parameters = player, optimiser, parameters
+        self.rate = player.optimiser.lr
+
+    @classmethod
+    def of(cls, player: Player, method: Method[Any], device: torch.device) -> PlayerState:
+        """A player with an optimiser of its nets' parameters, without those that are frozen."""
+        parameters: dict[int, nn.Parameter] = {}
+        for name in player.nets:
+            for parameter in method.nets[name].parameters():
+                if not getattr(parameter, "frozen", False):
+                    parameters[id(parameter)] = parameter  # nets may share layers
+        wanted, owned = player.optimiser, list(parameters.values())
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[wanted.name]
+        cuda = device.type == "cuda"
+        optimiser = kind(
+            owned,
+            # A CUDA graph reads the rate from a tensor; a number would be recorded as a constant.
+            lr=torch.tensor(wanted.lr, device=device) if cuda else wanted.lr,
+            betas=wanted.betas,
+            weight_decay=wanted.weight_decay,
+            fused=cuda or device.type == "cpu",
+            capturable=cuda,
+        )
+        return cls(player, optimiser, owned)
+
+    def schedule_rate(self, progress: Progress) -> None:
+        """Sets the learning rate for a point of the training."""
+        self._set_rate(self.player.optimiser.lr * self.player.optimiser.schedule(progress))
+
+    def load_optimiser(self, state: dict[str, Any]) -> None:
+        """Loads an optimiser's state; what depends on the device stays as it is here."""
+        kept = [
+            {key: group[key] for key in ("lr", "fused", "capturable")}
+            for group in self.optimiser.param_groups
+        ]
+        self.optimiser.load_state_dict(state)
+        rate = float(self.optimiser.param_groups[0]["lr"])
+        for group, own in zip(self.optimiser.param_groups, kept, strict=True):
+            group.update(own)
+        self._set_rate(rate)
+
+    def _set_rate(self, rate: float) -> None:
+        for group in self.optimiser.param_groups:
+            if not isinstance(group["lr"], Tensor):
+                group["lr"] = rate
+            elif rate != self.rate:
+                group["lr"].fill_(rate)
+        self.rate = rate
+
+
+@dataclass
+class StepInput:
+    """What a step is made from: a batch, a plan, and random numbers.
+
+    Attributes:
+        batch: Real signals of this process.
+        routes: What to translate.
+        rng: Generator of the step's random numbers; the plan has drawn from it already.
+        progress: How far training is.
+    """
+
+    batch: Batch
+    routes: list[Route]
+    rng: torch.Generator
+    progress: Progress
+
+    def to(self, device: torch.device) -> StepInput:
+        """The same on a device; on a GPU random numbers are drawn there, from the same seed."""
+        if device.type in ("cpu", self.rng.device.type):
+            return self
+        moved = self.mapped(lambda tensor: tensor.to(device, non_blocking=True))
+        if device.type == "cuda":  # on other devices numbers are drawn on the CPU and copied
+            moved.rng = torch.Generator(device).manual_seed(self.rng.initial_seed())
+        return moved
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> StepInput:
+        """The same with every tensor changed; a tensor that occurs twice is changed once."""
+        made: dict[int, Tensor] = {}
+
+        def once(tensor: Tensor) -> Tensor:
+            if id(tensor) not in made:
+                made[id(tensor)] = change(tensor)
+            return made[id(tensor)]
+
+        routes = [
+            Route(route.source, route.target.mapped(once), route.name, route.transform)
+            for route in self.routes
+        ]
+        return StepInput(self.batch.mapped(once), routes, self.rng, self.progress)
+
+    def tensors(self) -> list[Tensor]:
+        """All tensors in a fixed order, each once."""
+        found: list[Tensor] = []
+
+        def note(tensor: Tensor) -> Tensor:
+            found.append(tensor)
+            return tensor
+
+        self.mapped(note)
+        return found
+
+    def structure(self) -> tuple[object, ...]:
+        """Everything but the values; equal for inputs that lead to the same operations."""
+        conditions = self.batch.conditions.items()
+        return (
+            tuple(self.batch.signals),
+            tuple((key, condition.domain) for key, condition in conditions),
+            tuple(self.batch.extras),
+            tuple((r.name, r.source, r.target.domain, r.transform) for r in self.routes),
+            tuple((tensor.shape, tensor.dtype) for tensor in self.tensors()),
+        )
