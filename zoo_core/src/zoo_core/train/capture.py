@@ -6,8 +6,8 @@ tensors, which are filled before each step; random numbers come from generators 
 are seeded for each step as in eager training.
 
 The first steps of a pattern run eagerly on the same static tensors, and are checked: what a graph
-could not repeat (reading a value on the CPU, Python's random numbers, a counter in a loss) is named,
-and the run goes on eagerly.
+could not repeat (reading a value on the CPU, random numbers of Python, a counter in a loss) is
+named, and the run goes on eagerly.
 """
 
 from __future__ import annotations
