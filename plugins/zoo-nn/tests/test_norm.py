@@ -18,6 +18,13 @@ pytestmark = pytest.mark.numeric
 SMALL, LARGE = (5, 4, 3), (32, 32, 32)
 """Shapes (C, H, W) on both sides of the size from which pictures are normalised one by one."""
 
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+    ),
+]
+
 
 def contiguous(x: Tensor) -> Tensor:
     return x.contiguous()
@@ -67,14 +74,16 @@ def derivatives(
     return [y.detach(), *(g.detach() for g in first), *second]
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("shape", [SMALL, LARGE])
 @pytest.mark.parametrize("affine", [False, True])
 def test_gradients_once_and_twice_are_right_in_every_format(
-    count: int, shape: tuple[int, ...], affine: bool
+    count: int, shape: tuple[int, ...], affine: bool, device: str
 ) -> None:
     given = [draw(count, *shape), draw(count, *shape)]
     given += [draw(shape[0]), draw(shape[0])] if affine else []
+    given = [value.to(device) for value in given]
     expected = derivatives(plainly, given, (contiguous, contiguous))
     for formats in itertools.product(FORMATS, FORMATS):
         if count > 1 and viewed in formats:

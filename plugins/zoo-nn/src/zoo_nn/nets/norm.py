@@ -70,6 +70,10 @@ def instance_norm(
     """
     if math.prod(x.shape[2:]) < 2:
         raise ValueError(f"a channel needs more than one value to be normalised: {tuple(x.shape)}")
+    if x.device.type == "cuda":
+        # Torch's error is of CPUs. Here a pass per picture would launch many short kernels, and
+        # autocast would widen group normalisation to float32.
+        return functional.instance_norm(x, weight=weight, bias=bias, eps=eps)  # (N, C, *S)
     if _learns(x, weight) and _channels_last(x) and not torch.compiler.is_compiling():
         if x[0].numel() >= _LARGE:
             return _picture_by_picture(x, weight, bias, eps)  # (N, C, H, W)
