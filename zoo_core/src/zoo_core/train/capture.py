@@ -13,22 +13,40 @@ named, and the run goes on eagerly.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
-from torch import nn
+from lightning_fabric import Fabric
+from torch import Tensor, nn
 
+from zoo_core.contracts.method import Method
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.train.capture_checks import held_tensors, observed
 from zoo_core.train.captured_step import CapturedStep, StaticMeter, Turns, pattern
-from zoo_core.train.data.sampling import PrefetchSampler
-
-if TYPE_CHECKING:
-    from zoo_core.train.loop import Trainer
+from zoo_core.train.data.sampling import BatchSource, PrefetchSampler
+from zoo_core.train.guard import LossMeter
+from zoo_core.train.player_state import PlayerState
 
 WARM_UPS = 2
 """Steps of a pattern that run eagerly before it is recorded."""
 MOST_PATTERNS = 24
 """Patterns that are recorded; steps of further ones run eagerly."""
+
+
+class EagerTrainer(Protocol):
+    """What `StepCapture` needs of `zoo_core.train.loop.Trainer`."""
+
+    fabric: Fabric
+    config: TrainConfig
+    method: Method[Any]
+    player_states: list[PlayerState]
+    sampler: BatchSource
+    meter: LossMeter
+    weights: dict[int, Tensor | float]
+    done: int
+
+    def run_turns(self, turns: Turns) -> None:
+        """Lets players move, operation by operation."""
 
 
 class StepCapture:
@@ -44,7 +62,7 @@ class StepCapture:
     """
 
     def __init__(
-        self, trainer: Trainer, notify: Callable[[str], None], *, record: bool = True
+        self, trainer: EagerTrainer, notify: Callable[[str], None], *, record: bool = True
     ) -> None:
         self._trainer, self._notify, self._record = trainer, notify, record
         self._steps: dict[object, CapturedStep] = {}
@@ -54,7 +72,7 @@ class StepCapture:
             self._pool = torch.cuda.graph_pool_handle()
 
     @classmethod
-    def wanted(cls, trainer: Trainer, notify: Callable[[str], None]) -> StepCapture | None:
+    def wanted(cls, trainer: EagerTrainer, notify: Callable[[str], None]) -> StepCapture | None:
         """For a run in one process on a GPU, unless its configuration asks for eager steps."""
         place = trainer.fabric.device.type
         if trainer.config.speed == "eager" or place != "cuda":
