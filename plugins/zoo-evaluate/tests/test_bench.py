@@ -157,7 +157,6 @@ def test_every_method_has_a_cell_in_each_direction_in_the_stated_form(finished: 
         assert cell["metrics"]["reference_l1"] is None
 
 
-@pytest.mark.numeric
 def test_best_is_of_the_snapshots_that_were_scored(finished: Path) -> None:
     for cell in table(finished)["cells"]:
         scores = {int(step): value for step, value in cell["best"]["scores"].items()}
@@ -228,7 +227,6 @@ def test_what_a_run_needed_to_go_on_is_removed_when_its_cells_are_finished(finis
         assert not (path / "checkpoint").exists()
 
 
-@pytest.mark.numeric
 def test_a_training_that_was_interrupted_goes_on_to_the_same_weights(
     finished: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

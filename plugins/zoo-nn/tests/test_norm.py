@@ -171,6 +171,7 @@ class Net(torch.nn.Sequential):
         self.to(torch.float64, memory_format=torch.channels_last)
 
 
+@pytest.mark.slow
 def test_a_compiled_net_gives_the_same_gradients_at_any_size() -> None:
     net = Net()
     compiled = torch.compile(net, backend="aot_eager", fullgraph=True, dynamic=True)
