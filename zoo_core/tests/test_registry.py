@@ -14,7 +14,8 @@ from zoo_core.catalogue.index import Index, read_index, write_index
 from zoo_core.catalogue.registry import Registry, file_hash
 from zoo_core.contracts.spec import MethodSpec
 from zoo_core.errors import PluginError, UsageError
-from zoo_core.host.plugins import Plugin, PluginHost
+from zoo_core.host.isolation import Plugin
+from zoo_core.host.plugins import PluginHost
 from zoo_core.schema import write_yaml
 from zoo_publish.workspace import indexed_files, stale
 

@@ -8,7 +8,8 @@ import click
 
 from zoo_core.catalogue.registry import Registry
 from zoo_core.cli.output import as_json, table
-from zoo_core.host.plugins import Plugin, PluginHost, host
+from zoo_core.host.isolation import Plugin
+from zoo_core.host.plugins import PluginHost, host
 
 
 @click.command("plugins")

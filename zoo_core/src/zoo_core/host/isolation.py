@@ -1,16 +1,49 @@
-"""Runs what plugins wrote so that no fault of theirs reaches anything else."""
+"""Entry points, and running what plugins wrote so that no fault of theirs reaches anything else."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
 from typing import TypeVar
 
+from zoo_core.contracts.spec import Component
 from zoo_core.errors import PluginError, ZooError
+from zoo_core.host import hookspecs
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plugin that was found.
+
+    Attributes:
+        name: Name of its entry point.
+        distribution: Name of the installed distribution, as pip knows it.
+        version: Version of the distribution.
+        problem: Why it was skipped; None where it works.
+        components: What it brings; empty where it was skipped.
+        registries: Its registry files.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    problem: str | None = None
+    components: tuple[Component, ...] = field(default=(), repr=False)
+    registries: tuple[Path, ...] = field(default=(), repr=False)
+
+    @property
+    def label(self) -> str:
+        """Name with the distribution, for messages: ``cyclegan (zoo-cyclegan 0.1.0)``."""
+        where = f"{self.distribution} {self.version}".strip()
+        return f"{self.name} ({where})" if where else self.name
 
 
 def isolated(act: Callable[[], T], seconds: float) -> T:
@@ -52,3 +85,33 @@ def fault_text(fault: BaseException) -> str:
     if isinstance(fault, ZooError):
         return text
     return f"{type(fault).__name__}: {text}" if text else type(fault).__name__
+
+
+def restriction() -> frozenset[str] | None:
+    """The plugins that ``ZOO_PLUGINS`` names; None where it is not set."""
+    wanted = os.environ.get("ZOO_PLUGINS")
+    if wanted is None:
+        return None
+    return frozenset(name.strip() for name in wanted.split(",") if name.strip())
+
+
+def precedence(entry: metadata.EntryPoint) -> tuple[str, bool, str]:
+    """Sort key: of two plugins of one name, first the distribution that is called after it."""
+    distribution = entry.dist.name if entry.dist else ""
+    return (entry.name, distribution != f"zoo-{entry.name}", distribution)
+
+
+def refuse_unmarked(module: object) -> None:
+    """Refuses a function that is named like a hook and not marked as one."""
+    for name in (name for name in dir(hookspecs) if name.startswith("zoo_")):
+        value = getattr(module, name, None)
+        if callable(value) and not hasattr(value, "zoo_impl"):
+            raise PluginError(f"{name} is not marked with @hookimpl")
+
+
+def version_of(distribution: str) -> str:
+    """Version of an installed distribution."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "0+unknown"

@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from itertools import islice
@@ -20,8 +20,15 @@ import pluggy
 from zoo_core.contracts.spec import Component, Kind, MethodSpec
 from zoo_core.errors import PluginError, UsageError, unknown
 from zoo_core.host import hookspecs
-from zoo_core.host.entries import precedence, refuse_unmarked, restriction, version_of
-from zoo_core.host.isolation import fault_text, isolated
+from zoo_core.host.isolation import (
+    Plugin,
+    fault_text,
+    isolated,
+    precedence,
+    refuse_unmarked,
+    restriction,
+    version_of,
+)
 
 GROUP = "zoo"
 """Group of the entry points."""
@@ -32,33 +39,6 @@ SECONDS = 30.0
 MOST = 10_000
 """Most components that one plugin may bring."""
 KINDS = Kind("kind", "", "Kinds of component", spec=Kind)
-
-
-@dataclass(frozen=True)
-class Plugin:
-    """A plugin that was found.
-
-    Attributes:
-        name: Name of its entry point.
-        distribution: Name of the installed distribution, as pip knows it.
-        version: Version of the distribution.
-        problem: Why it was skipped; None where it works.
-        components: What it brings; empty where it was skipped.
-        registries: Its registry files.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    problem: str | None = None
-    components: tuple[Component, ...] = field(default=(), repr=False)
-    registries: tuple[Path, ...] = field(default=(), repr=False)
-
-    @property
-    def label(self) -> str:
-        """Name with the distribution, for messages: ``cyclegan (zoo-cyclegan 0.1.0)``."""
-        where = f"{self.distribution} {self.version}".strip()
-        return f"{self.name} ({where})" if where else self.name
 
 
 class PluginHost:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo_core.errors import DataError, ZooError
 from zoo_core.finding import LeftOut
-from zoo_core.host.entries import version_of
+from zoo_core.host.isolation import version_of
 from zoo_core.translate.outputs import Entry, prepare
 from zoo_core.translate.provenance import Origin, Outputs, sha256_of
 

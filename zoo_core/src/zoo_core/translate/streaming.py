@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +17,6 @@ from torch import Tensor
 
 from zoo_core.contracts.codec import Codec, Item, Window
 from zoo_core.errors import DataError, UsageError, ZooError
-from zoo_core.translate.inputs import Job
 
 EXTENT = 1024 * 1024
 """Bound on pixels (or frames) that go through the nets at once, whatever the batch size."""
@@ -23,6 +24,35 @@ _READERS, _WRITERS, _AHEAD, _BACKLOG = 2, 2, 8, 8
 
 Compute = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
 """Makes the named outputs (N, *S) of a batch of windows (N, *S)."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input: its name, and how to get it (called in a reader thread)."""
+
+    name: str
+    open: Callable[[], Item]
+
+
+def jobs_of(codec: Codec, x: Any) -> Iterator[Job]:
+    """Jobs of a signal, a batch, or a list of either; files are opened when their turn comes.
+
+    Raises:
+        UsageError: If a value is of no accepted type.
+    """
+    if isinstance(x, list | tuple) and x:
+        for part in x:
+            yield from jobs_of(codec, part)
+    elif isinstance(x, str | os.PathLike):
+        yield file_job(codec, Path(x))
+    else:
+        for item in codec.wrap(x):
+            yield Job(item.name, _given(item))
+
+
+def file_job(codec: Codec, path: Path) -> Job:
+    """The job of a file."""
+    return Job(str(path), lambda: codec.read(path))
 
 
 @dataclass
@@ -265,3 +295,7 @@ def _explained(fault: Exception, name: str) -> ZooError:
         return DataError("there is not enough memory for it", asked=name, hint="Use --size.")
     text = getattr(fault, "strerror", None) or str(fault)
     return DataError(f"it cannot be read or written: {text}", asked=name)
+
+
+def _given(item: Item) -> Callable[[], Item]:
+    return lambda: item

@@ -16,13 +16,10 @@ from zoo_core.contracts.codec import Codec
 from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import UsageError
-from zoo_core.finding import LeftOut
 from zoo_core.models.card import read_card
 from zoo_core.models.config import ModelConfig
 from zoo_core.translate.engine import ALL, Engine, Target
-from zoo_core.translate.inputs import Job, file_job, jobs_of
-from zoo_core.translate.outputs import expand
-from zoo_core.translate.streaming import Result, StreamPlan, stream
+from zoo_core.translate.streaming import Job, Result, StreamPlan, file_job, jobs_of, stream
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard
@@ -286,6 +283,9 @@ class Translator:
 
     def _collect(self, plan: StreamPlan, x: Any) -> dict[str, Any]:
         if isinstance(x, str | os.PathLike) and Path(x).is_dir():
+            from zoo_core.finding import LeftOut
+            from zoo_core.translate.outputs import expand
+
             x = [source.path for source in expand([os.fspath(x)], self.codec, LeftOut())]
         results = list(stream(plan, jobs_of(self.codec, x)))
         for result in results:
