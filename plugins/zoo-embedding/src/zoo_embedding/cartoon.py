@@ -138,6 +138,7 @@ class CartoonGAN(Method[Options]):
                 "width": 32,
                 "blocks": 4,
                 "critic_width": 16,
+                "content": 1.0,  # its features are of the order of 10
                 "backbone": "imagenet",
                 "layers": ("blocks.2",),
                 "backbone_size": None,
