@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from zoo_core.train.loop import Trainer
 from zoo_core.train.player_state import PlayerState
-from zoo_nn.nets.backbones import Backbone
+from zoo_nn.nets.backbone import Backbone
 
 
 @dataclass

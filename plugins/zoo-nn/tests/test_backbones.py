@@ -16,7 +16,8 @@ from zoo_core.host.plugins import PluginHost
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_nn.nets import backbones
-from zoo_nn.nets.backbones import Backbone, bare_backbone, open_backbone, without_state
+from zoo_nn.nets.backbone import Backbone
+from zoo_nn.nets.backbones import bare_backbone, open_backbone, without_state
 from zoo_nn.nets.classifier import make_net
 
 pytestmark = pytest.mark.numeric

@@ -15,7 +15,8 @@ import torch
 
 from zoo_core.errors import WeightsError
 from zoo_core.files import verify
-from zoo_nn.nets.backbones import Backbone, TimmBackbone, open_backbone
+from zoo_nn.nets.backbone import Backbone, TimmBackbone
+from zoo_nn.nets.backbones import open_backbone
 from zoo_nn.nets.timm_nets import create_net
 
 ARCHITECTURE = "tf_efficientnet_lite0"

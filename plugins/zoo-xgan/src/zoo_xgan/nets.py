@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, DiscriminatorOutput, Encoder
 from zoo_core.contracts.signals import Condition
 from zoo_core.errors import UsageError
-from zoo_nn.nets.backbones import Backbone
+from zoo_nn.nets.backbone import Backbone
 from zoo_xgan.blocks import SIDE, Norm, Upsample, doubled, doublings, normed
 
 

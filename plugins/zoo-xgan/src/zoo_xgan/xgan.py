@@ -17,7 +17,8 @@ from zoo_core.errors import UsageError
 from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from zoo_nn.losses.consistency import Identity, SemanticConsistency
 from zoo_nn.losses.latent import DomainAdversarial
-from zoo_nn.nets.backbones import Backbone, open_backbone
+from zoo_nn.nets.backbone import Backbone
+from zoo_nn.nets.backbones import open_backbone
 from zoo_nn.plans import all_pairs
 from zoo_xgan.blocks import Norm, Upsample
 from zoo_xgan.losses import Teaching
