@@ -235,10 +235,11 @@ def test_the_interval_covers_the_score_and_narrows_with_more_pictures() -> None:
 def test_signals_of_other_kinds_are_spared_what_suits_pictures_only() -> None:
     speech = TensorSpec("speech", (36, 32), None, None, 4, 1)
     noises = Noises(speech, torch.Generator().manual_seed(0))
-    names = [p.name for p in perturbations(speech, 0.05, 0.02, noises)]
+    changes = perturbations(speech, noises, AuditConfig(white=0.05, smooth=0.02))
+    names = [change.name for change in changes]
     assert names == ["white-noise-0.05", "smooth-noise-0.02", "blur-1", "half-size"]
     x = torch.randn(8, 36, 32) * 3
-    for change in perturbations(speech, 0.05, 0.02, noises):
+    for change in changes:
         assert change.apply(x).shape == x.shape
     model = Known(identity, identity, signal=speech)
     result = audit(model, {"a": torch.randn(12, 36, 32), "b": torch.randn(12, 36, 32)}, SMALL)

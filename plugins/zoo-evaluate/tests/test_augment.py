@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo_core.errors import UsageError
-from zoo_evaluate.augment import stretch, widely
 from zoo_evaluate.judge_train import JudgeConfig, train_judge
+from zoo_nn.nets.augment import stretch, widely
 
 
 def ink(x: torch.Tensor) -> torch.Tensor:

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from zoo_core.errors import DataError, UsageError, WeightsError
-from zoo_evaluate.augment import augment, widely
 from zoo_evaluate.examples import LabeledSubset, class_labels, content_parts, domain_parts
 from zoo_evaluate.extractors import JudgeExtractor, TimmExtractor, open_extractor
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_evaluate.judge_train import JudgeConfig, accuracy, train_judge
+from zoo_nn.nets.augment import augment, widely
 from zoo_nn.nets.classifier import ClassifierNet
 from zoo_nn.nets.classifier_card import CARD, WEIGHTS
 

@@ -12,11 +12,12 @@ import soundfile
 import torch
 
 from zoo_core.errors import DataError, UsageError, WeightsError
+from zoo_evaluate.judge import EvalClassifier
+from zoo_voice.evaluate.augment import widely
 from zoo_voice.evaluate.corpus import FSDD, WORDS20, Corpus, corpus_of
 from zoo_voice.evaluate.distance import aligned, compared, distortion, timbre, variance_ratio
 from zoo_voice.evaluate.figures import evaluate, find_judges
-from zoo_voice.evaluate.judge import SpeechJudge, SpeechJudgeNet, hear, together
-from zoo_voice.evaluate.judge_train import widely
+from zoo_voice.evaluate.judge import SpeechJudgeNet, hear, together
 from zoo_voice.evaluate.recipes import recipes
 from zoo_voice.evaluate.rows import BASELINES
 from zoo_voice.evaluate.scene import Scene, Voices
@@ -102,7 +103,9 @@ def test_padding_has_no_influence_on_a_judge() -> None:
     net = SpeechJudgeNet(3, widths=(4, 6, 8)).eval()
     short, long = torch.randn(40, 21), torch.randn(40, 50)
     alone = net(*together([short]))
-    torch.testing.assert_close(net(*together([short, long]))[:1], alone)
+    both = net(*together([short, long]))
+    torch.testing.assert_close(both.logits[:1], alone.logits)
+    torch.testing.assert_close(both.features[:1], alone.features)
 
 
 @pytest.mark.parametrize("corpus", [FSDD, WORDS20])
@@ -185,12 +188,13 @@ def test_wide_changes_stretch_a_signal_and_keep_what_is_constant() -> None:
 
 
 def test_a_damaged_judge_is_refused(judged: Path, tmp_path: Path) -> None:
-    judge = SpeechJudge.load(judged / "word-spoken").save(tmp_path)
-    assert judge.card.sha256 == SpeechJudge.load(judged / "word-spoken").card.sha256
+    judge = EvalClassifier.load(judged / "word-spoken").save(tmp_path)
+    assert judge.card.sha256 == EvalClassifier.load(judged / "word-spoken").card.sha256
     path = tmp_path / "judge.safetensors"
     path.write_bytes(path.read_bytes()[:-4])
-    with pytest.raises(WeightsError, match="not the file"):
-        SpeechJudge.load(tmp_path)
+    with pytest.raises(WeightsError) as caught:
+        EvalClassifier.load(tmp_path)
+    assert caught.value.asked == f"judge {tmp_path}"
 
 
 def test_rows_of_the_frame_stand_in_the_order_that_their_names_promise(

@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from zoo_core.contracts.codec import SignalStore
-from zoo_evaluate.examples import LabeledSubset, class_labels
+from zoo_core.errors import UsageError
+from zoo_evaluate.examples import Files, LabeledSubset, class_labels, whole_signals
 from zoo_evaluate.extractors import Extractor, JudgeExtractor
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_train import accuracy
-from zoo_evaluate.pairing import ReferencePairs
-from zoo_nn.nets.classifier import ClassifierOutput
+from zoo_evaluate.pairing import Counterparts, ReferencePairs, find_counterparts
+from zoo_nn.nets.judge_architecture import ClassifierOutput
 
 T = TypeVar("T")
 
@@ -33,12 +34,14 @@ class DomainData:
         store: Where its signals are.
         indices: (M,) positions of its signals in the store.
         own: (M, K) the signals' own conditions.
+        files: Where each signal of the store comes from; None where that is not known.
     """
 
     name: str
     store: SignalStore
     indices: Tensor
     own: Tensor
+    files: Files | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -46,6 +49,15 @@ class DomainData:
     def signals(self, positions: Sequence[int] | Tensor) -> Tensor:
         """(N, *S) the signals at the given positions (of ``indices``)."""
         return self.store.batch(self.indices[torch.as_tensor(positions)].tolist())
+
+    def wholes(self, positions: Sequence[int] | Tensor) -> list[Any]:
+        """N whole signals, as a codec's ``wrap`` takes them; `signals` may be excerpts of them.
+
+        Raises:
+            UsageError: If it is not known where the signals come from.
+        """
+        at = self.indices[torch.as_tensor(positions)].tolist()
+        return whole_signals(self.files, at, asked=f"domain {self.name}")
 
     def names(self) -> list[str]:
         """Name of each signal."""
@@ -57,10 +69,13 @@ class DomainData:
         labels = class_labels(self.store)
         return None if labels is None else labels[self.indices]
 
-    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All signals in order, in batches: positions (N,) and signals (N, *S)."""
+    def batches(self, size: int, *, whole: bool = False) -> Iterator[tuple[Tensor, Any]]:
+        """All signals in order, in batches: positions (N,) and signals (N, *S).
+
+        With ``whole`` they are lists of N whole signals.
+        """
         for positions in torch.split(torch.arange(len(self)), size):
-            yield positions, self.signals(positions)
+            yield positions, self.wholes(positions) if whole else self.signals(positions)
 
     def some(self, limit: int | None, seed: int) -> DomainData:
         """At most ``limit`` of the signals, at random; files are often sorted by what they show."""
@@ -114,8 +129,9 @@ class EvalContext:
             raise RuntimeError("there is no extractor")
 
         def compute() -> Tensor:
-            batches = side.some(self.limit, self.seed).batches(self.batch)
-            return torch.cat([extractor(x.to(self.device)).cpu() for _, x in batches])
+            some = side.some(self.limit, self.seed)
+            batches = some.batches(self.batch, whole=extractor.whole)
+            return torch.cat([extractor(_on(x, self.device)).cpu() for _, x in batches])
 
         return self._once(("features", side.name), compute)
 
@@ -133,7 +149,9 @@ class EvalContext:
         labels = some.labels if label is None else torch.full((len(some),), label)
         if labels is None:
             raise RuntimeError(f"the signals of {side.name} have no labels")
-        part = LabeledSubset(side.name, some.store, some.indices, labels)
+        if label is None:
+            labels = judge.positions(labels)
+        part = LabeledSubset(side.name, some.store, some.indices, labels, some.files)
         key = ("accuracy", id(judge), side.name)
         return self._once(key, lambda: accuracy(judge, part, batch=self.batch))
 
@@ -176,6 +194,11 @@ class Direction:
         """The content judge of the target domain."""
         return self.context.content_judge(self.target.name)
 
+    @cached_property
+    def counterparts(self) -> Counterparts | None:
+        """Real signals of the target with the same content as each input, if any are known."""
+        return find_counterparts(self.source, self.target)
+
     def has(self, need: str) -> bool:
         """Whether something that a metric needs is at hand."""
         return {
@@ -184,6 +207,8 @@ class Direction:
             "domain_judge": self.domain_judge,
             "content_judge": self.content_judge,
             "extractor": self.context.extractor,
+            "whole": None if self.target.files is None else self.source.files,
+            "counterparts": self.counterparts if need == "counterparts" else None,
         }[need] is not None
 
 
@@ -197,6 +222,7 @@ class TranslatedBatch:
         source: (N, *S) the inputs.
         translated: (N, *S) the translations.
         restore: Translates ``translated`` back; called at most once.
+        translate_whole: Translates the whole inputs as users do; None where the model cannot.
     """
 
     direction: Direction
@@ -204,13 +230,41 @@ class TranslatedBatch:
     source: Tensor
     translated: Tensor
     restore: Callable[[], Tensor]
+    translate_whole: Callable[[list[Any]], list[Any]] | None = None
     _classifier_outputs: dict[int, ClassifierOutput] = field(default_factory=dict, repr=False)
 
     def classifier_output(self, judge: EvalClassifier) -> ClassifierOutput:
         """What a judge says of the translations, asked once however many metrics want to know."""
         if id(judge) not in self._classifier_outputs:
-            self._classifier_outputs[id(judge)] = judge(self.translated)
+            self._classifier_outputs[id(judge)] = judge(
+                self.outputs if judge.architecture.whole else self.translated
+            )
         return self._classifier_outputs[id(judge)]
+
+    def of_inputs(self, judge: EvalClassifier) -> ClassifierOutput:
+        """What a judge says of the inputs."""
+        said: ClassifierOutput = judge(self.inputs if judge.architecture.whole else self.source)
+        return said
+
+    @cached_property
+    def inputs(self) -> list[Any]:
+        """The N inputs whole, as files or in the codec's own form."""
+        return self.direction.source.wholes(self.positions)
+
+    @cached_property
+    def outputs(self) -> list[Any]:
+        """The translations of the N `inputs`, in the codec's own form, as a user gets them.
+
+        Raises:
+            UsageError: If the model translates tensors alone.
+        """
+        if self.translate_whole is None:
+            raise UsageError(
+                "the model translates tensors alone, not whole files",
+                asked=f"direction {self.direction.name}",
+                hint="Measure a model that zoo.load gives.",
+            )
+        return self.translate_whole(self.inputs)
 
     @cached_property
     def restored(self) -> Tensor:
@@ -245,4 +299,10 @@ class TranslatedBatch:
             raise RuntimeError("there is no extractor")
         if isinstance(extractor, JudgeExtractor):
             return self.classifier_output(extractor.judge).features.cpu()  # (N, F)
-        return extractor(self.translated).cpu()  # type: ignore[no-any-return]
+        made = self.outputs if extractor.whole else self.translated
+        return extractor(made).cpu()  # type: ignore[no-any-return]
+
+
+def _on(signals: Any, device: str) -> Any:
+    """Signals (N, *S) on a device; whole signals as they are."""
+    return signals.to(device) if isinstance(signals, Tensor) else signals

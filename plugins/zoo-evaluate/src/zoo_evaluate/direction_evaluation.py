@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo_core.contracts.signals import Condition
 from zoo_core.errors import UsageError
 from zoo_evaluate.context import Direction, TranslatedBatch
 from zoo_evaluate.directions import own_condition, target_condition
-from zoo_evaluate.eval_model import EvalModel
+from zoo_evaluate.eval_model import EvalModel, WholeEvalModel
 from zoo_evaluate.metrics import NEEDS, Metric
 from zoo_evaluate.report import SamplePanel
 
@@ -115,7 +116,14 @@ class DirectionEvaluation:
             source.to(device),
             translated.to(device),
             lambda: self.translator.signals(translated, wanted, own).to(device),
+            self._whole(own, wanted),
         )
+
+    def _whole(self, own: Condition, wanted: Condition) -> Callable[[list[Any]], list[Any]] | None:
+        model = self.translator
+        if not isinstance(model, WholeEvalModel):
+            return None
+        return lambda inputs: model.outputs(inputs, own, wanted)
 
     def _metrics(self, classes: Sequence[type[Metric]]) -> list[Metric]:
         metrics = []
@@ -123,8 +131,11 @@ class DirectionEvaluation:
             missing = sorted(need for need in cls.needs if not self.direction.has(need))
             if missing:
                 self._without(cls.name, "needs " + "; ".join(NEEDS[need] for need in missing))
-            else:
+                continue
+            try:
                 metrics.append(cls(self.direction))
+            except UsageError as error:
+                self._without(cls.name, error.problem)
         return metrics
 
     def _updated(self, metric: Metric, sample: TranslatedBatch) -> bool:
@@ -140,8 +151,6 @@ class DirectionEvaluation:
         self.notes.append(f"{self.direction.name}: no {metric}: {reason}")
 
     def _keep(self, sample: TranslatedBatch, shown: Tensor) -> None:
-        if self.translator.signal.kind != "image":
-            return
         reference = sample.reference if self.direction.references else None
         names = self.direction.source.names()
         for row in torch.nonzero(torch.isin(sample.positions, shown))[:, 0].tolist():

@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import SignalStore
+from zoo_core.contracts.codec import Codec, SignalStore
 from zoo_core.contracts.signals import MIXED, Condition, Domains, TensorSpec
 from zoo_core.errors import DataError, UsageError, unknown
+from zoo_core.host.plugins import host
 from zoo_evaluate.context import Direction, DomainData, EvalContext
+from zoo_evaluate.examples import Files
 from zoo_evaluate.pairing import find_references
 
 NOT = "no-"
@@ -27,6 +29,7 @@ def find_directions(
     signal: TensorSpec,
     context: EvalContext,
     *,
+    files: Mapping[str, Files] | None = None,
     paired: bool = True,
 ) -> list[Direction]:
     """The directions to measure.
@@ -36,6 +39,7 @@ def find_directions(
         domains: The model's domains or attributes.
         signal: The model's form of signal.
         context: Judges, extractor and more.
+        files: Where each signal of each store comes from, where that is known.
         paired: Whether to look for references by name.
 
     Raises:
@@ -43,16 +47,17 @@ def find_directions(
         DataError: If a domain is empty or attributes have no labels.
     """
     pairs = (
-        _domain_pairs(stores, domains)
+        _domain_pairs(stores, domains, files or {})
         if domains.kind == "domains"
-        else _attribute_pairs(stores, domains)
+        else _attribute_pairs(stores, domains, files or {})
     )
+    aligned = paired and not are_excerpts(signal)
     width = 2.0 if signal.low is None or signal.high is None else signal.high - signal.low
     return [
         Direction(
             source,
             target,
-            find_references(source.names(), target.names()) if paired else None,
+            find_references(source.names(), target.names()) if aligned else None,
             context,
             width,
         )
@@ -76,15 +81,26 @@ def target_condition(direction: Direction, positions: Tensor, domains: Domains) 
     return Condition(torch.tensor(rows))  # (N, K)
 
 
+def are_excerpts(signal: TensorSpec) -> bool:
+    """Whether the signals of stores are excerpts of longer ones, as their codec says.
+
+    Excerpts of two recordings are not aligned, so that neither is the other's reference.
+    """
+    if signal.kind not in host().components("codec"):
+        return False
+    codec: type[Codec] = host().load("codec", signal.kind)
+    return codec.has_full_samples
+
+
 def _domain_pairs(
-    stores: Mapping[str, SignalStore], domains: Domains
+    stores: Mapping[str, SignalStore], domains: Domains, files: Mapping[str, Files]
 ) -> list[tuple[DomainData, DomainData]]:
     for name in stores:
         if name not in domains.names:
             raise unknown("domain of the model", name, domains.names)
     if len(stores) < 2:
         raise UsageError(
-            f"real pictures of {', '.join(stores) or 'no domain'} alone were given",
+            f"real signals of {', '.join(stores) or 'no domain'} alone were given",
             asked="evaluation",
             hint=f"Give at least two of {', '.join(domains.names)} with --domain NAME=SOURCE.",
         )
@@ -95,12 +111,12 @@ def _domain_pairs(
             if not len(store):
                 raise DataError("there is no signal in it", asked=f"domain {name}")
             own = torch.tensor(domains.vector(name)).expand(len(store), -1)  # (M, K)
-            sides.append(DomainData(name, store, torch.arange(len(store)), own))
+            sides.append(DomainData(name, store, torch.arange(len(store)), own, files.get(name)))
     return _ordered(sides)
 
 
 def _attribute_pairs(
-    stores: Mapping[str, SignalStore], domains: Domains
+    stores: Mapping[str, SignalStore], domains: Domains, files: Mapping[str, Files]
 ) -> list[tuple[DomainData, DomainData]]:
     store = stores.get(MIXED)
     if store is None or store.labels is None:
@@ -114,7 +130,7 @@ def _attribute_pairs(
         halves = []
         for side, value in ((name, 1), (f"{NOT}{name}", 0)):
             indices = torch.nonzero(labels[:, at] == value)[:, 0]  # (M',)
-            halves.append(DomainData(side, store, indices, labels[indices]))
+            halves.append(DomainData(side, store, indices, labels[indices], files.get(MIXED)))
         if all(len(half) for half in halves):
             pairs += _ordered(halves)
     if not pairs:

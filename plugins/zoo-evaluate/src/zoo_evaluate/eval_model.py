@@ -5,13 +5,15 @@ Shapes: N batch, ``*S`` any signal.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
+from zoo_core.errors import UsageError
 from zoo_core.translate.translator import Translator
 
 
@@ -37,6 +39,19 @@ class EvalModel(Protocol):
 
         Raises:
             UsageError: If it does not translate there; such a direction is left out.
+        """
+        ...
+
+
+@runtime_checkable
+class WholeEvalModel(Protocol):
+    """A model that also translates whole signals, files or the codec's own form, as users do."""
+
+    def outputs(self, inputs: Sequence[Any], source: Condition, target: Condition) -> list[Any]:
+        """The translations of N whole signals, in the codec's own form.
+
+        Raises:
+            UsageError: If it does not translate there.
         """
         ...
 
@@ -79,6 +94,7 @@ class TranslatorEvalModel:
     """
 
     def __init__(self, translator: Translator) -> None:
+        self.translator = translator
         self.engine, self.name = translator.engine, translator.name
         self.device = self.engine.device
         self.precision = str(self.engine.precision).removeprefix("torch.")
@@ -100,6 +116,13 @@ class TranslatorEvalModel:
             return self.engine.method.translate(
                 self.engine.ready(x), source.to(self.device), target.to(self.device)
             ).float()
+
+    def outputs(self, inputs: Sequence[Any], source: Condition, target: Condition) -> list[Any]:
+        """The translations of N whole signals; see `WholeEvalModel`."""
+        _require(self.engine.method, target)
+        if target.domain is None:
+            raise UsageError("whole signals are translated between domains", asked="an attribute")
+        return list(self.translator(list(inputs), to=target.domain, source=source.domain))
 
 
 def as_eval_model(model: EvalModel | Translator | Method[Any]) -> EvalModel:

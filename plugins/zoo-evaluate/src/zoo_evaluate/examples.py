@@ -1,4 +1,4 @@
-"""Labelled real pictures for judges: which part of which store, and what each picture is.
+"""Labelled real signals for judges: which part of which store, and what each signal is.
 
 Shapes: M examples.
 """
@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import SignalStore
-from zoo_core.errors import DataError
+from zoo_core.contracts.codec import InMemorySignal, SignalStore
+from zoo_core.errors import DataError, UsageError
+
+Files = Sequence[Path | InMemorySignal]
+"""Where each signal of a store comes from, in the store's order."""
 
 
 @dataclass(frozen=True)
@@ -21,15 +26,17 @@ class LabeledSubset:
 
     Attributes:
         domain: Name of the domain.
-        store: Where the pictures are.
+        store: Where the signals are; None where there are whole ones alone.
         indices: (M,) positions in the store.
         labels: (M,) class numbers.
+        files: Where each signal of the store comes from, for judges that read whole ones.
     """
 
     domain: str
-    store: SignalStore
+    store: SignalStore | None
     indices: Tensor
     labels: Tensor
+    files: Files | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -44,17 +51,50 @@ class LabeledSubset:
         cut = len(self) - max(1, round(part * len(self)))
         return self.pick(order[:cut]), self.pick(order[cut:])
 
-    def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """``count`` examples at random with replacement: pictures (N, *S) and labels (N,)."""
-        at = torch.randint(len(self), (count,), generator=rng)  # (N,)
-        return self.store.batch(self.indices[at].tolist()), self.labels[at]
+    def wholes(self) -> list[Any]:
+        """The M whole signals; see `whole_signals`."""
+        return whole_signals(self.files, self.indices.tolist(), asked=f"domain {self.domain}")
 
-    def batches(self, size: int, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """All examples in order (at most ``limit``), in batches of pictures and labels."""
+    def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """``count`` examples at random with replacement: signals (N, *S) and labels (N,)."""
+        at = torch.randint(len(self), (count,), generator=rng)  # (N,)
+        return self._signals(self.indices[at]), self.labels[at]
+
+    def batches(
+        self, size: int, limit: int | None = None, *, whole: bool = False
+    ) -> Iterator[tuple[Any, Tensor]]:
+        """All examples in order (at most ``limit``), in batches of signals and labels (N,).
+
+        Signals are (N, *S), or with ``whole`` a list of N whole ones.
+        """
         end = len(self) if limit is None else min(limit, len(self))
         for start in range(0, end, size):
-            stop = min(start + size, end)
-            yield self.store.batch(self.indices[start:stop].tolist()), self.labels[start:stop]
+            part = self.pick(torch.arange(start, min(start + size, end)))
+            yield part.wholes() if whole else part._signals(part.indices), part.labels
+
+    def _signals(self, indices: Tensor) -> Tensor:
+        """(N, *S) signals at positions (N,) in the store."""
+        if self.store is None:
+            raise UsageError(
+                "its signals are there as whole ones alone", asked=f"domain {self.domain}"
+            )
+        return self.store.batch(indices.tolist())
+
+
+def whole_signals(files: Files | None, indices: Sequence[int], *, asked: str) -> list[Any]:
+    """Whole signals as a codec's ``wrap`` takes them: paths, or values in memory.
+
+    Raises:
+        UsageError: If it is not known where the signals come from.
+    """
+    if files is None:
+        raise UsageError(
+            "its signals are held as tensors alone, and whole ones are needed",
+            asked=asked,
+            hint="Open them from files, with zoo_core.train.data.dataset.open_sources.",
+        )
+    found = [files[index] for index in indices]
+    return [file.value if isinstance(file, InMemorySignal) else file for file in found]
 
 
 def class_labels(store: SignalStore) -> Tensor | None:
@@ -71,21 +111,28 @@ def class_labels(store: SignalStore) -> Tensor | None:
     return labels.argmax(1) if one_hot else None
 
 
-def domain_parts(stores: Mapping[str, SignalStore], classes: Sequence[str]) -> list[LabeledSubset]:
-    """Every picture of every store, labelled by its domain."""
+def domain_parts(
+    stores: Mapping[str, SignalStore],
+    classes: Sequence[str],
+    files: Mapping[str, Files] | None = None,
+) -> list[LabeledSubset]:
+    """Every signal of every store, labelled by its domain."""
     return [
         LabeledSubset(
             name,
             store,
             torch.arange(len(store)),
             torch.full((len(store),), list(classes).index(name)),
+            (files or {}).get(name),
         )
         for name, store in stores.items()
     ]
 
 
-def content_parts(stores: Mapping[str, SignalStore]) -> list[LabeledSubset]:
-    """Every picture of every store, labelled by what it shows.
+def content_parts(
+    stores: Mapping[str, SignalStore], files: Mapping[str, Files] | None = None
+) -> list[LabeledSubset]:
+    """Every signal of every store, labelled by what it shows or says.
 
     Raises:
         DataError: If a store has no class labels.
@@ -95,9 +142,11 @@ def content_parts(stores: Mapping[str, SignalStore]) -> list[LabeledSubset]:
         labels = class_labels(store)
         if labels is None:
             raise DataError(
-                "its pictures have no class labels",
+                "its signals have no class labels",
                 asked=f"content judge of domain {name}",
                 hint="Give mnist:ROOT, usps:ROOT, or a folder with one subfolder per class.",
             )
-        parts.append(LabeledSubset(name, store, torch.arange(len(store)), labels))
+        parts.append(
+            LabeledSubset(name, store, torch.arange(len(store)), labels, (files or {}).get(name))
+        )
     return parts

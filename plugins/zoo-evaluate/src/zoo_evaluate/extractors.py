@@ -1,5 +1,6 @@
 """Named feature extractors for FID and KID, each with the hash of its weights.
 
+Plugins bring them as components of kind ``extractor``: a target is an `Extractor` class.
 An extractor without its weights is refused: distances of random features mean nothing.
 Shapes: N batch, F features.
 """
@@ -9,13 +10,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo_core.errors import UsageError, WeightsError
+from zoo_core.errors import UsageError, WeightsError, unknown
 from zoo_core.files import file_sha256
+from zoo_core.host.plugins import host
 from zoo_evaluate.judge import EvalClassifier
 from zoo_nn.nets.timm_nets import trained_net
 
@@ -23,23 +26,43 @@ INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 
 
 class Extractor(nn.Module, ABC):
-    """Maps pictures (N, 3, H, W) in [-1, 1] of any size to features (N, F).
+    """Maps signals to features (N, F).
 
     Attributes:
+        signal: Kind of signal that it reads.
+        whole: Whether it reads whole signals, files or the codec's own form, such as recordings;
+            otherwise it reads tensors: of pictures (N, 1 or 3, H, W) in [-1, 1] of any size.
         name: Name as given to ``--extractor``, such as ``timm:resnet18``.
         sha256: Hash of the weights file.
-        size: Side to which pictures are resized, in pixels.
+        size: Size to which signals are brought, such as the side of pictures in pixels.
         width: Number of features F.
     """
 
+    signal: str = "image"
+    whole: bool = False
     name: str
     sha256: str
     size: int
     width: int
 
+    takes: ClassVar[str] = ""
+    """What stands after the colon of its name, for messages; empty where nothing does."""
+
+    @classmethod
+    def open(cls, rest: str) -> Self:
+        """The extractor of ``NAME:rest``; ``rest`` is empty where no colon follows the name.
+
+        Raises:
+            UsageError: If ``rest`` names none.
+            WeightsError: If its weights are not at hand.
+        """
+        if rest:
+            raise UsageError("nothing stands after its name", asked=f"extractor …:{rest}")
+        return cls()
+
     @abstractmethod
-    def forward(self, x: Tensor) -> Tensor:
-        """Features (N, F) of pictures (N, 3, H, W)."""
+    def forward(self, signals: Any) -> Tensor:
+        """Features (N, F) of N signals."""
 
 
 class JudgeExtractor(Extractor):
@@ -50,15 +73,23 @@ class JudgeExtractor(Extractor):
         name: Name for the report.
     """
 
+    takes = "DIR"
+
     def __init__(self, judge: EvalClassifier, name: str) -> None:
         super().__init__()
         self.judge, self.name = judge, name
         self.sha256, self.size = judge.card.sha256, judge.card.size
-        self.width = judge.card.widths[-1]
+        self.width = judge.architecture.features
+        self.signal, self.whole = judge.architecture.signal, judge.architecture.whole
 
-    def forward(self, x: Tensor) -> Tensor:
+    @classmethod
+    def open(cls, rest: str) -> Self:
+        """The judge of the directory ``rest``."""
+        return cls(EvalClassifier.load(rest), f"judge:{rest}")
+
+    def forward(self, signals: Any) -> Tensor:
         """Features (N, F)."""
-        return self.judge(x).features  # type: ignore[no-any-return]  # (N, F)
+        return self.judge(signals).features  # type: ignore[no-any-return]  # (N, F)
 
 
 class TimmExtractor(Extractor):
@@ -74,6 +105,8 @@ class TimmExtractor(Extractor):
         WeightsError: If the weights are not at hand or do not fit.
     """
 
+    takes = "NAME[@FILE]"
+
     def __init__(self, architecture: str, weights: Path | None = None) -> None:
         super().__init__()
         name = f"timm:{architecture}"
@@ -84,6 +117,12 @@ class TimmExtractor(Extractor):
         mean, std = (torch.tensor(net.pretrained_cfg[key]) for key in ("mean", "std"))  # (3,)
         self.mean = nn.Buffer(mean[:, None, None], persistent=False)  # (3, 1, 1)
         self.std = nn.Buffer(std[:, None, None], persistent=False)  # (3, 1, 1)
+
+    @classmethod
+    def open(cls, rest: str) -> Self:
+        """The timm model ``NAME`` or ``NAME@FILE``."""
+        architecture, _, file = rest.partition("@")
+        return cls(architecture, Path(file) if file else None)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (N, F)."""
@@ -127,25 +166,22 @@ class InceptionExtractor(Extractor):
 
 
 def open_extractor(name: str) -> Extractor:
-    """The extractor of a name: ``timm:NAME``, ``timm:NAME@FILE``, ``judge:DIR`` or ``inception``.
+    """The extractor of a name, ``NAME`` or ``NAME:REST``, such as ``timm:resnet18``.
 
     Raises:
-        UsageError: If the name is of none of these forms.
+        UsageError: If no plugin brings one of this name, or it cannot do with the rest.
         WeightsError: If its weights are not at hand.
     """
-    kind, _, rest = name.partition(":")
-    if kind == "timm" and rest:
-        architecture, _, file = rest.partition("@")
-        return TimmExtractor(architecture, Path(file) if file else None)
-    if kind == "judge" and rest:
-        return JudgeExtractor(EvalClassifier.load(rest), name)
-    if name == "inception":
-        return InceptionExtractor()
-    raise UsageError(
-        "there is no extractor of this name",
-        asked=f"extractor {name}",
-        hint="Use timm:NAME, timm:NAME@FILE, judge:DIR or inception.",
-    )
+    first, _, rest = name.partition(":")
+    known = host().components("extractor")
+    if first not in known:
+        raise unknown("extractor", first, known)
+    found: type[Extractor] = host().load("extractor", first)
+    if found.takes and not rest:
+        raise UsageError(
+            "it does not say which", asked=f"extractor {name}", hint=f"Write {first}:{found.takes}."
+        )
+    return found.open(rest)
 
 
 def _resized(x: Tensor, size: int) -> Tensor:

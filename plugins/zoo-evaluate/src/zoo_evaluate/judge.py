@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import ClassVar
 
+import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -32,6 +33,17 @@ class EvalClassifier(Classifier):
 
     def __init__(self, net: nn.Module, card: JudgeCard) -> None:
         super().__init__(net, card)
+
+    def positions(self, labels: Tensor) -> Tensor:
+        """(N,) positions among the logits of class numbers (N,).
+
+        They differ where the classes are named by their numbers and stand in another order.
+        """
+        names = self.card.classes
+        numbers = [str(number) for number in range(len(names))]
+        if sorted(names) != sorted(numbers):
+            return labels
+        return torch.tensor([names.index(number) for number in numbers])[labels]
 
     def save(self, directory: Path) -> EvalClassifier:
         """Writes the judge directory; returns the judge with hash and size in its card."""

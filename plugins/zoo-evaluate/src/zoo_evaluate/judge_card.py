@@ -7,12 +7,10 @@ from typing import Literal
 import yaml
 from pydantic import ConfigDict, Field
 
-from zoo_nn.nets.classifier_card import ClassifierCard
+from zoo_nn.nets.classifier_card import SCALES, ClassifierCard, Task
 
-Task = Literal["domain", "content"]
 Augmentation = Literal["plain", "wide"]
-SCALES = (0.86, 1.57)
-"""Smallest and largest scale of ``wide`` changes: of drawings that have a margin."""
+__all__ = ["SCALES", "Augmentation", "JudgeCard", "Task"]
 
 
 class JudgeCard(ClassifierCard):
@@ -20,11 +18,11 @@ class JudgeCard(ClassifierCard):
 
     Attributes:
         task: ``domain`` (which domain is this?) or ``content`` (what does it show?).
-        domains: Domains whose real training pictures it learned from.
-        augmentation: Random changes of the training pictures; see `zoo_evaluate.augment`.
+        domains: Domains whose real training signals it learned from.
+        augmentation: Random changes of the training signals, as its architecture knows them.
         scales: Smallest and largest scale of ``wide`` changes; None of others.
         steps: Steps of training.
-        batch: Pictures per step.
+        batch: Signals per step.
         seed: Seed of the split, the net and the augmentation.
         data: The training data of each domain, in words.
         accuracy: Real accuracy, 0 to 1, by domain (and ``mean``) and split (train, val, test).

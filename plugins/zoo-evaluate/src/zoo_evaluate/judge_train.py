@@ -1,6 +1,6 @@
-"""Training of judges on real pictures.
+"""Training of judges on real signals of any kind; the architecture knows how they are read.
 
-The training split is divided into training and validation pictures; the test split is only
+The training split is divided into training and validation signals; the test split is only
 measured on, once, at the end.
 """
 
@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from zoo_core.errors import DataError, UsageError
-from zoo_evaluate.augment import augment, widely
 from zoo_evaluate.examples import LabeledSubset
 from zoo_evaluate.fit_classifier import StepCallback, fit_classifier
 from zoo_evaluate.judge import EvalClassifier, rounded
 from zoo_evaluate.judge_card import SCALES, Augmentation, JudgeCard, Task
-from zoo_nn.nets.classifier import WIDTHS, TimmNet, fit, make_net
 from zoo_nn.nets.classifier_card import OWN
+from zoo_nn.nets.judge_architecture import (
+    Changes,
+    JudgeArchitecture,
+    architecture_class,
+    architecture_of,
+)
 
 
 @dataclass(frozen=True)
@@ -30,27 +34,28 @@ class JudgeConfig:
     Attributes:
         task: ``domain`` or ``content``.
         classes: Names of the classes.
-        size: Side of the pictures in pixels.
+        size: Size of the signals; None: the architecture's.
         steps: Optimiser steps (AdamW, one cycle).
-        batch: Pictures per step, shared equally among the domains.
-        lr: Largest learning rate of the cycle.
+        batch: Signals per step, shared equally among the domains; of whole signals, each is read
+            once per round instead.
+        lr: Largest learning rate of the cycle; None: the architecture's.
         validation: Share of the training split that is held out for validation.
-        measure: Most training pictures per domain on which the training accuracy is measured.
+        measure: Most training signals per domain on which the training accuracy is measured.
         seed: Seed of the split, the net and the augmentation.
         device: Where to train.
-        architecture: ``judge`` for the zoo's own net, ``timm:NAME`` for one of timm.
-        arguments: What `timm.create_model` is given besides.
+        architecture: Name of a component of kind ``judge-architecture``, with its ``:REST``.
+        arguments: What the architecture is given besides.
         augmentation: ``plain``; or ``wide``, for judges that shall read other domains as well.
         scales: Smallest and largest scale of ``wide``.
-        widths: Channels of the own net's stages.
+        widths: Channels of the net's stages; empty: the architecture's.
     """
 
     task: Task
     classes: tuple[str, ...]
-    size: int = 32
+    size: int | None = None
     steps: int = 1500
     batch: int = 128
-    lr: float = 4e-3
+    lr: float | None = None
     validation: float = 0.1
     measure: int = 2000
     seed: int = 0
@@ -59,7 +64,7 @@ class JudgeConfig:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     augmentation: Augmentation = "plain"
     scales: tuple[float, float] = SCALES
-    widths: tuple[int, ...] = WIDTHS
+    widths: tuple[int, ...] = ()
 
 
 def train_judge(
@@ -67,20 +72,22 @@ def train_judge(
     test: Sequence[LabeledSubset],
     config: JudgeConfig,
     *,
+    held: Sequence[LabeledSubset] | None = None,
     data: Mapping[str, str] | None = None,
     on_progress: StepCallback | None = None,
 ) -> EvalClassifier:
     """Trains a judge and measures it.
 
     Args:
-        train: Real training pictures, a part per domain; validation pictures are taken from them.
-        test: Real test pictures, a part per domain, never trained on; may be empty.
+        train: Real training signals, a part per domain.
+        test: Real test signals, a part per domain, never trained on; may be empty.
         config: How to train.
+        held: Real validation signals; None: they are taken from ``train``.
         data: The training data of each domain, in words, for the card.
         on_progress: Called after each step with its number (from 1), loss and batch accuracy.
 
     Raises:
-        DataError: If a domain has too few pictures, or there are fewer than two classes.
+        DataError: If a domain has too few signals, or there are fewer than two classes.
         TrainingError: If the loss becomes non-finite.
         UsageError: If there is no such architecture, the augmentation does not fit the task, or
             the scales are no range or are given to plain augmentation.
@@ -106,38 +113,49 @@ def train_judge(
             asked="wide augmentation of a domain judge",
             hint="Use plain augmentation.",
         )
+    cls = architecture_class(config.architecture)
     rng = torch.Generator().manual_seed(config.seed)
-    seen, held = divide(train, config, rng)
+    seen = train
+    if held is None:
+        seen, held = divide(train, config, rng)
     card = JudgeCard(
         task=config.task,
         classes=config.classes,
         domains=tuple(part.domain for part in train),
-        size=config.size,
+        size=cls.size if config.size is None else config.size,
         architecture=config.architecture,
         arguments=dict(config.arguments),
         augmentation=config.augmentation,
         scales=config.scales if config.augmentation == "wide" else None,
-        widths=config.widths,
+        widths=config.widths or cls.widths,
         steps=config.steps,
         batch=config.batch,
         seed=config.seed,
         data=dict(data or {}),
     )
+    architecture = architecture_of(card)
+    changes = Changes(config.task, config.augmentation == "wide", config.scales)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        net = make_net(card).to(config.device).to(memory_format=torch.channels_last)
+        net = architecture.make_net().to(config.device).to(memory_format=torch.channels_last)
+        lessons = _lessons(seen, architecture, config, rng)
 
         def read() -> tuple[Tensor, Tensor]:
-            pictures, labels = _draw(seen, config, rng)
-            opinion = net(pictures.to(memory_format=torch.channels_last))
-            return opinion.logits, labels  # (N, K), (N,)
+            inputs, labels = lessons.draw()
+            inputs = architecture.augment(inputs, changes, rng)
+            logits = net(*(_channels_last(x.to(config.device)) for x in inputs)).logits  # (N, K)
+            return logits, labels
 
-        asked = f"{config.task} judge"
         fit_classifier(
-            net, read, steps=config.steps, lr=config.lr, asked=asked, on_progress=on_progress
+            net,
+            read,
+            steps=config.steps,
+            lr=cls.rate if config.lr is None else config.lr,
+            asked=f"{config.task} judge",
+            on_progress=on_progress,
         )
     rounded(net)
-    widths = (int(net.net.num_features),) if isinstance(net, TimmNet) else config.widths
+    widths = architecture.recorded_widths(net)
     parameters = sum(p.numel() for p in net.parameters())
     card = card.model_copy(update={"widths": widths, "parameters": parameters})
     judge = EvalClassifier(net, card)
@@ -160,11 +178,10 @@ def train_judge(
 def accuracy(
     judge: EvalClassifier, part: LabeledSubset, *, limit: int | None = None, batch: int = 256
 ) -> float:
-    """Share of a part's pictures (at most ``limit``) that the judge classifies rightly, 0 to 1."""
-    device = next(judge.parameters()).device
+    """Share of a part's signals (at most ``limit``) that the judge classifies rightly, 0 to 1."""
     right = total = 0
-    for pictures, labels in part.batches(batch, limit):
-        said = judge(pictures.to(device)).logits.argmax(1).cpu()  # (N,)
+    for signals, labels in part.batches(batch, limit, whole=judge.architecture.whole):
+        said = judge(signals).logits.argmax(1).cpu()  # (N,)
         right += int((said == labels).sum())
         total += len(labels)
     return right / max(1, total)
@@ -173,22 +190,22 @@ def accuracy(
 def divide(
     train: Sequence[LabeledSubset], config: JudgeConfig, rng: torch.Generator | None = None
 ) -> tuple[list[LabeledSubset], list[LabeledSubset]]:
-    """The pictures that a judge learns from, and those that are held out for validation.
+    """The signals that a judge learns from, and those that are held out for validation.
 
     Args:
-        train: Real training pictures, a part per domain.
+        train: Real training signals, a part per domain.
         config: How the judge is trained.
         rng: Generator of the split; None: as a training by ``config`` starts.
 
     Raises:
-        DataError: If a domain has fewer than two pictures.
+        DataError: If a domain has fewer than two signals.
     """
     rng = rng or torch.Generator().manual_seed(config.seed)
     seen, held = [], []
     for part in train:
         if len(part) < 2:
             raise DataError(
-                f"it has {len(part)} training pictures; at least 2 are needed",
+                f"it has {len(part)} training signals; at least 2 are needed",
                 asked=f"domain {part.domain}",
             )
         kept, out = part.split(config.validation, rng)
@@ -197,18 +214,75 @@ def divide(
     return seen, held
 
 
-def _draw(
-    parts: Sequence[LabeledSubset], config: JudgeConfig, rng: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """A batch with an equal share of each part: pictures (N, 3, S, S), labels (N,)."""
-    share = max(1, config.batch // len(parts))
-    drawn = [part.draw(share, rng) for part in parts]
-    pictures = torch.cat([pictures for pictures, _ in drawn]).to(config.device)  # (N, C, H, W)
-    labels = torch.cat([labels for _, labels in drawn]).to(config.device)  # (N,)
-    pictures = fit(pictures, config.size)  # (N, 3, S, S)
-    if config.augmentation == "wide":
-        return widely(pictures, rng, config.scales), labels
-    return augment(pictures, config.task, rng), labels
+class _Lessons(Protocol):
+    """Where batches to learn from come from."""
+
+    def draw(self) -> tuple[tuple[Tensor, ...], Tensor]:
+        """The net's inputs, (N, ...) each, and class numbers (N,)."""
+        ...
+
+
+class _Balanced:
+    """Batches with an equal share of each domain, drawn with replacement from the stores."""
+
+    def __init__(
+        self,
+        parts: Sequence[LabeledSubset],
+        architecture: JudgeArchitecture,
+        config: JudgeConfig,
+        rng: torch.Generator,
+    ) -> None:
+        self._parts, self._architecture, self._rng = parts, architecture, rng
+        self._share, self._device = max(1, config.batch // len(parts)), config.device
+
+    def draw(self) -> tuple[tuple[Tensor, ...], Tensor]:
+        """See `_Lessons`."""
+        drawn = [part.draw(self._share, self._rng) for part in self._parts]
+        signals = torch.cat([signals for signals, _ in drawn]).to(self._device)  # (N, *S)
+        labels = torch.cat([labels for _, labels in drawn]).to(self._device)  # (N,)
+        return self._architecture.inputs(self._architecture.prepare(signals)), labels
+
+
+class _Rounds:
+    """Whole signals, prepared once and kept; each is read once per round."""
+
+    def __init__(
+        self,
+        parts: Sequence[LabeledSubset],
+        architecture: JudgeArchitecture,
+        config: JudgeConfig,
+        rng: torch.Generator,
+    ) -> None:
+        self._architecture, self._rng = architecture, rng
+        self._batch, self._device = config.batch, config.device
+        prepared = [architecture.prepare(part.wholes()) for part in parts]
+        self._prepared = [one for some in prepared for one in some]
+        self._labels = torch.cat([part.labels for part in parts])  # (M,)
+        self._order = torch.randperm(len(self._prepared), generator=rng)  # (M,)
+
+    def draw(self) -> tuple[tuple[Tensor, ...], Tensor]:
+        """See `_Lessons`."""
+        while len(self._order) < self._batch:
+            more = torch.randperm(len(self._prepared), generator=self._rng)  # (M,)
+            self._order = torch.cat([self._order, more])
+        at, self._order = self._order.split([self._batch, len(self._order) - self._batch])
+        inputs = self._architecture.inputs([self._prepared[i] for i in at.tolist()])
+        return inputs, self._labels[at].to(self._device)
+
+
+def _lessons(
+    parts: Sequence[LabeledSubset],
+    architecture: JudgeArchitecture,
+    config: JudgeConfig,
+    rng: torch.Generator,
+) -> _Lessons:
+    make = _Rounds if architecture.whole else _Balanced
+    return make(parts, architecture, config, rng)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """The same, in the layout in which nets of pictures are trained."""
+    return x.to(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
 def _table(by_split: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:

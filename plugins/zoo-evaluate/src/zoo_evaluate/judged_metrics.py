@@ -1,6 +1,6 @@
-"""What judges trained on real pictures say of the translations.
+"""What judges trained on real signals say of the translations.
 
-The judge's accuracy on the real pictures of the same data stands beside each value: it is what a
+The judge's accuracy on the real signals of the same data stands beside each value: it is what a
 perfect translation could reach.
 """
 
@@ -15,7 +15,7 @@ from zoo_evaluate.metrics import Average, Metric
 
 
 class JudgedMetric(Metric):
-    """A share of pictures of which a judge says what it should."""
+    """A share of signals of which a judge says what it should."""
 
     def __init__(self, direction: Direction) -> None:
         super().__init__(direction)
@@ -31,7 +31,7 @@ class JudgedMetric(Metric):
         raise NotImplementedError
 
     def real(self) -> float | None:
-        """The judge's accuracy on the target's real pictures, where it can be known."""
+        """The judge's accuracy on the target's real signals, where it can be known."""
         raise NotImplementedError
 
     def update(self, sample: TranslatedBatch) -> None:
@@ -39,13 +39,13 @@ class JudgedMetric(Metric):
         wanted = self.wanted(sample)
         for opinion, average in (
             (sample.classifier_output(self.judge), self.translated),
-            (self.judge(sample.source), self.untranslated),
+            (sample.of_inputs(self.judge), self.untranslated),
         ):
             said = opinion.logits.argmax(1).cpu()  # (N,)
             average.add((said == wanted).float().tolist())
 
     def compute(self) -> dict[str, float]:
-        """``NAME_accuracy``, that of the untranslated input, and the judge's on real pictures."""
+        """``NAME_accuracy``, that of the untranslated input, and the judge's on real signals."""
         key = f"{self.name}_accuracy"
         values = {key: self.translated.value, f"{key}_untranslated": self.untranslated.value}
         real = self.real()
@@ -64,7 +64,7 @@ class JudgedMetric(Metric):
 
 
 class DomainAccuracy(JudgedMetric):
-    """How often the judge takes the translation for a picture of the target domain."""
+    """How often the judge takes the translation for one of the target domain."""
 
     name = "domain"
     needs = frozenset({"domain_judge"})
@@ -83,7 +83,7 @@ class DomainAccuracy(JudgedMetric):
         return torch.full((len(sample.source),), self._target)
 
     def real(self) -> float:
-        """How often the judge recognises the target's real pictures."""
+        """How often the judge recognises the target's real signals."""
         return self.direction.context.real_accuracy(self.judge, self.direction.target, self._target)
 
     @property
@@ -108,10 +108,10 @@ class ContentAccuracy(JudgedMetric):
 
     def wanted(self, sample: TranslatedBatch) -> Tensor:
         """(N,) the inputs' labels."""
-        return sample.labels
+        return self.judge.positions(sample.labels)
 
     def real(self) -> float | None:
-        """How often the judge reads the target's real pictures, where they have labels."""
+        """How often the judge reads the target's real signals, where they have labels."""
         side = self.direction.target
         if side.labels is None:
             return None

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from zoo_core.contracts.signals import TensorSpec
 from zoo_evaluate.context import Direction, TranslatedBatch
 
 NEEDS = {
@@ -18,6 +19,9 @@ NEEDS = {
     "domain_judge": "a domain judge that knows the target domain (--judge DIR)",
     "content_judge": "a content judge of the target domain (--judge DIR)",
     "extractor": "a feature extractor (--extractor timm:NAME, judge:DIR or inception)",
+    "whole": "the files of the signals",
+    "counterparts": "real signals of the target with the same content (class folders in both "
+    "domains, or files of the same name but for the domain's)",
 }
 """What a metric may need beyond source and translation, and in which words it is missed."""
 
@@ -33,15 +37,22 @@ class Metric(ABC):
     Attributes:
         name: Name for ``--metrics``.
         needs: What it cannot do without: keys of `NEEDS`.
+        signals: Kinds of signal that it applies to; empty: any.
         headline: Which of its values the table on the terminal shows.
     """
 
     name: ClassVar[str]
     needs: ClassVar[frozenset[str]] = frozenset()
+    signals: ClassVar[tuple[str, ...]] = ()
     headline: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, direction: Direction) -> None:
         self.direction = direction
+
+    @classmethod
+    def applies(cls, signal: TensorSpec) -> bool:
+        """Whether signals of this form can be measured by it."""
+        return not cls.signals or signal.kind in cls.signals
 
     @abstractmethod
     def update(self, sample: TranslatedBatch) -> None:

@@ -6,11 +6,15 @@ import base64
 import html
 import io
 import json
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from PIL import Image
 from torch import Tensor
 
+from zoo_core.contracts.signals import TensorSpec
+from zoo_core.host.plugins import host
 from zoo_evaluate.report import Report, SamplePanel
 
 STYLE = """
@@ -38,7 +42,7 @@ def render_page(report: Report) -> str:
             f"<title>{title}</title><style>{STYLE}</style></head><body>",
             f"<h1>{title}</h1>",
             _table(report),
-            *(_samples(name, panels) for name, panels in report.panels.items()),
+            *(_samples(name, panels, report.signal) for name, panels in report.panels.items()),
             f"<h2>Left out</h2><ul>{notes}</ul>" if notes else "",
             f"<h2>Protocol</h2><pre>{protocol}</pre></body></html>",
         ]
@@ -54,6 +58,17 @@ def png_uri(picture: Tensor) -> str:
     return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
 
 
+def sheet_uri(
+    rows: Sequence[tuple[str, Sequence[Tensor]]], columns: Sequence[str], signal: TensorSpec
+) -> str:
+    """Labelled rows of signals (C, *S) as a PNG data URI, drawn by the codec of their kind."""
+    codec = host().load("codec", signal.kind)(signal)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sheet.png"
+        codec.sheet(rows, columns, path)
+        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
 def _table(report: Report) -> str:
     names = list(dict.fromkeys([*report.mean, *(k for v in report.directions.values() for k in v)]))
     head = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in names)
@@ -67,12 +82,17 @@ def _row(title: str, values: dict[str, float], names: Sequence[str], kind: str =
     return f'<tr class="{kind}"><td>{html.escape(title)}</td>{cells}</tr>'
 
 
-def _samples(direction: str, panels: Sequence[SamplePanel]) -> str:
+def _samples(direction: str, panels: Sequence[SamplePanel], signal: TensorSpec | None) -> str:
     rows = []
+    if panels and panels[0].source.dim() != 3 and signal is not None:
+        signals = [
+            (panel.name, [part for _, part in _parts(panel)]) for panel in panels
+        ]  # (C, *S) each
+        columns = [what for what, _ in _parts(panels[0])]
+        uri = sheet_uri(signals, columns, signal)
+        return f'<h2>{html.escape(direction)}</h2><img alt="samples" src="{uri}">'
     for panel in panels:
-        pictures = [("input", panel.source), ("translated", panel.translated)]
-        if panel.reference is not None:
-            pictures.append(("reference", panel.reference))
+        pictures = _parts(panel)
         cells = "".join(
             f'<figure><img alt="{what}" src="{png_uri(picture)}">'
             f"<figcaption>{what}</figcaption></figure>"
@@ -80,3 +100,9 @@ def _samples(direction: str, panels: Sequence[SamplePanel]) -> str:
         )
         rows.append(f'<div title="{html.escape(panel.name, quote=True)}">{cells}</div>')
     return f"<h2>{html.escape(direction)}</h2>{''.join(rows)}"
+
+
+def _parts(panel: SamplePanel) -> list[tuple[str, Tensor]]:
+    """The signals of a panel with their titles."""
+    parts = [("input", panel.source), ("translated", panel.translated)]
+    return parts if panel.reference is None else [*parts, ("reference", panel.reference)]

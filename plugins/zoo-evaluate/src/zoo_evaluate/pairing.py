@@ -9,9 +9,12 @@ domain is an indexed data set, when the file's name is the number of the other's
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -66,6 +69,76 @@ def find_references(source: Sequence[str], target: Sequence[str]) -> ReferencePa
         return None
     sources, targets = (torch.tensor(column) for column in zip(*shared, strict=True))
     return ReferencePairs(sources, targets, rule)
+
+
+class Counterparts:
+    """Which signals of the target hold the same content as each signal of the source.
+
+    Unlike a reference, a counterpart is not aligned with its source sample by sample: another take
+    of the same word, say.
+
+    Args:
+        keys: What each source signal holds.
+        found: Positions in the target by what signals hold.
+        rule: ``label`` or ``name``.
+    """
+
+    def __init__(
+        self, keys: Sequence[object], found: Mapping[object, Sequence[int]], rule: str
+    ) -> None:
+        self._keys, self._found, self.rule = keys, found, rule
+
+    def of(self, position: int) -> Sequence[int]:
+        """Positions in the target of the counterparts of a source position; often none."""
+        return self._found.get(self._keys[position], ())
+
+
+def find_counterparts(source: Sides, target: Sides) -> Counterparts | None:
+    """Finds counterparts: by class labels where both sides have them, else by name.
+
+    Two files are counterparts by name where their names are equal without folder and suffix, once
+    the name of its domain is taken out of each: ``3_jackson_0.wav`` and ``3_nicolas_0.wav``.
+
+    Returns:
+        The counterparts, or None where no signal has any.
+    """
+    if source.labels is not None and target.labels is not None:
+        rule, keys, others = "label", source.labels.tolist(), target.labels.tolist()
+    else:
+        rule = "name"
+        keys, others = (
+            [_without(PurePosixPath(name.replace("\\", "/")).stem, side.name) for name in names]
+            for side, names in ((source, source.names()), (target, target.names()))
+        )
+    found: dict[object, list[int]] = defaultdict(list)
+    for at, key in enumerate(others):
+        found[key].append(at)
+    if not any(key in found for key in keys):
+        return None
+    return Counterparts(keys, dict(found), rule)
+
+
+class Sides(Protocol):
+    """What is asked of the signals of a domain."""
+
+    @property
+    def name(self) -> str:
+        """Name of the domain."""
+        ...
+
+    @property
+    def labels(self) -> Tensor | None:
+        """(M,) class numbers, where the source has them."""
+        ...
+
+    def names(self) -> list[str]:
+        """Name of each signal."""
+        ...
+
+
+def _without(stem: str, domain: str) -> tuple[str, ...]:
+    """The parts of a name between signs, without those that are the domain's name."""
+    return tuple(part for part in re.split(r"[^0-9A-Za-z]+", stem) if part != domain)
 
 
 def _indexed(names: Sequence[str]) -> bool:

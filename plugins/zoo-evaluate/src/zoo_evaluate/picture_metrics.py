@@ -120,6 +120,7 @@ class ReferenceL1(ReferenceMetric):
 class ReferencePsnr(ReferenceMetric):
     """Peak signal-to-noise ratio against the reference, in dB."""
 
+    signals = ("image",)
     name = "psnr"
     headline = ("psnr",)
 
@@ -131,6 +132,7 @@ class ReferencePsnr(ReferenceMetric):
 class ReferenceSsim(ReferenceMetric):
     """Structural similarity to the reference, at most 1."""
 
+    signals = ("image",)
     name = "ssim"
     headline = ("ssim",)
 

@@ -58,6 +58,7 @@ class Pixels(Metric):
     all pixels.
     """
 
+    signals = ("image",)
     name = "pixels"
     needs = frozenset({"reference"})
     headline = ("pixels_rmse", "pixels_acc5", "pixels_acc10")

@@ -16,10 +16,12 @@ from zoo_core.files import replacing
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from zoo_core.contracts.signals import TensorSpec
+
 
 @dataclass(frozen=True)
 class SamplePanel:
-    """One input and what became of it, each (C, H, W) in [-1, 1].
+    """One input and what became of it, each (C, *S) within the signal's range.
 
     Attributes:
         name: Name of the input.
@@ -44,7 +46,8 @@ class Report:
         directions: Values by direction (``a->b``) and name.
         mean: Values over all directions.
         notes: What was left out, and why.
-        panels: Sample pictures by direction.
+        panels: Sample signals by direction.
+        signal: Form of the signals; None where there are no panels.
     """
 
     model: str
@@ -53,6 +56,7 @@ class Report:
     mean: dict[str, float]
     notes: list[str] = field(default_factory=list)
     panels: Mapping[str, list[SamplePanel]] = field(default_factory=dict)
+    signal: TensorSpec | None = None
 
     def values(self) -> dict[str, Any]:
         """The report as plain values, without pictures: what ``--json`` gives."""

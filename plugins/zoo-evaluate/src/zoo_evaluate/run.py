@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from zoo_core.contracts.codec import SignalStore
 from zoo_core.contracts.method import Method
+from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.plugins import host
 from zoo_core.translate.translator import Translator
@@ -56,7 +57,8 @@ def evaluate_model(
     Args:
         model: What translates.
         dataset: Real test signals.
-        metrics: Names of metrics; None for all whose needs are met.
+        metrics: Names of metrics; None for all that apply to the kind of signal and whose needs
+            are met.
         judges: Judges of domains and contents.
         extractor: Feature extractor for FID and KID.
         config: Settings that the figures depend on.
@@ -68,13 +70,19 @@ def evaluate_model(
         DataError: If a domain is empty.
     """
     config, translator = config or EvalConfig(), as_eval_model(model)
-    classes = metric_classes(metrics)
+    classes = metric_classes(metrics, translator.signal)
+    _refuse_other_kinds(judges, extractor, translator.signal)
     size = config.batch or max(1, PIXELS // max(1, translator.signal.shape[-1] ** 2))
     context = EvalContext(
         judges, extractor, config.seed, str(translator.device), config.num_samples, size
     )
     directions = find_directions(
-        dataset.stores, translator.domains, translator.signal, context, paired=config.paired
+        dataset.stores,
+        translator.domains,
+        translator.signal,
+        context,
+        files=getattr(dataset, "files", None),
+        paired=config.paired,
     )
     notes: list[str] = []
     found: dict[str, dict[str, dict[str, float]]] = {}
@@ -97,17 +105,54 @@ def evaluate_model(
         mean=_mean(classes, found),
         notes=notes,
         panels=panels,
+        signal=translator.signal,
     )
 
 
-def metric_classes(names: Sequence[str] | None = None) -> list[type[Metric]]:
-    """The metrics of the given names, or all that plugins bring, in the order of registration."""
+def metric_classes(
+    names: Sequence[str] | None = None, signal: TensorSpec | None = None
+) -> list[type[Metric]]:
+    """The metrics of the given names, or all that plugins bring, in the order of registration.
+
+    Args:
+        names: Names of metrics; None for all that apply to ``signal``.
+        signal: Form of the signals; None: any.
+
+    Raises:
+        UsageError: If a name is unknown, or its metric does not apply to such signals.
+    """
     known = host().components("metric")
     for name in names or ():
         if name not in known:
             raise unknown("metric", name, known)
     chosen = list(dict.fromkeys(names)) if names else list(known)
-    return [host().load("metric", name) for name in chosen]
+    classes: list[type[Metric]] = [host().load("metric", name) for name in chosen]
+    if signal is None:
+        return classes
+    for cls in classes if names else ():
+        if not cls.applies(signal):
+            raise UsageError(
+                f"it measures signals of kind {' and '.join(cls.signals)}, not of {signal.kind}",
+                asked=f'metric "{cls.name}"',
+                hint="Leave it out.",
+            )
+    return [cls for cls in classes if cls.applies(signal)]
+
+
+def _refuse_other_kinds(
+    judges: Sequence[EvalClassifier], extractor: Extractor | None, signal: TensorSpec
+) -> None:
+    """Raises `UsageError` where a tool reads another kind of signal."""
+    kinds = {f"{judge.card.task} judge": judge.architecture.signal for judge in judges}
+    if extractor is not None:
+        kinds[f"extractor {extractor.name}"] = extractor.signal
+    for name, kind in kinds.items():
+        if kind != signal.kind:
+            raise UsageError(
+                f"it reads signals of kind {kind}, and the model translates {signal.kind}",
+                asked=name,
+                hint="Leave it out, or name one for this kind.",
+            )
 
 
 def _refuse_nothing(

@@ -16,6 +16,23 @@ def zoo_components() -> Iterable[Component]:
     digits = "A small timm ResNet that has learnt MNIST's digits"
     return [
         Kind("backbone", "", "Frozen networks that options may name"),
+        Kind(
+            "judge-architecture",
+            "zoo_nn.nets.judge_architecture:JudgeArchitecture",
+            "Nets of judges, for zoo judge train --architecture NAME[:REST]",
+        ),
+        Component(
+            "judge-architecture",
+            "judge",
+            "zoo_nn.nets.classifier:OwnArchitecture",
+            "The zoo's own residual net for pictures",
+        ),
+        Component(
+            "judge-architecture",
+            "timm",
+            "zoo_nn.nets.classifier:TimmArchitecture",
+            "timm:NAME, any classifier of timm, from scratch",
+        ),
         Component("backbone", "digits", "zoo_nn.nets.backbones:digits", digits),
         LossSpec("cycle", f"{consistency}:Cycle", "There and back again is the input"),
         LossSpec("identity", f"{consistency}:Identity", "The target's own signals stay unchanged"),

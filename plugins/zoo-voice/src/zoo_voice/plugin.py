@@ -22,6 +22,24 @@ def zoo_components() -> Iterable[Component]:
             "zoo_voice.evaluate.bench:VOICE",
             "Conversion of voices: spoken digits of two pairs, 20 words of four speakers",
         ),
+        Component(
+            "metric",
+            "mcd",
+            "zoo_voice.evaluate.metrics:MelCepstralDistortion",
+            "Mel-cepstral distortion, dB",
+        ),
+        Component(
+            "metric",
+            "variance",
+            "zoo_voice.evaluate.metrics:GlobalVariance",
+            "Global variance, as a share of the target's",
+        ),
+        Component(
+            "judge-architecture",
+            "speech",
+            "zoo_voice.evaluate.judge:SpeechArchitecture",
+            "Convolutions over log-mel energies of whole recordings",
+        ),
         MethodSpec(
             name="cyclegan-vc",
             target="zoo_voice.method:CycleGANVC",

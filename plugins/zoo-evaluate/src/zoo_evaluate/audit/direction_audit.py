@@ -51,7 +51,7 @@ class DirectionAudit:
         self.direction, self.translator, self.config = direction, translator, config
         self.signal = translator.signal
         self._noises = Noises(self.signal, torch.Generator().manual_seed(config.seed))
-        every = perturbations(self.signal, config.white, config.smooth, self._noises)
+        every = perturbations(self.signal, self._noises, config)
         self._changes = [p for p in every if p.mild or "gaps" in config.measures]
         self.mild = [p.name for p in every if p.mild]
         self._found: dict[str, list[Tensor]] = defaultdict(list)

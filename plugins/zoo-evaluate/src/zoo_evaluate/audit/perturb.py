@@ -6,70 +6,173 @@ Shapes: N batch, ``*S`` any signal (an image is C H W).
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from zoo_core.contracts.signals import TensorSpec
+from zoo_core.host.plugins import host
+from zoo_evaluate.audit.result import AuditConfig
 from zoo_nn.filters import gaussian_kernel, lowpass, rounded
 
 SMOOTH = 2.0
 """Standard deviation, in samples, of the Gaussian that makes smooth noise of white noise."""
-Change = Callable[[Tensor], Tensor]
-"""Makes (N, *S) of (N, *S)."""
 
 
-@dataclass(frozen=True)
-class Perturbation:
-    """A change of translations.
-
-    Attributes:
-        name: Name, such as ``jpeg-95``.
-        apply: The change.
-        mild: Whether nobody sees it in a picture; the score is made of these.
-    """
-
-    name: str
-    apply: Change
-    mild: bool = False
-
-
-def perturbations(
-    signal: TensorSpec, white: float, smooth: float, draw: Noises
-) -> list[Perturbation]:
-    """All perturbations that suit a kind of signal; the mild ones first.
+class Perturbation(ABC):
+    """A change of translations; plugins bring them as components of kind ``perturbation``.
 
     Args:
         signal: Form of the signals.
-        white: Strength of the mild white noise, in half ranges.
-        smooth: Strength of the mild smooth noise, in half ranges.
-        draw: Where noise comes from.
+        noises: Where noise comes from.
+        config: Settings of the audit, with the strengths of noise.
+
+    Attributes:
+        signals: Kinds of signal that it suits; empty: any.
+        mild: Whether nobody perceives it; the score is made of these.
+        name: Name in the figures, such as ``jpeg-95``.
     """
-    found = [Perturbation(f"white-noise-{white:g}", lambda y: y + draw.white(y, white), mild=True)]
-    if signal.flexible:
-        found.append(
-            Perturbation(
-                f"smooth-noise-{smooth:g}", lambda y: y + draw.smooth(y, smooth), mild=True
-            )
-        )
-    if signal.low is not None and signal.high is not None:
-        low, high = signal.low, signal.high
-        found.append(Perturbation("quantise-8", lambda y: rounded(y, low, high), mild=True))
-        if signal.kind == "image" and signal.channels in (1, 3):
-            found += [
-                Perturbation("jpeg-95", lambda y: jpeg(y, 95, low, high), mild=True),
-                Perturbation("jpeg-75", lambda y: jpeg(y, 75, low, high)),
-            ]
-    if signal.flexible:
-        axes = signal.flexible
-        found += [
-            Perturbation("blur-1", lambda y: lowpass(y, 1.0, axes)),
-            Perturbation("half-size", lambda y: down_up(y, axes)),
-        ]
-    return found
+
+    signals: ClassVar[tuple[str, ...]] = ()
+    mild: ClassVar[bool] = False
+    name: str
+
+    def __init__(self, signal: TensorSpec, noises: Noises, config: AuditConfig) -> None:
+        self.signal, self.noises, self.config = signal, noises, config
+
+    @classmethod
+    def suits(cls, signal: TensorSpec) -> bool:
+        """Whether signals of this form can be changed so."""
+        return not cls.signals or signal.kind in cls.signals
+
+    @abstractmethod
+    def apply(self, y: Tensor) -> Tensor:
+        """(N, *S) translations ``y``, changed."""
+
+
+def perturbations(signal: TensorSpec, noises: Noises, config: AuditConfig) -> list[Perturbation]:
+    """All perturbations that plugins bring and that suit a form of signals; the mild ones first.
+
+    Args:
+        signal: Form of the signals.
+        noises: Where noise comes from.
+        config: Settings of the audit.
+    """
+    classes = [host().load("perturbation", name) for name in host().components("perturbation")]
+    found = [cls(signal, noises, config) for cls in classes if cls.suits(signal)]
+    return sorted(found, key=lambda change: not change.mild)
+
+
+class WhiteNoise(Perturbation):
+    """Mild white noise."""
+
+    mild = True
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """With its strength in half ranges."""
+        return f"white-noise-{self.config.white:g}"
+
+    def apply(self, y: Tensor) -> Tensor:
+        """(N, *S) with noise."""
+        return y + self.noises.white(y, self.config.white)
+
+
+class Flexible(Perturbation):
+    """A change along axes on which a signal may be of any length."""
+
+    @classmethod
+    def suits(cls, signal: TensorSpec) -> bool:
+        """Where there are such axes."""
+        return super().suits(signal) and signal.flexible > 0
+
+
+class SmoothNoise(Flexible):
+    """Mild noise that is correlated over neighbours."""
+
+    mild = True
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """With its strength in half ranges."""
+        return f"smooth-noise-{self.config.smooth:g}"
+
+    def apply(self, y: Tensor) -> Tensor:
+        """(N, *S) with noise."""
+        return y + self.noises.smooth(y, self.config.smooth)
+
+
+class Blur(Flexible):
+    """A Gaussian of one sample."""
+
+    name = "blur-1"
+
+    def apply(self, y: Tensor) -> Tensor:
+        """(N, *S) blurred."""
+        return lowpass(y, 1.0, self.signal.flexible)
+
+
+class HalfSize(Flexible):
+    """Halved and enlarged again."""
+
+    name = "half-size"
+
+    def apply(self, y: Tensor) -> Tensor:
+        """(N, *S) with half of the detail."""
+        return down_up(y, self.signal.flexible)
+
+
+class Bounded(Perturbation):
+    """A change of signals that have a smallest and a largest value."""
+
+    @classmethod
+    def suits(cls, signal: TensorSpec) -> bool:
+        """Where there are both."""
+        return super().suits(signal) and None not in (signal.low, signal.high)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest value."""
+        low, high = self.signal.low, self.signal.high
+        if low is None or high is None:
+            raise ValueError("the signal has no bounds")
+        return low, high
+
+
+class Quantise(Bounded):
+    """8 bits, as most files have."""
+
+    name, mild = "quantise-8", True
+
+    def apply(self, y: Tensor) -> Tensor:
+        """(N, *S) on 256 levels."""
+        return rounded(y, *self.bounds)
+
+
+class Jpeg95(Bounded):
+    """What a good JPEG file leaves of a picture."""
+
+    name, mild, quality = "jpeg-95", True, 95
+    signals = ("image",)
+
+    @classmethod
+    def suits(cls, signal: TensorSpec) -> bool:
+        """Grey and colour pictures."""
+        return super().suits(signal) and signal.channels in (1, 3)
+
+    def apply(self, y: Tensor) -> Tensor:
+        """(N, C, H, W) as read from JPEG."""
+        return jpeg(y, self.quality, *self.bounds)
+
+
+class Jpeg75(Jpeg95):
+    """What a usual JPEG file leaves of a picture."""
+
+    name, mild, quality = "jpeg-75", False, 75
 
 
 class Noises:

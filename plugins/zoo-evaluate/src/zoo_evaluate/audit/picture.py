@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo_evaluate.audit.result import AuditResult, DirectionResult
-from zoo_evaluate.page import STYLE, png_uri
+from zoo_evaluate.page import STYLE, png_uri, sheet_uri
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,8 +37,13 @@ def write_sheet(result: AuditResult, codec: Codec, path: Path) -> None:
     codec.sheet(rows, columns, path)
 
 
-def render_page(result: AuditResult) -> str:
-    """One self-contained HTML page: verdict, figures, curves and pictures."""
+def render_page(result: AuditResult, codec: Codec | None = None) -> str:
+    """One self-contained HTML page: verdict, figures, curves and pictures.
+
+    Args:
+        result: What was found.
+        codec: Draws signals that are no pictures; None leaves them out.
+    """
     title = html.escape(f"Audit of {result.model or 'a model'}")
     plain = html.escape(json.dumps(result.values(), indent=2, ensure_ascii=False))
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in result.notes)
@@ -48,14 +53,14 @@ def render_page(result: AuditResult) -> str:
             f"<title>{title}</title><style>{STYLE}</style></head><body>",
             f"<h1>{title}</h1>",
             f"<p><strong>{html.escape(str(result.score))}</strong> {html.escape(result.verdict)}.",
-            *(_section(found, result) for found in result.directions.values()),
+            *(_section(found, result, codec) for found in result.directions.values()),
             f"<h2>Left out</h2><ul>{notes}</ul>" if notes else "",
             f"<h2>All figures</h2><pre>{plain}</pre></body></html>",
         ]
     )
 
 
-def _section(found: DirectionResult, result: AuditResult) -> str:
+def _section(found: DirectionResult, result: AuditResult, codec: Codec | None) -> str:
     name = html.escape(found.name)
     rows = "".join(
         f"<tr><td>{html.escape(key)}</td><td>{value:.4g}</td></tr>"
@@ -68,6 +73,10 @@ def _section(found: DirectionResult, result: AuditResult) -> str:
         for title, signal in exhibit.signals.items()
         if signal.dim() == 3
     )
+    if not pictures and codec is not None and found.exhibits:
+        drawn = [(exhibit.name, list(exhibit.signals.values())) for exhibit in found.exhibits]
+        columns = [_common(title) for title in found.exhibits[0].signals]
+        pictures = f"<img src='{sheet_uri(drawn, columns, codec.spec)}' alt='samples'>"
     curves = "".join(
         f"<figure>{_plot(result.config.sigmas, curve)}<figcaption>{kind} noise: response, "
         f"up to {max(curve):.3f}</figcaption></figure>"

@@ -104,7 +104,7 @@ def _write(
     if html.suffix.lower() == ".png":
         write_sheet(result, translator.codec, html)
     else:
-        write_text(html, render_page(result))
+        write_text(html, render_page(result, translator.codec))
     click.echo(f"page: {html}", err=quiet)
 
 

@@ -126,7 +126,13 @@ def _of_judge(judge: Classifier) -> Backbone:
         half = [0.5] * 3  # judges read [-1, 1]
         backbone = TimmBackbone(judge.net.net, half, half, size=card.size, sha256=card.sha256)
         backbone.default_layers = (EMBEDDING,)
-    else:
+    elif isinstance(judge.net, ClassifierNet):
         backbone = OwnBackbone(judge)
+    else:
+        raise UsageError(
+            f"a net of architecture {card.architecture} has no layers that a loss could compare",
+            asked="backbone of a judge",
+            hint="Use a judge of pictures.",
+        )
     backbone.form = card.model_dump(mode="json", include=_FORM)
     return backbone

@@ -1,4 +1,4 @@
-"""Small classifiers of pictures: one net of the zoo's own, any of timm, and how they are opened.
+"""Classifiers: how they are opened, whatever they read, and two architectures for pictures.
 
 A directory holds ``judge.safetensors`` (float16) and ``judge.yaml`` (`ClassifierCard`).
 Shapes: N batch, K classes, F features.
@@ -9,32 +9,30 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
+import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from zoo_core.errors import WeightsError, unknown
-from zoo_nn.nets.classifier_card import OWN, WEIGHTS, ClassifierCard
+from zoo_core.contracts.signals import TensorSpec
+from zoo_core.errors import UsageError, WeightsError
+from zoo_nn.nets.augment import augment, widely
+from zoo_nn.nets.classifier_card import WEIGHTS, ClassifierCard
+from zoo_nn.nets.judge_architecture import (
+    Changes,
+    ClassifierOutput,
+    JudgeArchitecture,
+    architecture_of,
+)
 from zoo_nn.nets.timm_nets import create_net
 
 WIDTHS = (24, 48, 96, 128)
 """Channels of the stages: 0.42 M parameters, 0.84 MB in float16."""
-
-
-class ClassifierOutput(NamedTuple):
-    """What a classifier says of N pictures.
-
-    Attributes:
-        logits: (N, K) raw class scores.
-        features: (N, F) activations before the classifier, for FID and KID.
-    """
-
-    logits: Tensor
-    features: Tensor
 
 
 class ConvStage(nn.Module):
@@ -124,9 +122,19 @@ class Classifier(nn.Module):
         self.net, self.card = net, card
         self.eval()
 
-    def forward(self, x: Tensor) -> ClassifierOutput:
-        """Judges pictures (N, 3, H, W) in [-1, 1] of any size; grey ones (N, 1, H, W) as well."""
-        return self.net(fit(x, self.card.size))  # type: ignore[no-any-return]  # (N, K), (N, F)
+    @cached_property
+    def architecture(self) -> JudgeArchitecture:
+        """What its card names: how it reads signals, and of which kind."""
+        return architecture_of(self.card)
+
+    def forward(self, signals: Any) -> ClassifierOutput:
+        """Judges N signals, in the form that its architecture reads.
+
+        Pictures are (N, 3, H, W) in [-1, 1] of any size; grey ones (N, 1, H, W) as well.
+        """
+        inputs = self.architecture.inputs(self.architecture.prepare(signals))  # (N, ...) each
+        device = next(self.net.parameters()).device
+        return self.net(*(x.to(device) for x in inputs))  # type: ignore[no-any-return]
 
     @classmethod
     def load(cls, directory: Path | str) -> Self:
@@ -172,19 +180,71 @@ def fit(x: Tensor, size: int) -> Tensor:
     return x
 
 
+class PictureArchitecture(JudgeArchitecture):
+    """What the architectures for pictures share."""
+
+    signal = "image"
+
+    @classmethod
+    def form(cls, size: int) -> TensorSpec:
+        """Colour pictures of ``size`` pixels a side."""
+        return TensorSpec(cls.signal, (3, size, size))
+
+    def prepare(self, signals: Tensor) -> Tensor:
+        """(N, 3, S, S) of pictures (N, 1 or 3, H, W) in [-1, 1]."""
+        return fit(signals, self.card.size)
+
+    def augment(
+        self, inputs: tuple[Tensor, ...], changes: Changes, rng: torch.Generator
+    ) -> tuple[Tensor, ...]:
+        """See `zoo_nn.nets.augment`."""
+        (x,) = inputs  # (N, 3, S, S)
+        if changes.wide:
+            return (widely(x, rng, changes.scales),)
+        return (augment(x, changes.task, rng),)
+
+
+class OwnArchitecture(PictureArchitecture):
+    """``judge``: the zoo's own net for pictures."""
+
+    widths = WIDTHS
+
+    def make_net(self) -> nn.Module:
+        """A `ClassifierNet` of the card's widths."""
+        widths = self.card.widths or WIDTHS
+        return ClassifierNet(len(self.card.classes), widths, stride=stride_for(self.card.size))
+
+
+class TimmArchitecture(PictureArchitecture):
+    """``timm:NAME``: a net of timm, trained from scratch."""
+
+    widths = WIDTHS
+
+    def make_net(self) -> nn.Module:
+        """A `TimmNet` with the card's arguments."""
+        name = self.card.architecture.partition(":")[2]
+        if not name:
+            raise UsageError(
+                "it names no net of timm",
+                asked=f"architecture of a judge {self.card.architecture}",
+                hint="Write timm:NAME.",
+            )
+        return TimmNet(name, len(self.card.classes), self.card.arguments)
+
+    def recorded_widths(self, net: nn.Module) -> tuple[int, ...]:
+        """The number of its features alone."""
+        if not isinstance(net, TimmNet):
+            raise TypeError(f"{type(net).__name__} is no net of timm")
+        return (int(net.net.num_features),)
+
+
 def make_net(card: ClassifierCard) -> nn.Module:
     """The untrained net that a card describes.
 
     Raises:
         UsageError: If there is no such architecture.
     """
-    if card.architecture == OWN:
-        widths = card.widths or WIDTHS
-        return ClassifierNet(len(card.classes), widths, stride=stride_for(card.size))
-    kind, _, name = card.architecture.partition(":")
-    if kind != "timm":
-        raise unknown("architecture of a judge", card.architecture, [OWN, "timm:NAME"])
-    return TimmNet(name, len(card.classes), card.arguments)
+    return architecture_of(card).make_net()
 
 
 def stride_for(size: int) -> int:

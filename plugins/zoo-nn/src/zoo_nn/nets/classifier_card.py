@@ -13,7 +13,11 @@ from zoo_core.errors import DataError
 WEIGHTS = "judge.safetensors"
 CARD = "judge.yaml"
 OWN = "judge"
-"""Name of the zoo's own architecture."""
+"""Name of the zoo's own architecture for pictures."""
+SCALES = (0.86, 1.57)
+"""Smallest and largest scale of ``wide`` changes: of drawings that have a margin."""
+Task = Literal["domain", "content"]
+"""Which domain is it? What does it show, or say?"""
 
 
 class ClassifierCard(BaseModel):
@@ -22,9 +26,11 @@ class ClassifierCard(BaseModel):
     Attributes:
         format: Version of this form.
         classes: Names of the classes, in the order of the logits.
-        size: Side of the square pictures that it reads, in pixels; others are resized to it.
-        architecture: ``judge`` for the zoo's own net, ``timm:NAME`` for one of timm.
-        arguments: What `timm.create_model` is given besides, for a net of timm.
+        size: Size of the signals that it reads: of pictures the side of a square in pixels, to
+            which others are resized; of speech the number of mel bands.
+        architecture: Name of a component of kind ``judge-architecture``, such as ``judge`` (the
+            zoo's own net for pictures), ``timm:NAME`` or ``speech``.
+        arguments: What the architecture is given besides, such as arguments of a net of timm.
         widths: Channels of the net's stages; the last is the number of its features.
         parameters: Number of the net's parameters.
         bytes: Size of ``judge.safetensors``.

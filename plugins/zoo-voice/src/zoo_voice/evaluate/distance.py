@@ -89,13 +89,21 @@ def variance_ratio(made: Sequence[Floats], real: Sequence[Floats]) -> float:
         made: (T, Q) cepstra of each utterance.
         real: The same of real utterances of the target.
     """
-    ratio = _global_variance(made) / _global_variance(real)  # (Q,)
-    return float(np.exp(np.log(np.maximum(ratio, 1e-12)).mean()))
+    return ratio_of_variances(
+        [variances(frames) for frames in made], [variances(frames) for frames in real]
+    )
 
 
-def _global_variance(utterances: Sequence[Floats]) -> Floats:
-    result: Floats = np.mean([frames.var(0) for frames in utterances], axis=0)  # (Q,)
+def variances(frames: Floats) -> Floats:
+    """(Q,) variance of each coefficient over the frames (T, Q) of an utterance."""
+    result: Floats = frames.var(0)  # (Q,)
     return result
+
+
+def ratio_of_variances(made: Sequence[Floats], real: Sequence[Floats]) -> float:
+    """As `variance_ratio`, of the `variances` (Q,) of each utterance."""
+    ratio = np.mean(made, axis=0) / np.mean(real, axis=0)  # (Q,)
+    return float(np.exp(np.log(np.maximum(ratio, 1e-12)).mean()))
 
 
 def _sloped(made: Floats, references: Sequence[Floats]) -> tuple[Floats, npt.NDArray[np.intp]]:

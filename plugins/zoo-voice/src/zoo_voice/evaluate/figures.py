@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
+import torch
 from filelock import FileLock
 
+from zoo_core.contracts.codec import InMemorySignal
 from zoo_core.errors import DataError, UsageError
 from zoo_core.train.data.folders import data_root
 from zoo_core.translate.loading import load
 from zoo_core.translate.translator import Translator
 from zoo_evaluate.bench.protocol import ClassifierConfig
+from zoo_evaluate.examples import LabeledSubset
+from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import Task
+from zoo_evaluate.judge_train import JudgeConfig, train_judge
 from zoo_nn.nets.classifier_card import CARD
+from zoo_voice.cepstrum import Floats
 from zoo_voice.evaluate.corpus import Corpus, Recording, Split, corpus_of
 from zoo_voice.evaluate.distance import distortion, variance_ratio
-from zoo_voice.evaluate.judge import SpeechJudge
-from zoo_voice.evaluate.judge_train import Examples, SpeechJudgeConfig, train_judge
+from zoo_voice.evaluate.judge import ARCHITECTURE
 from zoo_voice.evaluate.recipes import recipes
 from zoo_voice.evaluate.rows import BASELINES, ConvertedUtterances, converted
 from zoo_voice.evaluate.scene import Scene, Voices, read
 from zoo_voice.store import threads
 
+BATCH = 64
+"""Recordings that a judge hears at once."""
 Figures = dict[str, float]
 """By name: ``mcd`` (dB), ``variance_ratio``, ``target_accuracy``, ``content_accuracy``."""
 
@@ -39,8 +47,8 @@ class VoiceJudges:
         word: Knows all of its words, whoever says them.
     """
 
-    speaker: SpeechJudge
-    word: SpeechJudge
+    speaker: EvalClassifier
+    word: EvalClassifier
 
 
 def evaluate(
@@ -99,9 +107,21 @@ def compare(scene: Scene, made: ConvertedUtterances, judges: VoiceJudges) -> Fig
     return {
         "mcd": float(np.mean(distances)),
         "variance_ratio": variance_ratio(made.timbres, [one.timbre for one in scene.real]),
-        "target_accuracy": judges.speaker.share(made.samples, [scene.target] * len(made.samples)),
-        "content_accuracy": judges.word.share(made.samples, made.words),
+        "target_accuracy": _share(judges.speaker, made.samples, [scene.target] * len(made.samples)),
+        "content_accuracy": _share(judges.word, made.samples, made.words),
     }
+
+
+@torch.inference_mode()
+def _share(judge: EvalClassifier, recordings: Sequence[Floats], wanted: Sequence[str]) -> float:
+    """The share of recordings (n,) at 16 kHz of which a judge says what is wanted, 0 to 1."""
+    right = 0
+    for start in range(0, len(recordings), BATCH):
+        part = slice(start, start + BATCH)
+        said = judge(recordings[part]).logits.argmax(1).tolist()  # (N,)
+        names = [judge.card.classes[number] for number in said]
+        right += sum(name == one for name, one in zip(names, wanted[part], strict=True))
+    return right / max(1, len(recordings))
 
 
 def find_judges(
@@ -125,43 +145,50 @@ def find_judges(
     corpus, examples, found = voices.corpus, _Examples(voices), []
     for recipe in asked or recipes(corpus):
         directory = folder / recipe.name
-        plan = SpeechJudgeConfig(
-            recipe.task,
-            recipe.domains,
-            corpus.highest,
-            recipe.steps,
-            recipe.batch,
-            widths=recipe.widths,
-            augmentation="wide" if corpus.few and recipe.task == "content" else "plain",
-        )
+        config = _config(recipe, corpus)
         directory.mkdir(parents=True, exist_ok=True)
         with FileLock(directory.with_suffix(".lock")):
             if not (directory / CARD).is_file():
                 if report is not None:
                     report(f"training judge {recipe.name}, {recipe.steps} steps")
-                judge = train_judge(plan, examples.splits(plan.task), data=examples.words())
-                judge.save(directory)
-        judge = SpeechJudge.load(directory)
-        _check(judge, plan, recipe.floor, directory)
+                examples.train(config).save(directory)
+        judge = EvalClassifier.load(directory)
+        _check(judge, config, recipe, directory)
         found.append(judge)
     return VoiceJudges(*found)
 
 
-def _check(judge: SpeechJudge, plan: SpeechJudgeConfig, floor: float, directory: Path) -> None:
+def _config(recipe: ClassifierConfig, corpus: Corpus) -> JudgeConfig:
+    """How a judge of a recipe is trained; its classes are found in the recordings."""
+    return JudgeConfig(
+        recipe.task,
+        (),
+        steps=recipe.steps,
+        batch=recipe.batch,
+        architecture=ARCHITECTURE,
+        arguments={"highest": corpus.highest},
+        augmentation="wide" if corpus.few and recipe.task == "content" else "plain",
+        widths=recipe.widths,
+    )
+
+
+def _check(
+    judge: EvalClassifier, config: JudgeConfig, recipe: ClassifierConfig, directory: Path
+) -> None:
     card, asked = judge.card, f"judge {directory}"
-    keys = ("task", "domains", "steps", "batch", "widths", "augmentation")
-    same = all(getattr(card, key) == getattr(plan, key) for key in keys)
-    if not same or judge.highest != plan.highest:
+    keys = ("task", "steps", "batch", "widths", "augmentation", "architecture", "arguments")
+    same = all(getattr(card, key) == getattr(config, key) for key in keys)
+    if not same or card.domains != recipe.domains:
         raise DataError(
             "it was made by another recipe than this version's",
             asked=asked,
             hint="Use another folder, so that everything is judged alike.",
         )
     accuracy = card.accuracy.get("mean", {}).get("test", 0.0)
-    if accuracy < floor:
+    if accuracy < recipe.floor:
         raise DataError(
             f"it reads {accuracy:.1%} of the real test recordings rightly, "
-            f"and {floor:.0%} are needed of an instrument",
+            f"and {recipe.floor:.0%} are needed of an instrument",
             asked=asked,
             hint="Check the data, remove the directory and run again.",
         )
@@ -172,30 +199,40 @@ class _Examples:
 
     def __init__(self, voices: Voices) -> None:
         self.voices = voices
-        self._read: dict[str, dict[str, list[tuple[Recording, np.ndarray]]]] = {}
+        self._read: dict[str, dict[str, list[tuple[Recording, Floats]]]] = {}
 
-    def splits(self, task: Task) -> dict[str, dict[str, Examples]]:
-        """Examples by split and speaker."""
+    def train(self, config: JudgeConfig) -> EvalClassifier:
+        """A judge that learns from the training takes of all speakers."""
         if not self._read:
-            self._read = {split: self._all(split) for split in ("train", "val", "test")}
-        return {
-            split: {
-                speaker: [
-                    (samples, one.speaker if task == "domain" else one.word)
-                    for one, samples in pairs
-                ]
-                for speaker, pairs in by_speaker.items()
-            }
-            for split, by_speaker in self._read.items()
-        }
-
-    def words(self) -> dict[str, str]:
-        """The training data of each speaker, in words."""
+            self._read = {split: self._all(split) for split in ("train", "validation", "test")}
+        every = [one for some in self._read["train"].values() for one, _ in some]
+        classes = tuple(sorted({self._said(config.task, one) for one in every}))
+        train, held, test = (
+            [self._part(speaker, some, config.task, classes) for speaker, some in found.items()]
+            for found in self._read.values()
+        )
         corpus = self.voices.corpus
-        takes = f"takes {corpus.first[0]} to {corpus.second[1]}"
-        return dict.fromkeys(corpus.speakers, f"{corpus.name}, {takes}")
+        takes = f"{corpus.name}, takes {corpus.first[0]} to {corpus.second[1]}"
+        data = dict.fromkeys(corpus.speakers, takes)
+        asked = replace(config, classes=classes)
+        return train_judge(train, test, asked, held=held, data=data)
 
-    def _all(self, split: str) -> dict[str, list[tuple[Recording, np.ndarray]]]:
+    @staticmethod
+    def _said(task: Task, recording: Recording) -> str:
+        return recording.speaker if task == "domain" else recording.word
+
+    def _part(
+        self,
+        speaker: str,
+        pairs: Sequence[tuple[Recording, Floats]],
+        task: Task,
+        classes: Sequence[str],
+    ) -> LabeledSubset:
+        files = [InMemorySignal(one.path.name, samples) for one, samples in pairs]
+        labels = torch.tensor([classes.index(self._said(task, one)) for one, _ in pairs])  # (M,)
+        return LabeledSubset(speaker, None, torch.arange(len(pairs)), labels, files)
+
+    def _all(self, split: str) -> dict[str, list[tuple[Recording, Floats]]]:
         corpus, root = self.voices.corpus, self.voices.root
         found = {}
         with ThreadPoolExecutor(threads()) as pool:
@@ -203,8 +240,6 @@ class _Examples:
                 if split == "train":
                     some = corpus.learnt(root, speaker)
                 else:
-                    some = corpus.recordings(
-                        root, speaker, "validation" if split == "val" else "test"
-                    )
+                    some = corpus.recordings(root, speaker, cast("Split", split))
                 found[speaker] = list(zip(some, pool.map(read, some), strict=True))
         return found

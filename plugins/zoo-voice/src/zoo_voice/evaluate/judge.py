@@ -1,34 +1,37 @@
 """Judges of speech: small nets that say who speaks, or which word is said.
 
-A judge directory is that of a judge of pictures: ``judge.safetensors`` and ``judge.yaml``, a
-`zoo_evaluate.judge_card.JudgeCard` whose architecture is ``speech``; its ``arguments`` hold
-the highest frequency that is heard, and its ``size`` the number of mel bands.
+A judge directory is that of any judge: ``judge.safetensors`` and ``judge.yaml``, a
+`zoo_evaluate.judge_card.JudgeCard` whose architecture is ``speech``.
 Shapes: N batch, B mel bands, T frames of 10 ms, K classes.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo_core.errors import DataError, WeightsError
-from zoo_core.files import replacing
-from zoo_evaluate.judge_card import JudgeCard
-from zoo_nn.nets.classifier_card import CARD, WEIGHTS
+from zoo_core.contracts.signals import TensorSpec
+from zoo_core.errors import UsageError, unknown
+from zoo_nn.nets.judge_architecture import Changes, ClassifierOutput, JudgeArchitecture
+from zoo_voice.audio import Sound, load
 from zoo_voice.cepstrum import Floats
+from zoo_voice.evaluate.augment import augment, inside, widely
 from zoo_voice.evaluate.recipes import WIDTHS
+from zoo_voice.evaluate.scene import without_silence
+from zoo_voice.store import threads
 from zoo_voice.world import RATE
 
 ARCHITECTURE = "speech"
+HIGHEST = 7600.0
+"""Frequency (Hz) up to which a judge hears unless its card says otherwise."""
 BANDS = 40
 """Mel bands."""
 LOWEST = 80.0
@@ -62,12 +65,6 @@ def together(signals: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return torch.stack(padded), lengths
 
 
-def inside(lengths: Tensor, frames: int) -> Tensor:
-    """(N, 1, frames) 1 inside each signal, 0 beyond it."""
-    within = torch.arange(frames) < lengths[:, None]  # (N, frames)
-    return within[:, None].float()
-
-
 class SpeechJudgeNet(nn.Module):
     """Three convolutions over time, mean and deviation over the frames, one linear layer.
 
@@ -90,8 +87,8 @@ class SpeechJudgeNet(nn.Module):
         self.dropout = nn.Dropout(0.3)
         self.head = nn.Linear(2 * widths[-1], classes)
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """(N, K) logits of signals ``x`` (N, B, T) that are ``lengths`` (N,) frames long."""
+    def forward(self, x: Tensor, lengths: Tensor) -> ClassifierOutput:
+        """Judges signals ``x`` (N, B, T) that are ``lengths`` (N,) frames long."""
         within = inside(lengths, x.shape[-1])  # (N, 1, T)
         x = x * within  # (N, B, T)
         for number, (convolution, norm) in enumerate(
@@ -106,86 +103,92 @@ class SpeechJudgeNet(nn.Module):
         mean = x.sum(-1) / count  # (N, C)
         apart = (x - mean[..., None]) * within  # (N, C, T')
         deviation = (apart.square().sum(-1) / count + 1e-5).sqrt()  # (N, C)
-        y: Tensor = self.head(self.dropout(torch.cat([mean, deviation], 1)))  # (N, K)
-        return y  # (N, K)
+        features = torch.cat([mean, deviation], 1)  # (N, 2 C)
+        return ClassifierOutput(self.head(self.dropout(features)), features)  # (N, K), (N, 2 C)
 
 
-class SpeechJudge:
-    """A trained judge: its net and its card.
+class SpeechArchitecture(JudgeArchitecture):
+    """``speech``: reads whole recordings, as log-mel energies.
 
-    Args:
-        net: The classifier.
-        card: What is known of it.
+    The card's ``size`` is the number of mel bands, and its argument ``highest`` the frequency (Hz)
+    up to which it hears.
     """
 
-    def __init__(self, net: SpeechJudgeNet, card: JudgeCard) -> None:
-        self.net, self.card = net.eval(), card
+    signal, whole = "speech", True
+    size, widths, rate = BANDS, WIDTHS, 3e-3
+
+    @classmethod
+    def form(cls, size: int) -> TensorSpec:
+        """Mel-cepstra, of which nothing is read: judges hear the recordings themselves."""
+        return TensorSpec(cls.signal, (24, 128), None, None, 4, 1)
 
     @property
     def highest(self) -> float:
-        """Frequency (Hz) up to which it hears."""
-        return float(self.card.arguments["highest"])
-
-    @torch.no_grad()
-    def says(self, recordings: Sequence[Floats]) -> list[str]:
-        """The class of each recording (n,) at 16 kHz."""
-        said = []
-        for start in range(0, len(recordings), 64):
-            some = [hear(samples, self.highest) for samples in recordings[start : start + 64]]
-            best = self.net(*together(some)).argmax(1).tolist()  # (N,)
-            said += [self.card.classes[number] for number in best]
-        return said
-
-    def share(self, recordings: Sequence[Floats], wanted: Sequence[str]) -> float:
-        """The share of recordings of which it says what is wanted, 0 to 1."""
-        said = self.says(recordings)
-        right = sum(one == other for one, other in zip(said, wanted, strict=True))
-        return right / max(1, len(said))
-
-    def save(self, directory: Path) -> SpeechJudge:
-        """Writes the judge directory, the card last; returns the judge with hash and size."""
-        data = save({k: v.contiguous() for k, v in self.net.state_dict().items()})
-        self.card = self.card.model_copy(
-            update={"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        )
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, content in ((WEIGHTS, data), (CARD, self.card.to_yaml().encode())):
-            with replacing(directory / name) as part:
-                part.write_bytes(content)
-        return self
-
-    @classmethod
-    def load(cls, directory: Path) -> SpeechJudge:
-        """Reads a judge directory.
+        """Frequency (Hz) up to which it hears.
 
         Raises:
-            DataError: If it is none, or one of another architecture.
-            WeightsError: If its weights are missing, damaged or not those of its card.
+            UsageError: If the card's arguments have another key, or no such frequency.
         """
-        card, asked = JudgeCard.read(directory), f"judge {directory}"
-        if card.architecture != ARCHITECTURE or "highest" not in card.arguments:
-            raise DataError(
-                f"it is of architecture {card.architecture}, no judge of speech", asked=asked
+        known = {"highest": HIGHEST, **self.card.arguments}
+        value = known.pop("highest")
+        if known:
+            raise unknown("argument of a judge of speech", next(iter(known)), ["highest"])
+        if not isinstance(value, int | float) or not LOWEST < value <= RATE / 2:
+            raise UsageError(
+                f"it is not a frequency between {LOWEST:g} and {RATE / 2:g} Hz",
+                asked=f"highest={value}",
             )
-        path = directory / WEIGHTS
-        data = path.read_bytes() if path.is_file() else b""
-        if hashlib.sha256(data).hexdigest() != card.sha256:
-            raise WeightsError(
-                f"{WEIGHTS} is not the file that its card describes",
-                asked=asked,
-                hint="Restore it, or remove the directory to have the judge trained again.",
+        return float(value)
+
+    def make_net(self) -> SpeechJudgeNet:
+        """A `SpeechJudgeNet` of the card's widths."""
+        if self.card.size != BANDS:
+            raise UsageError(
+                f"it hears {BANDS} mel bands",
+                asked=f"judge of speech of size {self.card.size}",
+                hint="Leave the size out.",
             )
-        net = SpeechJudgeNet(len(card.classes), card.size, card.widths)
-        try:
-            net.load_state_dict(load(data))
-        except (RuntimeError, SafetensorError) as error:
-            raise WeightsError(
-                "the weights do not fit the net that the card describes: "
-                + " ".join(str(error).split()),
-                asked=asked,
-                hint="Remove the directory to have the judge trained again.",
-            ) from error
-        return cls(net, card)
+        _ = self.highest  # refuses arguments before anything is trained
+        return SpeechJudgeNet(len(self.card.classes), self.card.size, self.card.widths or WIDTHS)
+
+    def prepare(self, signals: Sequence[Any]) -> list[Tensor]:
+        """(B, T) log-mel energies of each recording.
+
+        Args:
+            signals: Paths or `zoo_voice.audio.Sound`, whose silent ends are cut; or samples (n,) at
+                16 kHz, which are heard as they are.
+        """
+        highest = self.highest
+        with ThreadPoolExecutor(threads()) as pool:
+            samples = list(pool.map(_samples, signals))
+        return [hear(one, highest) for one in samples]
+
+    def inputs(self, prepared: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The signals as one batch (N, B, T), and their lengths (N,)."""
+        return together(prepared)
+
+    def augment(
+        self, inputs: tuple[Tensor, ...], changes: Changes, rng: torch.Generator
+    ) -> tuple[Tensor, ...]:
+        """See `zoo_voice.evaluate.augment`; wide changes are for words that few voices say."""
+        x, lengths = inputs  # (N, B, T), (N,)
+        if changes.wide:
+            x, lengths = widely(x, lengths, rng)
+        return augment(x, lengths, rng), lengths
+
+    @property
+    def features(self) -> int:
+        """Mean and deviation of each channel."""
+        return 2 * (self.card.widths or WIDTHS)[-1]
+
+
+def _samples(signal: Any) -> Floats:
+    """(n,) at 16 kHz of a recording in any of its forms."""
+    if isinstance(signal, Path | Sound):
+        samples, _ = load(signal, name=str(signal) if isinstance(signal, Path) else "recording")
+        return without_silence(samples)
+    found: Floats = np.asarray(signal, np.float64)
+    return found
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo_evaluate.judge_card import SCALES, Task
+from zoo_nn.nets.classifier_card import SCALES, Task
 
 
 def augment(x: Tensor, task: Task, rng: torch.Generator) -> Tensor:
