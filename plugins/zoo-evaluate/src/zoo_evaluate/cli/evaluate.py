@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--domain", "domains", multiple=True, metavar="NAME=SOURCE", help="Each domain.")
 @click.option("--data", metavar="ROOT", help="A folder that holds all domains or attributes.")
 @click.option("--split", default="test", show_default=True, help="train, val, test or all.")
-@click.option("--metrics", metavar="A,B", help="Names; without it all that can be had.")
+@click.option("--metrics", metavar="A,B", help="Names; without it all that apply.")
 @click.option("--judge", "judges", multiple=True, metavar="DIR", help="Judge directories.")
 @click.option(
     "--extractor",
@@ -49,10 +49,11 @@ if TYPE_CHECKING:
 def evaluate(model: str, json_to: str | None, html: Path | None, **options: Any) -> None:
     """Measures MODEL on real test data, in every direction.
 
-    FID and KID compare the features of translations and real pictures. Judges (zoo judge train)
+    FID and KID compare the features of translations and real signals. Judges (zoo judge train)
     say whether a translation is of the target domain and shows what its input shows. Where the
     domains hold pictures of the same name, these are references: L1, PSNR, SSIM and retrieval
-    compare with them, beside the untranslated input.
+    compare with them, beside the untranslated input. Conversions of voices are compared as whole
+    recordings: distortion to takes of the same words, and global variance.
     """
     from zoo_core.translate.loading import load
     from zoo_evaluate.cli.measuring import open_test_data, with_progress

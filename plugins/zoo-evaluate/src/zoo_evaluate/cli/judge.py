@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,10 @@ from zoo_evaluate.judge_card import SCALES
 
 if TYPE_CHECKING:
     from zoo_core.train.data.dataset import DataSet
-    from zoo_evaluate.examples import LabeledSubset
-    from zoo_evaluate.judge_card import JudgeCard, Task
+    from zoo_evaluate.judge_card import JudgeCard
     from zoo_evaluate.judge_train import JudgeConfig
+
+    Reader = Callable[[dict[str, Any], str], DataSet]
 
 
 @click.group()
@@ -36,16 +37,16 @@ def judge() -> None:
     "--test", "tests", multiple=True, metavar="NAME=SOURCE", help="Test data of a domain."
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR")
-@click.option("--size", type=click.IntRange(8), default=32, show_default=True, help="Side, pixels.")
+@click.option("--size", type=click.IntRange(8), help="Of pictures the side, 32 pixels without it.")
 @click.option(
     "--architecture",
     default="judge",
     show_default=True,
     metavar="NAME",
-    help="judge, the zoo's own net, or timm:NAME, one of timm (trained from scratch).",
+    help="judge, the zoo's own net; timm:NAME, one of timm; or another (zoo plugins --kinds).",
 )
 @click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Argument of the net of timm."
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Argument of the architecture."
 )
 @click.option(
     "--augment",
@@ -69,22 +70,25 @@ def judge() -> None:
 @click.option("--device", default="auto", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
 def train(out: Path, as_json: bool, device: str, **options: Any) -> None:
-    """Trains a judge on real pictures and writes the judge directory DIR.
+    """Trains a judge on real signals and writes the judge directory DIR.
 
-    A judge also serves as the frozen backbone judge:DIR of an embedding loss.
+    Its architecture says of which kind they are. A judge of pictures also serves as the frozen
+    backbone judge:DIR of an embedding loss.
 
     A tenth of the training split is held out for validation. The accuracy on the test split is
     measured once, at the end, with the weights as they are saved.
     """
     from zoo_core.translate.precision import resolve_device
+    from zoo_evaluate.cli import judge_data
     from zoo_evaluate.judge_train import JudgeConfig, train_judge
 
     refuse_other(out)
-    sources = _sources(options["domains"], options["data"])
-    learnt = _open(sources, options["size"], "train")
+    sources = judge_data.sources(options["domains"], options["data"])
+    read = judge_data.reader(options["architecture"], options["size"])
+    learnt = read(sources, "train")
     others = options["task"] == "content"
-    tested = _open_test(sources, options["tests"], options["size"], learnt, others=others)
-    classes, parts, test_parts = _examples(options["task"], learnt, tested)
+    tested = judge_data.open_test(sources, options["tests"], read, learnt, others=others)
+    classes, parts, test_parts = judge_data.examples(options["task"], learnt, tested)
     config = JudgeConfig(
         options["task"],
         classes,
@@ -98,7 +102,7 @@ def train(out: Path, as_json: bool, device: str, **options: Any) -> None:
         augmentation=options["augment"],
         scales=options["scales"],
     )
-    data = {name: _words(learnt, name) for name in learnt.stores}
+    data = {name: judge_data.words(learnt, name) for name in learnt.stores}
     for line in learnt.describe():
         click.echo(line, err=True)
     made = _with_progress(
@@ -151,89 +155,6 @@ def _arguments(settings: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def _sources(domains: Sequence[str], data: str | None) -> dict[str, Any]:
-    from zoo_core.train.data.sources import parse_domains
-
-    if not domains and data is None:
-        raise UsageError(
-            "no data is given", asked="judge", hint="Add --domain NAME=SOURCE, or --data ROOT."
-        )
-    return {"domains": parse_domains(domains), "data": data}
-
-
-def _open(sources: dict[str, Any], size: int, split: str) -> DataSet:
-    from zoo_core.contracts.signals import TensorSpec
-    from zoo_core.contracts.spec import TrainConfig
-    from zoo_core.host.plugins import host
-    from zoo_core.train.data.dataset import open_sources
-
-    codec = host().load("codec", "image")(TensorSpec(shape=(3, size, size)))
-    return open_sources(**sources, codec=codec, config=TrainConfig(), split=split)
-
-
-def _open_test(
-    sources: dict[str, Any], tests: Sequence[str], size: int, learnt: DataSet, *, others: bool
-) -> DataSet | None:
-    """The test data: as named, else the test split of what was learnt from; None without one.
-
-    ``others``: whether domains may be named that nothing was learnt from.
-    """
-    from zoo_core.errors import DataError, unknown
-    from zoo_core.train.data.sources import parse_domains
-
-    if tests:
-        named = parse_domains(tests)
-        for name in named:
-            if name not in learnt.stores and not others:
-                raise unknown("domain", name, learnt.stores)
-        return _open({"domains": named, "data": None}, size, "test")
-    try:
-        tested = _open(sources, size, "test")
-    except DataError as error:
-        click.echo(f"zoo: there is no test data, so none is measured on: {error}", err=True)
-        return None
-    same = [name for name in tested.stores if tested.places[name] == learnt.places.get(name)]
-    if same:
-        click.echo(
-            f"zoo: {', '.join(same)} has no test split, so no test accuracy is measured; "
-            "name test data with --test NAME=SOURCE.",
-            err=True,
-        )
-        return None
-    return tested
-
-
-def _words(dataset: DataSet, name: str) -> str:
-    """A domain's data in words that travel: the end of its path, not where this machine has it."""
-    from zoo_core.train.data.dataset import ending
-
-    store = dataset.stores[name]
-    return f"{len(store):,} pictures from {ending(dataset.places[name])} ({store.summary})"
-
-
-def _examples(
-    task: Task, learnt: DataSet, tested: DataSet | None
-) -> tuple[tuple[str, ...], list[LabeledSubset], list[LabeledSubset]]:
-    """Names of the classes, and the labelled pictures to learn from and to test on."""
-    from zoo_core.errors import DataError
-    from zoo_evaluate.examples import content_parts, domain_parts
-
-    tests = tested.stores if tested else {}
-    if task == "domain":
-        names = tuple(learnt.stores)
-        return names, domain_parts(learnt.stores, names), domain_parts(tests, names)
-    parts, test_parts = content_parts(learnt.stores), content_parts(tests)
-    count = 1 + max(int(part.labels.max()) for part in parts)
-    for part in test_parts:
-        if int(part.labels.max()) >= count:
-            raise DataError(
-                f"its test pictures show class {int(part.labels.max())}, its training pictures "
-                f"only 0 to {count - 1}",
-                asked=f"domain {part.domain}",
-            )
-    return tuple(str(number) for number in range(count)), parts, test_parts
-
-
 def _with_progress(config: JudgeConfig, work: Any) -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -274,7 +195,7 @@ def _show(card: JudgeCard, as_json: bool) -> None:
         [
             ("task", card.task),
             ("classes", ", ".join(card.classes)),
-            ("pictures", f"{card.size}x{card.size}"),
+            ("size", str(card.size)),
             (
                 "net",
                 f"{card.architecture}, {card.parameters:,} parameters, "

@@ -1,0 +1,1 @@
+"""Not the zoo's."""
