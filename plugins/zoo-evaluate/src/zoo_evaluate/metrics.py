@@ -14,8 +14,8 @@ from zoo_core.contracts.signals import TensorSpec
 from zoo_evaluate.context import Direction, TranslatedBatch
 
 NEEDS = {
-    "reference": "the references of the inputs, aligned with them (pictures of the same name in both "
-    "domains)",
+    "reference": "the references of the inputs, aligned with them (pictures of the same name in "
+    "both domains)",
     "labels": "class labels of the inputs",
     "domain_judge": "a domain judge that knows the target domain (--judge DIR)",
     "content_judge": "a content judge of the target domain (--judge DIR)",
