@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -135,3 +136,29 @@ def test_a_backbone_gives_features(site: Path) -> None:
         "print(net(torch.ones(2, 3, 8, 8))['embedding'].tolist())"
     )
     assert torch.tensor(eval(python(site, code))).tolist() == [[1.0] * 3] * 2
+
+
+@pytest.mark.slow
+def test_extractor_architecture_and_perturbation_measure_a_model(
+    site: Path, pictures: Path
+) -> None:
+    for name, domain in (("a", "mnist"), ("b", "mnistm")):
+        (pictures / "data").mkdir(exist_ok=True)
+        (pictures / name).rename(pictures / "data" / domain)
+    zoo(
+        site, pictures, "judge", "train", "--task", "domain", "--architecture", "colours",
+        "--data", "data", "--steps", "3", "--batch", "4", "--out", "judge",
+    )  # fmt: skip
+    measured = zoo(
+        site, pictures, "evaluate", "cyclegan-mnist-mnistm", "--data", "data", "--json",
+        "--extractor", "moments", "--judge", "judge", "--metrics", "fid,domain",
+        "--precision", "float32",
+    )  # fmt: skip
+    found = json.loads(measured.stdout)
+    assert found["protocol"]["extractor"]["name"] == "moments"
+    assert all({"fid", "domain_accuracy"} <= set(v) for v in found["directions"].values())
+    audited = zoo(
+        site, pictures, "audit", "cyclegan-mnist-mnistm", "--data", "data", "--num-samples", "2",
+        "--json",
+    )  # fmt: skip
+    assert "gap_mirror" in audited.stdout

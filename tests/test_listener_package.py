@@ -20,14 +20,14 @@ from zoo_core import cli
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
 
-PACKAGE = Path(__file__).parent / "third_party" / "zoo-outside"
+PACKAGE = Path(__file__).parent / "third_party" / "zoo-listener"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The package is there for the tests of this module alone."""
     installed = tmp_path_factory.mktemp("installed")  # what an installer writes beside the code
-    information = installed / "zoo_outside-0.1.0.dist-info"
+    information = installed / "zoo_listener-0.1.0.dist-info"
     information.mkdir()
     project = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
     (information / "METADATA").write_text(
@@ -40,7 +40,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.syspath_prepend(PACKAGE)
         host.cache_clear()
         yield
-    for name in [name for name in sys.modules if name.startswith("zoo_outside")]:
+    for name in [name for name in sys.modules if name.startswith("zoo_listener")]:
         del sys.modules[name]
     host.cache_clear()
 
