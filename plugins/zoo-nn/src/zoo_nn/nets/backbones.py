@@ -13,7 +13,7 @@ from zoo_core.errors import UsageError, unknown
 from zoo_core.files import file_sha256
 from zoo_core.host.plugins import host
 from zoo_nn.nets.backbone import EMBEDDING, Backbone, OwnBackbone, TimmBackbone
-from zoo_nn.nets.classifier import Classifier, TimmNet, make_net
+from zoo_nn.nets.classifier import Classifier, ClassifierNet, TimmNet, make_net
 from zoo_nn.nets.classifier_card import ClassifierCard
 from zoo_nn.nets.timm_nets import create_net, is_timm, trained_net
 
