@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from zoo_core.errors import ZooError
 from zoo_core.host.plugins import PluginHost
-from zoo_testing import losses, models, passes, players, states, static, translations
+from zoo_testing import derivatives, losses, models, passes, players, states, static, translations
 from zoo_testing.error import ConformanceError
 from zoo_testing.models import ModelSubject, embedded_models
 from zoo_testing.subject import Subject, subjects
@@ -44,6 +44,7 @@ METHOD_CHECKS: Mapping[str, Callable[[Subject], None]] = _named(
     players.one_optimiser,
     players.reach,
     players.gradients,
+    derivatives.derivatives,
     states.same_bits,
     states.state_round_trip,
     states.resume,

@@ -25,11 +25,13 @@ class RandomBatches:
 
     subject: Subject
     seed: int
+    count: int = COUNT
     steps_per_epoch: int = STEPS // 10
 
     def batch(self, step: int, draw: int = 0) -> Batch:
         """The batch of a step."""
-        return self.subject.batch(seed=self.seed + 7919 * step + 104729 * draw)
+        seed = self.seed + 7919 * step + 104729 * draw
+        return self.subject.batch(seed, self.count)
 
 
 class Session(Trainer):
@@ -38,6 +40,7 @@ class Session(Trainer):
     Args:
         subject: What is trained, in float32 on the CPU.
         seed: Seed of the weights, batches and draws.
+        count: Signals per part of a batch.
         before: Called with a player and its weighted loss, before it moves.
         after: Called with a player once it has moved.
     """
@@ -47,11 +50,12 @@ class Session(Trainer):
         subject: Subject,
         seed: int = 0,
         *,
+        count: int = COUNT,
         before: Callable[[Player, Tensor], None] = lambda player, total: None,
         after: Callable[[Player], None] = lambda player: None,
     ) -> None:
-        config = replace(subject.preset.train, steps=STEPS, batch=COUNT, seed=seed)
-        super().__init__(subject.build(seed), RandomBatches(subject, seed), config)
+        config = replace(subject.preset.train, steps=STEPS, batch=count, seed=seed)
+        super().__init__(subject.build(seed), RandomBatches(subject, seed, count), config)
         self.method.train()
         self.before, self.after = before, after
         self.history: list[float] = []
@@ -69,12 +73,12 @@ class Session(Trainer):
                 self.step()
                 self.history += self.take_losses().values()
 
-    def bind(self, player: Player) -> Step:
-        """A step in which a player moves, as its losses see it."""
+    def bind(self, player: Player, number: int | None = None) -> Step:
+        """A step in which a player moves, the first or that of a number, as its losses see it."""
         player_states = [
             player_state for player_state in self.player_states if player_state.player is player
         ]
-        return self._bind(player.every - 1, 0, player_states)
+        return self._bind(player.every - 1 if number is None else number, 0, player_states)
 
     def showing(self) -> list[int]:
         """Numbers of steps in which every player moves, early and in the middle of the run."""

@@ -220,20 +220,7 @@ def cross_entropy(logits: Tensor, index: Tensor) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1), index.flatten()) * logits.shape[1]  # ()
 
 
-class _Reversal(torch.autograd.Function):
-    """The identity, whose gradient is multiplied by a negative number."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, strength: float) -> Tensor:
-        ctx.strength = strength
-        return x.view_as(x)  # (N, *Z)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return -ctx.strength * gradients[0], None  # (N, *Z)
-
-
 def reverse_gradient(x: Tensor, strength: float = 1.0) -> Tensor:
     """(N, *Z) ``x`` (N, *Z) unchanged; its gradient is multiplied by ``-strength``."""
-    reversed_: Tensor = _Reversal.apply(x, strength)
-    return reversed_  # (N, *Z)
+    still = x.detach()  # (N, *Z)
+    return still - strength * (x - still)  # (N, *Z)

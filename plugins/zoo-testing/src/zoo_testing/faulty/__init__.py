@@ -28,6 +28,8 @@ FAULTS: Mapping[type[Method[Any]], str] = {
     training.Meddler: "reach",
     training.Attached: "reach",
     training.DeadParameter: "gradients",
+    training.WrongGradient: "derivatives",
+    training.WrongInOneFormat: "derivatives",
     training.NonScalar: "losses-scalar",
     training.InfiniteLoss: "losses-scalar",
     training.Undeclared: "losses-declared",

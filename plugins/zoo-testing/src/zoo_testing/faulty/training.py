@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo_core.contracts.method import Loss, Player, Term
+from zoo_core.contracts.signals import Condition
 from zoo_core.contracts.step import Step
 from zoo_testing import tiny
 from zoo_testing.tiny import TinyMethod
@@ -98,6 +99,69 @@ class DeadParameter(TinyMethod):
         nets = super().build()
         nets["generator"].add_module("unused", nn.Conv2d(3, 3, 1))
         return nets
+
+
+class _Halved(torch.autograd.Function):
+    """The square, with a gradient that forgets its factor."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return gradients[0] * x
+
+
+class HalvedLoss(tiny.CycleLoss):
+    """Squares by hand."""
+
+    def forward(self, step: Step) -> Tensor:
+        """L2 in place of L1."""
+        (route,) = step.routes
+        return _Halved.apply(route.restored - route.signal).mean()  # type: ignore[no-any-return]
+
+
+class WrongGradient(TinyMethod):
+    """A backward pass that was written by hand is wrong."""
+
+    def players(self) -> Sequence[Player]:
+        """The cycle loss is replaced."""
+        return with_term(super().players(), "generator", "cycle", HalvedLoss())
+
+
+class _Misread(torch.autograd.Function):
+    """The identity, whose backward pass takes every gradient's memory for contiguous."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (gradient,) = gradients
+        plain = torch.empty_like(gradient, memory_format=torch.contiguous_format).stride()
+        return gradient.as_strided(gradient.shape, plain)
+
+
+class MisreadingGenerator(tiny.TinyGenerator):
+    """A generator with a layer that is right in one memory format only."""
+
+    def forward(self, x: Tensor, condition: Condition) -> Tensor:
+        """Translates ``x`` (N, 3, H, W)."""
+        y: Tensor = _Misread.apply(super().forward(x, condition))
+        return y
+
+
+class WrongInOneFormat(TinyMethod):
+    """Its gradients depend on how pictures lie in memory."""
+
+    def build(self) -> Mapping[str, nn.Module]:
+        """The clean nets with another generator."""
+        generator = MisreadingGenerator(len(self.domains), self.options.width)
+        return {**super().build(), "generator": generator}
 
 
 class VectorLoss(tiny.CycleLoss):
