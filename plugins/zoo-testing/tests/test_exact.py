@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from zoo_testing.exact import LaidOut, Repeatable, Wide, float64
+from zoo_testing.exact import LaidOut, Repeatable, Wide
+from zoo_testing.parity import float64
 
 
 def slope_of(

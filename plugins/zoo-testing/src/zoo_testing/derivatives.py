@@ -15,7 +15,8 @@ from zoo_core.contracts.signals import Batch
 from zoo_core.errors import ZooError
 from zoo_core.train.seeds import seed_all
 from zoo_testing.error import ConformanceError
-from zoo_testing.exact import LaidOut, Repeatable, Wide, float64
+from zoo_testing.exact import LaidOut, Repeatable, Wide
+from zoo_testing.parity import float64
 from zoo_testing.session import STEPS, Session
 from zoo_testing.subject import Subject
 

@@ -39,17 +39,6 @@ _DRAWS = {
 """What draws a number per value, in the order of the memory."""
 
 
-@contextmanager
-def float64() -> Iterator[None]:
-    """Within the block, new tensors are float64."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
-
-
 class Wide(TorchFunctionMode):
     """Within the block, whoever asks for float32, as losses do, gets float64."""
 
