@@ -103,8 +103,8 @@ def _share(target: Path, source: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     """Runs the tests and says which distributions failed."""
-    names, _, extra = " ".join(arguments).partition("--")
-    chosen = names.split()
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    chosen, extra = arguments[:cut], arguments[cut + 1 :]
     with tempfile.TemporaryDirectory() as folder:
         built = [build(project, Path(folder)) for project in PROJECTS]
         wheels = {name: wheel for name, wheel, _ in built}
@@ -121,7 +121,7 @@ def main(arguments: list[str]) -> int:
             kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
             code = subprocess.run(
                 [python, "-m", "pytest", "-q", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT,
-                 "-p", "no:cacheprovider", project / "tests", *extra.split()],
+                 "-p", "no:cacheprovider", project / "tests", *extra],
                 env=kept | {"PYTHONDONTWRITEBYTECODE": "1"},
                 cwd=folder,
                 check=False,
