@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from zoo_core.errors import DataError
 from zoo_evaluate.bench.data import Pictures
 from zoo_evaluate.bench.protocol import Benchmark, ClassifierConfig
 from zoo_evaluate.bench.work_dir import WorkDir
 from zoo_evaluate.judge import EvalClassifier
-from zoo_evaluate.judge_card import SCALES, Augmentation
+from zoo_evaluate.judge_card import SCALES, Augmentation, JudgeCard
 from zoo_evaluate.judge_train import JudgeConfig, train_judge
 from zoo_nn.nets.classifier_card import CARD
 
@@ -110,23 +110,35 @@ class JudgeSet:
             "widths": recipe.widths,
             "augmentation": _augmentation(recipe),
         }
-        found = {key: getattr(card, key) for key in wanted}
         if recipe.role == "source":
-            wanted["scales"], found["scales"] = recipe.scales, card.scales or SCALES
-        if found != wanted:
-            raise DataError(
-                "it was made by another recipe than this version's",
-                asked=asked,
-                hint="Use another --work, so that all cells are judged alike.",
-            )
-        accuracy = card.accuracy.get("mean", {}).get("test", 0.0)
-        if accuracy < recipe.floor:
-            raise DataError(
-                f"it reads {accuracy:.1%} of the real test pictures rightly, "
-                f"and {recipe.floor:.0%} are needed of an instrument",
-                asked=asked,
-                hint="Check the data, remove the directory and run again.",
-            )
+            wanted["scales"] = recipe.scales
+            card = card.model_copy(update={"scales": card.scales or SCALES})
+        hint = "Use another --work, so that all cells are judged alike."
+        require_instrument(card, wanted, recipe.floor, asked=asked, hint=hint)
+
+
+def require_instrument(
+    card: JudgeCard, wanted: Mapping[str, object], floor: float, *, asked: str, hint: str
+) -> None:
+    """Raises `DataError` where a judge was made by another recipe, or reads real signals badly.
+
+    Args:
+        card: The judge's.
+        wanted: What its card must say.
+        floor: Least accuracy on real test signals.
+        asked: Its directory, for the error.
+        hint: What to do where the recipe is another.
+    """
+    if any(getattr(card, key) != value for key, value in wanted.items()):
+        raise DataError("it was made by another recipe than this version's", asked=asked, hint=hint)
+    accuracy = card.accuracy.get("mean", {}).get("test", 0.0)
+    if accuracy < floor:
+        raise DataError(
+            f"it reads {accuracy:.1%} of the real test signals rightly, "
+            f"and {floor:.0%} are needed of an instrument",
+            asked=asked,
+            hint="Check the data, remove the directory and run again.",
+        )
 
 
 def _augmentation(recipe: ClassifierConfig) -> Augmentation:

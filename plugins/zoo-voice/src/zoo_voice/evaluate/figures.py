@@ -17,6 +17,7 @@ from zoo_core.errors import DataError, UsageError
 from zoo_core.train.data.folders import data_root
 from zoo_core.translate.loading import load
 from zoo_core.translate.translator import Translator
+from zoo_evaluate.bench.judges import require_instrument
 from zoo_evaluate.bench.protocol import ClassifierConfig
 from zoo_evaluate.examples import LabeledSubset
 from zoo_evaluate.judge import EvalClassifier
@@ -153,7 +154,15 @@ def find_judges(
                     report(f"training judge {recipe.name}, {recipe.steps} steps")
                 examples.train(config).save(directory)
         judge = EvalClassifier.load(directory)
-        _check(judge, config, recipe, directory)
+        keys = ("task", "steps", "batch", "widths", "augmentation", "architecture", "arguments")
+        wanted = {key: getattr(config, key) for key in keys} | {"domains": recipe.domains}
+        require_instrument(
+            judge.card,
+            wanted,
+            recipe.floor,
+            asked=f"judge {directory}",
+            hint="Use another folder, so that everything is judged alike.",
+        )
         found.append(judge)
     return VoiceJudges(*found)
 
@@ -170,28 +179,6 @@ def _config(recipe: ClassifierConfig, corpus: Corpus) -> JudgeConfig:
         augmentation="wide" if corpus.few and recipe.task == "content" else "plain",
         widths=recipe.widths,
     )
-
-
-def _check(
-    judge: EvalClassifier, config: JudgeConfig, recipe: ClassifierConfig, directory: Path
-) -> None:
-    card, asked = judge.card, f"judge {directory}"
-    keys = ("task", "steps", "batch", "widths", "augmentation", "architecture", "arguments")
-    same = all(getattr(card, key) == getattr(config, key) for key in keys)
-    if not same or card.domains != recipe.domains:
-        raise DataError(
-            "it was made by another recipe than this version's",
-            asked=asked,
-            hint="Use another folder, so that everything is judged alike.",
-        )
-    accuracy = card.accuracy.get("mean", {}).get("test", 0.0)
-    if accuracy < recipe.floor:
-        raise DataError(
-            f"it reads {accuracy:.1%} of the real test recordings rightly, "
-            f"and {recipe.floor:.0%} are needed of an instrument",
-            asked=asked,
-            hint="Check the data, remove the directory and run again.",
-        )
 
 
 class _Examples:
