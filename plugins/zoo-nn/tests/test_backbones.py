@@ -12,13 +12,12 @@ from torch import Tensor, nn
 
 from zoo_core.contracts.spec import Component
 from zoo_core.errors import DataError, UsageError, WeightsError
-from zoo_core.host.plugins import PluginHost
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
-from zoo_nn.nets import backbones
 from zoo_nn.nets.backbone import Backbone
 from zoo_nn.nets.backbones import bare_backbone, open_backbone, without_state
 from zoo_nn.nets.classifier import make_net
+from zoo_testing.hosts import MadePlugin, host_with
 
 pytestmark = pytest.mark.numeric
 
@@ -216,13 +215,17 @@ def test_signals_that_are_no_pictures_are_refused(local: Backbone) -> None:
 
 
 def test_a_plugin_may_bring_a_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
-    brought = {"mine": backbones.digits, "odd": nn.ReLU}
-    table = {name: Component("backbone", name, "torch:eye") for name in brought}
-    monkeypatch.setattr(PluginHost, "components", lambda self, kind: table)
-    monkeypatch.setattr(PluginHost, "load", lambda self, kind, name: brought[name])
+    target = "zoo_nn.nets.backbones:digits"
+    mine = MadePlugin(
+        "mine",
+        [Component("backbone", "mine", target), Component("backbone", "odd", "torch.nn:ReLU")],
+    )
+    made = host_with(mine)
+    monkeypatch.setattr("zoo_nn.nets.backbones.host", lambda: made)
     assert open_backbone("mine").width == 96
-    with pytest.raises(UsageError, match="no backbone"):
+    with pytest.raises(UsageError) as caught:
         open_backbone("odd")
+    assert caught.value.asked == 'backbone "odd"'
 
 
 def test_a_net_without_state_gives_the_same_features_and_has_nothing_to_save(
