@@ -14,10 +14,11 @@ from zoo_core.contracts.spec import Component
 from zoo_core.errors import DataError, UsageError, WeightsError
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
+from zoo_nn.nets import backbones
 from zoo_nn.nets.backbone import Backbone
 from zoo_nn.nets.backbones import bare_backbone, open_backbone, without_state
 from zoo_nn.nets.classifier import make_net
-from zoo_testing.hosts import MadePlugin, host_with
+from zoo_testing.hosts import InMemoryPlugin, host_with
 
 pytestmark = pytest.mark.numeric
 
@@ -216,7 +217,7 @@ def test_signals_that_are_no_pictures_are_refused(local: Backbone) -> None:
 
 def test_a_plugin_may_bring_a_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     target = "zoo_nn.nets.backbones:digits"
-    mine = MadePlugin(
+    mine = InMemoryPlugin(
         "mine",
         [Component("backbone", "mine", target), Component("backbone", "odd", "torch.nn:ReLU")],
     )
