@@ -63,10 +63,13 @@ def test_sixteen_bits_are_scaled_and_not_cut():
     assert np.asarray(picture)[0, :, 0].tolist() == [0, 128, 255, 1]
 
 
-def test_32_bit_integers_beyond_16_bits_are_stretched():
-    values = np.array([[0, 600_000, 1_000_000]], np.int32)
-    picture = decode(encoded(Image.fromarray(values), "TIFF")).image
-    assert np.asarray(picture)[0, :, 1].tolist() == [0, 153, 255]
+def test_32_bit_integers_beyond_16_bits_are_kept_as_they_are():
+    values = np.array([[-5, 600_000, 1_000_000]], np.int32)
+    picture = decode(encoded(Image.fromarray(values), "TIFF"))
+    assert np.array_equal(picture.values, values)
+    with pytest.raises(DataError) as caught:
+        _ = picture.image
+    assert "--range" in (caught.value.hint or "")
 
 
 def test_floats_from_zero_to_one_are_scaled():

@@ -14,7 +14,7 @@ from zoo_core.contracts.codec import InMemorySignal
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError
-from zoo_images import decoded
+from zoo_images import scan
 from zoo_images.codec import ImageCodec
 
 CODEC = ImageCodec(TensorSpec(shape=(3, 8, 8)))
@@ -36,8 +36,8 @@ def rng(seed=0):
 def decodings(monkeypatch):
     """Counts how many files are decoded from now on."""
     seen = []
-    real = decoded.decode
-    monkeypatch.setattr(decoded, "decode", lambda file: seen.append(file) or real(file))
+    real = scan.decode
+    monkeypatch.setattr(scan, "decode", lambda file: seen.append(file) or real(file))
     return seen
 
 

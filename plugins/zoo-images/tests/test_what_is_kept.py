@@ -12,7 +12,8 @@ from PIL import Image, ImageCms
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError
 from zoo_images.codec import ImageCodec
-from zoo_images.decode import decode, recognises
+from zoo_images.decode import decode
+from zoo_images.opening import recognises
 
 CODEC = ImageCodec(TensorSpec(shape=(3, 8, 8), stride=2))
 RNG = np.random.default_rng(0)
@@ -57,16 +58,21 @@ def test_twelve_bits_in_sixteen_are_said_to_be_nearly_black(tmp_path: Path) -> N
     values = RNG.integers(0, 2225, (8, 8)).astype(np.uint16)
     values.flat[0] = 2224
     Image.fromarray(values).save(tmp_path / "ct.png")
-    (note,) = decode(tmp_path / "ct.png").notes
+    item = CODEC.read(tmp_path / "ct.png")
+    list(CODEC.windows(item))
+    (note,) = item.info["notes"]
     assert "2,224 of 65,535" in note
 
 
-def test_a_stretch_of_one_picture_alone_is_said(tmp_path: Path) -> None:
+def test_floats_of_unknown_meaning_are_refused_with_the_way_out(tmp_path: Path) -> None:
     Image.fromarray(np.linspace(-1000, 400, 64, dtype=np.float32).reshape(8, 8)).save(
         tmp_path / "ct.tif"
     )
-    (note,) = decode(tmp_path / "ct.tif").notes
-    assert "-1000 to 400" in note
+    with pytest.raises(DataError) as caught:
+        translated(tmp_path / "ct.tif")
+    assert caught.value.asked == str(tmp_path / "ct.tif")
+    assert "-1,000 to 400" in caught.value.problem
+    assert "--range LOW,HIGH" in (caught.value.hint or "")
 
 
 def test_colours_of_another_profile_are_converted_and_said(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,42 +13,28 @@ from PIL import Image
 from torch import Tensor
 
 from zoo_core.contracts.codec import Codec, InMemorySignal, Item, SignalStore, Window
-from zoo_core.contracts.signals import TensorSpec
+from zoo_core.contracts.signals import MIXED, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import PluginError, UsageError, WeightsError
-from zoo_images import convert_inputs, tiles
-from zoo_images.decode import MAX_PIXELS, SUFFIXES, decode, recognises, to_rgb
+from zoo_images import assemble, convert_inputs, prepare, tiles
+from zoo_images.decode import MAX_PIXELS, PictureFile
+from zoo_images.opening import SUFFIXES, is_animated, recognises
 from zoo_images.pixels import (
-    RESAMPLE,
     bounds,
-    centre_crop,
-    largest_within,
-    resize,
     to_bytes,
-    to_tensor,
-    working_size,
 )
+from zoo_images.raster import Frames
 from zoo_images.save import format_of, save
+from zoo_images.values import (
+    ASKED,
+    RANGES,
+    parse_range,
+    plain,
+    recorded,
+)
 
 WINDOW_PIXELS = 1024 * 1024
 """Most pixels of one window by default: keeps the nets' activations near 1 GiB."""
-
-
-@dataclass(frozen=True)
-class TilePosition:
-    """Where a window belongs: in a row and a column of its plan.
-
-    Attributes:
-        plan: The whole picture's tiles.
-        row: The window's rows.
-        column: The window's columns.
-        size: (height, width) of the output.
-    """
-
-    plan: tiles.TilePlan
-    row: tiles.Span
-    column: tiles.Span
-    size: tuple[int, int]
 
 
 class ImageCodec(Codec):
@@ -71,6 +57,7 @@ class ImageCodec(Codec):
 
     def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
         super().__init__(spec, preprocessing)
+        self._largest = MAX_PIXELS
         if len(spec.shape) != 3 or spec.channels not in (1, 3):
             raise UsageError(
                 "pictures have the shape (3, H, W), or (1, H, W) for grey",
@@ -81,22 +68,32 @@ class ImageCodec(Codec):
         """Whether a file is a picture by its content; see `zoo_images.decode.recognises`."""
         return recognises(path)
 
+    def ask(self, **wishes: Any) -> None:
+        """``range``: ``LOW,HIGH``, the values of black and white; ``largest``: most megapixels."""
+        for name, value in wishes.items():
+            if name == "range":
+                self.preprocessing[ASKED] = list(parse_range(value))
+            elif name == "largest":
+                self._largest = round(float(value) * 1e6)
+            else:
+                super().ask(**{name: value})
+
     def output_suffix(self, path: Path) -> str:
-        """Outputs are PNG, which loses nothing."""
-        return ".png"
+        """TIFFs stay TIFFs and animations stay what they are; all else is PNG: nothing is lost."""
+        suffix = path.suffix.lower()
+        if suffix in (".tif", ".tiff"):
+            return suffix
+        if any(span.dtype != "uint16" for span in recorded(self.preprocessing).values()):
+            return ".tif"  # PNG holds neither floats nor negative values
+        return suffix if suffix in (".gif", ".webp") and is_animated(path) else ".png"
 
     def read(self, path: Path) -> Item:
-        """Decodes a file into uint8 (H, W, 3); see `zoo_images.decode.decode`."""
-        picture = decode(Path(path))
-        pixels = np.asarray(picture.image)  # (H, W, 3)
-        info = {
-            "size": pixels.shape[:2],
-            "format": picture.format,
-            "mode": picture.mode,
-            "alpha": picture.alpha,
-            "notes": picture.notes,
-        }
-        return Item(pixels, str(path), "path", info)
+        """Decodes a file into uint8 (H, W, 3), or into what it holds where that is deeper.
+
+        Animations, and TIFFs of many pages, are opened only: their frames are decoded as windows
+        are asked for. See `zoo_images.decode.PictureFile`.
+        """
+        return self._item(PictureFile(Path(path), largest=self._largest), "path")
 
     def wrap(self, value: Any) -> list[Item]:
         """Accepts a path, PIL image, uint8 array, float tensor, or a list of them.
@@ -108,7 +105,7 @@ class ImageCodec(Codec):
 
     def unwrap(self, value: Any, outputs: Sequence[Any]) -> Any:
         """One picture for one, a stack for a batch, a list for a list."""
-        return _regroup(value, list(outputs))
+        return assemble.regroup(value, list(outputs))
 
     def windows(
         self,
@@ -127,22 +124,36 @@ class ImageCodec(Codec):
             item: From `read` or `wrap`.
             size: Shorter side of what the nets see and of the output; None: the picture's own.
             limit: Most pixels of a window; None: `WINDOW_PIXELS`.
-            source: Not looked at: pictures of all domains are prepared alike.
+            source: Its value range, where it has one, is that of deep pictures.
 
         Raises:
+            DataError: If nothing tells which values of a deep picture are black and white.
             UsageError: If ``size`` is out of range.
         """
+        if isinstance(item.value, PictureFile):
+            for number, picture in enumerate(item.value.pictures()):
+                part = convert_inputs.from_picture(picture, item.name, item.form)
+                for inner in self.windows(part, size=size, limit=limit, source=source):
+                    prepare.note(item, part.info["notes"])
+                    yield Window(inner.signal, assemble.FramePosition(number, part, inner.position))
+            return
         bound = WINDOW_PIXELS if limit is None else limit
-        value, output = self._working(item, size, bound)
-        height, width = _extent(value)
+        value, output = prepare.working(
+            prepare.ranged(item, source, self.spec, self.preprocessing),
+            size,
+            bound,
+            self.spec,
+            self.preprocessing,
+        )
+        height, width = prepare.extent_of(value)
         stride = self.spec.stride if self.spec.flexible >= 2 else 1
         if self.spec.flexible < 2:
             bound = height * width
         plan = tiles.plan(height, width, stride=stride, limit=bound, least=self._least)
         for row in plan.rows:
             for column in plan.columns:
-                signal = self._cut(value, row, column)
-                yield Window(signal, TilePosition(plan, row, column, output))
+                signal = prepare.cut(value, row, column, self.spec)
+                yield Window(signal, assemble.TilePosition(plan, row, column, output))
 
     def join(
         self,
@@ -154,11 +165,14 @@ class ImageCodec(Codec):
         """Blends translated windows and returns what `read` or `wrap` were given.
 
         Returns:
-            A PIL image for a path or PIL image, uint8 (H, W, 3) for an array, a tensor of the
-            input's type and device for a tensor.
+            A PIL image for a path or PIL image, (H, W, 3) for an array, a tensor of the input's
+            type and device for a tensor; `zoo_images.raster.Frames` for many frames or pages,
+            `zoo_images.raster.Raster` for what Pillow has no mode for.
         """
+        if isinstance(item.value, PictureFile):
+            return self._join_frames(item.value, outputs, target)
         whole: Tensor | None = None
-        place: TilePosition | None = None
+        place: assemble.TilePosition | None = None
         for window, output in outputs:
             place = window.position
             if tuple(output.shape) != tuple(window.signal.shape):
@@ -174,16 +188,19 @@ class ImageCodec(Codec):
                 )
             if whole is None:
                 whole = torch.zeros(output.shape[0], place.plan.height, place.plan.width)
-            _add(whole, place, output)
+            assemble.add(whole, place, output)
         if whole is None or place is None:
             raise UsageError("there is nothing to join", asked=item.name)
-        return self._dress(item, whole, place.size)
+        return assemble.dress(
+            item, whole, place.size, target, spec=self.spec, preprocessing=self.preprocessing
+        )
 
     def write(self, value: Any, path: Path) -> None:
         """Writes a picture atomically, in the format that the suffix names (none: PNG).
 
         Args:
-            value: PIL image, uint8 array (H, W, 3) or tensor (C, H, W) within the spec's range.
+            value: From `join`; or a uint8 array (H, W, 3) or tensor (C, H, W) within the spec's
+                range.
             path: Where to; its folder is made.
 
         Raises:
@@ -192,7 +209,7 @@ class ImageCodec(Codec):
         """
         path = Path(path)
         form = format_of(path)
-        save(self._to_pil(value, path), path, form)
+        save(assemble.to_save(value, path, self.spec), path, form)
 
     def open(
         self,
@@ -206,7 +223,16 @@ class ImageCodec(Codec):
         """Decodes pictures once, at working size; see `zoo_images.decoded.open_store`."""
         from zoo_images.decoded import open_store
 
-        return open_store(self.spec, files, config, cache=cache, progress=progress)
+        span = recorded(self.preprocessing).get(domain or MIXED)
+        return open_store(
+            self.spec,
+            files,
+            config,
+            domain=domain or MIXED,
+            span=span,
+            cache=cache,
+            progress=progress,
+        )
 
     def sheet(
         self, rows: Sequence[tuple[str, Sequence[Tensor]]], columns: Sequence[str], path: Path
@@ -233,6 +259,12 @@ class ImageCodec(Codec):
             "alpha": "white",
         }
 
+    def fit_statistics(self, stores: Mapping[str, SignalStore]) -> dict[str, Any]:
+        """The value range of each domain whose pictures have more than 8 bits."""
+        spans = {name: getattr(store, "span", None) for name, store in stores.items()}
+        ranges = plain({name: span for name, span in spans.items() if span is not None})
+        return {RANGES: ranges} if ranges else {}
+
     @property
     def _least(self) -> int:
         """Smallest extent to feed: nets of a fixed size are fed just that."""
@@ -244,7 +276,10 @@ class ImageCodec(Codec):
         if isinstance(value, Image.Image):
             return [convert_inputs.from_pil(value, name)]
         if isinstance(value, np.ndarray):
-            return convert_inputs.from_array(value, name)
+            ranged = ASKED in self.preprocessing or RANGES in self.preprocessing
+            return convert_inputs.from_array(value, name, ranged=ranged)
+        if isinstance(value, bytes):
+            return [self._item(PictureFile(value, name=name, largest=self._largest), "pil")]
         if isinstance(value, Tensor):
             return convert_inputs.from_tensor(value, name, self.spec)
         if isinstance(value, (list, tuple)):
@@ -255,94 +290,20 @@ class ImageCodec(Codec):
             ]
         raise convert_inputs.refuse(value, name)
 
-    def _working(self, item: Item, size: int | None, bound: int) -> tuple[Any, tuple[int, int]]:
-        """The picture as the nets shall see it, and the size of the output."""
-        value = item.value
-        height, width = int(self.spec.shape[-2]), int(self.spec.shape[-1])
-        if size is not None and size < 1:
-            raise UsageError("a size must be at least 1 pixel", asked=f"size {size}")
-        if self.spec.flexible < 2:
-            if size not in (None, min(height, width)):
-                raise UsageError(
-                    f"these nets work at {height}×{width} pixels only", asked=f"size {size}"
-                )
-            output = _extent(value) if size is None else (height, width)
-            return resize(value, (height, width)), output
-        if size is None:
-            return self._scaled(value, bound), _extent(value)
-        crop = self.preprocessing.get("crop_first")
-        if crop:
-            value = centre_crop(value, int(crop), int(crop))
-        working = working_size(_extent(value), size)
-        if working[0] * working[1] > MAX_PIXELS:
-            raise UsageError(
-                f"the picture would have {working[0]}×{working[1]} pixels", asked=f"size {size}"
-            )
-        return resize(value, working), working
+    def _item(self, file: PictureFile, form: str) -> Item:
+        first = file.picture()
+        item = convert_inputs.from_picture(first, file.asked, form)
+        return item if len(file.pages) == 1 else Item(file, file.asked, form, item.info)
 
-    def _scaled(self, value: Any, bound: int) -> Any:
-        """The picture at its own size, as trained, or as a whole, as the model asks."""
-        scale, extent = self.preprocessing.get("scale"), _extent(value)
-        if scale == "trained":
-            return resize(value, working_size(extent, min(self.spec.shape[-2:])))
-        if scale == "whole" and extent[0] * extent[1] > bound:
-            return resize(value, largest_within(extent, bound, self.spec.stride))
-        return value
-
-    def _cut(self, value: Any, row: tiles.Span, column: tiles.Span) -> Tensor:
-        """(C, h, w) one window within the spec's range."""
-        if isinstance(value, Tensor):
-            rows, columns = torch.from_numpy(row.source), torch.from_numpy(column.source)
-            return value[:, rows][:, :, columns].contiguous()
-        pixels = value[row.source][:, column.source]  # (h, w, 3)
-        return to_tensor(torch.from_numpy(pixels), self.spec)
-
-    def _dress(self, item: Item, whole: Tensor, size: tuple[int, int]) -> Any:
-        """Gives a joined float picture (C, H, W) the item's form, and the size asked for."""
-        if item.form == "tensor":
-            scaled = resize(whole, size)
-            return scaled.to(dtype=item.info["dtype"], device=item.info["device"])
-        pixels = resize(to_bytes(whole, self.spec), size)
-        if item.form == "numpy":
-            return pixels
-        picture = Image.fromarray(pixels)
-        alpha = item.info.get("alpha")
-        if alpha is not None:  # colours are translated, the input's transparency is put back
-            picture.putalpha(alpha.resize(picture.size, RESAMPLE))
-        return picture
-
-    def _to_pil(self, value: Any, path: Path) -> Image.Image:
-        if isinstance(value, Image.Image):
-            keeps = value.mode == "RGBA" and format_of(path) in ("PNG", "WEBP", "TIFF", "GIF")
-            return value if keeps else to_rgb(value)
-        if isinstance(value, Tensor) and value.ndim == 3:
-            return Image.fromarray(to_bytes(value, self.spec))
-        if isinstance(value, np.ndarray):
-            return Image.fromarray(convert_inputs.from_array(value, str(path))[0].value)
-        raise convert_inputs.refuse(value, str(path))
-
-
-def _extent(value: Any) -> tuple[int, int]:
-    height, width = value.shape[-2:] if isinstance(value, Tensor) else value.shape[:2]
-    return int(height), int(width)
-
-
-def _add(whole: Tensor, place: TilePosition, output: Tensor) -> None:
-    """Adds a window's weighted output (C, h, w) to the whole picture (C, H, W)."""
-    used = output.detach()[:, place.row.used, place.column.used].float().cpu()  # (C, h', w')
-    target = whole[:, place.row.written, place.column.written]
-    if len(place.plan) == 1:
-        target.copy_(used)
-        return
-    rows = torch.from_numpy(place.row.weight)[:, None]  # (h', 1)
-    target.add_(used * rows * torch.from_numpy(place.column.weight))
-
-
-def _regroup(value: Any, rest: list[Any]) -> Any:
-    """Takes as many outputs off ``rest`` as ``value`` had items, in the form of ``value``."""
-    if isinstance(value, (list, tuple)):
-        return [_regroup(part, rest) for part in value]
-    if isinstance(value, (Tensor, np.ndarray)) and value.ndim == 4:
-        parts = [rest.pop(0) for _ in range(len(value))]
-        return torch.stack(parts) if isinstance(value, Tensor) else np.stack(parts)
-    return rest.pop(0)
+    def _join_frames(
+        self, file: PictureFile, outputs: Iterable[tuple[Window, Tensor]], target: str | None
+    ) -> Frames:
+        made, durations = [], []
+        for _, group in groupby(outputs, key=lambda pair: pair[0].position.number):
+            first, *rest = group
+            part = first[0].position.item
+            inner = ((Window(w.signal, w.position.position), y) for w, y in (first, *rest))
+            made.append(self.join(part, inner, target=target))
+            durations.append(part.info["duration"])
+        timed = all(duration is not None for duration in durations) and file.animated
+        return Frames(made, durations if timed else (), file.loop)

@@ -14,11 +14,14 @@ from torch import Tensor
 from zoo_core.contracts.codec import Item
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError, UsageError
-from zoo_images.decode import alpha_of, to_rgb
+from zoo_images.colour import alpha_of, to_rgb
+from zoo_images.decode import Picture
+from zoo_images.deep import from_image
 from zoo_images.pixels import bounds
 
 ACCEPTED = (
-    "Give a path, a PIL image, a uint8 array (H, W, 3), a float tensor (N, 3, H, W), or a list."
+    "Give a path, the bytes of a file, a PIL image, a uint8 array (H, W, 3), a float tensor "
+    "(N, 3, H, W), or a list."
 )
 _SLACK = 1e-2  # bfloat16 and resampling overshoot a little
 
@@ -41,18 +44,44 @@ def from_pil(image: Image.Image, name: str) -> Item:
         ) from error
     with contextlib.suppress(Exception):  # a damaged EXIF block says nothing about the pixels
         image = ImageOps.exif_transpose(image)
+    values = from_image(image)
+    if values is not None:
+        return Item(values, name, "pil", {"size": values.shape[:2]})
     pixels = np.asarray(to_rgb(image, name=name))  # (H, W, 3)
     return Item(pixels, name, "pil", {"size": pixels.shape[:2], "alpha": alpha_of(image)})
 
 
-def from_array(array: np.ndarray, name: str) -> list[Item]:
-    """Items from uint8 (H, W), (H, W, 1 | 3 | 4) or (N, H, W, 1 | 3 | 4)."""
+def from_picture(picture: Picture, name: str, form: str) -> Item:
+    """An item from a decoded file, or from one frame or page of it."""
+    value = picture.values if picture.values is not None else np.asarray(picture.rgb)
+    info = {
+        "size": value.shape[:2],
+        "format": picture.format,
+        "mode": picture.mode,
+        "alpha": picture.alpha,
+        "notes": picture.notes,
+        "extra": picture.extra,
+        "tags": picture.tags,
+        "duration": picture.duration,
+    }
+    return Item(value, name, form, info)
+
+
+def from_array(array: np.ndarray, name: str, *, ranged: bool = False) -> list[Item]:
+    """Items from uint8, or deeper, (H, W), (H, W, 1 | 3 | 4) or (N, H, W, 1 | 3 | 4).
+
+    Args:
+        array: Integers; floats only where ``ranged``.
+        name: What it is called in errors.
+        ranged: Whether a value range tells which floats are black and white.
+    """
     asked = f"{name}: array of shape {array.shape}, {array.dtype}"
-    if array.dtype != np.uint8:
+    if array.dtype.kind not in ("uif" if ranged else "ui") or array.dtype == np.bool_:
         raise UsageError(
-            "arrays must be uint8",
+            "nothing tells which of its values are black and white",
             asked=asked,
-            hint="Convert it to 0…255, or give a float tensor in [-1, 1].",
+            hint="For [0, 1] give (x * 255).round().astype('uint8'); for [-1, 1] a float tensor "
+            "(3, H, W); or say ask(range='LOW,HIGH') of the model's codec.",
         )
     if 0 in array.shape:
         raise UsageError("the array is empty", asked=asked)
@@ -108,6 +137,12 @@ def refuse(value: Any, name: str) -> UsageError:
 
 
 def _array_item(array: np.ndarray, name: str) -> Item:
+    if array.dtype != np.uint8:
+        values = array[..., 0] if array.shape[-1] == 1 else array[..., :3]
+        if not np.isfinite(values).all():
+            raise UsageError("it holds values that are not finite numbers", asked=name)
+        notes = ("a fourth channel, which is not used",) if array.shape[-1] == 4 else ()
+        return Item(values, name, "numpy", {"size": values.shape[:2], "notes": notes})
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[array.shape[-1]]
     squeezed = array[..., 0] if mode == "L" else array
     pixels = np.asarray(to_rgb(Image.fromarray(np.ascontiguousarray(squeezed)), name=name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -12,20 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
+from torch import Tensor
 
 from zoo_core.contracts.codec import InMemorySignal
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError, ZooError
-from zoo_core.files import caching, stamp
-from zoo_images import convert_inputs
-from zoo_images.decode import decode
-from zoo_images.pixels import Bytes, fit
-from zoo_images.store import ImageStore, ImageStoreContents
+from zoo_core.files import caching
+from zoo_images.decode import Picture
+from zoo_images.pixels import Bytes, fit, fit_deep
+from zoo_images.scan import deep_range, files_key, notes_of, picture_of
+from zoo_images.store import ImageStore, ImageStoreContents, Pixels
+from zoo_images.values import ValueRange
 
-_VERSION = 1  # part of every cache key: raise it when the decoded pixels would differ
+_VERSION = 2  # part of every cache key: raise it when the decoded pixels would differ
+
+Usable = tuple[tuple[int, int], str, tuple[str, ...]]
+"""(height, width), format and notes of a picture that can be used."""
 
 
 def open_store(
@@ -33,10 +35,24 @@ def open_store(
     files: Sequence[Path | InMemorySignal],
     config: TrainConfig,
     *,
+    domain: str | None = None,
+    span: ValueRange | None = None,
     cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImageStore:
     """Decodes pictures, or finds them decoded; see `zoo_core.contracts.codec.Codec.open`.
+
+    Where any picture has more than 8 bits, which values are black and white is chosen once for
+    all of them, and the store has 16 bits.
+
+    Args:
+        spec: Form of the signals.
+        files: Files, or pictures in memory.
+        config: Preprocessing and augmentation.
+        domain: Name under which ``config.ranges`` has the value range that the user asked for.
+        span: The value range that a model recorded of the domain; None to choose one.
+        cache: Folder for what was decoded; None keeps it in memory.
+        progress: Called with (files done, files in all).
 
     The cache is keyed by a hash of the files' paths, times and sizes and of the preprocessing. It
     is complete or absent: it is written under a temporary name and renamed, so that killed and
@@ -50,15 +66,17 @@ def open_store(
         raise DataError("there are no pictures", asked="store of pictures")
     sizes = _layer_sizes(spec, config)
     names = [file.name for file in files]
+    span, words = deep_range(files, cache, asked=config.ranges.get(domain or ""), recorded=span)
+    depth = np.uint8 if span is None else np.uint16
     if cache is None:
-        layers = {name: np.empty((len(files), *size, 3), np.uint8) for name, size in sizes.items()}
-        contents = _fill(layers, files, config, progress)
+        layers = {name: np.empty((len(files), *size, 3), depth) for name, size in sizes.items()}
+        contents = _fill(layers, files, config, span, progress)
     else:
-        folder = Path(cache) / "pictures" / _key(files, sizes, config)
-        found = _load(folder, sizes, len(files))
+        folder = Path(cache) / "pictures" / _key(files, sizes, config, span)
+        found = _load(folder, sizes, len(files), depth)
         if found is None:
-            _build(folder, sizes, files, config, progress)
-            found = _load(folder, sizes, len(files))
+            _build(folder, sizes, files, config, span=span, progress=progress)
+            found = _load(folder, sizes, len(files), depth)
         if found is None:
             raise DataError(
                 "what was just written there cannot be read back",
@@ -67,7 +85,8 @@ def open_store(
             )
         layers, contents = found
     layers.setdefault("plain", layers["crop"])
-    return ImageStore(layers, contents, [names[i] for i in contents.kept], spec, config)
+    kept = [names[i] for i in contents.kept]
+    return ImageStore(layers, contents, kept, spec, config, span=span, words=words)
 
 
 def _layer_sizes(spec: TensorSpec, config: TrainConfig) -> dict[str, tuple[int, int]]:
@@ -85,29 +104,37 @@ def _layer_sizes(spec: TensorSpec, config: TrainConfig) -> dict[str, tuple[int, 
 
 
 def _fill(
-    layers: Mapping[str, Bytes],
+    layers: Mapping[str, Pixels],
     files: Sequence[Path | InMemorySignal],
     config: TrainConfig,
+    span: ValueRange | None,
     progress: Callable[[int, int], None] | None,
 ) -> ImageStoreContents:
     """Decodes every file into its row of each layer, in parallel; broken files leave holes."""
 
-    def one(position: int) -> tuple[tuple[int, int], str] | str:
+    def one(position: int) -> Usable | str:
         ready = _ready(files[position], layers, config)
         if ready is not None:
             layers["crop"][position] = ready
-            return (ready.shape[0], ready.shape[1]), "arrays"
+            return (ready.shape[0], ready.shape[1]), "arrays", ()
         try:
-            image, form = _image(files[position])
+            picture = picture_of(files[position])
+            unit = None if span is None else _unit(picture, span)
+            for layer in layers.values():
+                size = layer.shape[1], layer.shape[2]
+                if unit is not None:
+                    layer[position] = fit_deep(unit, size, config.crop_first)
+                else:
+                    layer[position] = fit(picture.image, size, config.crop_first)
         except ZooError as error:
             return str(error)
-        for layer in layers.values():
-            layer[position] = fit(image, layer.shape[1:3], config.crop_first)
-        return (image.height, image.width), form
+        height, width = picture.size
+        return (height, width), picture.format, notes_of(picture)
 
     kept, skipped = [], []
     shapes: list[tuple[int, int]] = []
     formats: dict[str, int] = {}
+    notes: dict[str, int] = {}
     with ThreadPoolExecutor(_threads()) as pool:
         for position, answer in enumerate(pool.map(one, range(len(files)))):
             if isinstance(answer, str):
@@ -116,6 +143,8 @@ def _fill(
                 kept.append(position)
                 shapes.append(answer[0])
                 formats[answer[1]] = formats.get(answer[1], 0) + 1
+                for note in answer[2]:
+                    notes[note] = notes.get(note, 0) + 1
             if progress:
                 progress(position + 1, len(files))
     if not kept:
@@ -126,35 +155,27 @@ def _fill(
         )
     smallest, largest = (choose(shapes, key=lambda s: s[0] * s[1]) for choose in (min, max))
     common = sorted(formats, key=lambda name: -formats[name])
-    return ImageStoreContents(kept, skipped, list(smallest), list(largest), common)
+    return ImageStoreContents(kept, skipped, list(smallest), list(largest), common, notes)
 
 
 def _ready(
-    file: Path | InMemorySignal, layers: Mapping[str, Bytes], config: TrainConfig
+    file: Path | InMemorySignal, layers: Mapping[str, Pixels], config: TrainConfig
 ) -> Bytes | None:
     """(H, W, 1 | 3) of a sample that is stored as it is, which skips Pillow for data sets."""
     if isinstance(file, Path) or not isinstance(file.value, np.ndarray) or config.crop_first:
         return None
     value: Bytes = file.value[..., None] if file.value.ndim == 2 else file.value
-    fits = value.ndim == 3 and value.shape[-1] in (1, 3) and value.dtype == np.uint8
+    bytes_ = value.dtype == layers["crop"].dtype == np.uint8
+    fits = value.ndim == 3 and value.shape[-1] in (1, 3) and bytes_
     same = len(layers) == 1 and value.shape[:2] == layers["crop"].shape[1:3]
     return value if fits and same else None
 
 
-def _image(file: Path | InMemorySignal) -> tuple[Image.Image, str]:
-    if isinstance(file, Path):
-        picture = decode(file)
-        return picture.image, picture.format
-    if isinstance(file.value, np.ndarray):
-        items = convert_inputs.from_array(file.value, file.name)
-        if len(items) != 1:
-            raise DataError("it is a batch, not one picture", asked=file.name)
-        return Image.fromarray(items[0].value), "arrays"
-    if isinstance(file.value, Image.Image):
-        return Image.fromarray(
-            convert_inputs.from_pil(file.value, file.name).value
-        ), "images in memory"
-    raise convert_inputs.refuse(file.value, file.name)
+def _unit(picture: Picture, span: ValueRange) -> Tensor:
+    """(1 | 3, H, W) of black 0 and white 1; pictures of 8 bits among deeper ones fill it, too."""
+    if picture.values is not None:
+        return span.to_unit(picture.values)
+    return ValueRange(0, 255, "uint8", 3).to_unit(np.asarray(picture.image))
 
 
 def _build(
@@ -162,25 +183,29 @@ def _build(
     sizes: Mapping[str, tuple[int, int]],
     files: Sequence[Path | InMemorySignal],
     config: TrainConfig,
+    *,
+    span: ValueRange | None,
     progress: Callable[[int, int], None] | None,
 ) -> None:
+    depth = np.uint8 if span is None else np.uint16
+
     def whole() -> bool:
-        return _load(folder, sizes, len(files)) is not None
+        return _load(folder, sizes, len(files), depth) is not None
 
     with caching(folder, whole, what="decoded pictures") as work:
         layers = {
-            name: _allocate(work / f"{name}.npy", (len(files), *size, 3))
+            name: _allocate(work / f"{name}.npy", (len(files), *size, 3), depth)
             for name, size in sizes.items()
         }
-        contents = _fill(layers, files, config, progress)
+        contents = _fill(layers, files, config, span, progress)
         for layer in layers.values():
             layer.flush()
         (work / "contents.json").write_text(json.dumps(asdict(contents)), encoding="utf-8")
 
 
-def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
+def _allocate(path: Path, shape: tuple[int, ...], depth: Any) -> np.memmap[Any, Any]:
     """A new array file with its space reserved: writing to a full disk by mapping would crash."""
-    layer = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    layer = np.lib.format.open_memmap(path, mode="w+", dtype=depth, shape=shape)
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
@@ -188,8 +213,8 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.
 
 
 def _load(
-    folder: Path, sizes: Mapping[str, tuple[int, int]], count: int
-) -> tuple[dict[str, Bytes], ImageStoreContents] | None:
+    folder: Path, sizes: Mapping[str, tuple[int, int]], count: int, depth: Any
+) -> tuple[dict[str, Pixels], ImageStoreContents] | None:
     """The layers and contents of a cache folder, or None where it is absent or damaged."""
     try:
         contents = ImageStoreContents(
@@ -199,7 +224,7 @@ def _load(
     except (OSError, ValueError, TypeError, EOFError):
         return None
     for name, size in sizes.items():
-        if layers[name].shape != (count, *size, 3) or layers[name].dtype != np.uint8:
+        if layers[name].shape != (count, *size, 3) or layers[name].dtype != depth:
             return None
     return layers, contents
 
@@ -208,17 +233,10 @@ def _key(
     files: Sequence[Path | InMemorySignal],
     sizes: Mapping[str, tuple[int, int]],
     config: TrainConfig,
+    span: ValueRange | None,
 ) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(json.dumps([_VERSION, sizes, config.crop_first], sort_keys=True).encode())
-    for file in files:
-        if isinstance(file, Path):
-            digest.update(stamp(file))
-        else:
-            values: npt.NDArray[Any] = np.asarray(file.value)
-            digest.update(f"{file.name}\0{values.dtype.str}\0{values.shape}\n".encode())
-            digest.update(np.ascontiguousarray(values).data)
-    return digest.hexdigest()
+    values = None if span is None else asdict(span)
+    return files_key(files, [_VERSION, sizes, config.crop_first, values])
 
 
 def _threads() -> int:

@@ -26,12 +26,12 @@ def bounds(spec: TensorSpec) -> tuple[float, float]:
     return (-1.0 if spec.low is None else spec.low), (1.0 if spec.high is None else spec.high)
 
 
-def to_tensor(pixels: Tensor, spec: TensorSpec) -> Tensor:
-    """uint8 RGB (..., H, W, 3) to float (..., C, H, W) within the spec's range."""
+def to_tensor(pixels: Tensor, spec: TensorSpec, white: int = 255) -> Tensor:
+    """Integer RGB (..., H, W, 3), white as given, to float (..., C, H, W) in the spec's range."""
     low, high = bounds(spec)
     moved = pixels.movedim(-1, -3)  # (..., 3, H, W)
     signal = moved.to(torch.float32, memory_format=torch.contiguous_format)  # (..., 3, H, W)
-    signal.mul_((high - low) / 255).add_(low)
+    signal.mul_((high - low) / white).add_(low)
     return to_grey(signal) if spec.channels == 1 else signal
 
 
@@ -113,3 +113,45 @@ def fit(image: Image.Image, size: tuple[int, int], crop_first: int | None) -> By
         image = image.resize(scaled, RESAMPLE)
     cropped: Bytes = centre_crop(np.asarray(image), height, width)
     return cropped
+
+
+def from_unit(unit: Tensor, spec: TensorSpec) -> Tensor:
+    """(1 | 3, H, W) of black 0 and white 1 to (C, H, W) within the spec's range."""
+    low, high = bounds(spec)
+    signal = unit.mul(high - low).add_(low)
+    if spec.channels == 1:
+        return to_grey(signal) if signal.shape[0] == 3 else signal
+    return signal.expand(3, -1, -1)  # of grey a view, not three copies
+
+
+def to_unit(signal: Tensor, spec: TensorSpec, channels: int) -> Tensor:
+    """(C, H, W) within the spec's range to (``channels``, H, W) of black 0 and white 1."""
+    low, high = bounds(spec)
+    unit = signal.detach().float().cpu().sub(low).mul_(1 / (high - low))
+    if channels == 1 and unit.shape[0] == 3:
+        return to_grey(unit)
+    return unit if unit.shape[0] == channels else unit.expand(channels, -1, -1)
+
+
+def fit_deep(unit: Tensor, size: tuple[int, int], crop_first: int | None) -> npt.NDArray[np.uint16]:
+    """A training picture of more than 8 bits; see `fit`.
+
+    Args:
+        unit: (1 | 3, H, W) of black 0 and white 1.
+        size: (height, width) of the result.
+        crop_first: As in `fit`.
+
+    Returns:
+        uint16 (H, W, 3), 0 to 65,535.
+    """
+    if crop_first:
+        unit = centre_crop(unit, crop_first, crop_first)
+    height, width = size
+    factor = max(height / unit.shape[-2], width / unit.shape[-1])
+    scaled = (
+        max(height, round(unit.shape[-2] * factor)),
+        max(width, round(unit.shape[-1] * factor)),
+    )
+    cropped = centre_crop(resize(unit, scaled), height, width)  # (1 | 3, H, W)
+    deep = cropped.mul(65535).round_().expand(3, -1, -1).permute(1, 2, 0)  # (H, W, 3)
+    return deep.numpy().astype(np.uint16)

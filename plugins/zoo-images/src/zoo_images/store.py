@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
-from zoo_images.pixels import Bytes, to_tensor
+from zoo_images.pixels import to_tensor
+from zoo_images.values import ValueRange
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class ImageStoreContents:
         smallest: (height, width) of the smallest picture by area, before scaling.
         largest: (height, width) of the largest.
         formats: Formats of the files, the commonest first.
+        notes: What of the files is not used or is doubtful, and in how many.
     """
 
     kept: list[int]
@@ -31,33 +37,41 @@ class ImageStoreContents:
     smallest: list[int]
     largest: list[int]
     formats: list[str]
+    notes: dict[str, int] = field(default_factory=dict)
 
 
 class ImageStore:
     """See `zoo_core.contracts.codec.SignalStore`.
 
     Args:
-        layers: ``crop``: uint8 (M, H', W', 3), what augmentation crops from; ``plain``: uint8
-            (M, H, W, 3), the deterministic version. They are one array where nothing is cropped.
+        layers: ``crop``: (M, H', W', 3), what augmentation crops from; ``plain``: (M, H, W, 3),
+            the deterministic version. They are one array where nothing is cropped. uint8, or
+            uint16 where any picture has more than 8 bits.
         contents: What else is known.
         names: Name of each of the M pictures.
         spec: Form of the signals.
         config: Augmentation.
+        span: Which values of the files are black and white; None for 8 bits.
+        words: Why, for the summary.
     """
 
     def __init__(
         self,
-        layers: Mapping[str, Bytes],
+        layers: Mapping[str, Pixels],
         contents: ImageStoreContents,
         names: Sequence[str],
         spec: TensorSpec,
         config: TrainConfig,
+        *,
+        span: ValueRange | None = None,
+        words: str = "",
     ) -> None:
+        self.span = span
         self.names: Sequence[str] = list(names)
         self.labels: Tensor | None = None
         self.kept: Sequence[int] = contents.kept
         self.skipped: Sequence[str] = contents.skipped
-        self.summary = _summary(contents)
+        self.summary = _summary(contents, words)
         self._layers, self._spec, self._config = layers, spec, config
         self._rows = np.asarray(contents.kept, dtype=np.intp)
 
@@ -68,10 +82,14 @@ class ImageStore:
         """(N, C, H, W) float32 within the spec's range; see `Store.batch`."""
         rows = self._rows[np.asarray(indices, dtype=np.intp)]
         layer = self._layers["plain" if rng is None else "crop"]
-        pixels = torch.from_numpy(np.array(layer[rows]))  # (N, H', W', 3), a copy
+        values = layer[rows]  # (N, H', W', 3), a copy
+        white = np.iinfo(values.dtype).max
+        if values.dtype == np.uint16:
+            values = values.astype(np.int32)  # torch gathers no uint16
+        pixels = torch.from_numpy(np.array(values, copy=False))  # (N, H', W', 3)
         if rng is not None:
             pixels = self._augment(pixels, rng)  # (N, H, W, 3)
-        return to_tensor(pixels, self._spec)  # (N, C, H, W)
+        return to_tensor(pixels, self._spec, int(white))  # (N, C, H, W)
 
     def _augment(self, pixels: Tensor, rng: torch.Generator) -> Tensor:
         """Crops, shifts and mirrors (N, H', W', 3), all in one gather: (N, H, W, 3)."""
@@ -94,7 +112,14 @@ class ImageStore:
         return gathered.reshape(*place.shape, 3)  # (N, H, W, 3)
 
 
-def _summary(contents: ImageStoreContents) -> str:
+def _summary(contents: ImageStoreContents, words: str) -> str:
     small, large = ("×".join(map(str, (s[1], s[0]))) for s in (contents.smallest, contents.largest))
     sizes = small if small == large else f"{small} to {large}"
-    return f"{sizes} px, {', '.join(contents.formats)}"
+    parts = [f"{sizes} px, {', '.join(contents.formats)}"]
+    if words:
+        parts.append(words)
+    notes = sorted(contents.notes.items(), key=lambda pair: -pair[1])
+    parts += [f"{count:,} with {note}" for note, count in notes[:_SHOWN]]
+    if len(notes) > _SHOWN:
+        parts.append(f"and {len(notes) - _SHOWN} further remarks")
+    return "; ".join(parts)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 @click.option("--precision", help="auto (default), float32 or bfloat16.")
 @click.option("--device", help="auto (default), cpu, cuda, cuda:1 or mps.")
 @click.option("--processes", type=click.IntRange(1), help="Processes that share each batch.")
+@click.option(
+    "--range", "ranges", multiple=True, metavar="DOMAIN=LOW,HIGH", help="Values of black and white."
+)
 @click.option("--seed", type=click.IntRange(0), help="Seed of everything random.")
 @click.option("--resume", is_flag=True, help="Go on where the run in RUN was stopped.")
 @click.option("--quiet", is_flag=True, help="Print only the result.")
@@ -80,7 +83,7 @@ def _config(method: str, flags: dict[str, Any]) -> RunConfig:
         file=flags["file"],
         preset=flags["preset"],
         settings={key: parse_value(value) for key, value in settings.items()},
-        train={name: flags[name] for name in loop if flags[name] is not None},
+        train={name: flags[name] for name in loop if flags[name] is not None} | _ranges(flags),
         size=flags["size"],
         domains=parse_domains(flags["domains"]),
         data=flags["data"],
@@ -93,6 +96,11 @@ def _config(method: str, flags: dict[str, Any]) -> RunConfig:
         processes=flags["processes"],
     )
     return resolve(request)
+
+
+def _ranges(flags: dict[str, Any]) -> dict[str, Any]:
+    ranges = _pairs("--range", flags["ranges"])
+    return {"ranges": ranges} if ranges else {}
 
 
 def _pairs(flag: str, texts: Iterable[str]) -> dict[str, str]:

@@ -55,6 +55,10 @@ _POSITIVE = click.IntRange(min=1)
     type=click.FloatRange(min=0, min_open=True),
     help="Most megapixels (for speech: million frames) at once; larger inputs are tiled.",
 )
+@click.option("--range", "values", metavar="LOW,HIGH", help="Values of black and white.")
+@click.option(
+    "--largest", type=click.FloatRange(min=0, min_open=True), help="Most megapixels of an input."
+)
 @click.option("--compile", "compile_", is_flag=True, help="Compile the nets: for many files.")
 @click.option("--renderer", help="Another way to make outputs, NAME:key=value: a vocoder, say.")
 def translate(
@@ -71,6 +75,8 @@ def translate(
     precision: str,
     overwrite: bool,
     max_megapixels: float | None,
+    values: str | None,
+    largest: float | None,
     compile_: bool,
     renderer: str | None,
 ) -> int:
@@ -85,6 +91,8 @@ def translate(
     translator = zoo.load(
         model, device=device, precision=precision, compile=compile_, renderer=renderer
     )
+    wishes = {"range": values, "largest": largest}
+    translator.codec.ask(**{name: wish for name, wish in wishes.items() if wish is not None})
     targets = translator.method.targets
     to = targets[0] if to is None and len(targets) == 1 else to
     if to is None:
@@ -99,6 +107,7 @@ def translate(
         batch,
         extent,
         overwrite,
+        values,
     )
     tally = Tally()
     entries, root = _planned(
@@ -221,7 +230,8 @@ def _grid(translator: Translator, entries: Sequence[Entry], path: Path, overwrit
 def _write_sheet(translator: Translator, entries: Sequence[Entry], path: Path) -> None:
     """A row per input: the input, then its outputs, as the codec draws them at the model's size."""
     # Without the crop that the weights were trained with: the sheet shows whole pictures.
-    codec = type(translator.codec)(translator.codec.spec)
+    known = {k: v for k, v in translator.codec.preprocessing.items() if k != "crop_first"}
+    codec = type(translator.codec)(translator.codec.spec, known)
     codec.preview(_rows(codec, entries), ["input", *entries[0].outputs], path)
 
 

@@ -175,6 +175,15 @@ class Codec(ABC):
         """
         return list(outputs) if isinstance(value, (list, tuple)) else outputs[0]
 
+    def ask(self, **wishes: Any) -> None:
+        """Takes what a user asks of reading and writing, by name, such as a value range.
+
+        Raises:
+            UsageError: If there is no such choice for this kind of signal, or the value is wrong.
+        """
+        for name, value in wishes.items():
+            raise UsageError(f"a {self.noun} has no such choice", asked=f"{name} {value}")
+
     def render_with(self, renderer: Any) -> None:
         """Takes another way to make translated signals perceivable, such as a vocoder.
 

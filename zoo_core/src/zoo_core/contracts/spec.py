@@ -161,6 +161,8 @@ class TrainConfig:
         snapshot_every: Steps between models that are kept in ``snapshots/``; None for none.
         log_every: Steps between log lines.
         seed: Seed of everything random.
+        ranges: ``LOW,HIGH`` by domain: values of black and white, for kinds of signals that have
+            them; all others are chosen by what the domain's files hold.
     """
 
     batch: int = 1
@@ -180,6 +182,7 @@ class TrainConfig:
     snapshot_every: int | None = None
     log_every: int = 50
     seed: int = 0
+    ranges: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ class TranslateRequest:
     batch: int
     limit: int | None
     overwrite: bool
+    values: str | None = None
 
 
 def translate_files(
@@ -143,6 +144,8 @@ class _Work:
         """What an output of an input is made from."""
         request = self.request
         options = {"from": request.source, "size": request.size, "limit": request.limit}
+        if request.values is not None:
+            options["range"] = request.values
         return Origin(
             input=sha256_of(entry.source.path) or "",
             model=self.translator.fingerprint,

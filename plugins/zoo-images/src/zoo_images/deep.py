@@ -1,0 +1,188 @@
+"""Pictures of more than 8 bits, of more bands than three, and TIFFs that Pillow cannot read."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from zoo_core.errors import DataError
+
+Array = npt.NDArray[Any]
+GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
+"""TIFF tags that say where on Earth a picture lies, and which value means "no data"."""
+_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_UPRIGHT = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a[::-1].swapaxes(0, 1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: a[:, ::-1].swapaxes(0, 1),
+}
+
+
+@dataclass(frozen=True)
+class Bands:
+    """The values of a picture as the file has them.
+
+    Attributes:
+        values: (H, W) or (H, W, 3), of any real type.
+        extra: (H, W, K) further bands of the same type; None where there are none.
+        notes: What of them is doubtful.
+    """
+
+    values: Array
+    extra: Array | None = None
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+
+def is_tiff(head: bytes) -> bool:
+    """Whether a file begins as a TIFF or BigTIFF does."""
+    return head[:4] in _TIFF
+
+
+def may_be_deep(path: Path) -> bool:
+    """Whether a file can hold values of more than 8 bits, by its first bytes only."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(32)
+    except OSError:
+        return False
+    if head.startswith(b"\x89PNG"):
+        return head[24:25] == b"\x10"  # bits per sample
+    return is_tiff(head) or head[:2] in (b"P5", b"P6")
+
+
+def read_bands(image: Image.Image | None, data: bytes, page: int, asked: str) -> Bands | None:
+    """Values of more than 8 bits, or of more than three bands; None for any other picture.
+
+    Args:
+        image: As Pillow opened it; None for a TIFF that it does not know.
+        data: The file.
+        page: Number of the page of a TIFF.
+        asked: What it is called in errors.
+
+    Raises:
+        DataError: If the values are none that can be read, or not finite.
+    """
+    if image is None or image.format == "TIFF":
+        bands = _tiff(image, data, page, asked)
+    elif image.format == "PNG" and data[24:25] == b"\x10":
+        bands = _png(image, data, asked)
+    elif image.mode.startswith("I"):  # a PGM, which Pillow scales to 16 bits
+        bands = Bands(np.asarray(image).astype(np.uint16))
+    else:
+        return None
+    if bands is not None and not np.isfinite(bands.values).all():
+        raise DataError(
+            "it holds values that are not finite numbers",
+            asked=asked,
+            hint="Replace them by a value within the range.",
+        )
+    return bands
+
+
+def from_image(image: Image.Image) -> Array | None:
+    """The values (H, W) of a Pillow image of more than 8 bits; None for any other."""
+    if not image.mode.startswith(("I", "F")):
+        return None
+    values = np.asarray(image)
+    # Pillow's own 32-bit integers stand for 16 bits wherever they fit.
+    fits = values.dtype.kind in "iu" and values.size and 0 <= values.min() <= values.max() <= 65535
+    return values.astype(np.uint16) if fits else values
+
+
+def _png(image: Image.Image, data: bytes, asked: str) -> Bands:
+    if image.mode.startswith("I"):
+        return Bands(np.asarray(image).astype(np.uint16))
+    import imagecodecs  # Pillow has no colour of 16 bits
+
+    try:
+        pixels = imagecodecs.png_decode(data)  # (H, W, C)
+    except Exception as error:
+        raise DataError(
+            f"the PNG data is damaged or truncated ({error})",
+            asked=asked,
+            hint="Fetch or save it again, or remove it.",
+        ) from error
+    return split(pixels)
+
+
+def split(pixels: Array) -> Bands:
+    """Grey or colour, and further bands, of (H, W, C)."""
+    colours = 3 if pixels.shape[-1] >= 3 else 1
+    values = pixels[..., 0] if colours == 1 else pixels[..., :3]
+    extra = pixels[..., colours:]
+    return Bands(np.ascontiguousarray(values), extra if extra.shape[-1] else None)
+
+
+def _tiff(image: Image.Image | None, data: bytes, page: int, asked: str) -> Bands | None:
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            found = file.pages[page]
+            kind, samples = found.dtype, int(found.samplesperpixel)
+            alpha = samples == 4 and bool({1, 2} & {int(e) for e in found.extrasamples})
+            plain = kind == np.uint8 and (samples in (1, 3) or alpha or samples == 2)
+            if image is not None and (plain or kind is None or kind == np.bool_ or _cmyk(found)):
+                return None
+            if image is not None and found.bitspersample <= 8 and samples <= 2:
+                return None
+            pixels = found.asarray()
+            if int(found.planarconfig) == 2 and pixels.ndim == 3:
+                pixels = np.moveaxis(pixels, 0, -1)
+            tag = found.tags.get(274)
+            turned = _UPRIGHT.get(int(tag.value) if tag else 1, lambda a: a)(pixels)
+            inverted = int(found.photometric) == 0
+    except Exception as error:  # tifffile raises many kinds for damaged data
+        if image is not None and image.mode in ("I;16", "I;16B", "I", "F"):
+            return Bands(np.asarray(image))
+        if image is not None:
+            return None  # Pillow reads it, or says what is wrong
+        raise DataError(
+            f"it is a TIFF that cannot be read ({error})",
+            asked=asked,
+            hint="Save it again in another way, without compression.",
+        ) from error
+    if turned.dtype.kind not in "iuf" or turned.ndim not in (2, 3):
+        raise DataError(
+            f"it is a TIFF of shape {turned.shape}, {turned.dtype}, which is no picture",
+            asked=asked,
+        )
+    if inverted and turned.dtype.kind == "u":
+        turned = np.iinfo(turned.dtype).max - turned
+    if turned.ndim == 2:
+        return Bands(np.ascontiguousarray(turned))
+    bands = split(turned)
+    if alpha or bands.extra is None:
+        return bands
+    colours = samples - bands.extra.shape[-1]
+    first = "first three are" if colours == 3 else "first is"
+    rest = bands.extra.shape[-1]
+    others = "the other is" if rest == 1 else f"the other {rest} are"
+    note = f"a TIFF of {samples} bands: the {first} translated, {others} copied unchanged"
+    return Bands(bands.values, bands.extra, (note,))
+
+
+def _cmyk(page: Any) -> bool:
+    return int(page.photometric) in (5, 6, 8)  # separated, YCbCr, CIE L*a*b*: Pillow's
+
+
+def geo_tags(image: Image.Image | None, data: bytes, page: int) -> dict[int, tuple[int, Any]]:
+    """(type, value) by tag of the tags that are carried over to a TIFF output."""
+    if image is not None:
+        tags = getattr(image, "tag_v2", {})
+        return {tag: (tags.tagtype[tag], tags[tag]) for tag in GEO_TAGS if tag in tags}
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        found = file.pages[page].tags
+        return {tag: (int(found[tag].dtype), found[tag].value) for tag in GEO_TAGS if tag in found}

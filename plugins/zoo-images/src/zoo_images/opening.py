@@ -1,0 +1,123 @@
+"""Opens picture files: bytes, header by Pillow, and whether they are pictures at all."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import threading
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from zoo_core.errors import DataError
+from zoo_images.deep import is_tiff
+
+SUFFIXES = (
+    ".png", ".apng", ".jpg", ".jpeg", ".jfif", ".jp2", ".webp", ".avif", ".bmp", ".gif",
+    ".tif", ".tiff", ".ppm", ".pgm",
+)  # fmt: skip
+"""Suffixes, in lower case, of the files that count as pictures."""
+
+FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "BMP", "DIB", "GIF", "TIFF", "PPM")
+"""Pillow's decoders that are used, whatever a file is called: none of them starts a program."""
+
+_HEIC = "HEIC pictures need the package pillow-heif, or convert them to JPEG."
+_PILLOW_LIMIT = threading.Lock()
+
+
+def contents(path: Path, asked: str, limit: int) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        DataError: If it is none that can be read, or has more than ``limit`` bytes.
+    """
+    try:
+        if path.is_dir():
+            raise DataError(
+                "it is a folder, not a picture", asked=asked, hint="Name a file inside it."
+            )
+        if path.exists() and not path.is_file():
+            raise DataError("it is not a regular file", asked=asked, hint="Name a picture file.")
+        size = path.stat().st_size
+        if size > limit:
+            raise DataError(
+                f"the file has {size / 1e6:,.0f} MB, more than {limit / 1e6:,.0f} MB",
+                asked=asked,
+                hint="If it is a picture, allow it: --largest MEGAPIXELS.",
+            )
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(
+            "there is no such file", asked=asked, hint="Check the path and its spelling."
+        ) from error
+    except PermissionError as error:
+        raise DataError(
+            "it may not be read", asked=asked, hint="Change the file's permissions."
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = os.strerror(error.errno) if getattr(error, "errno", None) else str(error)  # type: ignore[union-attr,arg-type]
+        raise DataError(f"it cannot be read ({reason})", asked=asked) from error
+
+
+def open_header(data: bytes, asked: str) -> Image.Image | None:
+    """The picture as Pillow opens it; None for a TIFF that it does not know."""
+    try:
+        # Pillow's own bound is a warning to stderr; ours, checked by the caller before any pixel
+        # is decoded, is an error. Opening reads the header only, so the lock is held briefly.
+        with _PILLOW_LIMIT:
+            before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            try:
+                return Image.open(io.BytesIO(data), formats=FORMATS)
+            finally:
+                Image.MAX_IMAGE_PIXELS = before
+    except UnidentifiedImageError as error:
+        if is_tiff(data):
+            return None
+        what = "it holds text, not a picture" if _is_text(data) else "it is in no known format"
+        raise DataError(
+            what,
+            asked=asked,
+            hint=_HEIC if _is_heic(data) else "Give a PNG, JPEG, WebP, AVIF, GIF or TIFF file.",
+        ) from error
+    except Exception as error:
+        raise DataError(
+            f"its header is damaged ({error})",
+            asked=asked,
+            hint="Fetch or save it again, or remove it.",
+        ) from error
+
+
+def recognises(path: Path) -> bool:
+    """Whether a file begins as one of `FORMATS` does, whatever its suffix."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+        if _is_heic(head):
+            return False
+        with Image.open(io.BytesIO(head), formats=FORMATS):
+            return True
+    except Exception:  # Pillow raises many kinds for damaged headers
+        return False
+
+
+def is_animated(path: Path) -> bool:
+    """Whether a file holds more than one frame."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            return getattr(image, "n_frames", 1) > 1
+    except Exception:  # reading it says what is wrong
+        return False
+
+
+def _is_heic(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"hevc", b"msf1")
+
+
+def _is_text(data: bytes) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()  # a character cut at the end is no fault
+    try:
+        text = decoder.decode(data[:512])
+    except UnicodeDecodeError:
+        return False
+    return all(char.isprintable() or char.isspace() for char in text)

@@ -1,0 +1,220 @@
+"""What the values of pictures of more than 8 bits mean: one range per domain, never per picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from zoo_core.errors import DataError, UsageError
+
+Array = npt.NDArray[Any]
+RANGES = "value_ranges"
+"""Key of the ranges by domain in a model's preprocessing."""
+ASKED = "asked_range"
+"""Key of the range that the user asked for, for inputs and outputs alike."""
+_BITS = (8, 10, 12, 14, 16)
+_HINT = "Say which values are black and white: --range LOW,HIGH."
+
+
+@dataclass(frozen=True)
+class ValueRange:
+    """Which values are black and white.
+
+    Attributes:
+        low: Black.
+        high: White.
+        dtype: NumPy's name of the type that outputs are written in, such as ``uint16``.
+        channels: 1 for grey, 3 for colour.
+    """
+
+    low: float
+    high: float
+    dtype: str
+    channels: int = 1
+
+    def to_unit(self, values: Array) -> Tensor:
+        """(H, W) or (H, W, 3) to float32 (C, H, W), black 0 and white 1, clipped."""
+        signal = torch.from_numpy(values.astype(np.float32))
+        signal = signal[None] if signal.ndim == 2 else signal.movedim(-1, 0)  # (C, H, W)
+        signal = signal.sub(self.low).mul_(1 / (self.high - self.low))
+        return signal.clamp_(0, 1)
+
+    def from_unit(self, signal: Tensor) -> Array:
+        """(C, H, W) of black 0 and white 1 to (H, W) or (H, W, 3) of `dtype`."""
+        values = signal.double().clamp(0, 1).mul_(self.high - self.low).add_(self.low).numpy()
+        kind = np.dtype(self.dtype)
+        if kind.kind in "iu":
+            values = np.clip(np.round(values), np.iinfo(kind).min, np.iinfo(kind).max)
+        values = values.astype(kind)
+        return values[0] if len(values) == 1 else np.ascontiguousarray(values.transpose(1, 2, 0))
+
+    def beyond(self, values: Array) -> str | None:
+        """In words, how many values are clipped; None where none are."""
+        count = int(np.count_nonzero((values < self.low) | (values > self.high)))
+        if not count:
+            return None
+        part = 100 * count / values.size
+        return (
+            f"{count:,} values ({part:.1f} %) beyond {_text(self.low)} to {_text(self.high)}, "
+            "which are clipped"
+        )
+
+
+@dataclass(frozen=True)
+class Used:
+    """Which values the deep pictures of a domain use.
+
+    Attributes:
+        dtype: Their type; the widest where they differ.
+        channels: 3 where any is coloured.
+        low: The smallest.
+        high: The largest.
+    """
+
+    dtype: str
+    channels: int
+    low: float
+    high: float
+
+
+def measure(pictures: Iterable[Array]) -> Used | None:
+    """The values that deep pictures (H, W) or (H, W, 3) use; None where there are none."""
+    used: Used | None = None
+    for values in pictures:
+        channels = 1 if values.ndim == 2 else 3
+        low, high = float(values.min()), float(values.max())
+        if used is None:
+            used = Used(values.dtype.name, channels, low, high)
+            continue
+        used = Used(
+            np.promote_types(used.dtype, values.dtype).name,
+            max(used.channels, channels),
+            min(used.low, low),
+            max(used.high, high),
+        )
+    return used
+
+
+def choose(used: Used, asked: tuple[float, float] | None = None) -> tuple[ValueRange, str]:
+    """The range of a domain, and why, in words.
+
+    Unsigned integers: from 0 to the largest value of as few bits as hold them all (8, 10, 12, 14
+    or 16). Others: from the smallest to the largest.
+    """
+    kind = np.dtype(used.dtype)
+    words = f"{used.dtype}, {_text(used.low)} to {_text(used.high)}"
+    words += f" of {np.iinfo(kind).max:,} used" if kind.kind == "u" else " used"
+    bits = next((n for n in _BITS if used.high <= 2**n - 1), None) if kind.kind == "u" else None
+    if asked is not None:
+        (low, high), why = asked, "as asked"
+    elif bits is not None:
+        low, high, why = 0.0, float(2**bits - 1), f"because all values fit {bits} bits"
+    else:
+        low, high, why = used.low, used.high, "the smallest and the largest"
+    high = high if high > low else low + 1
+    words += f": black {_text(low)}, white {_text(high)}, {why}"
+    return ValueRange(low, high, used.dtype, used.channels), words
+
+
+def parse_range(text: str) -> tuple[float, float]:
+    """``LOW,HIGH`` as two numbers.
+
+    Raises:
+        UsageError: If it is not two finite numbers, the smaller first.
+    """
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low, high = 0.0, 0.0
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise UsageError(
+            "it is not two numbers, black before white",
+            asked=f"range {text}",
+            hint="Write LOW,HIGH, such as -1000,1000.",
+        )
+    return low, high
+
+
+def plain(ranges: Mapping[str, ValueRange]) -> dict[str, Any]:
+    """Ranges by domain as a model records them."""
+    return {name: asdict(span) for name, span in ranges.items()}
+
+
+def recorded(preprocessing: Mapping[str, Any]) -> dict[str, ValueRange]:
+    """The ranges by domain that a model's preprocessing records."""
+    return {name: ValueRange(**fields) for name, fields in preprocessing.get(RANGES, {}).items()}
+
+
+def range_of_input(
+    values: Array, preprocessing: Mapping[str, Any], domain: str | None, name: str
+) -> tuple[ValueRange, list[str]]:
+    """The range for a deep input (H, W) or (H, W, 3), and what is doubtful about it.
+
+    What the user asked for; else what the model recorded of the domain; else the convention of
+    the type: 65,535 is the white of 16 bits, 1 or 255 that of floats.
+
+    Raises:
+        DataError: If nothing tells which values are black and white.
+    """
+    channels = 1 if values.ndim == 2 else 3
+    asked, known = preprocessing.get(ASKED), recorded(preprocessing)
+    if asked is not None:
+        return _said(ValueRange(asked[0], asked[1], values.dtype.name, channels), values)
+    if domain in known:
+        return _said(known[domain], values)
+    if known and domain is None:
+        if len({(span.low, span.high) for span in known.values()}) == 1:
+            return _said(next(iter(known.values())), values)
+        raise DataError(
+            "each domain of the model has a value range of its own, and that of this is not known",
+            asked=name,
+            hint=f"Say which it is of: --from {' or '.join(known)}; or --range LOW,HIGH.",
+        )
+    low, high = float(values.min()), float(values.max())
+    words = f"values {_text(low)} to {_text(high)}"
+    if values.dtype == np.uint16:
+        span = ValueRange(0.0, 65535.0, "uint16", channels)
+        dark = f"{words} of 65,535: it is nearly black (--range LOW,HIGH tells what is white)"
+        return span, [dark] if high <= 65535 / 8 else []
+    if values.dtype.kind == "f" and low >= 0 and high <= 255:
+        white = 1.0 if high <= 1 else 255.0
+        span = ValueRange(0.0, white, values.dtype.name, channels)
+        return span, [f"{words}, of which 0 is taken for black and {white:g} for white"]
+    raise DataError(
+        f"nothing tells which of its {words} ({values.dtype}) are black and white",
+        asked=name,
+        hint=_HINT,
+    )
+
+
+def range_of_output(
+    given: ValueRange | None, preprocessing: Mapping[str, Any], domain: str | None
+) -> ValueRange | None:
+    """The range of an output; None for 8 bits.
+
+    Args:
+        given: Range of the input; None where it has 8 bits.
+        preprocessing: The model's.
+        domain: The domain of the output, where it is of one.
+    """
+    known = recorded(preprocessing)
+    if preprocessing.get(ASKED) is not None or not known:
+        return given
+    if domain is None:
+        return given or (next(iter(known.values())) if len(known) == 1 else None)
+    return known.get(domain)
+
+
+def _said(span: ValueRange, values: Array) -> tuple[ValueRange, list[str]]:
+    beyond = span.beyond(values)
+    return span, [beyond] if beyond else []
+
+
+def _text(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.6g}"
