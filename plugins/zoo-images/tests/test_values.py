@@ -14,7 +14,7 @@ from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError
 from zoo_images.codec import ImageCodec
-from zoo_images.raster import Raster
+from zoo_images.save import Raster
 from zoo_images.values import ValueRange, choose, measure
 
 SPEC = TensorSpec(shape=(3, 16, 16), stride=4)

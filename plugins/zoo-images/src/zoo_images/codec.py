@@ -8,29 +8,28 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
 from zoo_core.contracts.codec import Codec, InMemorySignal, Item, SignalStore, Window
 from zoo_core.contracts.signals import MIXED, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
-from zoo_core.errors import PluginError, UsageError, WeightsError
-from zoo_images import assemble, convert_inputs, prepare, tiles
+from zoo_core.errors import DataError, UsageError
+from zoo_images import tiles, windows
 from zoo_images.decode import MAX_PIXELS, PictureFile
 from zoo_images.opening import SUFFIXES, is_animated, recognises
 from zoo_images.pixels import (
     bounds,
     to_bytes,
 )
-from zoo_images.raster import Frames
-from zoo_images.save import format_of, save
+from zoo_images.save import Frames, format_of, save
 from zoo_images.values import (
     ASKED,
     RANGES,
     parse_range,
     plain,
     recorded,
+    smallest_to_largest,
 )
 
 WINDOW_PIXELS = 1024 * 1024
@@ -105,7 +104,7 @@ class ImageCodec(Codec):
 
     def unwrap(self, value: Any, outputs: Sequence[Any]) -> Any:
         """One picture for one, a stack for a batch, a list for a list."""
-        return assemble.regroup(value, list(outputs))
+        return windows.regroup(value, list(outputs))
 
     def windows(
         self,
@@ -132,28 +131,28 @@ class ImageCodec(Codec):
         """
         if isinstance(item.value, PictureFile):
             for number, picture in enumerate(item.value.pictures()):
-                part = convert_inputs.from_picture(picture, item.name, item.form)
+                part = windows.from_picture(picture, item.name, item.form)
                 for inner in self.windows(part, size=size, limit=limit, source=source):
-                    prepare.note(item, part.info["notes"])
-                    yield Window(inner.signal, assemble.FramePosition(number, part, inner.position))
+                    windows.note(item, part.info["notes"])
+                    yield Window(inner.signal, windows.FramePosition(number, part, inner.position))
             return
         bound = WINDOW_PIXELS if limit is None else limit
-        value, output = prepare.working(
-            prepare.ranged(item, source, self.spec, self.preprocessing),
+        value, output = windows.working(
+            windows.ranged(item, source, self.spec, self.preprocessing),
             size,
             bound,
             self.spec,
             self.preprocessing,
         )
-        height, width = prepare.extent_of(value)
+        height, width = windows.extent_of(value)
         stride = self.spec.stride if self.spec.flexible >= 2 else 1
         if self.spec.flexible < 2:
             bound = height * width
         plan = tiles.plan(height, width, stride=stride, limit=bound, least=self._least)
         for row in plan.rows:
             for column in plan.columns:
-                signal = prepare.cut(value, row, column, self.spec)
-                yield Window(signal, assemble.TilePosition(plan, row, column, output))
+                signal = windows.cut(value, row, column, self.spec)
+                yield Window(signal, windows.TilePosition(plan, row, column, output))
 
     def join(
         self,
@@ -166,33 +165,14 @@ class ImageCodec(Codec):
 
         Returns:
             A PIL image for a path or PIL image, (H, W, 3) for an array, a tensor of the input's
-            type and device for a tensor; `zoo_images.raster.Frames` for many frames or pages,
-            `zoo_images.raster.Raster` for what Pillow has no mode for.
+            type and device for a tensor; `zoo_images.save.Frames` for many frames or pages,
+            `zoo_images.save.Raster` for what Pillow has no mode for.
         """
         if isinstance(item.value, PictureFile):
             return self._join_frames(item.value, outputs, target)
-        whole: Tensor | None = None
-        place: assemble.TilePosition | None = None
-        for window, output in outputs:
-            place = window.position
-            if tuple(output.shape) != tuple(window.signal.shape):
-                raise PluginError(
-                    f"the net made shape {tuple(output.shape)} of {tuple(window.signal.shape)}",
-                    asked=item.name,
-                )
-            if not torch.isfinite(output).all():
-                raise WeightsError(
-                    "the nets gave values that are not finite numbers",
-                    asked=item.name,
-                    hint="Try float32 precision; if that fails too, the weights are damaged.",
-                )
-            if whole is None:
-                whole = torch.zeros(output.shape[0], place.plan.height, place.plan.width)
-            assemble.add(whole, place, output)
-        if whole is None or place is None:
-            raise UsageError("there is nothing to join", asked=item.name)
-        return assemble.dress(
-            item, whole, place.size, target, spec=self.spec, preprocessing=self.preprocessing
+        whole, size = windows.joined(item, outputs)
+        return windows.dress(
+            item, whole, size, target, spec=self.spec, preprocessing=self.preprocessing
         )
 
     def write(self, value: Any, path: Path) -> None:
@@ -209,7 +189,7 @@ class ImageCodec(Codec):
         """
         path = Path(path)
         form = format_of(path)
-        save(assemble.to_save(value, path, self.spec), path, form)
+        save(windows.to_save(value, path, self.spec), path, form)
 
     def open(
         self,
@@ -246,6 +226,20 @@ class ImageCodec(Codec):
         ]
         save(draw(drawn, columns), Path(path), "PNG")
 
+    def preview(
+        self, rows: Iterable[tuple[str, Sequence[Item]]], columns: Sequence[str], path: Path
+    ) -> None:
+        """See `zoo_core.contracts.codec.Codec.preview`; a column's domain has its range.
+
+        A deep picture of which nothing tells the range is drawn from its smallest to its largest
+        value.
+        """
+        drawn = [
+            (title, [self._shown(*pair) for pair in zip(items, columns, strict=False)])
+            for title, items in rows
+        ]
+        self.sheet(drawn, columns, path)
+
     @classmethod
     def preprocessing_for(cls, spec: TensorSpec, config: TrainConfig) -> dict[str, Any]:
         """What ``config.yaml`` records: the centre crop, the size, the filter and the range."""
@@ -271,6 +265,8 @@ class ImageCodec(Codec):
         return tiles.LEAST if self.spec.flexible >= 2 else 1
 
     def _wrap(self, value: Any, name: str) -> list[Item]:
+        from zoo_images import convert_inputs  # files need none of it
+
         if isinstance(value, (str, Path)):
             return [self.read(Path(value))]
         if isinstance(value, Image.Image):
@@ -290,9 +286,21 @@ class ImageCodec(Codec):
             ]
         raise convert_inputs.refuse(value, name)
 
+    def _shown(self, item: Item, column: str) -> Tensor:
+        """(C, h, w) the first window of an item, at the size of the model."""
+        if isinstance(item.value, PictureFile):
+            item = windows.from_picture(item.value.picture(), item.name, item.form)
+        size = min(self.spec.shape[1:]) if self.spec.flexible >= 2 else None
+        domain = column if column in recorded(self.preprocessing) else None
+        try:
+            return next(self.windows(item, size=size, source=domain)).signal
+        except DataError:
+            item.info["span"] = smallest_to_largest(item.value)
+            return next(self.windows(item, size=size)).signal
+
     def _item(self, file: PictureFile, form: str) -> Item:
         first = file.picture()
-        item = convert_inputs.from_picture(first, file.asked, form)
+        item = windows.from_picture(first, file.asked, form)
         return item if len(file.pages) == 1 else Item(file, file.asked, form, item.info)
 
     def _join_frames(

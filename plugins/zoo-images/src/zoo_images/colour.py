@@ -8,7 +8,6 @@ import io
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from zoo_images.deep import from_image
 from zoo_images.values import range_of_input
 
 
@@ -20,9 +19,10 @@ def to_rgb(image: Image.Image, *, name: str = "picture") -> Image.Image:
     """
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    deep = from_image(image)
-    if deep is not None:
-        return deep_to_rgb(deep, name)
+    if image.mode.startswith(("I", "F")):
+        from zoo_images.deep import from_image  # most pictures need none of it
+
+        return deep_to_rgb(from_image(image), name)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         if image.mode == "La":  # Pillow converts premultiplied grey only to LA
             image = image.convert("LA")

@@ -15,7 +15,6 @@ from zoo_core.contracts.codec import Item
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError, UsageError
 from zoo_images.colour import alpha_of, to_rgb
-from zoo_images.decode import Picture
 from zoo_images.deep import from_image
 from zoo_images.pixels import bounds
 
@@ -44,27 +43,11 @@ def from_pil(image: Image.Image, name: str) -> Item:
         ) from error
     with contextlib.suppress(Exception):  # a damaged EXIF block says nothing about the pixels
         image = ImageOps.exif_transpose(image)
-    values = from_image(image)
-    if values is not None:
+    if image.mode.startswith(("I", "F")):
+        values = from_image(image)
         return Item(values, name, "pil", {"size": values.shape[:2]})
     pixels = np.asarray(to_rgb(image, name=name))  # (H, W, 3)
     return Item(pixels, name, "pil", {"size": pixels.shape[:2], "alpha": alpha_of(image)})
-
-
-def from_picture(picture: Picture, name: str, form: str) -> Item:
-    """An item from a decoded file, or from one frame or page of it."""
-    value = picture.values if picture.values is not None else np.asarray(picture.rgb)
-    info = {
-        "size": value.shape[:2],
-        "format": picture.format,
-        "mode": picture.mode,
-        "alpha": picture.alpha,
-        "notes": picture.notes,
-        "extra": picture.extra,
-        "tags": picture.tags,
-        "duration": picture.duration,
-    }
-    return Item(value, name, form, info)
 
 
 def from_array(array: np.ndarray, name: str, *, ranged: bool = False) -> list[Item]:

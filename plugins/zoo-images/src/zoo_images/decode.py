@@ -12,9 +12,9 @@ from typing import Any
 from PIL import Image
 
 from zoo_core.errors import DataError
-from zoo_images import deep
 from zoo_images.colour import alpha_of, deep_to_rgb, to_rgb, to_srgb, turn_upright
 from zoo_images.opening import contents, open_header
+from zoo_images.values import Array
 
 MAX_PIXELS = 134_000_000
 """Largest picture that is decoded, in pixels of three bytes (402 MB); beyond it a file is taken for
@@ -44,8 +44,8 @@ class Picture:
     mode: str
     alpha: Image.Image | None = None
     notes: tuple[str, ...] = ()
-    values: deep.Array | None = None
-    extra: deep.Array | None = None
+    values: Array | None = None
+    extra: Array | None = None
     tags: dict[int, tuple[int, Any]] = field(default_factory=dict)
     duration: float | None = None
 
@@ -123,9 +123,13 @@ class PictureFile:
             yield self.picture(number)
 
     def _made(self, image: Image.Image | None, page: int) -> Picture:
-        bands = deep.read_bands(image, self._data, page, self.asked)
         tiff = image is None or image.format == "TIFF"
-        tags = deep.geo_tags(image, self._data, page) if tiff else {}
+        bands, tags = None, {}
+        if image is None or tiff or _is_deep(image, self._data):
+            from zoo_images import deep  # most pictures need none of it
+
+            bands = deep.read_bands(image, self._data, page, self.asked)
+            tags = deep.geo_tags(image, self._data, page) if tiff else {}
         form = "TIFF" if image is None else image.format or "unknown"
         if bands is not None:
             rgb = None
@@ -233,5 +237,10 @@ def _extent(image: Image.Image | None, data: bytes, asked: str) -> tuple[int, in
                     asked=asked,
                     hint="Fetch or save it again, or remove it.",
                 ) from error
+    return image.width, image.height, 6 if _is_deep(image, data) else 3
+
+
+def _is_deep(image: Image.Image, data: bytes) -> bool:
+    """Whether a picture, which is no TIFF, has more than 8 bits."""
     deep_png = image.format == "PNG" and data[24:25] == b"\x10"
-    return image.width, image.height, 6 if deep_png else 4 if image.mode[0] in "IF" else 3
+    return deep_png or image.mode.startswith(("I", "F"))

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from zoo_core.errors import DataError
+from zoo_images.values import Array
 
-Array = npt.NDArray[Any]
 GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
 """TIFF tags that say where on Earth a picture lies, and which value means "no data"."""
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -89,10 +88,8 @@ def read_bands(image: Image.Image | None, data: bytes, page: int, asked: str) ->
     return bands
 
 
-def from_image(image: Image.Image) -> Array | None:
-    """The values (H, W) of a Pillow image of more than 8 bits; None for any other."""
-    if not image.mode.startswith(("I", "F")):
-        return None
+def from_image(image: Image.Image) -> Array:
+    """The values (H, W) of a Pillow image of more than 8 bits."""
     values = np.asarray(image)
     # Pillow's own 32-bit integers stand for 16 bits wherever they fit.
     fits = values.dtype.kind in "iu" and values.size and 0 <= values.min() <= values.max() <= 65535

@@ -11,7 +11,6 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from zoo_core.errors import DataError
-from zoo_images.deep import is_tiff
 
 SUFFIXES = (
     ".png", ".apng", ".jpg", ".jpeg", ".jfif", ".jp2", ".webp", ".avif", ".bmp", ".gif",
@@ -23,6 +22,7 @@ FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "BMP", "DIB", "GIF", "TIFF
 """Pillow's decoders that are used, whatever a file is called: none of them starts a program."""
 
 _HEIC = "HEIC pictures need the package pillow-heif, or convert them to JPEG."
+_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _PILLOW_LIMIT = threading.Lock()
 
 
@@ -72,7 +72,7 @@ def open_header(data: bytes, asked: str) -> Image.Image | None:
             finally:
                 Image.MAX_IMAGE_PIXELS = before
     except UnidentifiedImageError as error:
-        if is_tiff(data):
+        if data[:4] in _TIFF:
             return None
         what = "it holds text, not a picture" if _is_text(data) else "it is in no known format"
         raise DataError(

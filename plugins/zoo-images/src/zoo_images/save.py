@@ -1,14 +1,140 @@
-"""Writes pictures so that a file is whole or absent."""
+"""Writes pictures so that a file is whole or absent; what one Pillow image cannot hold, too."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from zoo_core.errors import DataError, UsageError
 from zoo_core.files import replacing
-from zoo_images.raster import Frames, Raster, as_raster, options, write_pages, write_raster
+from zoo_images.values import Array
+
+TAGS = "tiff_tags"
+"""Key of a Pillow image's ``info`` under which the TIFF tags are that it carries on."""
+
+
+@dataclass
+class Raster:
+    """A picture that Pillow has no mode for.
+
+    Attributes:
+        pixels: (H, W, C) or (H, W).
+        tags: (type, value) by number of the TIFF tags that it carries on.
+    """
+
+    pixels: Array
+    tags: dict[int, tuple[int, Any]] = field(default_factory=dict)
+
+
+@dataclass
+class Frames:
+    """The frames of an animation, or the pages of a TIFF.
+
+    Attributes:
+        frames: The pictures, in order.
+        durations: Milliseconds for which each is shown; empty for pages.
+        loop: How often it is repeated, 0 for ever; None where the file does not say.
+    """
+
+    frames: Sequence[Image.Image | Raster]
+    durations: Sequence[float] = ()
+    loop: int | None = None
+
+
+def picture_of(pixels: Array, extra: Array | None, tags: dict[int, Any]) -> Image.Image | Raster:
+    """What holds pixels (H, W) or (H, W, 3): a Pillow image where it has a mode for them."""
+    if extra is not None:
+        flat = pixels[..., None] if pixels.ndim == 2 else pixels
+        return Raster(np.concatenate([flat, extra], -1), tags)
+    grey = pixels.ndim == 2 and pixels.dtype.name in ("uint16", "int32", "float32")
+    if not grey and pixels.dtype.name != "uint8":
+        return Raster(pixels, tags)
+    picture = Image.fromarray(pixels)
+    if tags:
+        picture.info[TAGS] = tags
+    return picture
+
+
+def options(image: Image.Image, form: str) -> dict[str, Any]:
+    """How a Pillow image is saved: quality where that matters, tags that it carries on."""
+    if form in ("JPEG", "WEBP"):
+        return {"quality": 95}
+    tags = image.info.get(TAGS)
+    if form != "TIFF" or not tags:
+        return {}
+    folder = ImageFileDirectory_v2()
+    for tag, (kind, value) in tags.items():
+        folder.tagtype[tag] = kind
+        folder[tag] = value
+    return {"tiffinfo": folder}
+
+
+def write_raster(raster: Raster, path: Path, form: str) -> None:
+    """Writes a raster as TIFF, or as PNG where it has 8 or 16 bits and at most four bands.
+
+    Raises:
+        UsageError: If the format cannot hold it.
+    """
+    pixels = raster.pixels[..., None] if raster.pixels.ndim == 2 else raster.pixels
+    if form == "PNG" and pixels.dtype.name in ("uint8", "uint16") and pixels.shape[-1] <= 4:
+        import imagecodecs  # Pillow writes no colour of 16 bits
+
+        if pixels.shape[-1] == 2:  # grey and alpha, which imagecodecs writes as colour only
+            pixels = pixels[..., [0, 0, 0, 1]]
+        with replacing(path) as part:
+            part.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels)))
+        return
+    if form != "TIFF":
+        raise UsageError(
+            f"{form} holds no picture of {pixels.shape[-1]} × {pixels.dtype}",
+            asked=str(path),
+            hint="Write a TIFF: --out NAME.tif, or a folder for TIFF inputs.",
+        )
+    import tifffile
+
+    with replacing(path) as part:
+        tifffile.imwrite(part, **_page(raster))
+
+
+def write_pages(pages: Sequence[Raster], path: Path) -> None:
+    """Writes the pages of a TIFF, each as it is."""
+    import tifffile
+
+    with replacing(path) as part, tifffile.TiffWriter(part) as file:
+        for page in pages:
+            file.write(**_page(page))
+
+
+def as_raster(picture: Image.Image | Raster) -> Raster:
+    """Any output as a raster."""
+    if isinstance(picture, Raster):
+        return picture
+    return Raster(np.asarray(picture), picture.info.get(TAGS, {}))
+
+
+def _page(raster: Raster) -> dict[str, Any]:
+    """What tifffile writes of a raster."""
+    pixels = raster.pixels
+    colours = pixels.ndim == 3 and pixels.shape[-1] >= 3
+    extra = 0 if pixels.ndim == 2 else pixels.shape[-1] - (3 if colours else 1)
+    return {
+        "data": pixels,
+        "photometric": "rgb" if colours else "minisblack",
+        "planarconfig": "contig" if pixels.ndim == 3 and pixels.shape[-1] > 1 else None,
+        "extrasamples": [0] * extra if extra else None,
+        "extratags": [
+            (tag, kind, len(value) if isinstance(value, tuple | str) else 1, value, True)
+            for tag, (kind, value) in raster.tags.items()
+        ],
+        "metadata": None,
+    }
+
 
 _FORMATS = {
     ".png": "PNG",

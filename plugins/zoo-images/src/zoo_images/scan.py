@@ -19,7 +19,7 @@ from zoo_core.errors import DataError, ZooError
 from zoo_core.files import replacing, stamp
 from zoo_images import convert_inputs, deep
 from zoo_images.decode import Picture, decode
-from zoo_images.values import Used, ValueRange, choose, measure, parse_range
+from zoo_images.values import Array, Used, ValueRange, choose, measure, parse_range
 
 _VERSION = 1  # of what is kept of a scan
 File = Path | InMemorySignal
@@ -110,7 +110,7 @@ def _cached(files: Sequence[File], cache: Path | None) -> Used | None:
     return used
 
 
-def _deep_values(files: Sequence[File]) -> Iterator[deep.Array]:
+def _deep_values(files: Sequence[File]) -> Iterator[Array]:
     """The values of each picture of more than 8 bits; broken files are named later on."""
     for file in files:
         if not _may_be_deep(file):

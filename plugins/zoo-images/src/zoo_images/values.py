@@ -122,6 +122,13 @@ def choose(used: Used, asked: tuple[float, float] | None = None) -> tuple[ValueR
     return ValueRange(low, high, used.dtype, used.channels), words
 
 
+def smallest_to_largest(values: Array) -> ValueRange:
+    """The range that a picture (H, W) or (H, W, 3) uses itself: to look at, never to train on."""
+    low, high = float(values.min()), float(values.max())
+    channels = 1 if values.ndim == 2 else 3
+    return ValueRange(low, high if high > low else low + 1, values.dtype.name, channels)
+
+
 def parse_range(text: str) -> tuple[float, float]:
     """``LOW,HIGH`` as two numbers.
 

@@ -1,0 +1,249 @@
+"""From a decoded picture to what the nets see, and from what they made to what the user gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from zoo_core.contracts.codec import Item, Window
+from zoo_core.contracts.signals import TensorSpec
+from zoo_core.errors import PluginError, UsageError, WeightsError
+from zoo_images import tiles
+from zoo_images.colour import to_rgb
+from zoo_images.decode import MAX_PIXELS, Picture
+from zoo_images.pixels import (
+    RESAMPLE,
+    centre_crop,
+    from_unit,
+    largest_within,
+    resize,
+    to_bytes,
+    to_tensor,
+    to_unit,
+    working_size,
+)
+from zoo_images.save import KEEPS_ALPHA, Frames, Raster, format_of, picture_of
+from zoo_images.values import ValueRange, range_of_input, range_of_output
+
+
+def from_picture(picture: Picture, name: str, form: str) -> Item:
+    """An item from a decoded file, or from one frame or page of it."""
+    value = picture.values if picture.values is not None else np.asarray(picture.rgb)
+    info = {
+        "size": value.shape[:2],
+        "format": picture.format,
+        "mode": picture.mode,
+        "alpha": picture.alpha,
+        "notes": picture.notes,
+        "extra": picture.extra,
+        "tags": picture.tags,
+        "duration": picture.duration,
+    }
+    return Item(value, name, form, info)
+
+
+def ranged(
+    item: Item, source: str | None, spec: TensorSpec, preprocessing: Mapping[str, Any]
+) -> Any:
+    """The picture; a deep one as a tensor (C, H, W) within the spec's range."""
+    value = item.value
+    if isinstance(value, Tensor) or value.dtype == np.uint8:
+        return value
+    if "span" not in item.info:  # once, however many targets the item is translated to
+        item.info["span"], notes = range_of_input(value, preprocessing, source, item.name)
+        note(item, notes)
+    span: ValueRange = item.info["span"]
+    return from_unit(span.to_unit(value), spec)
+
+
+def working(
+    value: Any,
+    size: int | None,
+    bound: int,
+    spec: TensorSpec,
+    preprocessing: Mapping[str, Any],
+) -> tuple[Any, tuple[int, int]]:
+    """The picture as the nets shall see it, and the size of the output."""
+    height, width = int(spec.shape[-2]), int(spec.shape[-1])
+    if size is not None and size < 1:
+        raise UsageError("a size must be at least 1 pixel", asked=f"size {size}")
+    if spec.flexible < 2:
+        if size not in (None, min(height, width)):
+            raise UsageError(
+                f"these nets work at {height}×{width} pixels only", asked=f"size {size}"
+            )
+        output = extent_of(value) if size is None else (height, width)
+        return resize(value, (height, width)), output
+    if size is None:
+        return _scaled(value, bound, spec, preprocessing), extent_of(value)
+    crop = preprocessing.get("crop_first")
+    if crop:
+        value = centre_crop(value, int(crop), int(crop))
+    seen = working_size(extent_of(value), size)
+    if seen[0] * seen[1] > MAX_PIXELS:
+        raise UsageError(f"the picture would have {seen[0]}×{seen[1]} pixels", asked=f"size {size}")
+    return resize(value, seen), seen
+
+
+def cut(value: Any, row: tiles.Span, column: tiles.Span, spec: TensorSpec) -> Tensor:
+    """(C, h, w) one window within the spec's range."""
+    if isinstance(value, Tensor):
+        rows, columns = torch.from_numpy(row.source), torch.from_numpy(column.source)
+        return value[:, rows][:, :, columns].contiguous()
+    pixels = value[row.source][:, column.source]  # (h, w, 3)
+    return to_tensor(torch.from_numpy(pixels), spec)
+
+
+def note(item: Item, notes: Iterable[str]) -> None:
+    """Adds what is doubtful to an item, once."""
+    item.info["notes"] = tuple(dict.fromkeys((*item.info.get("notes", ()), *notes)))
+
+
+def extent_of(value: Any) -> tuple[int, int]:
+    """(height, width) of (H, W, 3) or of a tensor (C, H, W)."""
+    height, width = value.shape[-2:] if isinstance(value, Tensor) else value.shape[:2]
+    return int(height), int(width)
+
+
+def _scaled(value: Any, bound: int, spec: TensorSpec, preprocessing: Mapping[str, Any]) -> Any:
+    """The picture at its own size, as trained, or as a whole, as the model asks."""
+    scale, extent = preprocessing.get("scale"), extent_of(value)
+    if scale == "trained":
+        return resize(value, working_size(extent, min(spec.shape[-2:])))
+    if scale == "whole" and extent[0] * extent[1] > bound:
+        return resize(value, largest_within(extent, bound, spec.stride))
+    return value
+
+
+@dataclass(frozen=True)
+class TilePosition:
+    """Where a window belongs: in a row and a column of its plan.
+
+    Attributes:
+        plan: The whole picture's tiles.
+        row: The window's rows.
+        column: The window's columns.
+        size: (height, width) of the output.
+    """
+
+    plan: tiles.TilePlan
+    row: tiles.Span
+    column: tiles.Span
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class FramePosition:
+    """Where a window of an animation or of a TIFF of many pages belongs.
+
+    Attributes:
+        number: Of the frame or page, from 0.
+        item: The frame or page.
+        position: Within it.
+    """
+
+    number: int
+    item: Item
+    position: Any
+
+
+def joined(item: Item, outputs: Iterable[tuple[Window, Tensor]]) -> tuple[Tensor, tuple[int, int]]:
+    """The translated windows of an item as one float picture (C, H, W), and the output's size."""
+    whole: Tensor | None = None
+    place: TilePosition | None = None
+    for window, output in outputs:
+        place = window.position
+        if tuple(output.shape) != tuple(window.signal.shape):
+            raise PluginError(
+                f"the net made shape {tuple(output.shape)} of {tuple(window.signal.shape)}",
+                asked=item.name,
+            )
+        if not torch.isfinite(output).all():
+            raise WeightsError(
+                "the nets gave values that are not finite numbers",
+                asked=item.name,
+                hint="Try float32 precision; if that fails too, the weights are damaged.",
+            )
+        if whole is None:
+            whole = torch.zeros(output.shape[0], place.plan.height, place.plan.width)
+        _add(whole, place, output)
+    if whole is None or place is None:
+        raise UsageError("there is nothing to join", asked=item.name)
+    return whole, place.size
+
+
+def _add(whole: Tensor, place: TilePosition, output: Tensor) -> None:
+    """Adds a window's weighted output (C, h, w) to the whole picture (C, H, W)."""
+    used = output.detach()[:, place.row.used, place.column.used].float().cpu()  # (C, h', w')
+    target = whole[:, place.row.written, place.column.written]
+    if len(place.plan) == 1:
+        target.copy_(used)
+        return
+    rows = torch.from_numpy(place.row.weight)[:, None]  # (h', 1)
+    target.add_(used * rows * torch.from_numpy(place.column.weight))
+
+
+def dress(
+    item: Item,
+    whole: Tensor,
+    size: tuple[int, int],
+    target: str | None,
+    *,
+    spec: TensorSpec,
+    preprocessing: Mapping[str, Any],
+) -> Any:
+    """Gives a joined float picture (C, H, W) the item's form, and the size asked for."""
+    if item.form == "tensor":
+        scaled = resize(whole, size)
+        return scaled.to(dtype=item.info["dtype"], device=item.info["device"])
+    span = range_of_output(item.info.get("span"), preprocessing, target)
+    if span is None:
+        pixels = resize(to_bytes(whole, spec), size)
+    else:
+        pixels = span.from_unit(to_unit(resize(whole, size), spec, span.channels))
+    if item.form == "numpy":
+        return pixels
+    extra = item.info.get("extra")
+    if extra is not None and (extra.shape[:2] != size or extra.dtype != pixels.dtype):
+        extra = None
+    picture = picture_of(pixels, extra, item.info.get("tags") or {})
+    alpha = item.info.get("alpha")
+    if alpha is not None and isinstance(picture, Image.Image) and span is None:
+        # Colours are translated, the input's transparency is put back.
+        picture.putalpha(alpha.resize(picture.size, RESAMPLE))
+    return picture
+
+
+def to_save(value: Any, path: Path, spec: TensorSpec) -> Image.Image | Raster | Frames:
+    """What `zoo_images.save.save` writes of a value that `zoo_images.codec` takes."""
+    if isinstance(value, Raster | Frames):
+        return value
+    if isinstance(value, Image.Image):
+        deep = value.mode.startswith(("I", "F"))
+        keeps = value.mode == "RGBA" and format_of(path) in KEEPS_ALPHA
+        return value if keeps or deep or value.mode == "RGB" else to_rgb(value)
+    from zoo_images import convert_inputs
+
+    if isinstance(value, Tensor) and value.ndim == 3:
+        return Image.fromarray(to_bytes(value, spec))
+    if isinstance(value, np.ndarray):
+        (item,) = convert_inputs.from_array(value, str(path), ranged=True)
+        return picture_of(item.value, None, {})
+    raise convert_inputs.refuse(value, str(path))
+
+
+def regroup(value: Any, rest: list[Any]) -> Any:
+    """Takes as many outputs off ``rest`` as ``value`` had items, in the form of ``value``."""
+    if isinstance(value, (list, tuple)):
+        return [regroup(part, rest) for part in value]
+    if isinstance(value, (Tensor, np.ndarray)) and value.ndim == 4:
+        parts = [rest.pop(0) for _ in range(len(value))]
+        return torch.stack(parts) if isinstance(value, Tensor) else np.stack(parts)
+    return rest.pop(0)
