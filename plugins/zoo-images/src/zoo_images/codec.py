@@ -144,6 +144,9 @@ class ImageCodec(Codec):
             self.spec,
             self.preprocessing,
         )
+        extra = item.info.get("extra")
+        if extra is not None and extra.shape[:2] != output:
+            windows.note(item, ["further bands, which are left out: they do not have the new size"])
         height, width = windows.extent_of(value)
         stride = self.spec.stride if self.spec.flexible >= 2 else 1
         if self.spec.flexible < 2:

@@ -15,7 +15,6 @@ from zoo_core.contracts.codec import Item
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError, UsageError
 from zoo_images.colour import alpha_of, to_rgb
-from zoo_images.deep import from_image
 from zoo_images.pixels import bounds
 
 ACCEPTED = (
@@ -44,6 +43,8 @@ def from_pil(image: Image.Image, name: str) -> Item:
     with contextlib.suppress(Exception):  # a damaged EXIF block says nothing about the pixels
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
+        from zoo_images.deep import from_image  # most pictures need none of it
+
         values = from_image(image)
         return Item(values, name, "pil", {"size": values.shape[:2]})
     pixels = np.asarray(to_rgb(image, name=name))  # (H, W, 3)
