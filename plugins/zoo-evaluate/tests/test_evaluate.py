@@ -227,7 +227,7 @@ def test_count_takes_the_same_inputs_for_the_same_seed_and_batches_stay_small() 
         for seed in (1, 1, 2)
     )
     assert one.values() == two.values()
-    assert one.protocol["directions"]["a->b"]["count"] == 10
+    assert one.protocol["directions"]["a->b"]["num_samples"] == 10
     assert [p.name for p in one.panels["a->b"]] != [p.name for p in other.panels["a->b"]]
     assert max(store.largest for store in data.stores.values()) == 4
 
