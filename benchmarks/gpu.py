@@ -22,9 +22,9 @@ import torch
 from training import NAMES, Noise
 
 import zoo
+from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import Domains
 from zoo_core.host.plugins import host
-from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import build_method
 from zoo_core.train import devices
 from zoo_core.train.devices import make_fabric

@@ -26,9 +26,9 @@ from losses import Losses
 from passes import Passes, medians, run, update
 from training import Noise
 
+from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import Domains
 from zoo_core.host.plugins import host
-from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import build_method
 from zoo_core.train.loop import Trainer
 

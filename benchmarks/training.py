@@ -16,9 +16,9 @@ from dataclasses import replace
 import click
 import torch
 
+from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.host.plugins import host
-from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import build_method
 from zoo_core.train import loop
 from zoo_core.train.devices import make_fabric

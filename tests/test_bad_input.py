@@ -14,11 +14,11 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from zoo_core.catalogue.description import ModelConfig
 from zoo_core.catalogue.registry import Registry
 from zoo_core.cli import run
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.models.card import Card
-from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import build_method, write_model
 
 TINY = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 2}
@@ -326,20 +326,20 @@ def test_other_pictures_are_done_when_one_is_broken(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("models: [{id: x, colour: red}]", "colour"),
+        ("models: [{id: x, task: y, weights: {source: hub}, colour: red}]", "colour"),
         ("models: [", "registry.yaml"),
         ("- 1\n- 2\n", "registry.yaml"),
     ],
     ids=["unknown key", "not YAML", "not a mapping"],
 )
 def test_bad_registry_is_refused_with_its_file(tmp_path: Path, text: str, says: str) -> None:
-    from zoo_core.catalogue.manifest import parse_file
+    from zoo_core.catalogue.description import read_entries
     from zoo_core.errors import ZooError
 
     path = tmp_path / "registry.yaml"
     path.write_text(text)
     with pytest.raises(ZooError, match=says):
-        parse_file(path)
+        read_entries(path)
 
 
 def test_damaged_embedded_weights_are_refused(tmp_path: Path) -> None:
@@ -351,7 +351,7 @@ def test_damaged_embedded_weights_are_refused(tmp_path: Path) -> None:
     assert embedded
     for model in embedded:
         weights = model.entry.weights
-        path = model.path(str(weights.path))
+        path = model.embedded
         data = bytearray(path.read_bytes())
         data[-1] ^= 1
         damaged = tmp_path / "damaged.safetensors"

@@ -3,7 +3,7 @@
 import pytest
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from zoo_core.catalogue.manifest import parse_file
+from zoo_core.catalogue.description import read_entries
 from zoo_core.host.plugins import host
 from zoo_testing.run import METHOD_CHECKS, MODEL_CHECKS, ConformanceCase, method_cases, model_cases
 from zoo_testing.subject import subjects
@@ -40,7 +40,7 @@ def test_every_embedded_model_is_examined_by_every_check():
     embedded = [
         entry.id
         for _, path in host().registries()
-        for entry in parse_file(path)
+        for entry in read_entries(path)
         if entry.weights.path is not None
         if entry.weights.repo is None or (path.parent / entry.weights.path).is_file()
     ]

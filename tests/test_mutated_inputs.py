@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from zoo_core.catalogue.manifest import parse_file
+from zoo_core.catalogue.description import read_entries
 from zoo_core.errors import ZooError
 from zoo_core.hub.cache import RepoCache
 from zoo_core.hub.reference import Reference, parse
@@ -98,7 +98,7 @@ def many(strategy: st.SearchStrategy[bytes]) -> Callable[..., Callable[..., None
 
 @many(mutated(REGISTRY))
 def test_registry(content: bytes) -> None:
-    read_or_refuse("registry.yaml", content, parse_file)
+    read_or_refuse("registry.yaml", content, read_entries)
 
 
 @many(mutated(CONFIG))
@@ -147,7 +147,7 @@ def test_references(text: str) -> None:
 def test_the_originals_are_read(tmp_path: Path) -> None:
     for name, content in (("registry.yaml", REGISTRY), ("config.yaml", CONFIG)):
         (tmp_path / name).write_bytes(content)
-    assert parse_file(tmp_path / "registry.yaml")
+    assert read_entries(tmp_path / "registry.yaml")
     assert read_config(tmp_path).method == "stargan"
     (tmp_path / "x.safetensors").write_bytes(TENSORS)
     assert set(read_tensors(tmp_path / "x.safetensors")[0]) == {"net.weight", "net.bias"}

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo_core.catalogue.index import read_index
-from zoo_core.catalogue.manifest import parse_file
-from zoo_core.catalogue.registry import Registry
+from zoo_core.catalogue.description import read_entries
+from zoo_core.catalogue.registry import Registry, index_path, read_index
 from zoo_core.host.plugins import host
 from zoo_publish.workspace import stale
 
@@ -88,20 +87,22 @@ def test_a_wheel_works_without_the_workspace(wheel: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
 def test_a_registry_names_files_that_are_there(plugin: Path) -> None:
     for path in plugin.glob("src/*/registry.yaml"):
-        for entry in parse_file(path):
+        for entry in read_entries(path):
             if entry.weights.repo is not None:
                 continue  # a release may leave these weights to the Hub
-            for file in (entry.weights.path, entry.golden.path if entry.golden else None):
-                assert file is None or (path.parent / file).is_file()
+            if entry.weights.path is not None:
+                directory = (path.parent / entry.weights.path).parent
+                there = {file.name for file in directory.iterdir()}
+                assert {"model.safetensors", "config.yaml", "README.md"} <= there
 
 
 def test_the_index_of_all_models_is_up_to_date() -> None:
     assert stale(ROOT) == []
-    index = read_index(ROOT / "registry.yaml")
+    rows = read_index(index_path())
     with_models = {plugin.name for plugin in PLUGINS if any(plugin.glob("src/*/registry.yaml"))}
-    assert set(index.hashes) == with_models
-    listed = {entry["id"] for models in index.models.values() for entry in models}
-    assert listed <= set(Registry.load(host()).models)
+    assert {row["distribution"] for row in rows} == with_models
+    assert {row["id"] for row in rows} <= set(Registry.load(host()).models)
+    assert all(row["config"]["method"] in host().methods() for row in rows)
 
 
 def test_every_plugin_is_a_part_of_the_workspace() -> None:

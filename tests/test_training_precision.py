@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.host.plugins import host
-from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import build_method
 from zoo_core.train.devices import make_fabric
 from zoo_core.train.loop import Trainer

@@ -3,9 +3,9 @@
 import pytest
 from huggingface_hub import ModelCard
 
+from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import Domains, TensorSpec
-from zoo_core.models.card import Card, CardMetric
-from zoo_core.models.config import ModelConfig
+from zoo_core.models.card import Card, MetricValue
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def text():
         paper="Choi et al. 2018",
         limitations="Flags.",
         tags=("emoji", "stargan"),
-        metrics=[CardMetric("domain accuracy", 0.91, "200 test code points", 0.9, "mean of six")],
+        metrics=[MetricValue("domain accuracy", 0.91, "200 test code points", 0.9, "mean of six")],
     )
     return card.render(config, {"generator": 2_100_000})
 

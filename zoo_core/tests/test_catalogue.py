@@ -16,7 +16,6 @@ import pytest
 import zoo_core.catalogue.registry as registry_module
 import zoo_core.cli.catalogue as catalogue_module
 import zoo_core.cli.plugins as plugins_module
-from zoo_core.catalogue.index import Index, write_index
 from zoo_core.cli import run
 from zoo_core.contracts.spec import MethodSpec
 from zoo_core.host.hookspecs import hookimpl
@@ -27,21 +26,24 @@ SHA = "ab" * 32
 
 
 def entry(name: str, **changes: Any) -> dict[str, Any]:
+    names = {"names": ["noto", "openmoji", "twemoji"]}
+    config = {
+        "method": changes.pop("method", "stargan"),
+        "domains": changes.pop("domains", names),
+        "signal": {"shape": [3, 64, 64]},
+    }
     return {
         "id": name,
-        "method": "stargan",
         "task": "emoji-style",
         "summary": "Emoji of three vendors",
-        "domains": {"names": ["noto", "openmoji", "twemoji"]},
-        "signal": {"shape": [3, 64, 64]},
+        "config": config,
         "weights": {
             "source": "embedded",
             "path": "w/m.safetensors",
             "sha256": SHA,
             "bytes": 4300000,
+            "format": "of-others",
         },
-        "nets": {"generator": 2107904},
-        "paper": "Choi et al. 2018",
         "provenance": "zoo train stargan",
         "licence": {"weights": "CC-BY-4.0"},
         "metrics": [
@@ -80,14 +82,16 @@ def zoo(
                 "kind": "attributes",
                 "exclusive": [["Attribute_0", "Attribute_1"]],
             },
-            weights=hub,
+            weights=hub | {"format": "of-others"},
         ),
         entry("lost-method", method="lost", task="digits"),
     ]
     file.write_text(write_yaml({"models": models}))
-    index = tmp_path / "index.yaml"
-    absent = [entry("unit-digits", method="unit", task="digits")]
-    index.write_text(write_index(Index({}, {"zoo-unit": absent})))
+    index = tmp_path / "index.json"
+    absent = entry("unit-digits", method="unit", task="digits")
+    known = entry("stargan-emoji") | {"nets": {"generator": 2107904}}
+    rows = [{"distribution": "zoo-unit", **absent}, {"distribution": "stargan", **known}]
+    index.write_text(json.dumps({"models": rows}))
 
     class Module:
         """A plugin with a method and the models."""
@@ -96,7 +100,9 @@ def zoo(
         @hookimpl
         def zoo_components() -> list[MethodSpec]:
             return [
-                MethodSpec("stargan", "a:B", "One generator", paper="Choi", domains=(2, None)),
+                MethodSpec(
+                    "stargan", "a:B", "One generator", paper="Choi et al. 2018", domains=(2, None)
+                ),
                 MethodSpec("pair", "a:C", "Two", domains=(2, 2)),
                 MethodSpec("few", "a:D", "Few", domains=(2, 5)),
             ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from zoo_core.catalogue.index import Index, read_index, write_index
-from zoo_core.catalogue.registry import Registry, file_hash
+from zoo_core.catalogue.registry import Registry, read_index
 from zoo_core.contracts.spec import MethodSpec
 from zoo_core.errors import PluginError, UsageError
 from zoo_core.host.isolation import Plugin
@@ -23,16 +24,35 @@ SHA = "ab" * 32
 
 
 def entry(name: str, **changes: Any) -> dict[str, Any]:
-    weights = {"source": "embedded", "path": "weights/w", "sha256": SHA, "bytes": 2_000_000}
-    return {
-        "id": name,
+    """An entry of weights in a foreign format, which says itself what the model is."""
+    config = {
         "method": name.split("-", maxsplit=1)[0],
-        "task": "digits",
-        "domains": {"names": ["mnist", "USPS"]},
+        "domains": {"names": changes.pop("names", ["mnist", "USPS"])},
         "signal": {"shape": [3, 32, 32]},
-        "weights": weights,
-        "nets": {"a": 10, "b": 5},
-    } | changes
+    }
+    weights = {
+        "source": "embedded",
+        "path": "weights/w",
+        "sha256": SHA,
+        "bytes": 2_000_000,
+        "format": "of-others",
+    }
+    return {"id": name, "task": "digits", "config": config, "weights": weights} | changes
+
+
+def native(name: str, sha256: str = SHA) -> dict[str, Any]:
+    """An entry of weights in the zoo's own format, which its directory describes."""
+    path = f"weights/{name}/model.safetensors"
+    weights = {"source": "embedded", "path": path, "sha256": sha256, "bytes": 9}
+    return {"id": name, "task": "digits", "weights": weights}
+
+
+def directory(registry: Path, name: str, method: str = "stargan") -> None:
+    """The configuration of a native model."""
+    folder = registry.parent / "weights" / name
+    folder.mkdir(parents=True)
+    config = {"method": method, "domains": {"names": ["here"]}}
+    (folder / "config.yaml").write_text(write_yaml(config))
 
 
 class Host(PluginHost):
@@ -67,10 +87,14 @@ def registry_file(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def index_file(tmp_path: Path) -> Callable[..., Path]:
-    def make(hashes: dict[str, str] | None = None, **models: list[dict[str, Any]]) -> Path:
-        path = tmp_path / "index.yaml"
-        named = {name.replace("_", "-"): entries for name, entries in models.items()}
-        path.write_text(write_index(Index(hashes or {}, named)))
+    def make(**models: list[dict[str, Any]]) -> Path:
+        path = tmp_path / "index.json"
+        rows = [
+            {"distribution": owner.replace("_", "-"), **row}
+            for owner, rows in models.items()
+            for row in rows
+        ]
+        path.write_text(json.dumps({"models": rows}))
         return path
 
     return make
@@ -87,9 +111,50 @@ def test_models_of_all_plugins_are_found(
     assert model.installed
     assert model.require() is model
     assert model.distribution == "one"
-    assert model.path("weights/w") == first.parent / "weights" / "w"
-    assert (model.parameters, model.bytes, model.domains) == (15, 2_000_000, ("mnist", "USPS"))
-    assert model.entry.nets == {"a": 10, "b": 5}
+    assert model.embedded is None
+    (first.parent / "weights").mkdir()
+    (first.parent / "weights" / "w").touch()
+    assert model.embedded == first.parent / "weights" / "w"
+    assert (model.bytes, model.domains) == (2_000_000, ("mnist", "USPS"))
+    assert model.entry.weights.bytes == 2_000_000
+
+
+def test_a_model_is_what_its_directory_says(
+    registry_file: Callable[..., Path], index_file: Callable[..., Path]
+) -> None:
+    path = registry_file("one", native("stargan-a"), native("stargan-b"))
+    directory(path, "stargan-a")
+    registry = Registry.load(Host({"one": path}), index_file())
+    assert registry.get("stargan-a").domains == ("here",)
+    assert registry.get("stargan-b").domains == ()
+    assert registry.get("stargan-b").installed
+
+
+@pytest.mark.parametrize(("sha256", "domains"), [(SHA, ("listed",)), ("cd" * 32, ("here",))])
+def test_the_index_tells_of_a_directory_whose_weights_it_knows(
+    sha256: str,
+    domains: tuple[str, ...],
+    registry_file: Callable[..., Path],
+    index_file: Callable[..., Path],
+) -> None:
+    path = registry_file("one", native("stargan-a"))
+    directory(path, "stargan-a")
+    config = {"method": "stargan", "domains": {"names": ["listed"]}}
+    row = {**native("stargan-a", sha256), "config": config, "nets": {"a": 10, "b": 5}}
+    model = Registry.load(Host({"one": path}), index_file(one=[row])).get("stargan-a")
+    assert model.domains == domains
+    assert model.parameters == (15 if sha256 == SHA else 0)
+    assert model.entry.config is None
+
+
+def test_a_directory_that_says_nothing_of_a_model_is_its_plugins_problem(
+    registry_file: Callable[..., Path], index_file: Callable[..., Path]
+) -> None:
+    path = registry_file("one", native("stargan-a"))
+    directory(path, "stargan-a", method=[1])  # type: ignore[arg-type]
+    registry = Registry.load(Host({"one": path}), index_file())
+    assert registry.models == {}
+    assert "config.yaml" in registry.problems[0].text
 
 
 def test_a_model_whose_plugin_is_absent_says_how_to_install_it(
@@ -100,9 +165,9 @@ def test_a_model_whose_plugin_is_absent_says_how_to_install_it(
     assert not model.installed
     assert registry.find("*", installed=True) == []
     assert model.entry.id == "unit-digits"
-    for use in (model.require, lambda: model.path("weights/w")):
-        with pytest.raises(PluginError, match="not installed; pip install zoo-unit"):
-            use()
+    with pytest.raises(PluginError) as caught:
+        model.require()
+    assert "pip install zoo-unit" in caught.value.problem
 
 
 def test_an_installed_plugin_overrules_the_index(
@@ -162,27 +227,45 @@ def test_an_id_that_is_taken_names_both_owners(
 
 
 @pytest.mark.parametrize(
-    "text", ["models: [", "models: [{id: x}]", "models: []\nregistries: 3", ""]
+    "text", ["{", '{"models": [{"id": "x"}]}', '{"models": 3}', '{"models": [{}]}', "", "[]"]
 )
 def test_a_damaged_index_leaves_what_is_installed(
     text: str, registry_file: Callable[..., Path], tmp_path: Path
 ) -> None:
-    index = tmp_path / "index.yaml"
+    index = tmp_path / "index.json"
     index.write_text(text)
     registry = Registry.load(Host({"one": registry_file("one", entry("stargan-a"))}), index)
     assert list(registry.models) == ["stargan-a"]
     assert [problem.distribution for problem in registry.problems] == ["zoo-core"]
 
 
-def test_a_registry_with_the_indexed_hash_is_not_read_again(
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights": {"source": "hub", "repo": 3}},
+        {"weights": 3},
+        {"config": {"method": ["x"]}},
+        {"config": {"domains": {"names": [1]}}},
+        {"config": 3},
+        {"task": None},
+    ],
+)
+def test_what_cannot_be_listed_is_a_problem_and_no_traceback(
+    change: dict[str, Any], registry_file: Callable[..., Path], index_file: Callable[..., Path]
+) -> None:
+    path = registry_file("one", {**entry("stargan-a"), **change})
+    registry = Registry.load(Host({"one": path}), index_file())
+    assert [problem.distribution for problem in registry.problems] == ["one"]
+
+
+def test_an_entry_is_validated_when_it_is_used(
     registry_file: Callable[..., Path], index_file: Callable[..., Path]
 ) -> None:
-    path = registry_file("one", entry("stargan-a", summary="from the registry"))
-    known = [entry("stargan-a", summary="from the index")]
-    fresh = Registry.load(Host({"one": path}), index_file({"one": file_hash(path)}, one=known))
-    assert fresh.get("stargan-a").data["summary"] == "from the index"
-    old = Registry.load(Host({"one": path}), index_file({"one": SHA}, one=known))
-    assert old.get("stargan-a").data["summary"] == "from the registry"
+    path = registry_file("one", entry("stargan-a", colour="red"))
+    model = Registry.load(Host({"one": path}), index_file()).get("stargan-a")
+    with pytest.raises(PluginError) as caught:
+        _ = model.entry
+    assert "colour" in caught.value.problem
 
 
 def test_the_index_is_read_without_pydantic_and_torch() -> None:
@@ -200,7 +283,7 @@ def test_the_index_is_read_without_pydantic_and_torch() -> None:
 def catalogue(registry_file: Callable[..., Path], index_file: Callable[..., Path]) -> Registry:
     path = registry_file(
         "one",
-        entry("stargan-emoji", task="emoji", domains={"names": ["noto", "twemoji"]}),
+        entry("stargan-emoji", task="emoji", names=["noto", "twemoji"]),
         entry("stargan-digits"),
         entry("cyclegan-digits"),
     )
@@ -256,7 +339,7 @@ def workspace(tmp_path: Path) -> Path:
     for folder in (core, package):
         folder.mkdir(parents=True)
     (package.parents[1] / "pyproject.toml").write_text('[project]\nname = "zoo-one"\n')
-    models = [entry("stargan-b"), entry("stargan-a")]
+    models = [entry("painter-b"), entry("painter-a")]
     (package / "registry.yaml").write_text(write_yaml({"models": models}))
     return tmp_path
 
@@ -270,13 +353,29 @@ def test_the_index_is_built_sorted_and_becomes_stale_with_a_registry(workspace: 
     assert len(stale(workspace)) == 3  # both copies of the index, and the list of commands
     build(workspace)
     assert stale(workspace) == []
-    index = read_index(workspace / "registry.yaml")
-    assert [model["id"] for model in index.models["zoo-one"]] == ["stargan-a", "stargan-b"]
+    rows = read_index(workspace / "zoo_core" / "src" / "zoo_core" / "index.json")
+    assert [(row["id"], row["distribution"]) for row in rows] == [
+        ("painter-a", "zoo-one"),
+        ("painter-b", "zoo-one"),
+    ]
     registry = workspace / "plugins" / "zoo-one" / "src" / "zoo_one" / "registry.yaml"
-    registry.write_text(write_yaml({"models": [entry("stargan-c")]}))
+    registry.write_text(write_yaml({"models": [entry("painter-c")]}))
     assert len(stale(workspace)) == 2
     build(workspace)
     assert stale(workspace) == []
+
+
+def test_the_index_holds_the_configuration_of_each_directory_and_keeps_it_without_the_directory(
+    workspace: Path,
+) -> None:
+    package = workspace / "plugins" / "zoo-one" / "src" / "zoo_one"
+    (package / "registry.yaml").write_text(write_yaml({"models": [native("painter-a")]}))
+    directory(package / "registry.yaml", "painter-a", "painter")
+    for _ in range(2):
+        build(workspace)
+        rows = read_index(workspace / "zoo_core" / "src" / "zoo_core" / "index.json")
+        assert rows[0]["config"]["domains"]["names"] == ["here"]
+        shutil.rmtree(package / "weights", ignore_errors=True)
 
 
 def test_an_index_has_the_same_text_every_time(workspace: Path) -> None:
@@ -287,7 +386,7 @@ def test_one_id_in_two_plugins_of_a_workspace_names_both(workspace: Path) -> Non
     other = workspace / "plugins" / "zoo-two" / "src" / "zoo_two"
     other.mkdir(parents=True)
     (other.parents[1] / "pyproject.toml").write_text('[project]\nname = "zoo-two"\n')
-    (other / "registry.yaml").write_text(write_yaml({"models": [entry("stargan-a")]}))
+    (other / "registry.yaml").write_text(write_yaml({"models": [entry("painter-a")]}))
     with pytest.raises(PluginError, match=r"zoo_one.*zoo_two"):
         indexed_files(workspace)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.codec import SignalStore
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
-from zoo_core.models.config import ModelConfig
 from zoo_core.train.samples import Samples
 from zoo_core.translate.translator import Translator
 from zoo_evaluate.eval_model import as_eval_model

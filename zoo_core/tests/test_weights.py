@@ -8,12 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from zoo_core.catalogue.manifest import parse_entry
-from zoo_core.catalogue.registry import Model
+from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.errors import WeightsError
 from zoo_core.files import file_sha256, verify
 from zoo_core.models.modeldir import build_method
-from zoo_core.models.resolve import resolve
+from zoo_core.models.sources import find_model, model_files
 from zoo_core.models.weights import load_weights, no_init
 
 
@@ -41,20 +40,20 @@ def test_missing_file_is_an_error_and_no_random_model(method, tmp_path):
         load_weights(method, tmp_path / "model.safetensors")
 
 
-def test_hash_and_size_are_checked_before_opening(method, tmp_path):
+def test_hash_and_size_are_checked(tmp_path):
     path = tmp_path / "garbage"
     path.write_bytes(b"not safetensors at all")
     with pytest.raises(WeightsError, match="sha256 is"):
-        load_weights(method, path, sha256="0" * 64)
+        verify(path, sha256="0" * 64)
     with pytest.raises(WeightsError, match="has 22 bytes, expected 23"):
-        load_weights(method, path, size=23)
+        verify(path, size=23)
 
 
-def test_right_hash_and_size_pass(tiny_model, method):
+def test_right_hash_and_size_pass(tiny_model):
     path = tiny_model / "model.safetensors"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert file_sha256(path) == digest
-    load_weights(method, path, sha256=digest, size=path.stat().st_size)
+    verify(path, sha256=digest, size=path.stat().st_size)
 
 
 @pytest.mark.parametrize("keep", [0, 4, 8, 100, -1])
@@ -150,45 +149,50 @@ def test_directory_instead_of_file_is_missing(tmp_path):
         verify(tmp_path)
 
 
-def entry(weights, directory):
-    data = {
-        "id": "tiny-x",
-        "method": "tiny",
-        "task": "test",
-        "domains": {"names": ["a", "b"]},
-        "signal": {"shape": [3, 8, 8]},
-        "weights": weights,
-    }
-    return Model(
-        parse_entry(data, "x").model_dump(mode="json"), "zoo-x", directory / "registry.yaml"
-    )
+def model(weights, directory):
+    data = {"id": "tiny-x", "task": "test", "weights": weights}
+    if weights.get("format"):
+        data["config"] = {"method": "tiny", "domains": {"names": ["a", "b"]}}
+    return Model(data, "zoo-x", directory / "registry.yaml")
 
 
-def test_embedded_weights_are_found_beside_the_registry(tmp_path):
+def embedded(path, /, **changes):
+    known = {"path": path.name, "sha256": file_sha256(path), "bytes": path.stat().st_size}
+    return {"source": "embedded", **known, **changes}
+
+
+def test_embedded_weights_are_found_beside_the_registry(tmp_path, tiny_host):
     path = tmp_path / "weights" / "m.safetensors"
     path.parent.mkdir()
     path.write_bytes(b"1234")
-    weights = {
-        "source": "embedded",
-        "path": "weights/m.safetensors",
-        "sha256": file_sha256(path),
-        "bytes": 4,
-    }
-    assert resolve(entry(weights, tmp_path)) == path
+    weights = embedded(path, path="weights/m.safetensors")
+    assert model_files(model(weights, tmp_path), tiny_host) == path.parent
 
 
-@pytest.mark.parametrize(("sha", "size"), [("0" * 64, 4), (None, 5)])
-def test_embedded_weights_that_are_not_those_meant_are_refused(tmp_path, sha, size):
+@pytest.mark.parametrize("changes", [{"sha256": "0" * 64}, {"bytes": 5}])
+def test_embedded_weights_that_are_not_those_meant_are_refused(tmp_path, tiny_host, changes):
     path = tmp_path / "m.safetensors"
     path.write_bytes(b"1234")
-    weights = {"source": "embedded", "path": path.name, "sha256": sha or file_sha256(path)}
-    with pytest.raises(WeightsError, match="expected"):
-        resolve(entry(weights | {"bytes": size}, tmp_path))
+    with pytest.raises(WeightsError) as caught:
+        model_files(model(embedded(path, **changes), tmp_path), tiny_host)
+    assert "expected" in caught.value.problem
 
 
-def test_hub_weights_that_are_not_cached_name_what_works_offline(tmp_path, monkeypatch):
+def test_embedded_weights_that_are_gone_are_an_error(tmp_path, tiny_host):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(b"1234")
+    gone = model(embedded(path), tmp_path)
+    path.unlink()
+    with pytest.raises(WeightsError) as caught:
+        model_files(gone, tiny_host)
+    assert "missing" in caught.value.problem
+
+
+def test_hub_weights_that_are_not_cached_name_what_works_offline(tmp_path, monkeypatch, tiny_host):
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(b"1234")
     weights = {
         "source": "hub",
         "repo": "someone/something",
@@ -196,22 +200,20 @@ def test_hub_weights_that_are_not_cached_name_what_works_offline(tmp_path, monke
         "file": "m.safetensors",
         "sha256": "0" * 64,
     }
-    with pytest.raises(WeightsError, match=r"not in the cache.*offline: stargan-emoji"):
-        resolve(entry(weights, tmp_path), offline=["stargan-emoji"])
+    far, near = model(weights, tmp_path), model(embedded(path), tmp_path)
+    registry = Registry({"far": far, "near": near})
+    with pytest.raises(WeightsError) as caught:
+        find_model("far", registry, tiny_host)
+    assert "not in the cache" in caught.value.problem
+    assert "offline: tiny-x" in str(caught.value.hint)
 
 
-def test_foreign_formats_are_refused(tmp_path):
+def test_foreign_formats_that_nothing_reads_are_refused(tmp_path, tiny_host):
     path = tmp_path / "m.pth"
     path.write_bytes(b"1234")
-    weights = {
-        "source": "embedded",
-        "path": path.name,
-        "sha256": file_sha256(path),
-        "bytes": 4,
-        "format": "pickle",
-    }
-    with pytest.raises(WeightsError, match='foreign format "pickle"'):
-        resolve(entry(weights, tmp_path))
+    with pytest.raises(WeightsError) as caught:
+        model_files(model(embedded(path, format="of-others"), tmp_path), tiny_host)
+    assert '"of-others"' in caught.value.problem
 
 
 def test_a_method_that_weights_will_fill_draws_nothing(tiny_host, config, tiny_model):

@@ -377,8 +377,8 @@ def test_content_judges_need_labels(vendors: Path, tmp_path: Path) -> None:
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     """A tiny untrained CycleGAN of the two domains, as a model directory."""
+    from zoo_core.catalogue.description import ModelConfig
     from zoo_core.models.card import Card
-    from zoo_core.models.config import ModelConfig
     from zoo_core.models.modeldir import build_method, write_model
 
     torch.manual_seed(0)

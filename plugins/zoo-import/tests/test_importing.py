@@ -34,8 +34,8 @@ from zoo_core.contracts.spec import Component
 from zoo_core.errors import UsageError, WeightsError, ZooError
 from zoo_core.host.plugins import host
 from zoo_core.models.golden import check_golden
-from zoo_core.models.modeldir import build_method, load_weights, read_config
-from zoo_core.models.weights import read_tensors
+from zoo_core.models.modeldir import build_method, read_config
+from zoo_core.models.weights import load_weights, read_tensors
 from zoo_core.translate.loading import load
 from zoo_import.checkpoint import read_state
 from zoo_import.contract import ForeignNet, Importer, Shapes

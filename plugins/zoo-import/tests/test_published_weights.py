@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,13 @@ from test_importing import CASES, LABEL, alone
 from torch import Tensor, nn
 
 import zoo
-from zoo_core.catalogue.manifest import ModelEntry, parse_entry
+from zoo_core.catalogue.description import ModelEntry, parse_entry
 from zoo_core.catalogue.registry import Registry
 from zoo_core.cli.translate import parse_target
 from zoo_core.errors import HubError, UsageError, WeightsError
 from zoo_core.host.plugins import host
-from zoo_core.models.config import ModelConfig
 from zoo_core.models.golden import check_golden
+from zoo_core.schema import plain
 from zoo_core.untrusted import read_yaml
 from zoo_import.mapping import blueprint
 from zoo_publish.workspace import values_of
@@ -62,11 +63,13 @@ def entry_of(name: str) -> dict[str, Any]:
         options |= {"downsample": "blur"}
     return {
         "id": f"case-{name}",
-        "method": case.layout.partition("-")[0].replace("cut", "cyclegan"),
         "task": "test",
-        "domains": {"names": list(case.domains), "kind": kind},
-        "options": options | case.options,
-        "signal": {"shape": [3, 64, 64]},
+        "config": {
+            "method": case.layout.partition("-")[0].replace("cut", "cyclegan"),
+            "domains": {"names": list(case.domains), "kind": kind},
+            "options": options | case.options,
+            "signal": {"shape": [3, 64, 64]},
+        },
         "weights": {
             "source": "hub",
             "repo": f"someone/{name}",
@@ -157,7 +160,7 @@ def test_an_entry_may_take_one_direction_of_a_file_with_both(
     hub: HubServer, install_models: Callable[..., None]
 ):
     entry, net = entry_of("upit"), Upit()
-    entry["options"] |= {"generators": ["horse"]}
+    entry["config"]["options"] |= {"generators": ["horse"]}
     hub.add("someone/upit", {"files/weights.pth": saved(net.state_dict())})
     install_models(entry)
     translator = zoo.load("case-upit", device="cpu", precision="float32")
@@ -186,9 +189,9 @@ def test_an_entry_that_is_not_true_of_its_file_is_an_error(
     install_models: Callable[..., None],
 ):
     entry = entry_of("huggan")
-    entry["options"] |= options
+    entry["config"]["options"] |= options
     if not options:
-        del entry["options"]["generators"]
+        del entry["config"]["options"]["generators"]
     hub.add("someone/huggan", {"files/weights.pth": saved(CASES["huggan"].make().state_dict())})
     install_models(entry)
     with pytest.raises(WeightsError, match=expected):
@@ -214,7 +217,7 @@ def test_stargan_celeba_is_fetched_verified_converted_and_translates(hub: HubSer
 
 
 def test_hair_colours_exclude_each_other_and_several_attributes_are_set_at_once():
-    domains = FOREIGN["stargan-celeba"].entry.domains.domains
+    domains = FOREIGN["stargan-celeba"].entry.config.domains
     black_haired_young_man = [1, 0, 0, 1, 1]
     assert domains.vector("Blond_Hair", black_haired_young_man) == [0, 1, 0, 1, 1]
     wanted = {"Blond_Hair": 1, "Male": 0}
@@ -236,7 +239,7 @@ def test_hair_colours_exclude_each_other_and_several_attributes_are_set_at_once(
 )
 def test_the_command_line_sets_attributes(text: str, expected: Any):
     class Faces:
-        domains = FOREIGN["stargan-celeba"].entry.domains.domains
+        domains = FOREIGN["stargan-celeba"].entry.config.domains
 
     assert parse_target(text, Faces()) == expected
     with pytest.raises(UsageError, match="Male is there twice"):
@@ -272,7 +275,7 @@ def only_the_hash_differs(monkeypatch: pytest.MonkeyPatch, name: str, sha256: st
     """The entry of the catalogue with the hash of other weights: nobody here has the real ones."""
     values = values_of(FOREIGN[name].entry)
     values["weights"] |= {"sha256": sha256}
-    known = parse_entry(values, "test").model_dump(mode="json")
+    known = plain(parse_entry(values, "test"))
     monkeypatch.setitem(Registry.load(host()).get(name).data["weights"], "sha256", sha256)
     original = Registry.load
 
@@ -308,24 +311,25 @@ def test_the_registry_knows_what_was_published():
 def test_an_entry_of_foreign_weights_is_true_of_the_nets_and_says_where_they_are_from(name: str):
     entry: ModelEntry = FOREIGN[name].entry
     assert entry.weights.format in host().components("importer")
-    method = blueprint(ModelConfig.of_entry(entry), host())
+    config = entry.config
+    method = blueprint(config, host())
     counts = {n: sum(p.numel() for p in method.nets[n].parameters()) for n in method.inference_nets}
-    assert dict(entry.nets) == counts
+    assert FOREIGN[name].data["nets"] == counts
     assert f"https://huggingface.co/{'spaces/' * (entry.weights.repo_type == 'space')}" in (
         entry.provenance
     )
     assert str(entry.weights.repo) in entry.provenance
-    assert entry.preprocessing["size"] == list(entry.signal.shape[1:])
+    assert config.preprocessing["size"] == list(config.signal.shape[1:])
     assert entry.summary
     assert (entry.weights.trust == "first-use") == (entry.weights.sha256 is None)
-    assert method.targets[-1:] == entry.domains.names[-1:], "zoo info suggests the last domain"
+    assert method.targets[-1:] == config.domains.names[-1:], "zoo info suggests the last domain"
 
 
 def test_the_entry_in_the_documents_is_the_one_of_the_registry():
     page = (Path(__file__).parents[3] / "docs" / "registry.md").read_text(encoding="utf-8")
-    shown = read_yaml(page.partition("```yaml\n")[2].partition("```")[0], asked="docs/registry.md")
-    stated = FOREIGN[shown["id"]].entry.model_dump(exclude={"provenance"})
-    assert parse_entry(shown, "docs").model_dump(exclude={"provenance"}) == stated
+    shown = read_yaml(page.split("```yaml\n")[2].partition("```")[0], asked="docs/registry.md")
+    stated = FOREIGN[shown["id"]].entry
+    assert replace(parse_entry(shown, "docs"), provenance=stated.provenance) == stated
 
 
 def test_safetensors_in_a_foreign_layout_load_by_their_real_entry(hub: HubServer):

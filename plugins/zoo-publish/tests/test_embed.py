@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from zoo_core.catalogue.manifest import parse_file
+from zoo_core.catalogue.description import ModelConfig, read_entries
 from zoo_core.cli import run
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.files import verify
 from zoo_core.models.card import Card
-from zoo_core.models.config import ModelConfig
 from zoo_core.models.golden import check_golden
-from zoo_core.models.modeldir import build_method, load_weights, write_model
+from zoo_core.models.modeldir import build_method, read_config, write_model
+from zoo_core.models.weights import loaded
 from zoo_core.schema import write_yaml
 
 ABOUT = {
@@ -38,7 +38,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"width": 8, "blocks": 1, "critic_layers": 1, "critic_width": 8},
         Domains(("a", "b")),
         TensorSpec(shape=(3, 32, 32)),
-        {"background": "white"},
+        {"scale": "own"},
     )
     torch.manual_seed(0)
     method = build_method(config)
@@ -70,24 +70,18 @@ def add(model: Path, plugin: Path, name: str = "cyclegan-digits", about: str = "
 def test_a_model_is_added_in_half_the_bytes_with_true_figures(model: Path, plugin: Path) -> None:
     assert add(model, plugin) == 0
     package = plugin / "src" / "zoo_cyclegan"
-    (entry,) = parse_file(package / "registry.yaml")
+    (entry,) = read_entries(package / "registry.yaml")
     assert (entry.id, entry.task, entry.seconds) == ("cyclegan-digits", "digits", 0.1)
     assert entry.metrics[0].note == "first"
     assert entry.licence.weights == "CC-BY-4.0"
-    assert entry.preprocessing == {"background": "white"}
-    assert entry.golden is not None
-    for file in (entry.weights, entry.golden):
-        verify(package / str(file.path), sha256=file.sha256, size=file.bytes)
-    assert (entry.weights.bytes or 0) < 0.6 * (model / "model.safetensors").stat().st_size
-
-    config = ModelConfig(
-        entry.method, dict(entry.options), entry.domains.domains, entry.signal.spec
-    )
-    method = build_method(config)
-    load_weights(method, package / str(entry.weights.path))
-    assert check_golden(method, package / entry.golden.path) < 1e-5
-    counts = {name: sum(p.numel() for p in method.nets[name].parameters()) for name in entry.nets}
-    assert counts == entry.nets
+    weights, directory = entry.weights, package / "weights" / "cyclegan-digits"
+    assert package / str(weights.path) == directory / "model.safetensors"
+    verify(directory / "model.safetensors", sha256=weights.sha256, size=weights.bytes)
+    assert (weights.bytes or 0) < 0.6 * (model / "model.safetensors").stat().st_size
+    config = read_config(directory)
+    assert config == read_config(model)
+    method = loaded(lambda: build_method(config), directory / "model.safetensors")
+    assert check_golden(method, directory) < 1e-5
     card = (package / "weights" / "cyclegan-digits" / "README.md").read_text()
     assert "# cyclegan-digits" in card
     assert "Digits in colour and back" in card
@@ -97,7 +91,7 @@ def test_a_model_is_added_in_half_the_bytes_with_true_figures(model: Path, plugi
 def test_adding_again_replaces_and_the_index_follows(model: Path, plugin: Path) -> None:
     for name in ("cyclegan-digits", "cyclegan-again", "cyclegan-digits"):
         assert add(model, plugin, name) == 0
-    entries = parse_file(plugin / "src" / "zoo_cyclegan" / "registry.yaml")
+    entries = read_entries(plugin / "src" / "zoo_cyclegan" / "registry.yaml")
     assert [entry.id for entry in entries] == ["cyclegan-again", "cyclegan-digits"]
     root = plugin.parents[1]
     assert run(["registry", "check", "--root", str(root)]) == 0
@@ -107,15 +101,15 @@ def test_adding_again_replaces_and_the_index_follows(model: Path, plugin: Path) 
 @pytest.mark.parametrize(
     ("about", "expected"),
     [
-        ({**ABOUT, "licens": "x"}, 'Did you mean "licence"'),
+        ({**ABOUT, "licens": "x"}, '(did you mean "card.licence"?)'),
         ({k: v for k, v in ABOUT.items() if k != "task"}, '"task" is missing'),
-        ({**ABOUT, "metrics": [{"nam": "x"}]}, 'unknown key "nam"'),
-        ({**ABOUT, "metrics": [3]}, "valid dictionary"),
-        ({**ABOUT, "metrics": 3}, "not a list"),
+        ({**ABOUT, "metrics": [{"nam": "x"}]}, 'unknown key "card.metrics.nam"'),
+        ({**ABOUT, "metrics": [3]}, "card.metrics.0"),
+        ({**ABOUT, "metrics": 3}, "card.metrics"),
         ({**ABOUT, "seconds": "long"}, '"seconds"'),
         (
             {**ABOUT, "metrics": [{"name": "x", "value": "much", "protocol": "p"}]},
-            '"value"',
+            "card.metrics.0.value",
         ),
     ],
 )

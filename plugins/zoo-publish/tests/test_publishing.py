@@ -14,7 +14,7 @@ from huggingface_hub import ModelCard
 
 import zoo
 import zoo_stargan.plugin
-from zoo_core.catalogue.manifest import parse_file
+from zoo_core.catalogue.description import ModelConfig, read_entries
 from zoo_core.catalogue.registry import Registry
 from zoo_core.cli import run
 from zoo_core.contracts.signals import Domains, TensorSpec
@@ -23,7 +23,6 @@ from zoo_core.errors import HubError, UsageError, WeightsError
 from zoo_core.files import file_sha256
 from zoo_core.host.plugins import host
 from zoo_core.models.card import Card
-from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import build_method, write_model
 from zoo_core.translate.loading import load
 from zoo_publish.publish import publish
@@ -64,7 +63,8 @@ def written(folder: Path, seed: int) -> Path:
 
 def emoji() -> Path:
     model = Registry.load(host()).get("stargan-emoji")
-    return model.path(model.entry.weights.path or "").parent
+    assert model.embedded is not None
+    return model.embedded.parent
 
 
 @pytest.mark.numeric
@@ -123,9 +123,9 @@ def test_a_run_is_published_with_an_entry_of_its_own(
     (directory / "secret.txt").write_text("not for others")
     assert run(["publish", str(directory.parent), "--repo", REPO]) == 0
     entry = yaml.safe_load(capsys.readouterr().out.partition("registry.yaml:\n")[2])["models"][0]
-    assert (entry["id"], entry["method"]) == ("small", "cyclegan")
+    assert entry["id"] == "small"
     assert entry["licence"]["weights"] == "mit"
-    assert set(entry["nets"]) == {"generator_photo", "generator_ink"}
+    assert "config" not in entry, "the directory on the Hub describes the model"
     files = writer.repository(REPO).commits[entry["weights"]["revision"]]
     assert set(files) == {
         ".gitattributes", "README.md", "config.yaml", "golden.safetensors", "model.safetensors",
@@ -274,11 +274,11 @@ def test_all_embedded_models_are_published_and_then_work_without_their_weights(
     plugins = host_with(released)
     x = torch.rand(1, 3, 64, 64)
     expected = load("stargan-emoji", "cpu", host=plugins, precision="float32")(x, to="noto")
-    embedded = {e.id for e in parse_file(package / "registry.yaml") if e.weights.path}
+    embedded = {e.id for e in read_entries(package / "registry.yaml") if e.weights.path}
     done = list(publish_embedded("org", root, plugins))
     assert {item.repo for item in done} == {f"org/{name}" for name in embedded}
     assert stale(root) == []
-    for entry in parse_file(package / "registry.yaml"):
+    for entry in read_entries(package / "registry.yaml"):
         if entry.id in embedded:
             published = writer.repository(f"org/{entry.id}")
             assert entry.weights.revision == published.refs["main"]
@@ -288,5 +288,5 @@ def test_all_embedded_models_are_published_and_then_work_without_their_weights(
     assert writer.count() == 0
     shutil.rmtree(package / "weights")
     fetched = load("stargan-emoji", "cpu", host=host_with(released), precision="float32")
-    assert writer.count("GET", "/org/stargan-emoji/") == 1
+    assert writer.count("GET", "/org/stargan-emoji/") == 3
     assert torch.equal(fetched(x, to="noto"), expected)

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec, class_key
 from zoo_core.contracts.synthetic import random_batch
 from zoo_core.errors import UsageError
 from zoo_core.models.card import Card
-from zoo_core.models.config import ModelConfig
 from zoo_core.models.golden import check_golden, read_golden
 from zoo_core.models.modeldir import read_config, write_model
 from zoo_core.models.weights import load_weights

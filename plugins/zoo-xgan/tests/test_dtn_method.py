@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 import zoo
+from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.contracts.synthetic import random_batch
 from zoo_core.errors import UsageError
 from zoo_core.models.card import Card
-from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import write_model
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard

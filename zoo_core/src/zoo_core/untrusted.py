@@ -248,7 +248,8 @@ def tensor_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
         with safe_open(path, framework="np") as tensors:
             slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
             return {
-                name: (part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()
+                name: (_type_name(part.get_dtype()), tuple(part.get_shape()))
+                for name, part in slices.items()
             }
     except FileNotFoundError:
         raise WeightsError(
@@ -261,6 +262,15 @@ def tensor_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
             asked=asked,
             hint="Restore the file, or export the model again.",
         ) from fault
+
+
+def _type_name(code: str) -> str:
+    """The name that torch has for a type of safetensors: ``float16`` for ``F16``."""
+    if code == "BOOL":
+        return "bool"
+    kinds = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint"}
+    kind = code.rstrip("0123456789")
+    return kinds.get(kind, kind) + code[len(kind) :]
 
 
 class _Loader(_Base):  # type: ignore[misc]

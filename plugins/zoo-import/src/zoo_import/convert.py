@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.codec import Codec
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Batch, Domains, TensorSpec
@@ -21,7 +22,6 @@ from zoo_core.host.plugins import PluginHost
 from zoo_core.hub.cache import cache_errors
 from zoo_core.hub.settings import cache_root
 from zoo_core.models.card import Card
-from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import MODEL, build_method, write_model
 from zoo_core.models.weights import load_state, net_state, no_init
 from zoo_core.schema import write_yaml
@@ -39,7 +39,7 @@ from zoo_import.mapping import (
 )
 
 if TYPE_CHECKING:
-    from zoo_core.catalogue.manifest import ModelEntry
+    from zoo_core.catalogue.description import ModelEntry
 
 GOLDEN_EXTENT = 32
 """Largest extent of the golden signals of an import, where the nets take any."""
@@ -63,13 +63,15 @@ def converted(path: Path, entry: ModelEntry, *, host: PluginHost) -> Path:
         WeightsError: If there is no such importer, the file is not of this format or does not fit
             the entry, or the cache cannot be written.
     """
-    layout, config = entry.weights.format, ModelConfig.of_entry(entry)
+    layout, config = entry.weights.format, entry.config
+    if config is None:
+        raise ValueError(f"{entry.id} is in the zoo's own format")  # a caller's fault
 
     def make(directory: Path) -> None:
         found = recognise(path, read_state(path), layout, host)
         _require_agreement(found, config, host, entry.id)
         tensors = tensors_for(config, [found], host)
-        write_import(directory, config, tensors, card=Card.of_entry(entry), host=host)
+        write_import(directory, config, tensors, card=_card_of(entry, config, host), host=host)
 
     source = {
         "sha256": entry.weights.sha256 or file_sha256(path),
@@ -77,6 +79,19 @@ def converted(path: Path, entry: ModelEntry, *, host: PluginHost) -> Path:
         "version": importer_of(layout, host).version,
     }
     return _kept(entry.id, source, config.to_yaml(), make) / MODEL
+
+
+def _card_of(entry: ModelEntry, config: ModelConfig, host: PluginHost) -> Card:
+    """The card of weights that only a registry describes."""
+    return Card(
+        title=entry.id,
+        summary=entry.summary,
+        licence=entry.licence.weights,
+        paper=host.method(config.method).paper,
+        provenance=entry.provenance,
+        tags=(entry.task,),
+        metrics=entry.metrics,
+    )
 
 
 def import_unregistered(path: Path, name: str, *, host: PluginHost) -> Path:

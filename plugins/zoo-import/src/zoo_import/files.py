@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import PluginHost
 from zoo_core.models.card import Card
-from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import refuse_foreign
 from zoo_import.checkpoint import checkpoint_sha256, read_state
 from zoo_import.convert import write_import

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from zoo_core.catalogue.manifest import parse_entry
-from zoo_core.catalogue.registry import Model, Registry
+from zoo_core.catalogue.description import parse_entry
+from zoo_core.catalogue.registry import CONFIG, Model, Registry
 from zoo_core.errors import UsageError
 from zoo_core.host import plugins
 from zoo_core.host.plugins import PluginHost
 from zoo_core.hub.cache import fetch
-from zoo_core.hub.reference import Expected, Reference, parse
-from zoo_core.models.modeldir import CONFIG, MODEL
+from zoo_core.hub.reference import ANY, Expected, Reference, parse
+from zoo_core.models.modeldir import MODEL
 from zoo_import.convert import converted, import_unregistered
 
 
@@ -55,7 +55,7 @@ def fetch_foreign(reference: Reference, registry: Registry, host: PluginHost) ->
     if models:
         weights = models[0].entry.weights
         same = reference.revision in (None, weights.revision)
-        expected = Expected(weights.sha256, weights.bytes) if same else Expected()
+        expected = Expected(weights.sha256, weights.bytes) if same else ANY
         revision = reference.revision or weights.revision
         wanted = replace(reference, file=weights.file, revision=revision)
         return converted(fetch(wanted, expected, asked=asked), models[0].entry, host=host).parent

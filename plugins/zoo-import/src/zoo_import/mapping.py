@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import UsageError, WeightsError, unknown
 from zoo_core.host.plugins import PluginHost
-from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import build_method
 from zoo_core.models.weights import listed
 from zoo_import.checkpoint import State

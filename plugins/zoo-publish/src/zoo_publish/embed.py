@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import save_file
 
-from zoo_core.catalogue.manifest import MetricEntry, ModelEntry, explain, parse_entry, parse_file
+from zoo_core.catalogue.description import ModelConfig, ModelEntry, parse_entry, read_entries
+from zoo_core.catalogue.registry import CONFIG
 from zoo_core.contracts.method import Method
-from zoo_core.errors import UsageError, unknown
+from zoo_core.errors import UsageError
+from zoo_core.files import file_sha256, replacing_folder
 from zoo_core.models import golden, weights
-from zoo_core.models.card import Card, CardMetric
-from zoo_core.models.config import ModelConfig
-from zoo_core.models.modeldir import CARD, CONFIG, GOLDEN, MODEL, build_method, read_config
-from zoo_core.schema import plain
-from zoo_core.untrusted import read_yaml_file
+from zoo_core.models.card import Card
+from zoo_core.models.modeldir import (
+    CARD,
+    GOLDEN,
+    MODEL,
+    SAMPLES,
+    build_method,
+    read_config,
+    weights_file,
+)
+from zoo_core.schema import fill, plain
+from zoo_core.untrusted import member, read_yaml_file
 from zoo_publish.workspace import REGISTRY, package_of, write_registry
 
 TOLERANCE = 0.05
@@ -46,31 +54,12 @@ def read_about(path: Path, title: str) -> About:
     """Reads an about file: YAML with ``task``, ``seconds``, and the fields of `Card`.
 
     Raises:
-        UsageError: For an unknown or missing key.
+        UsageError: For an unknown or missing key, or a value of the wrong type.
     """
     values = read_yaml_file(path, error=UsageError)
-    asked = f"about file {path}"
-    known = {f.name for f in fields(Card)} - {"title"}
-    for key in values:
-        if key not in known | {"task", "seconds"}:
-            raise unknown(f"key of {path.name}", key, known | {"task", "seconds"})
-    if "task" not in values:
-        raise UsageError('the key "task" is missing', asked=asked)
-    metrics = values.pop("metrics", [])
-    if not isinstance(metrics, list):
-        raise UsageError('"metrics" is not a list', asked=asked)
-    given = {key: values.pop(key) for key in ("task", "seconds") if key in values}
-    try:
-        card = TypeAdapter(Card).validate_python({"title": title, **values})
-        about = TypeAdapter(About).validate_python({**given, "card": card})
-        figures = tuple(_figure(MetricEntry.model_validate(metric)) for metric in metrics)
-    except ValidationError as error:
-        raise UsageError(explain(error, MetricEntry), asked=asked) from None
-    return replace(about, card=replace(card, metrics=figures))
-
-
-def _figure(metric: MetricEntry) -> CardMetric:
-    return CardMetric(**metric.model_dump())
+    own = {key: values.pop(key) for key in ("task", "seconds") if key in values}
+    given = {**own, "card": {"title": title, **values}}
+    return fill(About, given, asked=f"about file {path}")
 
 
 def embed(model: Path, plugin: Path, name: str, about: About) -> ModelEntry:
@@ -93,42 +82,59 @@ def embed(model: Path, plugin: Path, name: str, about: About) -> ModelEntry:
     """
     package = package_of(plugin)
     registry = package / REGISTRY
-    others = [e for e in (parse_file(registry) if registry.is_file() else []) if e.id != name]
+    others = [e for e in (read_entries(registry) if registry.is_file() else []) if e.id != name]
     config = read_config(model)
     folder = package / "weights" / name
-    folder.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as temporary:
-        fresh = Path(temporary) / name
-        fresh.mkdir(mode=0o755)
-        method = _copy(model, fresh, config, about)
-        values = entry_values(config, method, about)
-        place = folder.relative_to(package)
-        values["weights"] = {"source": "embedded", **_file(fresh / MODEL, place)}
-        if (fresh / GOLDEN).is_file():
-            values["golden"] = _file(fresh / GOLDEN, place)
-        entry = parse_entry({"id": name, **values}, f"model {name}")
-        shutil.rmtree(folder, ignore_errors=True)
-        fresh.rename(folder)
+    with replacing_folder(folder) as fresh:
+        _copy(model, fresh, config, about)
+        weights = {
+            "source": "embedded",
+            "path": (folder.relative_to(package) / MODEL).as_posix(),
+            "sha256": file_sha256(fresh / MODEL),
+            "bytes": (fresh / MODEL).stat().st_size,
+        }
+        entry = entry_of(name, about, weights)
     write_registry(registry, [*others, entry])
     return entry
 
 
-def _copy(model: Path, fresh: Path, config: ModelConfig, about: About) -> Method[Any]:
-    """Writes the float16 model; returns it as loaded again from the files."""
-    method = build_method(config)
-    weights.load_weights(method, model)
+def entry_of(name: str, about: About, weights: Mapping[str, Any]) -> ModelEntry:
+    """What a registry says of a model that its directory does not.
+
+    Args:
+        name: Id of the model.
+        about: What people should know.
+        weights: Where its weights are.
+    """
+    card = about.card
+    values = {
+        "id": name,
+        "task": about.task,
+        "summary": card.summary,
+        "weights": dict(weights),
+        "licence": {"weights": card.licence},
+        "provenance": card.provenance,
+        "metrics": plain(card.metrics),
+        "seconds": about.seconds,
+    }
+    return parse_entry(values, f"model {name}")
+
+
+def _copy(model: Path, fresh: Path, config: ModelConfig, about: About) -> None:
+    """Writes the float16 model, held against the golden outputs of the original."""
+    method = weights.loaded(lambda: build_method(config), weights_file(model))
     weights.save_nets(method, fresh / MODEL, method.inference_nets, half=True)
+    (fresh / MODEL).chmod(0o644)  # the safetensors library writes for the owner alone
     (fresh / CONFIG).write_text(config.to_yaml(), encoding="utf-8")
     counts = weights.parameter_counts(method, method.inference_nets)
     (fresh / CARD).write_text(about.card.render(config, counts), encoding="utf-8")
-    samples = model / "samples.png"
-    if samples.is_file():
-        shutil.copyfile(samples, fresh / samples.name)
-    copy = weights.rebuilt(lambda: build_method(config), fresh / MODEL)
-    if (model / GOLDEN).is_file():
-        golden.check_golden(copy, model / GOLDEN, TOLERANCE)
-        _renew_golden(model / GOLDEN, fresh / GOLDEN, copy)
-    return copy
+    if (samples := member(model, SAMPLES)) is not None:
+        shutil.copyfile(samples, fresh / SAMPLES)
+    copy = weights.loaded(lambda: build_method(config), fresh / MODEL)
+    if (old := member(model, GOLDEN)) is not None:
+        golden.check_golden(copy, old, TOLERANCE)
+        _renew_golden(old, fresh / GOLDEN, copy)
+        (fresh / GOLDEN).chmod(0o644)
 
 
 def _renew_golden(old: Path, new: Path, method: Method[Any]) -> None:
@@ -138,46 +144,3 @@ def _renew_golden(old: Path, new: Path, method: Method[Any]) -> None:
         [golden.eager(method, g.input, g.source, g.target) for g in golden.read_golden(old)]
     )  # (N, *S)
     save_file(tensors, new, metadata=metadata)
-
-
-def entry_values(config: ModelConfig, method: Method[Any], about: About) -> dict[str, Any]:
-    """What a registry entry says of a model, but for its id and files.
-
-    Args:
-        config: The model's configuration.
-        method: Its nets, which are counted.
-        about: What people should know.
-    """
-    card = about.card
-    values: dict[str, Any] = {
-        "method": config.method,
-        "task": about.task,
-        "summary": card.summary,
-        "domains": _changed(plain(config.domains), {"kind": "domains", "exclusive": []}),
-        "options": plain(config.options),
-        "signal": plain(config.signal),
-        "preprocessing": plain(config.preprocessing),
-        "nets": weights.parameter_counts(method, method.inference_nets),
-        "licence": {"code": "Apache-2.0", "weights": card.licence},
-        "paper": card.paper,
-        "provenance": card.provenance,
-    }
-    if card.metrics:
-        defaults = {"published": None, "note": ""}
-        values["metrics"] = [_changed(plain(metric), defaults) for metric in card.metrics]
-    if about.seconds is not None:
-        values["seconds"] = about.seconds
-    return values
-
-
-def _changed(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """The values that differ from their defaults."""
-    return {k: v for k, v in values.items() if k not in defaults or v != defaults[k]}
-
-
-def _file(path: Path, place: Path) -> dict[str, Any]:
-    return {
-        "path": (place / path.name).as_posix(),
-        "sha256": weights.file_sha256(path),
-        "bytes": path.stat().st_size,
-    }

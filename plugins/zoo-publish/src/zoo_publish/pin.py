@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from zoo_core.catalogue.manifest import ModelEntry, parse_entry, parse_file
+from zoo_core.catalogue.description import ModelEntry, parse_entry, read_entries
 from zoo_core.catalogue.registry import Model
 from zoo_core.errors import HubError, UsageError
 from zoo_core.hub.cache import RepoCache, fetch
@@ -45,7 +45,8 @@ def pin(model: Model, revision: str | None = None) -> ModelEntry:
         raise HubError("what came is not in the cache any more", asked=asked, hint="Try again.")
     found = {"revision": commit, "sha256": seen.sha256, "bytes": seen.bytes}
     entries = [
-        _pinned(entry, found) if entry.id == model.id else entry for entry in parse_file(model.file)
+        _pinned(entry, found) if entry.id == model.id else entry
+        for entry in read_entries(model.file)
     ]
     write_registry(model.file, entries)
     return next(entry for entry in entries if entry.id == model.id)

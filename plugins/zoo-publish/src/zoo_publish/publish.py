@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,9 @@ from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 
+from zoo_core.catalogue.registry import CONFIG
 from zoo_core.contracts.method import Method
-from zoo_core.errors import HubError, HubUnreachableError, UsageError
+from zoo_core.errors import HubError, HubUnreachableError, UsageError, WeightsError, ZooError
 from zoo_core.files import file_sha256
 from zoo_core.host.plugins import PluginHost
 from zoo_core.hub.failures import explained, status_of
@@ -20,18 +21,21 @@ from zoo_core.hub.settings import endpoint, offline
 from zoo_core.models.golden import check_golden
 from zoo_core.models.modeldir import (
     CARD,
-    CONFIG,
     GOLDEN,
     MODEL,
+    SAMPLES,
     TRAINING,
     build_method,
     read_config,
+    weights_file,
 )
-from zoo_core.models.weights import rebuilt
-from zoo_publish.published_card import SAMPLES, published_card
+from zoo_core.models.weights import loaded
+from zoo_core.untrusted import is_commit, is_inside, member, tensor_header
+from zoo_publish.published_card import published_card
 
 FILES = (MODEL, CONFIG, GOLDEN, TRAINING, SAMPLES)
 """What is uploaded of a model directory, beside its card; other files stay here."""
+_PNG = b"\x89PNG\r\n\x1a\n"
 _KEPT = (".gitattributes",)
 """Files of a repository that are the Hub's own."""
 
@@ -89,14 +93,14 @@ def publish(
     asked = f"publish {repo}"
     _require_name(repo, asked)
     config = read_config(directory)
-    method = rebuilt(lambda: build_method(config, host), directory / MODEL)
-    if (directory / GOLDEN).is_file():
-        check_golden(method, directory / GOLDEN)
+    method = loaded(lambda: build_method(config, host), weights_file(directory))
+    files = {name: path for name in FILES if (path := member(directory, name)) is not None}
+    if GOLDEN in files:
+        check_golden(method, files[GOLDEN])
+    _require_kinds(files)
     install = host.owner("method", config.method)
     card = published_card(directory, config, repo, install)
-    added = [
-        CommitOperationAdd(name, directory / name) for name in FILES if (directory / name).is_file()
-    ]
+    added = [CommitOperationAdd(name, path) for name, path in files.items()]
     added.append(CommitOperationAdd(CARD, str(card).encode()))
     with _hub_errors(repo, asked):
         revision = _commit(repo, added, private, asked)
@@ -111,11 +115,25 @@ def publish(
     )
 
 
+def _require_kinds(files: Mapping[str, Path]) -> None:
+    """Raises `WeightsError` where a file is not what its name says: what goes up stays there."""
+    for name, path in files.items():
+        if name.endswith(".safetensors"):
+            tensor_header(path)
+    if SAMPLES in files:
+        with files[SAMPLES].open("rb") as file:
+            if file.read(len(_PNG)) != _PNG:
+                raise WeightsError("it is no PNG picture", asked=f"file {files[SAMPLES]}")
+
+
 def _commit(repo: str, added: Sequence[CommitOperationAdd], private: bool, asked: str) -> str:
     """Makes the one commit, on top of the one that was there; returns it."""
     api = HfApi(endpoint=endpoint())
     api.create_repo(repo, private=private, exist_ok=True)
     info = api.model_info(repo)
+    there = [item.rfilename for item in info.siblings or []]
+    if not is_commit(str(info.sha)) or not all(is_inside(name) for name in there):
+        raise _strange(asked)
     if private and not info.private:
         raise UsageError(
             "the repository is there already and public",
@@ -123,7 +141,6 @@ def _commit(repo: str, added: Sequence[CommitOperationAdd], private: bool, asked
             hint="Make it private on its page, choose another name, or leave out --private.",
         )
     names = {operation.path_in_repo for operation in added} | set(_KEPT)
-    there = [item.rfilename for item in info.siblings or []]
     operations: list[Any] = [*added]
     operations += [CommitOperationDelete(name) for name in there if name not in names]
     done = api.create_commit(
@@ -132,7 +149,17 @@ def _commit(repo: str, added: Sequence[CommitOperationAdd], private: bool, asked
         commit_message="Model of the zoo",
         parent_commit=info.sha,
     )
+    if not is_commit(str(done.oid)):
+        raise _strange(asked)
     return str(done.oid)
+
+
+def _strange(asked: str) -> HubError:
+    return HubError(
+        f"what answers at {endpoint()} is no Hub (it names files or commits that cannot be)",
+        asked=asked,
+        hint="Check HF_ENDPOINT, and what is in the repository now.",
+    )
 
 
 def _require_name(repo: str, asked: str) -> None:
@@ -160,7 +187,7 @@ def _hub_errors(repo: str, asked: str) -> Iterator[None]:
         )
     try:
         yield
-    except UsageError:
+    except ZooError:
         raise
     except Exception as fault:
         if status_of(fault) in (401, 403):

@@ -8,11 +8,9 @@ from typing import cast
 
 from huggingface_hub import ModelCard, ModelCardData
 
+from zoo_core.catalogue.description import ModelConfig
 from zoo_core.models.card import Card, metric_type, read_card
-from zoo_core.models.config import ModelConfig
-from zoo_core.models.modeldir import CARD
-
-SAMPLES = "samples.png"
+from zoo_core.models.modeldir import CARD, SAMPLES, read_card_text
 
 
 def published_card(directory: Path, config: ModelConfig, repo: str, install: str) -> ModelCard:
@@ -25,9 +23,8 @@ def published_card(directory: Path, config: ModelConfig, repo: str, install: str
         install: Name of the distribution that brings its method.
     """
     name = repo.rpartition("/")[2]
-    path = directory / CARD
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    card = read_card(text or Card(title=name).render(config), str(path))
+    text = read_card_text(directory) or Card(title=name).render(config)
+    card = read_card(text, str(directory / CARD))
     data = cast(ModelCardData, card.data)
     data.library_name = "zoo"
     data.license = data.license or "unknown"

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from huggingface_hub import ModelCardData
 
-from zoo_core.catalogue.manifest import ModelEntry, parse_entry, parse_file
+from zoo_core.catalogue.description import MetricValue, ModelEntry, parse_entry, read_entries
 from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import PluginHost
-from zoo_core.models.card import Card, CardMetric, read_card
-from zoo_core.models.modeldir import CARD, read_config
-from zoo_core.translate.loading import model_directory
-from zoo_publish.embed import About, entry_values
+from zoo_core.models.card import Card, read_card
+from zoo_core.models.modeldir import read_card_text, read_config
+from zoo_core.models.sources import model_directory
+from zoo_publish.embed import About, entry_of
 from zoo_publish.publish import PublishedModel, publish
-from zoo_publish.workspace import indexed_files, values_of, write_registry
+from zoo_publish.workspace import indexed_files, values_of, write_index, write_registry
 
 
 def publish_named(
@@ -38,7 +38,7 @@ def publish_named(
     if known is not None:
         done = publish(_folder(known), repo, host, private=private)
         weights = {"source": "hub", **done.weights}
-        return done, _changed(known.entry, lambda _: weights, drop=("golden",))
+        return done, _changed(known.entry, weights)
     if not Path(name).exists():
         names = ", ".join(model.id for model in _embedded(registry))
         raise UsageError(
@@ -48,7 +48,7 @@ def publish_named(
         )
     directory = model_directory(Path(name))
     done = publish(directory, repo, host, private=private)
-    return done, entry_of(directory, done, host)
+    return done, entry_of_directory(directory, done, host)
 
 
 def publish_embedded(
@@ -75,68 +75,52 @@ def publish_embedded(
         if file is None or not file.resolve().is_relative_to(root.resolve()):
             continue  # a plugin of someone else
         done = publish(_folder(model), f"{org}/{model.id}", host, private=private)
-        there = done.weights
         entries = [
-            _changed(entry, lambda weights, there=there: {**weights, **there})  # type: ignore[misc]
+            _changed(entry, {**values_of(entry)["weights"], **done.weights})
             if entry.id == model.id
             else entry
-            for entry in parse_file(file)
+            for entry in read_entries(file)
         ]
         write_registry(file, entries)
         yield done
-    for path, text in indexed_files(root).items():
-        path.write_text(text, encoding="utf-8")
+    write_index(root)
 
 
-def entry_of(directory: Path, done: PublishedModel, host: PluginHost) -> ModelEntry:
+def entry_of_directory(directory: Path, done: PublishedModel, host: PluginHost) -> ModelEntry:
     """A registry entry made of a published model directory and its card."""
-    config, path = read_config(directory), directory / CARD
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    data = cast(ModelCardData, read_card(text, str(path)).data)
+    config = read_config(directory)
+    data = cast(ModelCardData, read_card(read_card_text(directory), str(directory)).data)
     licence = data.license if data.license not in (None, "unknown") else "not stated"
     card = Card(
         title=done.repo,
         summary=f"{config.signal.kind.capitalize()}s: {', '.join(config.domains.names)}",
         licence=str(licence),
-        paper=host.method(config.method).paper,
         provenance=done.page,
         metrics=[
-            CardMetric(r.metric_name or r.metric_type, r.metric_value, r.dataset_name)
+            MetricValue(r.metric_name or r.metric_type, r.metric_value, r.dataset_name)
             for r in data.eval_results or []
         ],
     )
-    values = entry_values(config, done.method, About("translation", card))
     name = re.sub(r"[^a-z0-9._-]+", "-", done.repo.partition("/")[2].lower()).strip("._-")
-    weights = {"source": "hub", **done.weights}
-    return parse_entry({"id": name, **values, "weights": weights}, f"model {name}")
+    return entry_of(name, About("translation", card), {"source": "hub", **done.weights})
 
 
 def _embedded(registry: Registry) -> list[Model]:
     """The models whose weights are in a plugin here."""
-    models = [model for model in registry.models.values() if model.installed]
-    return [
-        model
-        for model in models
-        if (path := model.data["weights"].get("path")) and model.path(path).is_file()
-    ]
+    return [model for model in registry.models.values() if model.installed and model.embedded]
 
 
 def _folder(model: Model) -> Path:
-    path = model.require().entry.weights.path
-    if path is None or not model.path(path).is_file():
+    path = model.require().embedded
+    if path is None:
         raise UsageError(
             "its weights are not in its plugin but on the Hub",
             asked=f'model "{model.id}"',
             hint="See zoo info.",
         )
-    return model.path(path).parent
+    return path.parent
 
 
-def _changed(
-    entry: ModelEntry,
-    change: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-    drop: tuple[str, ...] = (),
-) -> ModelEntry:
+def _changed(entry: ModelEntry, weights: Mapping[str, Any]) -> ModelEntry:
     """The entry with other ``weights``."""
-    values = {key: value for key, value in values_of(entry).items() if key not in drop}
-    return parse_entry({**values, "weights": change(values["weights"])}, f"model {entry.id}")
+    return parse_entry({**values_of(entry), "weights": dict(weights)}, f"model {entry.id}")

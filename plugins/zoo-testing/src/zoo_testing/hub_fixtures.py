@@ -58,9 +58,9 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model directory of a small CycleGAN between the domains a and b, with random weights."""
     import torch
 
+    from zoo_core.catalogue.description import ModelConfig
     from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
     from zoo_core.models.card import Card
-    from zoo_core.models.config import ModelConfig
     from zoo_core.models.modeldir import build_method, write_model
 
     options = {"width": 8, "blocks": 1, "critic_layers": 1, "critic_width": 8}
@@ -76,20 +76,13 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def small_entry(small_model: Path) -> Callable[..., dict[str, Any]]:
+def small_entry() -> Callable[..., dict[str, Any]]:
     """Makes a registry entry of the small model; its weights as given."""
-    from zoo_core.models.modeldir import read_config
-    from zoo_core.schema import plain
 
     def make(name: str, **weights: object) -> dict[str, Any]:
-        config = read_config(small_model)
         return {
             "id": name,
-            "method": config.method,
             "task": "test",
-            "domains": {"names": list(config.domains.names)},
-            "options": plain(config.options),
-            "signal": plain(config.signal),
             "weights": {"source": "hub", "file": "model.safetensors", **weights},
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from zoo_core.catalogue.registry import Model, Registry
@@ -10,10 +11,11 @@ from zoo_core.contracts.method import Method
 from zoo_core.errors import ZooError
 from zoo_core.files import verify
 from zoo_core.host.plugins import PluginHost
-from zoo_core.models.config import ModelConfig
+from zoo_core.models.card import read_card
 from zoo_core.models.golden import check_golden
-from zoo_core.models.modeldir import build_method, load_weights
-from zoo_core.models.weights import parameter_counts
+from zoo_core.models.modeldir import GOLDEN, MODEL, build_method, read_card_text, read_config
+from zoo_core.models.weights import loaded
+from zoo_core.schema import brief, plain
 from zoo_testing.error import ConformanceError
 
 _REBUILD = "Export the model again and paste the registry entry of the new files."
@@ -38,52 +40,58 @@ class ModelSubject:
 
     kind = "model"
 
+    @property
+    def directory(self) -> Path:
+        """Its model directory."""
+        file = self.model.file or Path()
+        return (file.parent / self.model.data["weights"]["path"]).parent
+
     def build(self) -> Method[Any]:
-        """The method as the entry describes it, with fresh weights."""
-        entry = self.model.entry
-        config = ModelConfig(
-            method=entry.method,
-            options=dict(entry.options),
-            domains=entry.domains.domains,
-            signal=entry.signal.spec,
-            preprocessing=dict(entry.preprocessing),
-        )
-        return build_method(config, self.host)
+        """The method as the directory describes it, with fresh weights."""
+        return build_method(read_config(self.directory), self.host)
 
     def load(self, check: str) -> Method[Any]:
         """The method with the embedded weights; ``check`` is who asks."""
-        method, path = self.build(), self.model.entry.weights.path
         try:
-            load_weights(method, self.model.path(path or ""), only=method.inference_nets)
+            return loaded(self.build, self.directory / MODEL)
         except ZooError as error:
             raise _broken(check, self, error) from error
-        return method
 
 
 def registry_bytes(subject: ModelSubject) -> None:
-    """The embedded weights and the golden file have the stated size and hash."""
-    entry = subject.model.entry
-    for file in (entry.weights, entry.golden):
-        if file is None or file.path is None:
-            continue
-        try:
-            verify(subject.model.path(file.path), sha256=file.sha256, size=file.bytes)
-        except ZooError as error:
-            raise _broken("registry-bytes", subject, error) from error
+    """The embedded weights have the stated size and hash."""
+    weights = subject.model.entry.weights
+    try:
+        verify(subject.directory / MODEL, sha256=weights.sha256, size=weights.bytes)
+    except ZooError as error:
+        raise _broken("registry-bytes", subject, error) from error
 
 
-def registry_nets(subject: ModelSubject) -> None:
-    """The stated nets are those that translate, each with its number of parameters."""
-    method = subject.build()
-    found = parameter_counts(method, method.inference_nets)
-    stated = dict(subject.model.entry.nets)
-    for name in sorted({*found, *stated}):
-        if found.get(name) != stated.get(name):
+def registry_agrees(subject: ModelSubject) -> None:
+    """What the registry and the index say of the model is what its directory says."""
+    entry, config = subject.model.entry, plain(read_config(subject.directory))
+    listed = subject.model.config
+    card = read_card(read_card_text(subject.directory), str(subject.directory))
+    data = card.data.to_dict()  # type: ignore[no-untyped-call]
+    measured = {
+        metric["name"]: metric["value"]
+        for model in data.get("model-index", [])
+        for result in model["results"]
+        for metric in result["metrics"]
+    }
+    pairs = {
+        "method": (listed.get("method"), config["method"]),
+        "domains": (list(subject.model.domains), config["domains"]["names"]),
+        "licence of the weights": (entry.licence.weights.lower(), data.get("license")),
+        "metrics": ({m.name: m.value for m in entry.metrics}, measured),
+    }
+    for what, (here, there) in pairs.items():
+        if here != there:
             raise ConformanceError(
-                "registry-nets",
-                f"net {name} of {subject.name} has {_count(found.get(name))}, "
-                f"the registry says {_count(stated.get(name))}",
-                "State under `nets` the nets that translate, each with its parameter count.",
+                "registry-agrees",
+                f"{what} of {subject.name}: the registry says {brief(here)}, "
+                f"the model directory {brief(there)}",
+                "Mend one of them, then run zoo registry build.",
             )
 
 
@@ -94,11 +102,11 @@ def weights_fit(subject: ModelSubject) -> None:
 
 def golden_outputs(subject: ModelSubject) -> None:
     """The golden inputs give the golden outputs to 1e-3, where the model ships them."""
-    golden = subject.model.entry.golden
-    if golden is None:
+    path = subject.directory / GOLDEN
+    if not path.is_file():
         return
     try:
-        check_golden(subject.load("golden-outputs"), subject.model.path(golden.path), 1e-3)
+        check_golden(subject.load("golden-outputs"), path, 1e-3)
     except ConformanceError:
         raise
     except ZooError as error:
@@ -116,16 +124,10 @@ def embedded_models(host: PluginHost, method: str | None = None) -> list[ModelSu
 
 def _embedded(model: Model) -> bool:
     """Whether the plugin brings the weights; it may leave them to the Hub once they are there."""
-    path, repo = model.entry.weights.path, model.entry.weights.repo
-    if model.file is None or path is None:
-        return False
-    return repo is None or model.path(path).is_file()
+    weights = model.data["weights"]
+    return model.embedded is not None or ("path" in weights and "repo" not in weights)
 
 
 def _broken(check: str, subject: ModelSubject, error: ZooError) -> ConformanceError:
     text = f"{error.asked}: {error.problem}" if error.asked else error.problem
     return ConformanceError(check, f"{subject.name}: {text}", _REBUILD)
-
-
-def _count(number: int | None) -> str:
-    return "no such net" if number is None else f"{number:,} parameters"

@@ -53,7 +53,7 @@ METHOD_CHECKS: Mapping[str, Callable[[Subject], None]] = _named(
 
 MODEL_CHECKS: Mapping[str, Callable[[ModelSubject], None]] = _named(
     models.registry_bytes,
-    models.registry_nets,
+    models.registry_agrees,
     models.weights_fit,
     models.golden_outputs,
 )

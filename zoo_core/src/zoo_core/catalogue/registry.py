@@ -1,24 +1,38 @@
 """The catalogue of models: the plugins' registries, and the index of what could be installed.
 
-Imports neither torch nor, unless a registry has to be validated, pydantic.
+The index is generated. It holds the entries of all registries of the workspace, each with the
+configuration of its model directory, so that a model can be listed without opening that. Imports
+neither torch nor pydantic: entries are validated when they are used.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
+from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from zoo_core.catalogue.index import Index, index_path, read_index
+from zoo_core.catalogue.description import (
+    NATIVE,
+    ModelEntry,
+    is_listable,
+    parse_entry,
+    read_rows,
+)
 from zoo_core.errors import PluginError, UsageError, ZooError, unknown
 from zoo_core.host.plugins import CORE, PluginHost
+from zoo_core.untrusted import read_yaml_file
 
-if TYPE_CHECKING:
-    from zoo_core.catalogue.manifest import ModelEntry
+INDEX = "index.json"
+"""Name of the index inside the core."""
+OWNER = "distribution"
+"""Key that a row of the index has beyond those of a registry: who brings it."""
+CONFIG = "config.yaml"
+"""Name of the configuration in a model directory."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +40,8 @@ class Model:
     """A model of the catalogue.
 
     Attributes:
-        data: Its registry entry as plain values, for listing.
+        data: Its registry entry as plain values, for listing; with the configuration of its
+            directory and the parameters of its nets, where these are known.
         distribution: The plugin's distribution, such as ``zoo-stargan``.
         file: The registry file; None where only the index knows the model.
         unavailable_reason: Why it cannot be loaded here, and what to do; None where it can.
@@ -39,10 +54,15 @@ class Model:
 
     @cached_property
     def entry(self) -> ModelEntry:
-        """The validated entry (imports pydantic)."""
-        from zoo_core.catalogue.manifest import parse_entry
+        """The validated entry (imports pydantic).
 
-        return parse_entry(self.data, f"registry of {self.distribution}")
+        Raises:
+            PluginError: If it is wrong.
+        """
+        values = {key: value for key, value in self.data.items() if key != "nets"}
+        if values["weights"].get("format", NATIVE) == NATIVE:
+            values.pop("config", None)  # its directory's
+        return parse_entry(values, f"registry of {self.distribution}")
 
     @property
     def id(self) -> str:
@@ -50,19 +70,25 @@ class Model:
         return str(self.data["id"])
 
     @property
-    def method(self) -> str:
-        """Name of its method."""
-        return str(self.data["method"])
-
-    @property
     def task(self) -> str:
         """Name of its task."""
         return str(self.data["task"])
 
     @property
+    def config(self) -> Mapping[str, Any]:
+        """Its configuration as plain values; empty where nobody has seen it yet."""
+        config: Mapping[str, Any] = self.data.get("config", {})
+        return config
+
+    @property
+    def method(self) -> str:
+        """Name of its method."""
+        return str(self.config.get("method", ""))
+
+    @property
     def domains(self) -> tuple[str, ...]:
         """Names of its domains or attributes."""
-        return tuple(self.data["domains"]["names"])
+        return tuple(self.config.get("domains", {}).get("names", ()))
 
     @property
     def bytes(self) -> int | None:
@@ -72,7 +98,7 @@ class Model:
 
     @property
     def parameters(self) -> int:
-        """Parameters of all nets in the weights file; 0 where they are not stated."""
+        """Parameters of all nets in the weights file; 0 where they are not known."""
         return sum(self.data.get("nets", {}).values())
 
     @property
@@ -81,21 +107,13 @@ class Model:
         return self.unavailable_reason is None
 
     @property
-    def install(self) -> str:
-        """The command that installs its plugin."""
-        return f"pip install {self.distribution}"
-
-    def path(self, relative: str) -> Path:
-        """A file that the entry names, such as ``entry.weights.path``.
-
-        Raises:
-            PluginError: If the model's plugin is absent.
-        """
-        if self.file is None:
-            raise PluginError(
-                self.unavailable_reason or "its plugin is absent", asked=f'model "{self.id}"'
-            )
-        return self.file.parent / relative
+    def embedded(self) -> Path | None:
+        """The weights file that its plugin brings, if it is there."""
+        path = self.data["weights"].get("path")
+        if path is None or self.file is None:
+            return None
+        place = self.file.parent / path
+        return place if place.is_file() else None
 
     def require(self) -> Model:
         """The model itself.
@@ -210,12 +228,11 @@ class _Reader:
 
     def __init__(self, host: PluginHost, index: Path) -> None:
         self.host = host
-        self.methods = host.methods()
         self.models: dict[str, Model] = {}
         self.problems: list[Problem] = []
-        self.index = Index()
+        self.index: dict[str, Mapping[str, Any]] = {}
         try:
-            self.index = read_index(index)
+            self.index = {row["id"]: row for row in read_index(index)}
         except ZooError as error:
             self._skip(CORE, error)
         for distribution, path in host.registries():
@@ -224,47 +241,50 @@ class _Reader:
 
     def _add(self, distribution: str, path: Path) -> None:
         try:
-            entries = self._read(distribution, path)
-            for entry in entries:
-                if entry["id"] in self.models:
-                    owner = self.models[entry["id"]].distribution
+            rows = [self._described(row, path) for row in read_rows(path)]
+            for row in rows:
+                if row["id"] in self.models:
+                    owner = self.models[row["id"]].distribution
                     raise PluginError(
                         f"this id is brought by both {owner} and {distribution}",
-                        asked=f'registry {path}, model "{entry["id"]}"',
+                        asked=f'registry {path}, model "{row["id"]}"',
                     )
         except ZooError as error:
             self._skip(distribution, error)
             return
-        for entry in entries:
-            known = entry["method"] in self.methods
-            unavailable_reason = (
-                None if known else f'its method "{entry["method"]}" is not installed'
-            )
-            model = Model(entry, distribution, path, unavailable_reason)
+        for row in rows:
+            model = Model(row, distribution, path)
+            if model.method and model.method not in self.host.methods():
+                reason = f'its method "{model.method}" is not installed'
+                model = Model(row, distribution, path, reason)
             self.models[model.id] = model
 
-    def _read(self, distribution: str, path: Path) -> Sequence[Mapping[str, Any]]:
-        """The entries of a registry: from the index where it knows this very file."""
-        known = self.index.hashes.get(distribution)
-        if known is not None and file_hash(path) == known:
-            return self.index.models[distribution]
-        from zoo_core.catalogue.manifest import parse_file
-
-        return [entry.model_dump(mode="json") for entry in parse_file(path)]
+    def _described(self, row: dict[str, Any], path: Path) -> Mapping[str, Any]:
+        """An entry with its configuration: its own, else the index's or its directory's."""
+        weights, known = row["weights"], self.index.get(row["id"])
+        if known is not None and weights.get("sha256") == known["weights"].get("sha256"):
+            return {"config": known.get("config", {}), "nets": known.get("nets", {})} | row
+        place = (path.parent / weights.get("path", "")).with_name(CONFIG)
+        if "config" in row or not place.is_file():
+            return row
+        described = row | {"config": read_yaml_file(place, error=PluginError)}
+        if not is_listable(described):
+            raise PluginError("it is no configuration of a model", asked=str(place))
+        return described
 
     def _add_absent(self) -> None:
         present = {plugin.distribution for plugin in self.host.plugins}
         broken = {plugin.distribution for plugin in self.host.problems}
         broken |= {problem.distribution for problem in self.problems}
-        for distribution, entries in self.index.models.items():
-            if distribution in present - broken:
+        for row in self.index.values():
+            owner = row[OWNER]
+            if owner in present - broken:
                 continue
-            for entry in entries:
-                model = Model(entry, distribution)
-                text = f"its plugin is not installed; {model.install}"
-                if distribution in broken:
-                    text = f"its plugin {distribution} is broken; see zoo plugins"
-                self.models.setdefault(model.id, Model(entry, distribution, None, text))
+            reason = f"its plugin is not installed; pip install {owner}"
+            if owner in broken:
+                reason = f"its plugin {owner} is broken; see zoo plugins"
+            values = {key: value for key, value in row.items() if key != OWNER}
+            self.models.setdefault(row["id"], Model(values, owner, None, reason))
 
     def _skip(self, distribution: str, error: ZooError) -> None:
         if self.host.strict:
@@ -272,9 +292,22 @@ class _Reader:
         self.problems.append(Problem(distribution, str(error).rstrip(".")))
 
 
-def file_hash(path: Path) -> str | None:
-    """The sha256 of a file; None where it cannot be read."""
+def index_path() -> Path:
+    """The index inside the core."""
+    return Path(str(resources.files("zoo_core"))) / INDEX
+
+
+def read_index(path: Path) -> list[dict[str, Any]]:
+    """The rows of an index, each an entry with its owner.
+
+    Raises:
+        PluginError: If the file is missing or not of this form.
+    """
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
+        rows = json.loads(path.read_text(encoding="utf-8"))["models"]
+        if all(is_listable(row) and isinstance(row[OWNER], str) for row in rows):
+            return list(rows)
+        problem = "a row is no entry of an index"
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        problem = f"it cannot be read ({type(fault).__name__})"
+    raise PluginError(problem, asked=f"index {path}", hint="Install zoo-core again.")

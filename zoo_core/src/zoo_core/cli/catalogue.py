@@ -9,12 +9,14 @@ from typing import Any, cast
 
 import click
 
+from zoo_core.catalogue.description import parse_config
 from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.cli.origin import known_of, size, source_text, where
 from zoo_core.cli.output import as_json, facts, report_broken, size_text, table
 from zoo_core.contracts.spec import MethodSpec
 from zoo_core.errors import unknown
 from zoo_core.host.plugins import PluginHost, host
+from zoo_core.schema import plain
 
 
 @click.command("list")
@@ -101,10 +103,7 @@ def _list_methods(plugins: PluginHost, pattern: str, json_: bool) -> None:
 
 
 def _print_models(models: list[Model]) -> None:
-    rows = [
-        (m.id, m.method, _names(m.domains), size_text(size(m)), where(m.data["weights"], m))
-        for m in models
-    ]
+    rows = [(m.id, m.method, _names(m.domains), size_text(size(m)), where(m)) for m in models]
     table(("MODEL", "METHOD", "DOMAINS", "SIZE", "WEIGHTS"), rows, right=("SIZE",))
     absent = sorted({m.distribution for m in models if not m.installed and m.file is None})
     if absent:
@@ -112,20 +111,20 @@ def _print_models(models: list[Model]) -> None:
 
 
 def _model_row(model: Model) -> dict[str, Any]:
-    weights, known = model.data["weights"], known_of(model)
+    weights, (path, seen) = model.data["weights"], known_of(model)
     return {
         "id": model.id,
         "method": model.method,
         "task": model.task,
         "summary": model.data.get("summary", ""),
         "domains": list(model.domains),
-        "kind": model.data["domains"].get("kind", "domains"),
+        "kind": model.config.get("domains", {}).get("kind", "domains"),
         "parameters": model.parameters,
         "bytes": model.bytes,
         "source": weights.get("source"),
         "trust": weights.get("trust", "pinned"),
-        "cached": known.path is not None,
-        "first_seen": None if known.seen is None else vars(known.seen),
+        "cached": path is not None,
+        "first_seen": None if seen is None else vars(seen),
         "licence": model.data.get("licence", {}).get("weights"),
         "plugin": model.distribution,
         "installed": model.installed,
@@ -147,8 +146,10 @@ def _method_row(plugins: PluginHost, spec: MethodSpec) -> dict[str, Any]:
 
 
 def _model_json(model: Model) -> dict[str, Any]:
-    entry = model.entry.model_dump(mode="json")
+    entry: dict[str, Any] = plain(model.entry)
     return entry | {
+        "config": model.config,
+        "nets": model.data.get("nets", {}),
         "plugin": model.distribution,
         "installed": model.installed,
         "unavailable_reason": model.unavailable_reason,
@@ -167,7 +168,6 @@ def _method_details(plugins: PluginHost, name: str) -> dict[str, Any]:
     from zoo_core.contracts.method import make_options
     from zoo_core.contracts.signals import Domains
     from zoo_core.models.weights import parameter_counts
-    from zoo_core.schema import plain
 
     spec, cls = plugins.method(name), plugins.load("method", name)
     preset = cls.presets[spec.presets[0]]
@@ -187,31 +187,19 @@ def _method_details(plugins: PluginHost, name: str) -> dict[str, Any]:
 
 def _print_model(model: Model) -> None:
     entry = model.entry
-    signal, domains = entry.signal, entry.domains
-    size = "×".join(str(extent) for extent in signal.shape)
-    fixed = "" if not signal.flexible else ", any size (a multiple of the stride is padded to)"
-    groups = "; ".join(", ".join(group) for group in domains.exclusive)
-    first = domains.names[-1]
     facts(
         [
             ("model", entry.id),
             ("", entry.summary),
-            ("method", entry.method),
             ("task", entry.task),
-            (domains.kind, ", ".join(domains.names)),
-            ("exclusive", groups),
-            ("signal", f"{signal.kind} {size}{fixed}"),
-            ("nets", "\n".join(_count_lines(entry.nets))),
-            ("options", _pairs(entry.options)),
-            ("preprocessing", _pairs(entry.preprocessing)),
+            *_described(model),
             ("weights", source_text(model)),
             ("licence", f"code {entry.licence.code}, weights {entry.licence.weights}"),
-            ("paper", entry.paper),
             ("provenance", entry.provenance),
             ("time", f"{entry.seconds:g} s for one on two CPU cores" if entry.seconds else ""),
             ("plugin", model.distribution),
             ("unavailable_reason", model.unavailable_reason or ""),
-            ("use", f"zoo translate {entry.id} INPUT --to {first}"),
+            ("use", f"zoo translate {entry.id} INPUT --to {(model.domains or ('DOMAIN',))[-1]}"),
         ]
     )
     if entry.metrics:
@@ -225,6 +213,26 @@ def _print_model(model: Model) -> None:
             for metric in entry.metrics
         ]
         table(("METRIC", "HERE", "PAPER", "PROTOCOL"), rows, right=("HERE", "PAPER"))
+
+
+def _described(model: Model) -> list[tuple[str, str]]:
+    """What a model's configuration says; nothing where it is on the Hub and was never loaded."""
+    if not model.config:
+        return []
+    config = parse_config(model.config, f'model "{model.id}"')
+    signal, domains = config.signal, config.domains
+    spec = host().methods().get(config.method)
+    fixed = "" if not signal.flexible else ", any size (a multiple of the stride is padded to)"
+    return [
+        ("method", config.method),
+        ("paper", spec.paper if spec else ""),
+        (domains.kind, ", ".join(domains.names)),
+        ("exclusive", "; ".join(", ".join(group) for group in domains.exclusive)),
+        ("signal", f"{signal.kind} {'×'.join(str(extent) for extent in signal.shape)}{fixed}"),
+        ("nets", "\n".join(_count_lines(model.data.get("nets", {})))),
+        ("options", _pairs(config.options)),
+        ("preprocessing", _pairs(config.preprocessing)),
+    ]
 
 
 def _print_method(

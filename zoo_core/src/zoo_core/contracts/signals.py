@@ -6,6 +6,7 @@ Shapes: N batch, ``*S`` any signal (an image is C H W), K condition width.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -45,6 +46,18 @@ class TensorSpec:
     high: float | None = 1.0
     stride: int = 4
     flexible: int = 2
+
+    def __post_init__(self) -> None:
+        low, high = (0.0 if bound is None else bound for bound in (self.low, self.high))
+        faults = {
+            "shape must hold positive sizes": not self.shape or min(self.shape) < 1,
+            "stride must be positive": self.stride < 1,
+            "flexible must leave an axis fixed": not 0 <= self.flexible < len(self.shape),
+            "low and high must be finite": not math.isfinite(low) or not math.isfinite(high),
+        }
+        for problem, holds in faults.items():
+            if holds:
+                raise UsageError(problem, asked=f"signal of shape {self.shape}")
 
     @property
     def channels(self) -> int:

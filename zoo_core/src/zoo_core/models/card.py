@@ -4,41 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zoo_core.catalogue.description import MetricValue, ModelConfig
 from zoo_core.errors import WeightsError
 from zoo_core.schema import write_yaml
 from zoo_core.untrusted import read_yaml
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard
-
-    from zoo_core.catalogue.manifest import ModelEntry
-    from zoo_core.models.config import ModelConfig
-
-
-_HUB_LICENCES = {"not stated": "unknown"}
-"""What the Hub calls a licence of ours."""
-
-
-@dataclass(frozen=True)
-class CardMetric:
-    """One measured figure.
-
-    Attributes:
-        name: Name of the metric, such as ``content accuracy MNIST->MNIST-M``.
-        value: The figure.
-        protocol: How it was measured, so that it can be measured again.
-        published: The paper's figure, where it has one.
-        note: What a reader must know.
-    """
-
-    name: str
-    value: float
-    protocol: str
-    published: float | None = None
-    note: str = ""
 
 
 def read_card(text: str, asked: str) -> ModelCard:
@@ -101,22 +76,7 @@ class Card:
     provenance: str = ""
     limitations: str = ""
     tags: Sequence[str] = ()
-    metrics: Sequence[CardMetric] = field(default_factory=tuple)
-
-    @classmethod
-    def of_entry(cls, entry: ModelEntry) -> Card:
-        """The card that a registry entry gives."""
-        return cls(
-            title=entry.id,
-            summary=entry.summary,
-            licence=entry.licence.weights,
-            paper=entry.paper,
-            provenance=entry.provenance,
-            tags=(entry.task,),
-            metrics=[
-                CardMetric(m.name, m.value, m.protocol, m.published, m.note) for m in entry.metrics
-            ],
-        )
+    metrics: Sequence[MetricValue] = ()
 
     def render(self, config: ModelConfig, parameters: Mapping[str, int] | None = None) -> str:
         """The text of ``README.md``: YAML front matter for the Hub, then Markdown.
@@ -132,7 +92,7 @@ class Card:
     def _front(self, config: ModelConfig) -> dict[str, Any]:
         tags = ["unpaired-translation", config.signal.kind, config.method, *self.tags]
         front: dict[str, Any] = {
-            "license": _HUB_LICENCES.get(self.licence.lower(), self.licence.lower()),
+            "license": "unknown" if self.licence == "not stated" else self.licence.lower(),
             "library_name": "zoo",
             "pipeline_tag": "image-to-image" if config.signal.kind == "image" else "audio-to-audio",
             "tags": list(dict.fromkeys(tags)),
@@ -142,7 +102,7 @@ class Card:
             front["model-index"] = [{"name": self.title, "results": results}]
         return front
 
-    def _result(self, metric: CardMetric, task: str) -> dict[str, Any]:
+    def _result(self, metric: MetricValue, task: str) -> dict[str, Any]:
         return {
             "task": {"type": task},
             "dataset": {"type": "custom", "name": metric.protocol or "custom"},

@@ -2,8 +2,8 @@
 
 ``model.safetensors`` (nets needed to translate), ``config.yaml``, ``README.md`` (the card),
 ``golden.safetensors`` (inputs, conditions, expected outputs), and optionally
-``training.safetensors`` (the other nets) and further files such as ``samples.png``.
-Importing this module imports no torch.
+``training.safetensors`` (the other nets) and ``samples.png``: regular files, and nothing else is
+read or published. Importing this module imports no torch.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo_core.catalogue.description import ModelConfig, parse_config
+from zoo_core.catalogue.registry import CONFIG
 from zoo_core.errors import UsageError, WeightsError, ZooError
 from zoo_core.files import replacing_folder
-from zoo_core.models.config import ModelConfig
-from zoo_core.untrusted import read_yaml_file
+from zoo_core.untrusted import member, read_text, read_yaml_file
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from zoo_core.models.card import Card
 
 MODEL, TRAINING, GOLDEN = "model.safetensors", "training.safetensors", "golden.safetensors"
-CONFIG, CARD = "config.yaml", "README.md"
+CARD, SAMPLES = "README.md", "samples.png"
 
 
 def read_config(directory: Path) -> ModelConfig:
@@ -35,14 +36,33 @@ def read_config(directory: Path) -> ModelConfig:
     Raises:
         WeightsError: If there is none, or it is damaged.
     """
-    path = directory / CONFIG
-    if not path.is_file():
+    path = member(directory, CONFIG)
+    if path is None:
         raise WeightsError(
             f"holds no {CONFIG}, so it is no model directory",
             asked=f"directory {directory}",
             hint="Give a directory that zoo train wrote, or a name from zoo list.",
         )
-    return ModelConfig.from_values(read_yaml_file(path, error=WeightsError), str(path))
+    return parse_config(read_yaml_file(path, error=WeightsError), str(path))
+
+
+def read_card_text(directory: Path) -> str:
+    """The text of a model directory's card; empty where there is none.
+
+    Raises:
+        WeightsError: If it is no regular file, or too large.
+    """
+    path = member(directory, CARD)
+    return "" if path is None else read_text(path, errors="replace")
+
+
+def weights_file(directory: Path) -> Path:
+    """The weights of a model directory, which may be missing.
+
+    Raises:
+        WeightsError: If it is no regular file of the directory.
+    """
+    return member(directory, MODEL) or directory / MODEL
 
 
 def build_method(config: ModelConfig, host: PluginHost | None = None) -> Method[Any]:
@@ -80,20 +100,6 @@ def instantiate(cls: type[Any], config: ModelConfig) -> Method[Any]:
     options = make_options(cls.Options, config.options, asked=config.method)
     method: Method[Any] = cls(options, config.domains, config.signal)
     return method
-
-
-def load_weights(
-    method: Method[Any],
-    path: Path,
-    *,
-    sha256: str | None = None,
-    size: int | None = None,
-    only: tuple[str, ...] | None = None,
-) -> None:
-    """Loads weights strictly into a method; see `zoo_core.models.weights.load_weights`."""
-    from zoo_core.models import weights
-
-    weights.load_weights(method, path, sha256=sha256, size=size, only=only)
 
 
 def write_model(
@@ -142,7 +148,7 @@ def write_model(
             shutil.copyfile(source, fresh / Path(name).name)
         if sample_batch is not None:
             # From a rebuilt method, so that the golden file also proves config and weights.
-            copy = weights.rebuilt(lambda: instantiate(type(method), config), fresh / MODEL)
+            copy = weights.loaded(lambda: instantiate(type(method), config), fresh / MODEL)
             write_golden(fresh / GOLDEN, copy, sample_batch)
 
 

@@ -1,83 +1,67 @@
-"""Weights: found, verified before they are opened, and loaded strictly. Nothing is unpickled."""
+"""Weights: compared with the nets before memory is taken, loaded strictly, nothing unpickled."""
 
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as registration
 from torch.overrides import TorchFunctionMode
 
 from zoo_core.errors import WeightsError, ZooError
-from zoo_core.files import file_sha256, verify
+from zoo_core.text import printable
+from zoo_core.untrusted import PARAMETERS, building, tensor_header
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method
 
-__all__ = [
-    "drop_training_nets",
-    "file_sha256",
-    "load_state",
-    "load_weights",
-    "net_state",
-    "parameter_counts",
-    "read_tensors",
-    "rebuilt",
-    "save_nets",
-    "verify",
-]
-
 _SHOWN = 8
 """Lines of each kind that a diff of keys shows."""
-_FLOATS = (torch.float32, torch.float16, torch.bfloat16)
-_AGAIN = "Restore the file, or export the model again."
+_MOST_PARTS = 20_000
+"""Layers, parameters and buffers of one model; more is no net but an attack on memory."""
+_FLOATS = ("float32", "float16", "bfloat16")
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors of a safetensors file and its metadata.
+def loaded(make: Callable[[], Method[Any]], path: Path) -> Method[Any]:
+    """A method with the weights of a file, in evaluation mode, on the CPU.
+
+    The file's header is held against the names and shapes of the nets, which are known without
+    their memory, before any is taken. The random state of the caller is left as it was.
+
+    Args:
+        make: Builds the method; what a stranger may have written decides how.
+        path: A safetensors file.
 
     Raises:
-        WeightsError: If it is missing, truncated, or no safetensors file.
+        WeightsError: If the file is missing, damaged or does not fit, or if the nets are none that
+            can be built, ask for other files, or have more parameters than `PARAMETERS` allows.
     """
-    from safetensors import SafetensorError, safe_open
-
-    verify(path)
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            return tensors, dict(file.metadata() or {})
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
-        text = str(fault).split("\n", 1)[0][:200]
-        raise WeightsError(
-            f"it is damaged or no safetensors file ({text})", asked=f"weights {path}", hint=_AGAIN
-        ) from fault
+    asked, header = f"weights {path}", tensor_header(path)
+    with building(asked):
+        sketch = _sketched(make, asked)
+        _require_fit(net_state(sketch, sketch.inference_nets), header, asked)
+        method = no_init(make)
+    load_weights(method, path)
+    return method.eval()
 
 
-def load_weights(
-    method: Method[Any],
-    path: Path,
-    *,
-    sha256: str | None = None,
-    size: int | None = None,
-    only: Sequence[str] | None = None,
-) -> None:
+def load_weights(method: Method[Any], path: Path, *, only: Sequence[str] | None = None) -> None:
     """Loads weights into the nets of a method, strictly: every key, every shape, finite values.
 
     Args:
         method: The method; untouched if anything is wrong.
         path: A safetensors file, or a model directory.
-        sha256: Expected hash, checked before the file is opened.
-        size: Expected number of bytes, likewise.
         only: Names of the nets to fill; None for those that translate.
 
     Raises:
-        WeightsError: If the file is missing, damaged, another one, or does not fit.
+        WeightsError: If the file is missing, damaged, or does not fit.
     """
     path = path / "model.safetensors" if path.is_dir() else path
-    verify(path, sha256=sha256, size=size)
     names = method.inference_nets if only is None else only
     load_state(net_state(method, names), read_tensors(path)[0], asked=f"weights {path}")
 
@@ -89,18 +73,8 @@ def load_state(target: Mapping[str, Tensor], source: Mapping[str, Tensor], *, as
         WeightsError: With a short diff where keys, shapes or types differ, or a value is not
             finite.
     """
-    lines = [
-        *listed("missing", [key for key in target if key not in source]),
-        *listed("unexpected", [key for key in source if key not in target]),
-        *listed("misshapen", _misshapen(target, source)),
-        *listed("of a wrong type", _mistyped(target, source)),
-    ]
-    if lines:
-        raise WeightsError(
-            "they do not fit the nets; they belong to another method, or to other options than "
-            "config.yaml gives:\n" + "\n".join(lines),
-            asked=asked,
-        )
+    found = {key: (_type(value), tuple(value.shape)) for key, value in source.items()}
+    _require_fit(target, found, asked)
     bad = [k for k, v in source.items() if v.is_floating_point() and not v.isfinite().all()]
     if bad:
         raise WeightsError(
@@ -114,17 +88,28 @@ def load_state(target: Mapping[str, Tensor], source: Mapping[str, Tensor], *, as
             tensor.copy_(source[key])
 
 
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a safetensors file and its metadata.
+
+    Raises:
+        WeightsError: If it is missing, truncated, or no safetensors file.
+    """
+    from safetensors import safe_open
+
+    names = tensor_header(path)  # which refuses what is no such file
+    with safe_open(path, framework="pt", device="cpu") as file:
+        return {key: file.get_tensor(key) for key in names}, dict(file.metadata() or {})
+
+
 def net_state(method: Method[Any], names: Sequence[str]) -> dict[str, Tensor]:
     """The tensors of some nets as ``net.parameter``, those that nets share only once."""
     state: dict[str, Tensor] = {}
-    seen: set[tuple[int, tuple[int, ...]]] = set()
+    seen: set[int] = set()
     for name in names:
-        for key, tensor in method.nets[name].state_dict().items():
-            mark = (tensor.data_ptr(), tuple(tensor.shape))
-            if tensor.numel() and mark in seen:
-                continue
-            seen.add(mark)
-            state[f"{name}.{key}"] = tensor
+        for key, tensor in method.nets[name].state_dict(keep_vars=True).items():
+            if id(tensor) not in seen:
+                seen.add(id(tensor))
+                state[f"{name}.{key}"] = tensor
     return state
 
 
@@ -176,31 +161,25 @@ def save_nets(method: Method[Any], path: Path, names: Sequence[str], *, half: bo
         raise ZooError(f"cannot be written: {str(fault)[:200]}", asked=f"weights {path}") from fault
 
 
-def rebuilt(make: Callable[[], Method[Any]], path: Path) -> Method[Any]:
-    """A method made anew with the weights of a file, in evaluation mode, on the CPU.
-
-    The random state of the caller is left as it was.
-    """
-    method = no_init(make)
-    load_weights(method, path)
-    return method.eval()
-
-
 def no_init(make: Callable[[], Method[Any]]) -> Method[Any]:
     """A method whose parameters have memory and no values yet: strict loading must follow.
 
     Drawing values that weights replace costs a large model a second, and the memory of nets that
-    are then dropped. The random state of the caller is left as it was.
+    are then dropped. No other thread's random numbers are touched.
 
     Args:
         make: Builds the method.
     """
-    with torch.random.fork_rng(devices=[]), _Undrawn():
+    with _Undrawn():
         return make()
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves out whatever fills a parameter with random values."""
+    """Leaves out whatever fills a parameter with random values; draws others for itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = torch.Generator()
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -209,6 +188,8 @@ class _Undrawn(TorchFunctionMode):
         tensor = args[0] if args else given.get("tensor")
         if function in _DRAWS and isinstance(tensor, nn.Parameter):
             return tensor
+        if function in _DRAWS or function in _DRAWN:
+            given = {"generator": self.generator} | given
         return function(*args, **given)
 
 
@@ -220,6 +201,8 @@ _DRAWS = (
     nn.init.kaiming_uniform_,
 )
 """What a function mode sees of torch's initialisations; all others are made of these."""
+_DRAWN = (torch.rand, torch.randn, torch.randint, torch.randperm)
+"""What makes a tensor of random values."""
 
 
 def drop_training_nets(method: Method[Any]) -> None:
@@ -229,26 +212,81 @@ def drop_training_nets(method: Method[Any]) -> None:
             del method.nets[name]
 
 
-def _misshapen(target: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> list[str]:
-    return [
-        f"{key}: {tuple(source[key].shape)} in the file, {tuple(value.shape)} in the net"
-        for key, value in target.items()
-        if key in source and source[key].shape != value.shape
-    ]
-
-
-def _mistyped(target: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> list[str]:
-    lines = []
-    for key, value in target.items():
-        found = source[key].dtype if key in source else value.dtype
-        fits = found in _FLOATS if value.is_floating_point() else found == value.dtype
-        if not fits:
-            lines.append(f"{key}: {str(found).removeprefix('torch.')} in the file")
-    return lines
-
-
 def listed(what: str, entries: Sequence[str]) -> list[str]:
     """Lines of a diff: the first few entries under their kind, and how many more there are."""
-    shown = [f"  {what}: {entry}" for entry in entries[:_SHOWN]]
+    shown = [f"  {what}: {printable(entry, limit=200)}" for entry in entries[:_SHOWN]]
     rest = len(entries) - _SHOWN
     return [*shown, f"  … and {rest} more {what}"] if rest > 0 else shown
+
+
+def _sketched(make: Callable[[], Method[Any]], asked: str) -> Method[Any]:
+    """A method on torch's meta device: all names and shapes, no memory; within bounds."""
+    thread, counts = threading.get_ident(), {"parts": 0, "parameters": 0}
+
+    def note(_module: nn.Module, _name: str, part: Any) -> None:
+        if threading.get_ident() != thread:
+            return
+        counts["parts"] += 1
+        if counts["parts"] > _MOST_PARTS:
+            raise WeightsError(f"it asks for more than {_MOST_PARTS:,} layers", asked=asked)
+        if isinstance(part, nn.Parameter):
+            counts["parameters"] += part.numel()
+            PARAMETERS.refuse_beyond(counts["parameters"], asked)
+
+    hooks = [
+        registration.register_module_parameter_registration_hook(note),
+        registration.register_module_module_registration_hook(note),
+        registration.register_module_buffer_registration_hook(note),
+    ]
+    try:
+        with torch.device("meta"):
+            return make()
+    except ZooError:
+        raise
+    except Exception as fault:  # whatever torch says of sizes that no net has
+        reason = f"{type(fault).__name__}: {str(fault).split(chr(10), 1)[0][:200]}"
+        raise WeightsError(
+            f"no nets can be built as its configuration says ({reason})",
+            asked=asked,
+            hint="Export the model again with zoo train, or restore its config.yaml.",
+        ) from fault
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _require_fit(
+    target: Mapping[str, Tensor], found: Mapping[str, tuple[str, tuple[int, ...]]], asked: str
+) -> None:
+    """Raises `WeightsError` where types and shapes of a file are not those of the nets."""
+    common = {key: value for key, value in target.items() if key in found}
+    lines = [
+        *listed("missing", [key for key in target if key not in found]),
+        *listed("unexpected", [key for key in found if key not in target]),
+        *listed(
+            "misshapen",
+            [
+                f"{key}: {found[key][1]} in the file, {tuple(value.shape)} in the net"
+                for key, value in common.items()
+                if found[key][1] != tuple(value.shape)
+            ],
+        ),
+        *listed(
+            "of a wrong type",
+            [
+                f"{key}: {found[key][0]} in the file"
+                for key, value in common.items()
+                if found[key][0] not in (_FLOATS if value.is_floating_point() else (_type(value),))
+            ],
+        ),
+    ]
+    if lines:
+        raise WeightsError(
+            "they do not fit the nets; they belong to another method, or to other options than "
+            "config.yaml gives:\n" + "\n".join(lines),
+            asked=asked,
+        )
+
+
+def _type(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
+from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Domains
 from zoo_core.host.plugins import host
 from zoo_core.models.card import Card
-from zoo_core.models.config import ModelConfig
 from zoo_core.models.modeldir import write_model
 from zoo_core.train.config import RunConfig
 from zoo_core.train.samples import Samples

@@ -25,10 +25,9 @@ def registry() -> None:
 @_ROOT
 def build(root: Path) -> None:
     """Write registry.yaml and the core's index from the plugins' registries."""
-    from zoo_publish.workspace import indexed_files
+    from zoo_publish.workspace import write_index
 
-    for path, text in indexed_files(root).items():
-        path.write_text(text, encoding="utf-8")
+    for path in write_index(root):
         click.echo(f"Wrote {path}")
 
 
@@ -64,12 +63,11 @@ def add(model: Path, plugin: Path, name: str, about_file: Path, root: Path) -> N
     """Put the model directory MODEL into a plugin, as float16, and register it."""
     from zoo_core.cli.output import size_text
     from zoo_publish.embed import embed, read_about
-    from zoo_publish.workspace import indexed_files
+    from zoo_publish.workspace import write_index
 
     entry = embed(model, plugin, name, read_about(about_file, name))
     click.echo(f"Added {entry.id}: {size_text(entry.weights.bytes)}")
-    for path, text in indexed_files(root).items():
-        path.write_text(text, encoding="utf-8")
+    write_index(root)
 
 
 @registry.command("pin")
@@ -82,7 +80,7 @@ def pin(name: str, revision: str | None, root: Path) -> None:
     from zoo_core.cli.output import size_text
     from zoo_core.host.plugins import host
     from zoo_publish.pin import pin as pin_model
-    from zoo_publish.workspace import indexed_files
+    from zoo_publish.workspace import write_index
 
     model = Registry.load(host()).get(name)
     weights = pin_model(model, revision).weights
@@ -90,5 +88,4 @@ def pin(name: str, revision: str | None, root: Path) -> None:
     click.echo(f"sha256 {weights.sha256}, in {model.file}")
     if not (root / "zoo_core").is_dir():
         return  # a plugin of its own, which has no index
-    for path, text in indexed_files(root).items():
-        path.write_text(text, encoding="utf-8")
+    write_index(root)
