@@ -22,10 +22,10 @@ from zoo_core.errors import TrainingError
 from zoo_core.host.plugins import PluginHost, host
 from zoo_core.train.checkpoint import Checkpoints
 from zoo_core.train.config import RunConfig, RunRequest, resolve
-from zoo_core.train.disk import save_config
+from zoo_core.train.directory import save_config
 from zoo_core.train.events import RunEvents
 from zoo_core.train.guard import StoppedError
-from zoo_core.train.run import resume_run, train_run
+from zoo_core.train.start import resume_run, train_run
 
 SMALL = {
     "cyclegan": {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1, "pool": 6},
