@@ -35,7 +35,9 @@ CHANGEABLE = ("steps", "device", "processes", "threads")
 @click.option("--precision", help="auto (default), float32 or bfloat16.")
 @click.option("--device", help="auto (default), cpu, cuda, cuda:1 or mps.")
 @click.option("--processes", type=click.IntRange(1), help="Processes that share each batch.")
-@click.option("--threads", type=click.IntRange(1), help="CPU threads (default: the free cores).")
+@click.option(
+    "--threads", type=click.IntRange(1), help="CPU threads (default: the cores there are)."
+)
 @click.option("--tracker", "trackers", multiple=True, metavar="NAME", help="tensorboard, csv …")
 @click.option("--seed", type=click.IntRange(0), help="Seed of everything random.")
 @click.option("--resume", is_flag=True, help="Go on where the run in RUN was stopped.")

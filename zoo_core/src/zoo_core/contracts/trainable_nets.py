@@ -49,16 +49,16 @@ class TrainableNets:
     @contextmanager
     def in_eval(self, names: Sequence[str], but: Sequence[str]) -> Iterator[None]:
         """Within the block, the named nets are in eval mode, but for layers shared with ``but``."""
-        before = {name: self._nets[name].training for name in (*names, *but)}
-        for name in names:
-            self._nets[name].eval()
-        for name in but if names else ():
-            self._nets[name].train(before[name])
+        spared = {module for name in but for module in self._nets[name].modules()}
+        within = {module for name in names for module in self._nets[name].modules()}
+        changed = [module for module in within - spared if module.training]
+        for module in changed:
+            module.training = False
         try:
             yield
         finally:
-            for name in names:
-                self._nets[name].train(before[name])
+            for module in changed:
+                module.training = True
 
     def _of(self, names: tuple[str, ...]) -> frozenset[int]:
         """The ids of the parameters of some nets that are not frozen for good."""

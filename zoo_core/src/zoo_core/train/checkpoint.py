@@ -59,8 +59,9 @@ class Checkpoints:
         with (
             writing(f"checkpoint of step {step}", self.directory.parent),
             replacing(path, durable=True) as part,
+            part.open("wb") as file,
         ):
-            torch.save({"format": FORMAT, "step": step, **state}, part)
+            torch.save({"format": FORMAT, "step": step, **state}, file)
         for old in self.steps()[: -self.keep]:
             self.path(old).unlink()
         return path
