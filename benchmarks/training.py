@@ -21,9 +21,8 @@ from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorS
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
 from zoo_core.train import loop
-from zoo_core.train.devices import make_fabric
+from zoo_core.train.devices import generator_for, make_fabric
 from zoo_core.train.loop import Trainer
-from zoo_core.train.seeds import generator_for
 from zoo_core.translate.precision import resolve_device, resolve_precision
 
 NAMES = ("apple", "google", "twitter")

@@ -21,7 +21,7 @@ from zoo_core.contracts.spec import Progress
 from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
-from zoo_core.train.seeds import generator_for, seed_all
+from zoo_core.train.devices import generator_for, seed_all
 from zoo_testing.exact import Wide
 from zoo_testing.session import STEPS, RandomBatches, Session
 from zoo_testing.subject import Subject, subjects

@@ -11,7 +11,7 @@ from PIL import Image
 
 import zoo
 from zoo_core.cli import run
-from zoo_core.train import process
+from zoo_core.train import run as run_module
 from zoo_images.pixels import to_bytes
 
 SMALL = ["--preset", "32px", "--size", "16", "--batch", "2", "--device", "cpu"]
@@ -88,13 +88,13 @@ def test_the_model_gives_exactly_the_pictures_that_training_showed(
     method: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = []
-    original = process.write_sheet
+    original = run_module.write_sheet
 
     def spy(codec, samples, outputs, path):  # type: ignore[no-untyped-def]
         shown.append((samples, outputs))
         original(codec, samples, outputs, path)
 
-    monkeypatch.setattr(process, "write_sheet", spy)
+    monkeypatch.setattr(run_module, "write_sheet", spy)
     out = tmp_path / "run"
     options = CYCLEGAN if method == "cyclegan" else STARGAN
     args = [*domains(pictures), *options, "--steps", "6", "--ema", "0.5", "--quiet"]

@@ -11,7 +11,7 @@ from PIL import Image
 import zoo
 from zoo_core.errors import ZooError
 from zoo_core.train.config import RunConfig, RunRequest, resolve
-from zoo_core.train.run import train_run
+from zoo_core.train.start import train_run
 
 pytestmark = pytest.mark.slow
 

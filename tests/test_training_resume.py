@@ -22,10 +22,10 @@ from zoo_core.errors import TrainingError
 from zoo_core.host.plugins import PluginHost, host
 from zoo_core.train.checkpoint import Checkpoints
 from zoo_core.train.config import RunConfig, RunRequest, resolve
-from zoo_core.train.disk import save_config
+from zoo_core.train.directory import save_config
 from zoo_core.train.events import RunEvents
 from zoo_core.train.guard import StoppedError
-from zoo_core.train.run import resume_run, train_run
+from zoo_core.train.start import resume_run, train_run
 
 SMALL = {
     "cyclegan": {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1, "pool": 6},
@@ -149,7 +149,7 @@ class Watches(RunEvents):
     def __init__(self) -> None:
         self.events: list[tuple[str, object]] = []
 
-    def started(self, directory: Path, config: Mapping[str, object]) -> None:
+    def started(self, directory: Path, config: Mapping[str, object], progress: Progress) -> None:
         self.events.append(("started", config["method"]))
         raise ValueError("a fault of the plugin")
 
@@ -159,6 +159,9 @@ class Watches(RunEvents):
 
     def finished(self, directory: Path, model: Path) -> None:
         self.events.append(("finished", model.name))
+
+    def closed(self, directory: Path) -> None:
+        self.events.append(("closed", directory.name))
 
 
 @contextmanager
@@ -210,6 +213,7 @@ def test_plugins_hear_of_a_run_and_their_faults_end_nothing(
         ("started", "stargan"),
         ("step", 5),
         ("step", 10),
+        ("closed", "run"),
         ("finished", "model"),
     ]
     assert "run-events watcher failed in started: ValueError" in capsys.readouterr().out

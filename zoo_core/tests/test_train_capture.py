@@ -17,9 +17,8 @@ from zoo_core.contracts.spec import TrainConfig
 from zoo_core.contracts.step import Step
 from zoo_core.errors import TrainingError
 from zoo_core.train.capture import StepCapture
-from zoo_core.train.devices import make_fabric
+from zoo_core.train.devices import generator_for, make_fabric
 from zoo_core.train.loop import Trainer
-from zoo_core.train.seeds import generator_for
 from zoo_nn.losses.pool import ImagePool
 from zoo_testing.tiny import CycleLoss, TinyCodeMethod, TinyMethod, TinyOptions
 

@@ -12,8 +12,9 @@ from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.contracts.spec import LossSpec
 from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError, unknown
+from zoo_core.host.named import parse_named
 from zoo_core.train import extra_losses
-from zoo_core.train.extra_losses import parse_addition, players_with
+from zoo_core.train.extra_losses import players_with
 from zoo_testing.tiny import CriticLoss, TinyMethod, TinyOptions
 
 
@@ -28,6 +29,17 @@ class Bright(Loss):
 
     def forward(self, step: Step) -> Tensor:
         return (step.routes[0].translated.mean() - self.level).abs() ** self.power
+
+
+class Plain(Loss):
+    """A loss whose author annotated nothing."""
+
+    def __init__(self, power=1, level=0.0, soft=False, name="x"):  # type: ignore[no-untyped-def]
+        super().__init__()
+        self.given = {"power": power, "level": level, "soft": soft, "name": name}
+
+    def forward(self, step: Step) -> Tensor:
+        return torch.zeros(())
 
 
 class NeedsCode(Loss):
@@ -57,6 +69,7 @@ LOSSES = {
     name: LossSpec(name, f"{__name__}:{cls.__name__}", "a loss")
     for name, cls in (
         ("bright", Bright),
+        ("plain", Plain),
         ("code", NeedsCode),
         ("company", WithCompany),
         ("needy", Needy),
@@ -92,6 +105,12 @@ def test_an_added_loss_joins_the_generator_with_its_weight_and_options() -> None
     assert (term.name, term.weight) == ("bright", 2.5)
     assert isinstance(term.loss, Bright)
     assert (term.loss.level, term.loss.power) == (-0.5, 2)
+
+
+def test_options_without_an_annotation_are_numbers_and_truth_values_where_they_look_so() -> None:
+    loss = generator("plain:power=2,level=1e-3,soft=true,name=x1").terms[-1].loss
+    assert isinstance(loss, Plain)
+    assert loss.given == {"power": 2, "level": 1e-3, "soft": True, "name": "x1"}
 
 
 def test_the_same_loss_twice_has_two_names() -> None:
@@ -136,7 +155,7 @@ def test_wrong_additions_are_named(text: str, words: list[str]) -> None:
 
 
 def test_an_addition_is_taken_apart() -> None:
-    assert parse_addition("embedding:weight=1,backbone=resnet18") == (
+    assert parse_named("embedding:weight=1,backbone=resnet18", "--loss") == (
         "embedding",
         {"weight": "1", "backbone": "resnet18"},
     )

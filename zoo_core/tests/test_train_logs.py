@@ -1,52 +1,66 @@
 """What a run writes and says."""
 
 import io
-import json
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
-from zoo_core.train.logs import Logs, Terminal, cut, last_values
+from zoo_core.train import logs as module
+from zoo_core.train.logs import Stats, Terminal, read_stats
 
 
-def lines(path: Path) -> list[int]:
-    return [json.loads(line)["step"] for line in path.read_text().splitlines()]
+def steps(run: Path) -> list[int]:
+    return [values["step"] for values in read_stats(run)]
+
+
+def written(run: Path, *numbers: int, done: int = 0) -> None:
+    stats = Stats(run, done)
+    for step in numbers:
+        stats.write(step, {"loss/generator/cycle": 1 / step})
+    stats.close()
 
 
 def test_stats_have_one_object_per_logged_step(tmp_path: Path) -> None:
-    logs = Logs(tmp_path)
-    logs.write(10, {"loss/generator/cycle": 0.5, "lr/generator": 1e-4, "images_per_second": 3.0})
-    logs.write(20, {"loss/generator/cycle": 0.25})
-    logs.close()
+    written(tmp_path, 10, 20)
+    assert [values["loss/generator/cycle"] for values in read_stats(tmp_path)] == [0.1, 0.05]
+    assert steps(tmp_path) == [10, 20]
+
+
+def test_lines_beyond_the_checkpoint_are_cut_when_a_run_resumes(tmp_path: Path) -> None:
+    written(tmp_path, 10, 20, 30)
+    written(tmp_path, 30, done=20)
+    assert steps(tmp_path) == [10, 20, 30]
+
+
+@pytest.mark.parametrize("torn", [b'{"st', b"\xff\xfe", b"[1]", b'{"loss": 1}', b"null"])
+def test_lines_that_are_no_values_are_passed_over(tmp_path: Path, torn: bytes) -> None:
+    written(tmp_path, 10)
     stats = tmp_path / "log" / "stats.jsonl"
-    assert lines(stats) == [10, 20]
-    assert last_values(stats)["loss/generator/cycle"] == 0.25
-    assert list((tmp_path / "log").glob("events.*")), "TensorBoard wrote nothing"
+    stats.write_bytes(stats.read_bytes() + torn)
+    assert steps(tmp_path) == [10]
+    written(tmp_path, 20, done=10)
+    assert steps(tmp_path) == [10, 20]
 
 
-def test_lines_beyond_the_checkpoint_and_torn_ones_are_cut(tmp_path: Path) -> None:
-    stats = tmp_path / "stats.jsonl"
-    stats.write_text('{"step": 10}\n{"step": 20}\n{"step": 30}\n{"st')
-    cut(stats, 20)
-    assert lines(stats) == [10, 20]
-
-
-def test_resumed_logs_go_on_after_the_checkpoint(tmp_path: Path) -> None:
-    first = Logs(tmp_path)
-    for step in (10, 20, 30):
-        first.write(step, {"a": 1.0})
-    first.close()
-    again = Logs(tmp_path, done=20)
-    again.write(30, {"a": 2.0})
-    again.close()
-    assert lines(tmp_path / "log" / "stats.jsonl") == [10, 20, 30]
-
-
-def test_without_a_terminal_there_are_plain_lines() -> None:
+def test_without_a_terminal_the_first_step_and_one_now_and_then_have_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
     out = io.StringIO()
     display = Terminal(Console(file=out, force_terminal=False, soft_wrap=True))
     display.start(0, 100)
-    display.tick(5)
+    for done in range(1, 6):
+        display.tick(done)
+        now += module.QUIET_SECONDS / 2 + 0.1
+    assert out.getvalue().splitlines() == ["step 1/100", "step 3/100", "step 5/100"]
+
+
+def test_without_a_terminal_logged_steps_have_plain_lines() -> None:
+    out = io.StringIO()
+    display = Terminal(Console(file=out, force_terminal=False, soft_wrap=True))
+    display.start(0, 100)
     values = {"loss/g/cycle": 0.5, "images_per_second": 12.34, "steps_per_second": 2.0}
     display.tick(10, values)
     display.stop()

@@ -6,19 +6,17 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo_core.contracts.method import Loss, Optimiser, Player, Term
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.contracts.step import Step
 from zoo_core.errors import TrainingError
+from zoo_core.train.averages import Ema, average_statistics
 from zoo_core.train.data.sampling import PrefetchSampler
-from zoo_core.train.ema import Ema
-from zoo_core.train.gradients import average_statistics, norm_and_clip
+from zoo_core.train.devices import generator_for, mixed, seed_all
 from zoo_core.train.loop import Trainer
-from zoo_core.train.memory import keep_freed_memory
-from zoo_core.train.seeds import generator_for, mixed, seed_all
 from zoo_nn.schedules import Ramp, StepDecay, Until
 from zoo_testing.tiny import CriticLoss, CycleLoss, TinyMethod, TinyOptions
 
@@ -147,15 +145,6 @@ def test_clipping_bounds_the_gradient() -> None:
     assert norm.item() == pytest.approx(0.5, rel=1e-3)
 
 
-@pytest.mark.parametrize("limit", [0.1, 4.999, 5.0, 5.001, 100.0])
-def test_gradients_are_clipped_to_the_bits_of_torch(limit: float) -> None:
-    ours, theirs = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(2))
-    ours.grad, theirs.grad = torch.tensor([3.0, 4.0]), torch.tensor([3.0, 4.0])
-    norm = norm_and_clip([ours], limit)
-    assert torch.equal(norm, nn.utils.clip_grad_norm_([theirs], limit))
-    assert torch.equal(ours.grad, theirs.grad)
-
-
 def test_the_runs_clip_applies_where_the_player_has_none() -> None:
     run = trainer([generator_player(Term("cycle", CycleLoss(), 1e4))], replace(CONFIG, clip=0.25))
     run.step()
@@ -279,35 +268,6 @@ def test_a_seed_gives_the_same_numbers_whatever_computes() -> None:
     on_cpu = torch.rand(4)
     seed_all(3, 5, 0, "cuda")
     assert torch.equal(torch.rand(4), on_cpu)
-
-
-@pytest.mark.skipif(torch.cuda.device_count() > 0, reason="there is a GPU")
-def test_where_there_is_no_gpu_no_step_searches_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # as Lightning sets it
-    run = trainer()
-    run.step()
-
-    def search(*args: object) -> None:
-        raise AssertionError("a library is searched for")
-
-    monkeypatch.setattr("ctypes.CDLL.__init__", search)
-    run.step()
-
-
-def test_memory_that_was_given_back_is_not_mapped_anew() -> None:
-    resource = pytest.importorskip("resource")
-    if not keep_freed_memory():
-        pytest.skip("the C library has no mallopt")
-
-    def faults() -> int:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        parts = [torch.ones(2**18) for _ in range(64)]  # 1 MiB each, 16,384 pages in all
-        del parts
-        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-
-    faults()
-    faults()
-    assert faults() < 4000
 
 
 def test_a_run_that_was_left_in_eval_mode_trains_in_train_mode() -> None:

@@ -9,8 +9,7 @@ from torch import Tensor
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError
-from zoo_core.train.defending import Chain, defend
-from zoo_core.train.extra_losses import players_with
+from zoo_core.train.extra_losses import Chain, defend, players_with
 from zoo_nn.defences import LowPass, Noise, Quantise
 from zoo_testing.tiny import TinyCodeMethod, TinyMethod, TinyOptions
 

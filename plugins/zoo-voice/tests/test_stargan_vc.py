@@ -18,7 +18,7 @@ from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
 from zoo_core.models.modeldir import read_config
 from zoo_core.train.config import RunRequest, resolve
-from zoo_core.train.run import train_run
+from zoo_core.train.start import train_run
 from zoo_testing.contract import MethodContract
 from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
 from zoo_voice.audio import Sound

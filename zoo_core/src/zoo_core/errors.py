@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from zoo_core.text import printable
 
@@ -31,6 +32,10 @@ class ZooError(Exception):
         self.hint = None if hint is None else _shown(hint)
         head = f"{self.asked}: {self.problem}" if self.asked else self.problem
         super().__init__(f"{head}. {self.hint}" if self.hint else f"{head}.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For processes that hand an error on, whatever arguments its class takes."""
+        return _restored, (type(self), self.args, self.__dict__)
 
 
 class UsageError(ZooError):
@@ -73,6 +78,12 @@ class PluginError(ZooError):
 
 class TrainingError(ZooError):
     """Training cannot start or go on."""
+
+
+def _restored(cls: type[ZooError], args: tuple[Any, ...], fields: dict[str, Any]) -> ZooError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 def unknown(

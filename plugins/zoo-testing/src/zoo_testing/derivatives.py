@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from zoo_core.contracts.method import Player
 from zoo_core.contracts.signals import Batch
 from zoo_core.errors import ZooError
-from zoo_core.train.seeds import seed_all
+from zoo_core.train.devices import seed_all
 from zoo_testing.error import ConformanceError
 from zoo_testing.exact import LaidOut, Repeatable, Wide
 from zoo_testing.parity import float64

@@ -77,6 +77,8 @@ def cli() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Runs the command line; prints errors that a user can cause without a traceback."""
+    # Threads that spin while they wait cost many times the work where other programs compute, too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported
     sys.exit(run(args))
 
 

@@ -13,6 +13,9 @@ from zoo_core.errors import UsageError
 if TYPE_CHECKING:
     from zoo_core.train.config import RunConfig
 
+CHANGEABLE = ("steps", "device", "processes", "threads")
+"""Options that a run may change when it is resumed by the name of its directory."""
+
 
 @click.command(epilog="zoo train --resume RUN goes on with a run that was stopped or killed.")
 @click.argument("method", metavar="METHOD")
@@ -35,19 +38,28 @@ if TYPE_CHECKING:
 @click.option(
     "--range", "ranges", multiple=True, metavar="DOMAIN=LOW,HIGH", help="Values of black and white."
 )
+@click.option(
+    "--threads", type=click.IntRange(1), help="CPU threads (default: the cores there are)."
+)
+@click.option("--tracker", "trackers", multiple=True, metavar="NAME", help="tensorboard, csv …")
 @click.option("--seed", type=click.IntRange(0), help="Seed of everything random.")
 @click.option("--resume", is_flag=True, help="Go on where the run in RUN was stopped.")
+@click.option("--restart", is_flag=True, help="With --resume: begin at step 0 again.")
 @click.option("--quiet", is_flag=True, help="Print only the result.")
-def train(method: str, out: Path | None, resume: bool, quiet: bool, **flags: Any) -> None:
+def train(
+    method: str, out: Path | None, resume: bool, restart: bool, quiet: bool, **flags: Any
+) -> None:
     """Trains METHOD on unpaired domains, into the directory RUN.
 
     A SOURCE is a folder of images, or NAME:ROOT for a known data set (mnist:DIR), or
     ROOT:Attribute for a folder with attribute lists.
     """
-    from zoo_core.train.run import resume_run, train_run
+    from zoo_core.train.start import resume_run, train_run
 
+    if restart and not resume:
+        raise UsageError("it goes with --resume", asked="--restart", hint="Add --resume.")
     if resume and out is None:
-        model = _resumed(Path(method), resume_run, quiet, flags)
+        model = resume_run(Path(method), restart=restart, quiet=quiet, **_changes(method, flags))
     else:
         if out is None:
             raise UsageError(
@@ -55,20 +67,21 @@ def train(method: str, out: Path | None, resume: bool, quiet: bool, **flags: Any
                 asked=f"training {method}",
                 hint="Add --out RUN.",
             )
-        model = train_run(_config(method, flags), out, resume=resume, quiet=quiet)
+        model = train_run(_config(method, flags), out, resume=resume, restart=restart, quiet=quiet)
     click.echo(f"model: {model}")
 
 
-def _resumed(run: Path, resume_run: Any, quiet: bool, flags: dict[str, Any]) -> Path:
-    allowed = ("steps", "device", "processes")
+def _changes(run: str, flags: dict[str, Any]) -> dict[str, Any]:
+    """What a run that goes on may change; raises `UsageError` for any other flag."""
     for name, value in flags.items():
-        if value not in (None, ()) and name not in allowed:
+        if value not in (None, ()) and name not in CHANGEABLE:
+            (option,) = (p.opts[0] for p in train.params if p.name == name)
             raise UsageError(
-                "a run goes on as it began; only --steps, --device and --processes may change",
-                asked=f"--{name} with --resume {run}",
+                f"a run goes on as it began; only {', '.join(f'--{c}' for c in CHANGEABLE)} may "
+                "change",
+                asked=f"{option} with --resume {run}",
             )
-    model: Path = resume_run(run, quiet=quiet, **{name: flags[name] for name in allowed})
-    return model
+    return {name: flags[name] for name in CHANGEABLE}
 
 
 def _config(method: str, flags: dict[str, Any]) -> RunConfig:
@@ -94,6 +107,8 @@ def _config(method: str, flags: dict[str, Any]) -> RunConfig:
         defence=flags["defence"],
         device=flags["device"],
         processes=flags["processes"],
+        threads=flags["threads"],
+        trackers=flags["trackers"],
     )
     return resolve(request)
 

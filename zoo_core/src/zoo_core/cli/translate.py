@@ -49,6 +49,7 @@ _POSITIVE = click.IntRange(min=1)
 @click.option(
     "--precision", default="auto", show_default=True, help="auto, float32 (exact) or bfloat16."
 )
+@click.option("--threads", type=_POSITIVE, help="CPU threads (default: the cores there are).")
 @click.option("--overwrite", is_flag=True, help="Replace outputs that are there already.")
 @click.option(
     "--max-megapixels",
@@ -73,6 +74,7 @@ def translate(
     batch: int,
     device: str,
     precision: str,
+    threads: int | None,
     overwrite: bool,
     max_megapixels: float | None,
     values: str | None,
@@ -87,6 +89,7 @@ def translate(
     the end; all others are done.
     """
     import zoo
+    from zoo_core.translate.threads import computing_threads
 
     translator = zoo.load(
         model, device=device, precision=precision, compile=compile_, renderer=renderer
@@ -114,7 +117,7 @@ def translate(
         translator, request, inputs, out=out, grid=grid, left_out=tally.left_out
     )
     _refuse_overwriting(grid, entries)
-    with _progress(len(entries)) as advance:
+    with _progress(len(entries)) as advance, computing_threads(threads):
         translate_files(translator, request, entries, root, tally, progress=advance)
     if grid is not None:
         _grid(translator, entries, Path(grid), overwrite)

@@ -20,7 +20,7 @@ class TrainableNets:
     def __init__(self, nets: Mapping[str, nn.Module] | nn.ModuleDict) -> None:
         self._owned = {name: tuple(net.parameters()) for name, net in nets.items()}
         self._all = {id(p): p for owned in self._owned.values() for p in owned}
-        self._modules = {name: tuple(net.modules()) for name, net in nets.items()}
+        self._nets = nets
         self._trainable: dict[tuple[str, ...], frozenset[int]] = {}
         self._now: frozenset[int] | None = None
 
@@ -49,21 +49,16 @@ class TrainableNets:
     @contextmanager
     def in_eval(self, names: Sequence[str], but: Sequence[str]) -> Iterator[None]:
         """Within the block, the named nets are in eval mode, but for layers shared with ``but``."""
-        spared = {id(module) for name in but for module in self._modules[name]}
-        changed = [
-            module
-            for name in names
-            for module in self._modules[name]
-            if module.training and id(module) not in spared
-        ]
-        # Past nn.Module's own setter, which first looks for a parameter, a buffer and a layer.
+        spared = {module for name in but for module in self._nets[name].modules()}
+        within = {module for name in names for module in self._nets[name].modules()}
+        changed = [module for module in within - spared if module.training]
         for module in changed:
-            vars(module)["training"] = False
+            module.training = False
         try:
             yield
         finally:
             for module in changed:
-                vars(module)["training"] = True
+                module.training = True
 
     def _of(self, names: tuple[str, ...]) -> frozenset[int]:
         """The ids of the parameters of some nets that are not frozen for good."""

@@ -28,7 +28,12 @@ def _kinds() -> Iterable[Kind]:
         ),
         Kind("renderer", "", "Ways to make translated signals perceivable, for --renderer"),
         Kind("source", "", "Kinds of data source, named NAME: in front of a source"),
-        Kind("run-events", "zoo_core.train.events:RunEvents", "Objects that follow a training run"),
+        Kind("run-events", "zoo_core.train.events:RunEvents", "Objects that follow every run"),
+        Kind(
+            "tracker",
+            "zoo_core.train.events:RunEvents",
+            "Where the losses of a run are noted, for zoo train --tracker",
+        ),
         Kind("command", "click:Command", "Commands of zoo"),
     ]
 

@@ -37,7 +37,8 @@ def make_named(
 
     Args:
         cls: Its class.
-        values: Options as text or plain values.
+        values: Options as text or plain values. Of an option without an annotation, text that is
+            a number or a truth value is taken as one.
         asked: What the user wrote, for errors.
         beside: Keys that somebody else reads, for the list of what is known.
 
@@ -59,7 +60,9 @@ def make_named(
     for key, value in values.items():
         if key not in known:
             raise unknown(f"option of {asked}", key, [*beside, *known])
-        arguments[key] = convert(hints.get(key, Any), value, asked=f"{key} of {asked}")
+        if key in hints:
+            value = convert(hints[key], value, asked=f"{key} of {asked}")
+        arguments[key] = value if key in hints else _untyped(value)
     missing = [
         name
         for name in known
@@ -77,3 +80,15 @@ def parse_value(text: str) -> Any:
     except yaml.YAMLError:
         return text
     return value if value is None or isinstance(value, list | dict) else text
+
+
+def _untyped(value: Any) -> Any:
+    """The number or truth value that a text stands for; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(value.lower(), value)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from zoo_core.errors import TrainingError
-from zoo_core.train.disk import disk_fault
+from zoo_core.errors import TrainingError, ZooError
+from zoo_core.files import replacing
 
 FORMAT = 1
 """Version of the layout, raised when an old reader could misread a new checkpoint."""
@@ -57,26 +56,20 @@ class Checkpoints:
             TrainingError: If it cannot be written; earlier checkpoints are as they were.
         """
         path = self.path(step)
-        aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            self._sweep()
-            with aside.open("wb") as file:
-                torch.save({"format": FORMAT, "step": step, **state}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
-            sync(self.directory)
-            for old in self.steps()[: -self.keep]:
-                self.path(old).unlink()
-        except (OSError, RuntimeError) as fault:  # torch wraps a failed write in a RuntimeError
-            with contextlib.suppress(OSError):
-                aside.unlink(missing_ok=True)
-            cause = disk_fault(fault)
-            if cause is None:
-                raise
-            raise self._unwritable(step, cause) from fault
+        with (
+            writing(f"checkpoint of step {step}", self.directory.parent),
+            replacing(path, durable=True) as part,
+            part.open("wb") as file,
+        ):
+            torch.save({"format": FORMAT, "step": step, **state}, file)
+        for old in self.steps()[: -self.keep]:
+            self.path(old).unlink()
         return path
+
+    def clear(self) -> None:
+        """Removes all checkpoints, for a run that starts anew."""
+        for step in self.steps():
+            self.path(step).unlink()
 
     def load(self) -> dict[str, Any] | None:
         """The newest checkpoint that is whole, or None where there is none at all.
@@ -111,25 +104,36 @@ class Checkpoints:
             raise ValueError(f"format {state.get('format')!r}, this version reads {FORMAT}")
         return state
 
-    def _sweep(self) -> None:
-        """Removes what a killed process left half-written."""
-        for path in self.directory.glob(".step-*.part"):
-            path.unlink(missing_ok=True)
 
-    def _unwritable(self, step: int, cause: str) -> TrainingError:
-        kept = self.steps()
-        last = f"the checkpoint of step {kept[-1]} is intact" if kept else "there is none before it"
-        return TrainingError(
-            f"the checkpoint cannot be written: {cause}; {last}",
-            asked=f"step {step} of {self.directory.parent}",
-            hint=f"Free space, then continue with zoo train --resume {self.directory.parent}.",
-        )
+@contextmanager
+def writing(what: str, run: Path) -> Iterator[None]:
+    """Turns faults of the disk within the block into a `TrainingError`.
 
-
-def sync(directory: Path) -> None:
-    """Makes sure that a rename in a directory survives a power cut."""
-    handle = os.open(directory, os.O_RDONLY)
+    Args:
+        what: What is written, such as ``samples``.
+        run: Directory of the run.
+    """
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        yield
+    except TrainingError:
+        raise
+    except (OSError, RuntimeError, ZooError) as fault:
+        cause = disk_fault(fault)
+        if cause is None:
+            raise
+        raise TrainingError(
+            f"cannot be written: {cause}; earlier checkpoints are intact",
+            asked=f"{what} of run {run}",
+            hint=f"Free space or mend the permissions, then zoo train --resume {run}.",
+        ) from fault
+
+
+def disk_fault(fault: BaseException | None) -> str | None:
+    """In words, why a file could not be written; None where the fault is of another kind."""
+    while fault is not None:
+        if isinstance(fault, OSError):
+            return fault.strerror or str(fault)
+        if "PytorchStreamWriter" in str(fault):  # torch wraps a failed write
+            return "the disk may be full"
+        fault = fault.__cause__ or fault.__context__
+    return None

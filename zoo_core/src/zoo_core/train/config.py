@@ -23,6 +23,8 @@ FREE = (
     "device",
     "processes",
     "speed",
+    "threads",
+    "trackers",
     "steps",
     "log_every",
     "sample_every",
@@ -49,6 +51,9 @@ class RunConfig:
         defence: What translations go through on their way back, in order, each in the same form.
         device: Device as the user named it.
         processes: Processes that share each batch.
+        threads: Threads of each process on the CPU; None for as many as there are cores for.
+        trackers: Names of the trackers that note how the run goes; None for the default one, where
+            it is installed.
     """
 
     method: str
@@ -63,6 +68,8 @@ class RunConfig:
     defence: tuple[str, ...] = ()
     device: str = "auto"
     processes: int = 1
+    threads: int | None = None
+    trackers: tuple[str, ...] | None = None
 
     def to_yaml(self) -> str:
         """The text of ``config.yaml``."""
@@ -81,16 +88,26 @@ class RunConfig:
             raise UsageError(
                 f"its format is {version!r}, this version reads {FORMAT}", asked=str(path)
             )
-        config: RunConfig = typed(cls, values, asked=str(path))
+        return cls.of(values, asked=str(path))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], *, asked: str) -> RunConfig:
+        """From plain values; raises `UsageError` where they do not fit."""
+        config: RunConfig = typed(cls, values, asked=asked)
         return config
 
     def differences(self, other: RunConfig) -> list[str]:
-        """In words, what another configuration has changed, apart from `FREE`."""
+        """In words, what another configuration has changed, apart from `FREE`.
+
+        Sources may lie elsewhere: a resumed run compares what they hold.
+        """
         mine, theirs = dict(_leaves(plain(self))), dict(_leaves(plain(other)))
+        free = {key for key in mine | theirs if key.rpartition(".")[2] in (*FREE, "data")}
+        free |= {key for key in mine.keys() & theirs.keys() if key.startswith("domains.")}
         return [
             f"{key} is {mine.get(key)!r}, asked is {theirs.get(key)!r}"
-            for key in sorted(mine | theirs)
-            if mine.get(key) != theirs.get(key) and key.rpartition(".")[2] not in FREE
+            for key in sorted((mine | theirs).keys() - free)
+            if mine.get(key) != theirs.get(key)
         ]
 
 
@@ -112,6 +129,8 @@ class RunRequest:
         defence: Defences of the way back.
         device: Device.
         processes: Processes.
+        threads: Threads of each process.
+        trackers: Trackers.
     """
 
     method: str | None = None
@@ -127,6 +146,8 @@ class RunRequest:
     defence: Sequence[str] = ()
     device: str | None = None
     processes: int | None = None
+    threads: int | None = None
+    trackers: Sequence[str] = ()
 
 
 def resolve(request: RunRequest) -> RunConfig:
@@ -161,6 +182,8 @@ def resolve(request: RunRequest) -> RunConfig:
         defence=tuple(request.defence or given.get("defence", ())),
         device=request.device or given.get("device", "auto"),
         processes=request.processes or given.get("processes", 1),
+        threads=request.threads or given.get("threads"),
+        trackers=tuple(request.trackers) or given.get("trackers"),
     )
     if not config.domains and config.data is None:
         raise UsageError(

@@ -1,12 +1,17 @@
-"""Devices and processes, Lightning Fabric behind a few words, and how tensors lie on a device."""
+"""Devices, processes and random seeds of a run; Lightning Fabric starts processes and moves data.
+
+Random numbers are functions of (seed, step, process), so that resuming needs no state of them.
+"""
 
 from __future__ import annotations
 
 import os
+import random
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 
@@ -56,10 +61,6 @@ def make_fabric(device: str, processes: int, precision: str) -> Fabric:
     else:
         strategy = "ddp_spawn" if processes > 1 else "auto"
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1")) if launched_outside() else 1
-    if kind == "cpu" and not torch.cuda.device_count():
-        # Lightning has torch ask NVIDIA's library for GPUs, and Adam asks in every step. Without a
-        # driver that is a search for the library each time, longer than a small net's update.
-        os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice to people who call Fabric themselves
         return Fabric(
@@ -88,3 +89,35 @@ def channels_last(batch: Batch) -> Batch:
         for key, value in batch.signals.items()
     }
     return Batch(signals, batch.conditions, batch.extras)
+
+
+def generator_for(seed: int, step: int, draw: int = 0) -> torch.Generator:
+    """The CPU generator of a step, the same in all processes."""
+    return torch.Generator().manual_seed(mixed(seed, step, draw))
+
+
+def seed_all(seed: int, step: int, rank: int, device: str = "cpu") -> None:
+    """Seeds the global generators of torch, NumPy and Python for a step and a process.
+
+    Args:
+        seed: The run's seed.
+        step: Number of the step; -1 before the first.
+        rank: Number of the process.
+        device: Type of the device that computes. On a CPU the generators of accelerators are left
+            alone: to note a seed for devices that nobody uses takes longer than all of the rest.
+    """
+    number = mixed(seed, step, 1_000_003 + rank)
+    if device == "cpu":
+        torch.default_generator.manual_seed(number)
+    else:
+        torch.manual_seed(number)
+    np.random.seed(number % 2**32)  # for losses of plugins that use the global one
+    random.seed(number)
+
+
+def mixed(*numbers: int) -> int:
+    """A 63-bit number that depends on all given ones (NumPy's seed sequence)."""
+    words = np.random.SeedSequence([number % 2**64 for number in numbers]).generate_state(
+        1, np.uint64
+    )
+    return int(words[0]) >> 1

@@ -1,54 +1,96 @@
-"""The events of a run, of which components of kind ``run-events`` hear; none can break the run."""
+"""The events of a run: what trackers and other components hear of; none can break the run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from torch import Tensor
+
+from zoo_core.contracts.codec import Codec
+from zoo_core.contracts.spec import Progress
 from zoo_core.errors import ZooError
 from zoo_core.host.isolation import fault_text
-from zoo_core.host.plugins import PluginHost, host
+from zoo_core.host.plugins import host
+from zoo_core.train.data.dataset import DataSet
+from zoo_core.train.samples import Samples
+from zoo_core.translate.engine import Engine
 
-if TYPE_CHECKING:
-    from zoo_core.contracts.spec import Progress
+DEFAULT_TRACKER = "tensorboard"
+"""Name of the tracker of runs that ask for none."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """The samples of a run after some step.
+
+    Attributes:
+        codec: Reads, draws and writes the run's kind of signal.
+        engine: Translates as the exported model would.
+        data: The run's training data.
+        samples: The inputs of the grid.
+        outputs: Their translations (N, *S), by source and target.
+        sheet: Where the grid is. What belongs to it goes into the folder of its name without
+            suffix; a ``sheet.png`` there is shown on the model's card instead of the grid.
+    """
+
+    codec: Codec
+    engine: Engine
+    data: DataSet
+    samples: Samples
+    outputs: Mapping[str, Mapping[str, Tensor]]
+    sheet: Path
 
 
 class RunEvents:
-    """What a component of kind ``run-events`` may do; a subclass overrides what it cares for.
+    """What a component of kind ``run-events`` or ``tracker`` may do; all of it is optional.
 
-    One object is made per run, in its first process, without arguments.
+    One object is made per run, in its first process, without arguments: of every component of kind
+    ``run-events``, and of the trackers that the run asks for.
     """
 
-    def started(self, directory: Path, config: Mapping[str, object]) -> None:
-        """A run starts or resumes. ``config`` is what its ``config.yaml`` holds."""
+    def started(self, directory: Path, config: Mapping[str, object], progress: Progress) -> None:
+        """A run starts, or resumes after some steps; ``config`` is that of ``config.yaml``."""
 
     def step_done(self, directory: Path, progress: Progress, values: Mapping[str, float]) -> None:
         """A step that is logged has ended; ``values`` are its losses and rates."""
 
+    def sampled(self, directory: Path, progress: Progress, sampled: Sampled) -> Iterable[str]:
+        """Samples were translated and drawn; gives warnings for the user, a sentence each."""
+        return ()
+
     def finished(self, directory: Path, model: Path) -> None:
         """The run has ended and written its model directory."""
+
+    def closed(self, directory: Path) -> None:
+        """The loop has ended, be it early: time to close files. No step follows."""
 
 
 class Listeners:
     """All that hear of one run.
 
     Args:
-        plugins: The host; None for the process's own.
+        trackers: Names of the trackers that the run asks for; None for `DEFAULT_TRACKER`, where it
+            is installed.
 
-    Attributes:
-        problems: What went wrong since it was last emptied, one sentence per fault.
+    Raises:
+        UsageError: If there is no tracker of a name.
     """
 
-    def __init__(self, plugins: PluginHost | None = None) -> None:
-        self.problems: list[str] = []
+    def __init__(self, trackers: Iterable[str] | None = None) -> None:
+        if trackers is None:
+            trackers = {DEFAULT_TRACKER} & host().components("tracker").keys()
+        wanted = [("run-events", name) for name in host().components("run-events")]
+        wanted += [("tracker", host().find("tracker", name).name) for name in trackers]
+        self._problems: list[str] = []
         self._listeners: dict[str, RunEvents] = {}
-        known = plugins or host()
-        for name in known.components("run-events"):
-            made = self._guarded(name, "starting", partial(_made, known, name))
+        for kind, name in wanted:
+            made = self._guarded(f"{kind} {name}", "starting", partial(_made, kind, name))
             if made is not None:
-                self._listeners[name] = made
+                self._listeners[f"{kind} {name}"] = made
 
     def fire(self, event: str, **values: Any) -> list[str]:
         """Tells each listener of one event.
@@ -58,23 +100,28 @@ class Listeners:
             values: Its arguments.
 
         Returns:
-            What went wrong since the last call, one sentence per listener that raised.
+            Warnings: those that listeners gave, and a sentence for each that raised.
         """
-        for name, listener in self._listeners.items():
-            method = getattr(listener, event)
-            self._guarded(name, event, partial(method, **values))
-        problems, self.problems = self.problems, []
-        return problems
+        warnings: list[str] = []
+        for label, listener in self._listeners.items():
+            act = partial(_told, getattr(listener, event), values)
+            warnings += self._guarded(label, event, act) or ()
+        problems, self._problems = self._problems, []
+        return problems + warnings
 
-    def _guarded(self, name: str, event: str, act: Callable[[], Any]) -> Any:
+    def _guarded(self, label: str, event: str, act: Callable[[], Any]) -> Any:
         try:
             return act()
         except (Exception, SystemExit) as fault:  # a plugin's fault must not end a run
             text = str(fault) if isinstance(fault, ZooError) else fault_text(fault)
-            self.problems.append(f"run-events {name} failed in {event}: {text}")
+            self._problems.append(f"{label} failed in {event}: {text}")
             return None
 
 
-def _made(known: PluginHost, name: str) -> RunEvents:
-    listener: RunEvents = known.load("run-events", name)()
+def _made(kind: str, name: str) -> RunEvents:
+    listener: RunEvents = host().load(kind, name)()
     return listener
+
+
+def _told(method: Callable[..., Iterable[str] | None], values: Mapping[str, Any]) -> list[str]:
+    return list(method(**values) or ())

@@ -17,6 +17,7 @@ from zoo_core.host.plugins import host
 from zoo_core.models.card import Card
 from zoo_core.models.modeldir import write_model
 from zoo_core.train.config import RunConfig
+from zoo_core.train.data.dataset import DataSet
 from zoo_core.train.samples import Samples
 
 
@@ -39,36 +40,32 @@ def model_config(
 
 
 def export(
-    run: Path,
+    target: Path,
     method: Method[Any],
     config: RunConfig,
-    domains: Domains,
+    data: DataSet,
     *,
-    data: Sequence[str],
+    title: str,
     samples: Samples,
     sheet: Path,
     facts: Mapping[str, Any],
-    statistics: Mapping[str, Any] | None = None,
-    target: Path | None = None,
-) -> Path:
-    """Writes ``RUN/model``, or a snapshot.
+    statistics: Mapping[str, Any],
+) -> None:
+    """Writes a model directory.
 
     Args:
-        run: Directory of the run.
+        target: Where.
         method: The trained method, as it shall translate (averaged where the run averages).
         config: The run's configuration.
-        domains: The domains or attributes.
-        data: The sources in plain words.
+        data: The run's data, which the card describes.
+        title: Title of the card.
         samples: Inputs for the golden file.
         sheet: The picture of the last samples.
         facts: What else the card and ``config.yaml`` record: steps, losses, device, precision.
         statistics: What the model has to know of its data; see
             `zoo_core.contracts.codec.Codec.fit_statistics`.
-        target: Another directory than ``RUN/model``.
-
-    Returns:
-        The model directory.
     """
+    sources = data.provenance()
     spec = host().method(config.method)
     training = {
         **facts,
@@ -76,7 +73,7 @@ def export(
         "batch": config.train.batch,
         "seed": config.train.seed,
         "ema": config.train.ema,
-        "data": list(data),
+        "data": sources,
         "zoo_core": importlib.metadata.version("zoo-core"),
         "torch": torch.__version__.partition("+")[0],
     }
@@ -84,25 +81,23 @@ def export(
         training["added_losses"] = list(config.extra_losses)
     if config.defence:
         training["defences"] = list(config.defence)
-    target = target or run / "model"
     write_model(
         target,
         method,
         replace(
-            model_config(config, domains, training, statistics),
+            model_config(config, data.domains, training, statistics),
             options=dict(method.export_options(config.options)),
         ),
         card=Card(
-            title=run.resolve().name,
-            summary=_summary(config, domains, method.targets),
-            data="\n".join(f"- {line}" for line in data) or "Not stated.",
+            title=title,
+            summary=_summary(config, data.domains, method.targets),
+            data="\n".join(f"- {line}" for line in sources) or "Not stated.",
             paper=spec.paper,
             provenance=f"Trained with `zoo train {config.method}`, preset `{config.preset}`.",
         ),
         sample_batch=samples.drawn(method.sampling),
         files={"samples.png": sheet} if sheet.is_file() else None,
     )
-    return target
 
 
 def _summary(config: RunConfig, domains: Domains, targets: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Losses that ``--loss NAME:key=value,...`` puts beside a method's own."""
+"""What ``--loss NAME:key=value,...`` and ``--defence NAME:key=value,...`` add to a method."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from zoo_core.contracts.method import Loss, Method, Player, Term
+from torch import Tensor
+
+from zoo_core.contracts.method import Defence, Loss, Method, Player, Term
 from zoo_core.contracts.spec import LossSpec
+from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.named import make_named, parse_named
 from zoo_core.host.plugins import host
@@ -27,7 +30,7 @@ def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player,
     """
     players = list(method.players())
     for text in additions:
-        name, values = parse_addition(text)
+        name, values = parse_named(text, "--loss")
         spec = host().find("loss", name)
         assert isinstance(spec, LossSpec)  # what the kind's own spec asks for
         weight = _number(values.pop("weight", spec.weight), text)
@@ -44,9 +47,49 @@ def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player,
     return tuple(players)
 
 
-def parse_addition(text: str) -> tuple[str, dict[str, Any]]:
-    """Name and values of ``NAME:key=value,...``; raises `UsageError` where it is malformed."""
-    return parse_named(text, "--loss")
+class Chain(Defence):
+    """Several defences, one after the other.
+
+    Args:
+        parts: The defences in their order.
+    """
+
+    def __init__(self, parts: Sequence[Defence]) -> None:
+        self.parts = tuple(parts)
+
+    def __call__(self, step: Step, x: Tensor) -> Tensor:
+        """(N, *S) ``x`` through all of them."""
+        for part in self.parts:
+            x = part(step, x)  # (N, *S)
+        return x
+
+
+def defend(method: Method[Any], players: Sequence[Player], texts: Sequence[str]) -> None:
+    """Puts defences, in their order, before the way back of a method.
+
+    Args:
+        method: The method; its ``defence`` is set.
+        players: Its players with all losses, own and added.
+        texts: Each ``NAME:key=value,...``.
+
+    Raises:
+        UsageError: For an unknown defence or option, a value of the wrong type, or a run in which
+            no loss asks for what comes back, so that a defence would do nothing.
+    """
+    parts: list[Defence] = []
+    for text in texts:
+        name, values = parse_named(text, "--defence")
+        cls = host().load("defence", name)
+        parts.append(make_named(cls, values, asked=f"--defence {text}"))
+    if not parts:
+        return
+    if not any("restored" in term.loss.requires for p in players for term in p.terms):
+        raise UsageError(
+            f"no loss of {type(method).__name__} translates back, so there is nothing to defend",
+            asked=f"--defence {texts[0]}",
+            hint="Add --loss cycle:weight=10, or leave the defence away.",
+        )
+    method.defence = parts[0] if len(parts) == 1 else Chain(parts)
 
 
 def _joined(player: Player, name: str, loss: Loss, weight: float) -> Player:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from zoo_core.errors import TrainingError
 
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+"""Signals that end a run after a checkpoint."""
 _HINT = (
     "The last good checkpoint is kept. Lower the learning rate, clip gradients "
     "(--set train.clip=1) or use --precision float32."
@@ -66,7 +71,7 @@ class LossMeter:
 
     def add(self, name: str, value: Tensor, count: int = 1) -> None:
         """Adds a loss (), or the sum of ``count`` losses."""
-        self.sums[name] = self.sums[name] + value if name in self.sums else value
+        self.sums[name] = self.sums[name].to(value.device) + value if name in self.sums else value
         self.counts[name] = self.counts.get(name, 0) + count
 
     def check(self) -> None:
@@ -79,6 +84,14 @@ class LossMeter:
         means = [self.sums[name] / self.counts[name] for name in names]
         self.sums, self.counts = {}, {}
         return names, torch.stack(means) if means else torch.empty(0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums and counts so far."""
+        return {"sums": dict(self.sums), "counts": dict(self.counts)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from a state; sums move to the device of what is added."""
+        self.sums, self.counts = dict(state["sums"]), dict(state["counts"])
 
 
 def require_finite(nets: Iterable[tuple[str, nn.Module]], step: int) -> None:
@@ -95,40 +108,61 @@ class StopFlag:
     """Tells the loop that Ctrl-C was pressed or that the system asks it to end.
 
     Attributes:
-        signal: Number of the signal, or None.
+        signal: Number of the first signal that came, or None.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
 
     @contextmanager
-    def listening(self) -> Iterator[StopFlag]:
-        """Within the block the first signal sets the flag; a second Ctrl-C interrupts at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield self  # only the main thread may handle signals
-            return
-        before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
+    def listening(
+        self, on_signal: Callable[[int], None] = lambda number: None
+    ) -> Iterator[StopFlag]:
+        """Within the block the first signal sets the flag; a second Ctrl-C interrupts at once.
+
+        Args:
+            on_signal: Called with the number of the first signal, when it comes.
+        """
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            if self.signal is None:
+                self.signal = number
+                on_signal(number)
+            elif number == signal.SIGINT:
+                raise KeyboardInterrupt
+
+        before = {}
+        if threading.current_thread() is threading.main_thread():  # no other may handle signals
+            # One that is ignored stays so: under nohup, closing the terminal ends nothing.
+            heard = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
+            before = {number: signal.signal(number, handle) for number in heard}
         try:
             yield self
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is None:
-            self.signal = number
-        elif number == signal.SIGINT:
-            raise KeyboardInterrupt
-
 
 class StoppedError(TrainingError):
-    """A signal ended the run after a checkpoint."""
+    """A signal ended the run.
 
-    def __init__(self, number: int, step: int, run: object) -> None:
-        self.number, self.step, self.run = number, step, str(run)
+    Args:
+        number: Number of the signal.
+        step: Steps done, all of them in a checkpoint; None where training had not begun.
+        run: Directory of the run.
+    """
+
+    def __init__(self, number: int, step: int | None, run: object) -> None:
+        self.number, self.step = number, step
         self.exit_code = 128 + number
+        name = signal.Signals(number).name
         super().__init__(
-            f"stopped by {signal.Signals(number).name} after step {step}; a checkpoint is written",
+            f"stopped by {name} before the first step"
+            if step is None
+            else f"stopped by {name} after step {step}; a checkpoint is written",
             asked=f"run {run}",
-            hint=f"Continue with zoo train --resume {run}.",
+            hint=None
+            if step is None
+            else f"Continue with zoo train --resume {run}; "
+            f"with --steps {step} it writes the model as it is.",
         )

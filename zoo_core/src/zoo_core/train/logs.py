@@ -1,11 +1,12 @@
-"""What a run tells: a line or a progress bar, TensorBoard, and ``log/stats.jsonl``."""
+"""What a run tells: messages and progress on a terminal or as lines, and ``log/stats.jsonl``."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -18,39 +19,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from zoo_core.train.disk import writing
+from zoo_core.files import replacing
+from zoo_core.train.checkpoint import writing
+
+QUIET_SECONDS = 15.0
+"""Seconds without a line, where there is no terminal, after which a step is told of."""
 
 
-class Display(Protocol):
-    """Where a run's messages go."""
-
-    def note(self, text: str) -> None:
-        """A message."""
-        ...
-
-    def warn(self, text: str) -> None:
-        """A warning."""
-        ...
-
-    def decoding(self, name: str, done: int, total: int) -> None:
-        """So many files of a domain are decoded."""
-        ...
-
-    def start(self, done: int, steps: int) -> None:
-        """The loop starts or goes on after ``done`` steps."""
-        ...
-
-    def tick(self, done: int, values: Mapping[str, float] | None = None) -> None:
-        """A step is done; with ``values`` where it was logged."""
-        ...
-
-    def stop(self) -> None:
-        """The loop has ended."""
-        ...
-
-
-class Silent:
-    """Tells nothing."""
+class Display:
+    """Where a run's messages go; this one tells nothing, `Terminal` does."""
 
     def note(self, text: str) -> None:
         """A message."""
@@ -71,7 +48,7 @@ class Silent:
         """The loop has ended."""
 
 
-class Terminal:
+class Terminal(Display):
     """A progress bar on a terminal, plain lines elsewhere.
 
     Args:
@@ -83,6 +60,7 @@ class Terminal:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._steps = 0
+        self._last_line = 0.0
 
     def note(self, text: str) -> None:
         """A message."""
@@ -115,15 +93,20 @@ class Terminal:
             self._bar.start()
 
     def tick(self, done: int, values: Mapping[str, float] | None = None) -> None:
-        """A step is done; with ``values`` where it was logged."""
+        """A step is done; with ``values`` where it was logged.
+
+        Without a terminal the first step, and one every `QUIET_SECONDS`, has a line, too.
+        """
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done)
             if values is not None:
-                self._bar.update(self._task, values=_short(values, "  "))
+                self._bar.update(self._task, values="  ".join(_shown(values)))
         elif values is not None:
             rate = values.get("steps_per_second", 0.0)
             left = _duration((self._steps - done) / rate) if rate else "?"
-            self.note(f"step {done}/{self._steps}  {_short(values, '  ')}  left {left}")
+            self._line(f"step {done}/{self._steps}  {'  '.join(_shown(values))}  left {left}")
+        elif not self._last_line or time.monotonic() - self._last_line > QUIET_SECONDS:
+            self._line(f"step {done}/{self._steps}")
 
     def stop(self) -> None:
         """The loop has ended."""
@@ -131,26 +114,28 @@ class Terminal:
             self._bar.stop()
             self._bar = None
 
+    def _line(self, text: str) -> None:
+        self._last_line = time.monotonic()
+        self.note(text)
 
-class Logs:
-    """The files under ``log/``: TensorBoard's events and one JSON object per logged step.
+
+class Stats:
+    """``log/stats.jsonl``: one JSON object per logged step.
 
     Args:
         run: Directory of the run.
-        done: Steps done when the run starts or resumes; later lines are cut.
+        done: Steps done when the run starts or resumes; later lines, and what a killed run left
+            torn, are removed.
     """
 
     def __init__(self, run: Path, done: int = 0) -> None:
         self._run = run
-        directory = run / "log"
+        path = stats_path(run)
         with writing("log", run):
-            directory.mkdir(parents=True, exist_ok=True)
-            cut(directory / "stats.jsonl", done)
-            self._stats = (directory / "stats.jsonl").open("a", encoding="utf-8")
-            from torch.utils.tensorboard import SummaryWriter
-
-            purge = done + 1 if done else None
-            self._events = SummaryWriter(str(directory), purge_step=purge)
+            kept = [json.dumps(values) for values in read_stats(run) if values["step"] <= done]
+            with replacing(path) as part:
+                part.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            self._file = path.open("a", encoding="utf-8")
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Writes the values of a logged step.
@@ -159,43 +144,32 @@ class Logs:
             TrainingError: If the disk is full.
         """
         with writing("log", self._run):
-            self._stats.write(json.dumps({"step": step, **values}) + "\n")
-            self._stats.flush()
-            for name, value in values.items():
-                self._events.add_scalar(name, value, step)
+            self._file.write(json.dumps({"step": step, **values}) + "\n")
+            self._file.flush()
 
     def close(self) -> None:
-        """Ends the files."""
+        """Ends the file."""
         with writing("log", self._run):
-            self._stats.close()
-            self._events.close()
+            self._file.close()
 
 
-def cut(path: Path, done: int) -> None:
-    """Removes lines of ``stats.jsonl`` beyond a step, and a line that a killed run left torn."""
-    if not path.exists():
+def stats_path(run: Path) -> Path:
+    """Where the values of a run's logged steps are."""
+    return run / "log" / "stats.jsonl"
+
+
+def read_stats(run: Path) -> Iterator[dict[str, Any]]:
+    """The values of each logged step, among them ``step``; lines that are none are passed over."""
+    path = stats_path(run)
+    if not path.is_file():
         return
-    kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _within(line, done)]
-    aside = path.with_name(".stats.part")
-    aside.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-    aside.replace(path)
-
-
-def last_values(path: Path) -> dict[str, Any]:
-    """The last line of ``stats.jsonl``, or nothing."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return dict(json.loads(lines[-1])) if lines else {}
-
-
-def _within(line: str, done: int) -> bool:
-    try:
-        return int(json.loads(line)["step"]) <= done
-    except (ValueError, KeyError, TypeError):
-        return False
-
-
-def _short(values: Mapping[str, float], between: str) -> str:
-    return between.join(_shown(values))
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            values = json.loads(line)
+            values["step"] = int(values["step"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        yield values
 
 
 def _shown(values: Mapping[str, float]) -> Iterable[str]:

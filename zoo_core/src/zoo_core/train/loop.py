@@ -19,17 +19,14 @@ from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.contracts.step import Step
 from zoo_core.contracts.trainable_nets import TrainableNets
 from zoo_core.errors import TrainingError
+from zoo_core.train.averages import Ema, average, average_statistics
 from zoo_core.train.capture import StepCapture
 from zoo_core.train.captured_step import Turns
 from zoo_core.train.compiled import compile_nets, uncompiled
 from zoo_core.train.data.sampling import BatchSource, PrefetchSampler
-from zoo_core.train.devices import channels_last, make_fabric, prepare
-from zoo_core.train.ema import Ema
-from zoo_core.train.gradients import average, average_statistics, norm_and_clip
+from zoo_core.train.devices import channels_last, generator_for, make_fabric, prepare, seed_all
 from zoo_core.train.guard import LossMeter, require_finite
-from zoo_core.train.memory import keep_freed_memory
 from zoo_core.train.player_state import PlayerState, StepInput
-from zoo_core.train.seeds import generator_for, seed_all
 from zoo_core.translate.precision import at_least_float32
 
 
@@ -76,8 +73,6 @@ class Trainer:
             )
         if self.fabric.device.type != "cpu":
             sampler = PrefetchSampler(sampler, pin=self.fabric.device.type == "cuda")
-        else:
-            keep_freed_memory()
         self.method, self.sampler, self.config = method, sampler, config
         self.steps = length(config, sampler.steps_per_epoch)
         players = tuple(method.players() if players is None else players)
@@ -116,8 +111,7 @@ class Trainer:
         """
         number, config = self.done, self.config
         seed_all(config.seed, number, self.fabric.global_rank, self.fabric.device.type)
-        if not self.method.training:  # to set every layer's mode takes time
-            self.method.train()
+        self.method.train()
         turns = self._turns(number)
         for player_state, given in turns:
             player_state.schedule_rate(given.progress)
@@ -187,6 +181,7 @@ class Trainer:
             "optimisers": {m.player.name: m.optimiser.state_dict() for m in self.player_states},
             "schedules": self.rates(),
             "losses": self._gather(memory),
+            "meter": self._gather(self.meter.state_dict()),
             "random": torch.get_rng_state(),
         }
 
@@ -206,6 +201,8 @@ class Trainer:
             for player_state in self.player_states:
                 for term in player_state.player.terms:
                     term.loss.load_state_dict(own[f"{player_state.player.name}/{term.name}"])
+            meters = state["meter"]
+            self.meter.load_state_dict(meters[min(self.fabric.global_rank, len(meters) - 1)])
             torch.set_rng_state(state["random"])
             self.done = int(state["done"])
             if self.capture is not None:
@@ -272,7 +269,10 @@ class Trainer:
             if total is not None and total.requires_grad:
                 torch.autograd.backward(total, inputs=parameters)
             average(parameters, self.fabric)
-            norm = norm_and_clip(parameters, player.clip or self.config.clip)
+            limit = player.clip or self.config.clip
+            norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+            if limit is not None:
+                torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
             self.meter.watch(self.done, player.name, "the gradient", norm)
             if self.fabric.device.type == "cpu":
                 self.meter.check()

@@ -1,129 +1,280 @@
-"""Starts a run, or goes on with one: the door for the command line and for programs."""
+"""One run in one of its processes: trainer, logs, samples, checkpoints and the export."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import replace
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
 
 from zoo_core.errors import UsageError
+from zoo_core.host.plugins import host
+from zoo_core.models.modeldir import build_method
+from zoo_core.schema import plain
+from zoo_core.train.checkpoint import Checkpoints, writing
 from zoo_core.train.config import RunConfig
-from zoo_core.train.disk import CONFIG, writing
+from zoo_core.train.data.dataset import DataSet, open_sources
+from zoo_core.train.devices import seed_all
+from zoo_core.train.directory import require_resumable, save_progress
+from zoo_core.train.events import Listeners, Sampled
+from zoo_core.train.export import export, model_config
+from zoo_core.train.extra_losses import defend, players_with
+from zoo_core.train.guard import StopFlag, StoppedError
+from zoo_core.train.logs import Display, Stats, read_stats
+from zoo_core.train.loop import Trainer
+from zoo_core.train.samples import Samples, engine_of, translate, write_sheet
+from zoo_core.translate.precision import resolve_precision
 
-CACHE = "cache"
-
-
-def train_run(config: RunConfig, out: Path, *, resume: bool = False, quiet: bool = False) -> Path:
-    """Trains and exports.
-
-    Args:
-        config: What to train; see `zoo_core.train.config.resolve`.
-        out: Directory of the run: ``config.yaml``, ``checkpoint/``, ``samples/``, ``log/`` and,
-            at the end, ``model/``.
-        resume: Whether ``out`` may hold a run already, which then goes on.
-        quiet: Whether to tell nothing on standard output.
-
-    Returns:
-        The model directory.
-
-    Raises:
-        UsageError: If ``out`` is taken, or the run there is another one.
-        ZooError: If a source cannot be read, a value is not finite, the disk is full, or a signal
-            ended the run.
-    """
-    from zoo_core.train.launch import launch
-
-    config = prepare_dir(config, Path(out), resume=resume)
-    return launch(config, Path(out), quiet=quiet)
+STOP_EVERY = 10
+"""Steps between two looks at each other's signals, where there are several processes."""
 
 
-def resume_run(
-    out: Path,
-    *,
-    steps: int | None = None,
-    device: str | None = None,
-    processes: int | None = None,
-    quiet: bool = False,
-) -> Path:
-    """Goes on with the run in ``out`` as its ``config.yaml`` says.
+class Run:
+    """A run in one process.
 
     Args:
-        out: Directory of the run.
-        steps: A new length; None for the run's own.
-        device: Another device; None for the run's own.
-        processes: Another number of processes; None for the run's own.
-        quiet: Whether to tell nothing on standard output.
-
-    Returns:
-        The model directory.
+        fabric: Devices, precision and processes, launched.
+        config: The run's configuration.
+        directory: Its directory.
+        display: Where messages go; silent in all processes but the first.
 
     Raises:
-        UsageError: If there is no run in ``out``.
+        ZooError: If a source, an option or the batch does not fit.
     """
-    config = load_config(Path(out))
-    train = config.train if steps is None else replace(config.train, steps=steps)
-    config = replace(
-        config,
-        train=train,
-        device=device or config.device,
-        processes=processes or config.processes,
-    )
-    return train_run(config, out, resume=True, quiet=quiet)
 
-
-def load_config(out: Path) -> RunConfig:
-    """The configuration of the run in a directory; raises `UsageError` where there is none."""
-    if not (out / CONFIG).is_file():
-        raise UsageError(
-            f"there is no run in it (no {CONFIG})",
-            asked=f"directory {out}",
-            hint="Give the --out of a run that was started, or start one without --resume.",
+    def __init__(
+        self, fabric: Fabric, config: RunConfig, directory: Path, display: Display
+    ) -> None:
+        self.fabric, self.config, self.directory = fabric, config, directory
+        self.first = fabric.global_rank == 0
+        self.display = display if self.first else Display()
+        codec_class = host().load("codec", config.signal.kind)
+        self.codec = codec_class(
+            config.signal, codec_class.preprocessing_for(config.signal, config.train)
         )
-    return RunConfig.read(out / CONFIG)
+        self.data = self._in_turn(self._open)
+        self.fingerprint = self.data.fingerprint() if self.first else {}
+        self.statistics = self.codec.fit_statistics(self.data.stores)
+        self.codec.preprocessing |= self.statistics
+        for line in self.data.describe():
+            self.display.note(line)
+        cls = host().load("method", config.method)
+        seed_all(config.train.seed, -1, 0)  # the same initial nets in all processes
+        method = build_method(model_config(config, self.data.domains))
+        players = players_with(method, config.extra_losses)
+        defend(method, players, config.defence)
+        sampler = self.data.sampler(config.train.batch, cls.sampling, config.train.seed)
+        self.trainer = Trainer(
+            method, sampler, config.train, players=players, fabric=fabric, notify=self.display.note
+        )
+        self.samples = Samples.of(self.data.stores, self.data.domains, method.targets)
+        self.checkpoints = Checkpoints(directory / "checkpoint")
+        self.dtype = resolve_precision(fabric.device, config.train.precision)
+        self.listeners = Listeners(config.trackers) if self.first else None
 
+    def restore(self) -> None:
+        """Goes on from the newest checkpoint that is whole, where there is one.
 
-def prepare_dir(config: RunConfig, out: Path, *, resume: bool) -> RunConfig:
-    """Makes sure that a directory may become, or is, the home of this run.
-
-    Returns:
-        The configuration to train with: on resuming the stored one, with the settings that may
-        change taken from ``config``.
-
-    Raises:
-        UsageError: If the directory holds something else, or another run.
-        TrainingError: If it cannot be written.
-    """
-    if (out / CONFIG).is_file():
-        if not resume and int(os.environ.get("RANK", "0")) == 0:
+        Raises:
+            UsageError: If the run is to have fewer steps than are done.
+            TrainingError: If there is no whole checkpoint though some were written, or the data
+                or the configuration is not what the run was trained with.
+        """
+        state = self.checkpoints.load()
+        for message in self.checkpoints.messages:
+            self.display.warn(message)
+        done = None if state is None else int(state["done"])
+        if self.first:
+            require_resumable(self.directory, done, self.config, self.fingerprint)
+        if state is None or done is None:
+            return
+        if done > self.trainer.steps:
             raise UsageError(
-                "there is a run in it already",
-                asked=f"--out {out}",
-                hint="Add --resume to go on with it, or choose another directory.",
+                f"{done} steps are done already",
+                asked=f"--steps {self.trainer.steps}",
+                hint="Ask for as many or more.",
             )
-        return _continued(load_config(out), config, out)
-    if out.is_file() or (out.is_dir() and any(p.name != CACHE for p in out.iterdir())):
-        raise UsageError(
-            "it is neither empty nor a run", asked=f"--out {out}", hint="Choose a new directory."
+        self.trainer.load_state(state)
+        self.display.note(f"resumed after step {done}")
+
+    def go(self) -> Path:
+        """Trains to the end and exports.
+
+        Raises:
+            StoppedError: If a signal ended it early, after a checkpoint.
+            TrainingError: If a value is not finite or the disk is full.
+        """
+        trainer = self.trainer
+        self.display.note(self._plan())
+        stats = Stats(self.directory, trainer.done) if self.first else None
+        self._fire("started", config=plain(self.config), progress=trainer.progress())
+        self.display.start(trainer.done, trainer.steps)
+        try:
+            with StopFlag().listening() as stop:
+                self._loop(stop, stats)
+        finally:
+            self.display.stop()
+            if stats is not None:
+                stats.close()
+            self._fire("closed")
+        return self._finish()
+
+    def _loop(self, stop: StopFlag, stats: Stats | None) -> None:
+        trainer, settings = self.trainer, self.config.train
+        begin, first_done, seen = time.perf_counter(), trainer.done, trainer.seen
+        while trainer.done < trainer.steps:
+            trainer.step()
+            done, last = trainer.done, trainer.done == trainer.steps
+            values: dict[str, float] | None = None
+            if done % settings.log_every == 0 or last:
+                losses = trainer.take_losses()
+                seconds = time.perf_counter() - begin
+                values = {f"loss/{name}": value for name, value in losses.items()}
+                values |= {f"lr/{name}": rate for name, rate in trainer.rates().items()}
+                values["images_per_second"] = (trainer.seen - seen) / seconds
+                values["steps_per_second"] = (done - first_done) / seconds
+                if stats is not None:
+                    stats.write(done, values)
+                self._fire("step_done", progress=trainer.progress(), values=values)
+            self.display.tick(done, values)
+            if done % settings.sample_every == 0 or last:
+                self._sample()
+            if settings.snapshot_every and done % settings.snapshot_every == 0 and not last:
+                self._export(self.directory / "snapshots" / f"{done:06d}")
+            stopping = self._stopping(stop)
+            if done % settings.checkpoint_every == 0 or last or stopping:
+                self._checkpoint()
+            if stopping:
+                raise StoppedError(stopping, done, self.directory)
+            if values is not None:
+                begin, first_done, seen = time.perf_counter(), done, trainer.seen
+
+    def _checkpoint(self) -> None:
+        """Writes a checkpoint; all processes must call it together."""
+        state = self.trainer.state()
+        if self.first:
+            self.checkpoints.save(self.trainer.done, state)
+            save_progress(self.directory, self.trainer.done, self.config, self.fingerprint)
+        self.fabric.barrier()
+
+    def _sample(self) -> None:
+        """Translates the samples and draws their grid; only the first process does."""
+        if not self.first:
+            return
+        self.trainer.check()
+        with self.trainer.exported() as method:
+            engine = engine_of(method, self.fabric.device)
+        outputs = translate(engine, self.samples)
+        sheet = self._sheet()
+        with writing("samples", self.directory):
+            write_sheet(self.codec, self.samples, outputs, sheet)
+        sampled = Sampled(self.codec, engine, self.data, self.samples, outputs, sheet)
+        self._fire("sampled", progress=self.trainer.progress(), sampled=sampled)
+
+    def _sheet(self) -> Path:
+        """Where the grid after the steps done so far is."""
+        return self.directory / "samples" / f"{self.trainer.done:06d}.png"
+
+    def _finish(self) -> Path:
+        model = self.directory / "model"
+        if self.first:
+            if not self._sheet().is_file():
+                self._sample()
+            self._export(model)
+            self._fire("finished", model=model)
+        self.fabric.barrier()
+        return model
+
+    def _export(self, target: Path) -> None:
+        """Writes the model as it is now; only the first process does."""
+        trainer = self.trainer
+        if not self.first:
+            return
+        logged = [{}, *read_stats(self.directory)][-1]
+        losses = {
+            name.removeprefix("loss/"): round(value, 6)
+            for name, value in logged.items()
+            if name.startswith("loss/")
+        }
+        sheet = self._sheet()
+        whole = sheet.with_suffix("") / "sheet.png"
+        trainer.check()
+        with trainer.exported() as method, writing("model", self.directory):
+            export(
+                target,
+                method,
+                self.config,
+                self.data,
+                title=self.directory.resolve().name,
+                samples=self.samples,
+                sheet=whole if whole.is_file() else sheet,
+                facts={
+                    "steps": trainer.done,
+                    "losses": losses,
+                    "device": self.fabric.device.type,
+                    "precision": str(self.dtype).removeprefix("torch."),
+                    "processes": self.fabric.world_size,
+                },
+                statistics=self.statistics,
+            )
+
+    def _stopping(self, stop: StopFlag) -> int:
+        """Number of the signal that any process has got, the same answer in all; 0 for none."""
+        if self.fabric.world_size == 1:
+            return stop.signal or 0
+        if self.trainer.done % STOP_EVERY:
+            return 0
+        number = torch.tensor(stop.signal or 0, device=self.fabric.device)
+        highest = self.fabric.all_reduce(number, reduce_op="max")
+        return int(highest) if isinstance(highest, torch.Tensor) else 0
+
+    def _open(self) -> DataSet:
+        config, spec = self.config, host().method(self.config.method)
+        data = open_sources(
+            config.domains,
+            codec=self.codec,
+            config=config.train,
+            split="train",
+            cache=self.directory / "cache",
+            attributes=list(config.attributes) or None,
+            data=config.data,
+            progress=self.display.decoding,
+            need=(1, None) if config.attributes else spec.domains,
         )
-    with writing("directory", out):
-        out.mkdir(parents=True, exist_ok=True)
-        _probe(out)
-    return config
+        kinds = spec.conditions
+        if data.domains.kind not in kinds:
+            raise UsageError(
+                f"{spec.name} learns from {' or '.join(kinds)}, not from {data.domains.kind}",
+                asked="the data of the run",
+                hint="See zoo list --methods.",
+            )
+        return data
 
+    def _in_turn(self, act: Callable[[], DataSet]) -> DataSet:
+        """The first process opens (and caches) the data before the others do."""
+        if not self.first:
+            self.fabric.barrier()
+            return act()
+        result = act()
+        self.fabric.barrier()
+        return result
 
-def _continued(old: RunConfig, new: RunConfig, out: Path) -> RunConfig:
-    changed = old.differences(new)
-    if changed:
-        raise UsageError(
-            f"the run there differs: {'; '.join(changed)}",
-            asked=f"--out {out} --resume",
-            hint=f"Use zoo train --resume {out} to go on with it, or another --out.",
+    def _plan(self) -> str:
+        trainer = self.trainer
+        left = trainer.steps - trainer.done
+        where = f"{self.fabric.world_size} x {self.fabric.device.type}"
+        precision = str(self.dtype).removeprefix("torch.")
+        count = torch.get_num_threads()
+        threads = f"{count} thread{'' if count == 1 else 's'}"
+        return (
+            f"{left} of {trainer.steps} steps to go on {where} in {precision} with {threads} "
+            f"(--threads), into {self.directory}"
         )
-    return new
 
-
-def _probe(out: Path) -> None:
-    """Raises `OSError` where files cannot be made in a directory."""
-    probe = out / ".probe"
-    probe.write_bytes(b"")
-    probe.unlink()
+    def _fire(self, event: str, **values: Any) -> None:
+        if self.listeners is not None:
+            for warning in self.listeners.fire(event, directory=self.directory, **values):
+                self.display.warn(warning)

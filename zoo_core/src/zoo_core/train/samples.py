@@ -15,15 +15,12 @@ from zoo_core.contracts.codec import Codec, SignalStore
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains
 from zoo_core.errors import UsageError
-from zoo_core.train.sanity_checks import alarms
 from zoo_core.translate.engine import Engine
 
 PER_DOMAIN = 4
 """Sample inputs of each domain, where there are several."""
 ALONE = 8
 """Sample inputs of the one source of a run with attributes."""
-FEWEST = 4
-"""Signals of a route below which the alarms stay silent: too few to tell."""
 
 
 @dataclass(frozen=True)
@@ -134,14 +131,3 @@ def write_sheet(
         for index, signal in enumerate(signals)
     ]
     codec.sheet(rows, ["input", *samples.columns], path)
-
-
-def suspicions(samples: Samples, outputs: Mapping[str, Mapping[str, Tensor]]) -> list[str]:
-    """What the alarms say of the translations between different domains, or to each attribute."""
-    found = []
-    for key, signals in samples.batch.signals.items():
-        for name, translated in outputs[key].items():
-            if key != name and len(signals) >= FEWEST:
-                title = f"{key}->{name}" if key != MIXED else f"to {name}"
-                found += alarms(title, signals, translated)
-    return found

@@ -20,7 +20,7 @@ import torch
 
 from zoo_core.errors import ZooError
 from zoo_core.train.guard import StoppedError
-from zoo_core.train.run import train_run
+from zoo_core.train.start import train_run
 from zoo_core.translate.loading import load
 from zoo_core.translate.precision import resolve_device
 from zoo_core.translate.translator import Translator

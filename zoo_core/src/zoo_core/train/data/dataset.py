@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import Any
 
 from zoo_core.contracts.codec import Codec, InMemorySignal, SignalStore
 from zoo_core.contracts.signals import MIXED, Domains
@@ -26,6 +28,10 @@ Progress = Callable[[str, int, int], None]
 """Called with (domain, files done, files in all) while files are decoded."""
 
 _SHOWN = 5
+_BEGINNING = 2**16
+"""Bytes of each file that a fingerprint reads."""
+_DECODED = 256
+"""Most signals in memory that a fingerprint reads."""
 
 
 @dataclass
@@ -75,6 +81,29 @@ class DataSet:
                 if len(store.skipped) > _SHOWN:
                     lines.append(f"    and {len(store.skipped) - _SHOWN:,} more")
         return lines
+
+    def fingerprint(self) -> dict[str, dict[str, Any]]:
+        """By domain, ``count`` and ``digest`` of its signals: equal where the data is the same.
+
+        Files count by name, size and beginning, wherever they lie; signals in memory by name, and
+        by a number of them as they are decoded.
+        """
+        return {name: self._fingerprint(name) for name in self.stores}
+
+    def _fingerprint(self, name: str) -> dict[str, Any]:
+        store, digest = self.stores[name], hashlib.blake2b(digest_size=16)
+        for label, file in zip(store.names, self.files[name], strict=True):
+            digest.update(f"{label}\0".encode(errors="surrogateescape"))
+            if isinstance(file, Path):
+                with file.open("rb") as stream:
+                    digest.update(stream.read(_BEGINNING))
+                digest.update(b"%d" % file.stat().st_size)
+        if not all(isinstance(file, Path) for file in self.files[name]):
+            chosen = range(0, len(store), -(-len(store) // _DECODED))
+            digest.update(store.batch(list(chosen)).numpy().tobytes())
+        if store.labels is not None:
+            digest.update(store.labels.numpy().tobytes())
+        return {"count": len(store), "digest": digest.hexdigest()}
 
     def sampler(self, batch: int, sampling: Sampling, seed: int) -> BatchSampler:
         """Draws batches; see `zoo_core.train.data.sampling.BatchSampler`."""

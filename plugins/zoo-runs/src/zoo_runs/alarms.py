@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torch import Tensor
 
+from zoo_core.contracts.signals import MIXED
+from zoo_core.contracts.spec import Progress
+from zoo_core.train.events import RunEvents, Sampled
+
+FEWEST = 4
+"""Signals of a route below which the alarms stay silent: too few to tell."""
 INVERTED = -0.2
 """Mean correlation of output and input below which colours count as inverted."""
 COLLAPSED = 0.05
 """Variance across outputs, relative to that across inputs, below which they count as one."""
+
+
+class Alarms(RunEvents):
+    """Looks at every grid of samples."""
+
+    def sampled(self, directory: Path, progress: Progress, sampled: Sampled) -> list[str]:
+        """One sentence per alarm."""
+        return [f"step {progress.step}: {text}" for text in suspicions(sampled)]
+
+
+def suspicions(sampled: Sampled) -> list[str]:
+    """What the alarms say of translations between different domains, or to each attribute."""
+    found = []
+    for key, signals in sampled.samples.batch.signals.items():
+        for name, translated in sampled.outputs[key].items():
+            if key != name and len(signals) >= FEWEST:
+                title = f"{key}->{name}" if key != MIXED else f"to {name}"
+                found += alarms(title, signals, translated)
+    return found
 
 
 def correlation(inputs: Tensor, outputs: Tensor) -> float:

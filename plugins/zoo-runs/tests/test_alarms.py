@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zoo_core.train.sanity_checks import alarms, correlation, spread
+from zoo_runs.alarms import alarms, correlation, spread
 
 pytestmark = pytest.mark.numeric
 

@@ -1,4 +1,4 @@
-"""Whole inputs among the samples of a run, as files: for signals that say little in crops."""
+"""Whole inputs among the samples of a run, as files: for signals of which a part says little."""
 
 from __future__ import annotations
 
@@ -7,14 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo_core.contracts.codec import Codec, InMemorySignal, Item
+from zoo_core.contracts.spec import Progress
 from zoo_core.errors import ZooError
 from zoo_core.train.data.dataset import DataSet
+from zoo_core.train.events import RunEvents, Sampled
 from zoo_core.translate.engine import Engine
 from zoo_core.translate.outputs import safe_name
 
 PER_DOMAIN = 2
 """Whole inputs of each domain."""
 INPUTS, SHEET = "inputs", "sheet.png"
+
+
+class WholeSamples(RunEvents):
+    """Writes whole inputs and their translations beside every grid, where the codec asks for it."""
+
+    def sampled(self, directory: Path, progress: Progress, sampled: Sampled) -> list[str]:
+        """Gives a sentence for each input that could no longer be read."""
+        if not sampled.codec.has_full_samples:
+            return []
+        chosen = FullSamples.of(sampled.data, sampled.engine.method.targets)
+        return chosen.write(sampled.codec, sampled.engine, sampled.sheet.with_suffix(""))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What follows a training run: trackers, alarms and whole samples."""

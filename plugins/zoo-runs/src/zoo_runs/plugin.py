@@ -1,0 +1,34 @@
+"""Entry module of the plugin: light, imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo_core.contracts.spec import Component
+from zoo_core.host.hookspecs import hookimpl
+
+
+@hookimpl
+def zoo_components() -> Iterable[Component]:
+    """Trackers, and what looks at the samples of every run."""
+    return [
+        Component(
+            "tracker",
+            "tensorboard",
+            "zoo_runs.trackers:TensorBoard",
+            "TensorBoard's event files in RUN/log",
+        ),
+        Component("tracker", "csv", "zoo_runs.trackers:Csv", "RUN/log/stats.csv"),
+        Component(
+            "run-events",
+            "alarms",
+            "zoo_runs.alarms:Alarms",
+            "Warns of inverted colours and of collapse",
+        ),
+        Component(
+            "run-events",
+            "whole-samples",
+            "zoo_runs.whole_samples:WholeSamples",
+            "Translates whole inputs, where parts say little",
+        ),
+    ]

@@ -1,0 +1,61 @@
+"""Trackers: files in which other programs read how a run goes."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+
+from zoo_core.contracts.spec import Progress
+from zoo_core.files import replacing
+from zoo_core.train.events import RunEvents
+
+
+class TensorBoard(RunEvents):
+    """TensorBoard's event files in ``RUN/log``."""
+
+    def started(self, directory: Path, config: Mapping[str, object], progress: Progress) -> None:
+        """Begins a file; on resuming, TensorBoard drops what earlier files hold of later steps."""
+        done = progress.step
+        self.writer = SummaryWriter(str(directory / "log"), purge_step=done + 1 if done else None)
+
+    def step_done(self, directory: Path, progress: Progress, values: Mapping[str, float]) -> None:
+        """Writes the values of a logged step."""
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, progress.step)
+
+    def closed(self, directory: Path) -> None:
+        """Ends the file."""
+        self.writer.close()
+
+
+class Csv(RunEvents):
+    """``RUN/log/stats.csv``: a row ``step,name,value`` for each value of a logged step."""
+
+    def started(self, directory: Path, config: Mapping[str, object], progress: Progress) -> None:
+        """Begins the file, or goes on after the steps that are done."""
+        path = directory / "log" / "stats.csv"
+        rows = _rows(path, progress.step)
+        with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("step", "name", "value"), *rows])
+        self.file = path.open("a", newline="", encoding="utf-8")
+
+    def step_done(self, directory: Path, progress: Progress, values: Mapping[str, float]) -> None:
+        """Writes the values of a logged step."""
+        csv.writer(self.file).writerows((progress.step, *item) for item in values.items())
+        self.file.flush()
+
+    def closed(self, directory: Path) -> None:
+        """Ends the file."""
+        self.file.close()
+
+
+def _rows(path: Path, done: int) -> list[list[str]]:
+    """The rows of a file up to a step; a row that a killed run left torn is passed over."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        rows = [row for row in csv.reader(file) if len(row) == 3]
+    return [row for row in rows if row[0].isdigit() and int(row[0]) <= done]

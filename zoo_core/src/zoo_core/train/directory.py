@@ -1,0 +1,201 @@
+"""A run's directory: who may write into it, what it says of the run, and what was left behind.
+
+``config.yaml`` says what the run is; ``progress.json`` what its checkpoints were trained with.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from zoo_core.errors import TrainingError, UsageError
+from zoo_core.files import replacing
+from zoo_core.schema import plain
+from zoo_core.train.checkpoint import Checkpoints, writing
+from zoo_core.train.config import RunConfig
+
+CONFIG, PROGRESS = "config.yaml", "progress.json"
+CACHE, LOCK, WRITER = "cache", ".lock", ".writer.json"
+_LEFTOVERS = (".*.part", ".part-*", ".*.new-*")
+
+
+@contextmanager
+def sole_writer(out: Path) -> Iterator[None]:
+    """Makes a run's directory and holds it against other writers while the block lasts.
+
+    The system lets go of it however the process ends. What killed writers left half-written is
+    removed. Where no run has begun when the block ends, nothing stays.
+
+    Raises:
+        TrainingError: If another process holds it, or it cannot be written.
+    """
+    made = not out.exists()
+    with writing("directory", out):
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / LOCK, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise _taken(out) from None
+    try:
+        with writing("directory", out):
+            _remove_leftovers(out)
+            writer = {
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+            }
+            (out / WRITER).write_text(json.dumps(writer), encoding="utf-8")
+        yield
+    finally:
+        (out / WRITER).unlink(missing_ok=True)
+        if not (out / CONFIG).is_file():
+            shutil.rmtree(out / CACHE, ignore_errors=True)
+            (out / LOCK).unlink(missing_ok=True)
+        lock.release()
+        if made and not any(out.iterdir()):
+            out.rmdir()
+
+
+def prepared(config: RunConfig, out: Path, *, resume: bool) -> RunConfig:
+    """Makes sure that a directory may become, or is, the home of this run; writes nothing.
+
+    Returns:
+        The configuration to train with.
+
+    Raises:
+        UsageError: If the directory holds something else, a run where none may be, or another run.
+    """
+    if (out / CONFIG).is_file():
+        changed = load_config(out).differences(config)
+        if not resume:
+            raise UsageError(
+                "there is a run in it already",
+                asked=f"--out {out}",
+                hint="Add --resume to go on with it, or choose another directory.",
+            )
+        if changed:
+            raise UsageError(
+                f"the run there differs: {'; '.join(changed)}",
+                asked=f"--out {out} --resume",
+                hint=f"Use zoo train --resume {out} to go on with it, or another --out.",
+            )
+    elif out.is_file() or (
+        out.is_dir() and any(path.name not in (CACHE, LOCK, WRITER) for path in out.iterdir())
+    ):
+        raise UsageError(
+            "it is neither empty nor a run", asked=f"--out {out}", hint="Choose a new directory."
+        )
+    return config
+
+
+def load_config(out: Path) -> RunConfig:
+    """The configuration of the run in a directory; raises `UsageError` where there is none."""
+    if not (out / CONFIG).is_file():
+        raise UsageError(
+            f"there is no run in it (no {CONFIG})",
+            asked=f"directory {out}",
+            hint="Give the --out of a run that was started, or start one without --resume.",
+        )
+    return RunConfig.read(out / CONFIG)
+
+
+def save_config(config: RunConfig, out: Path) -> None:
+    """Writes a run's ``config.yaml``, whole or not at all."""
+    with writing(CONFIG, out), replacing(out / CONFIG) as part:
+        part.write_text(config.to_yaml(), encoding="utf-8")
+
+
+def save_progress(
+    out: Path, steps: int, config: RunConfig, data: Mapping[str, Mapping[str, object]]
+) -> None:
+    """Notes what the newest checkpoint was trained with.
+
+    Args:
+        out: Directory of the run.
+        steps: Steps done.
+        config: The run's configuration.
+        data: `zoo_core.train.data.dataset.DataSet.fingerprint`.
+    """
+    values = {"steps": steps, "config": plain(config), "data": data}
+    with writing(PROGRESS, out), replacing(out / PROGRESS) as part:
+        part.write_text(json.dumps(values), encoding="utf-8")
+
+
+def require_resumable(
+    out: Path, done: int | None, config: RunConfig, data: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Refuses to go on with other data or settings, or without the checkpoints that there were.
+
+    Args:
+        out: Directory of the run.
+        done: Steps of the checkpoint that was found; None for none.
+        config: The configuration to go on with.
+        data: `zoo_core.train.data.dataset.DataSet.fingerprint` of the data to go on with.
+
+    Raises:
+        TrainingError: That says what changed.
+    """
+    if not (out / PROGRESS).is_file():
+        return
+    before = json.loads((out / PROGRESS).read_text(encoding="utf-8"))
+    if done is None:
+        raise TrainingError(
+            f"its checkpoints are gone, though {before['steps']} steps were done",
+            asked=f"run {out}",
+            hint="Put them back, or add --restart to begin at step 0.",
+        )
+    changed = RunConfig.of(before["config"], asked=str(out / PROGRESS)).differences(config)
+    for name in sorted({*before["data"], *data}):
+        old, new = before["data"].get(name), data.get(name)
+        if old is None or new is None:
+            changed.append(f"{name} is {'new' if old is None else 'gone'}")
+        elif old["count"] != new["count"]:
+            changed.append(f"{name} had {old['count']:,} signals and has {new['count']:,}")
+        elif old != new:
+            changed.append(f"{name} has other signals, as many as before")
+    if changed:
+        raise TrainingError(
+            f"what it was trained with has changed: {'; '.join(changed)}",
+            asked=f"run {out}",
+            hint="Undo the change, train into another directory, or add --restart to begin anew.",
+        )
+
+
+def forget_progress(out: Path) -> None:
+    """Removes checkpoints and the note of what they were trained with, to begin at step 0."""
+    with writing("checkpoint", out):
+        Checkpoints(out / "checkpoint").clear()
+        (out / PROGRESS).unlink(missing_ok=True)
+
+
+def _taken(out: Path) -> TrainingError:
+    try:
+        writer = json.loads((out / WRITER).read_text(encoding="utf-8"))
+        who = f"process {writer['pid']} on {writer['host']} since {writer['since']}"
+    except (OSError, ValueError, KeyError, TypeError):  # it is just being written
+        who = "another process"
+    return TrainingError(
+        f"{who} is training into it",
+        asked=f"run {out}",
+        hint="Wait for its end, or train into another directory.",
+    )
+
+
+def _remove_leftovers(out: Path) -> None:
+    """Removes files and folders that were half-written when their writer was killed."""
+    for pattern in _LEFTOVERS:
+        for path in list(out.rglob(pattern)):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

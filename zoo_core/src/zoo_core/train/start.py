@@ -1,0 +1,169 @@
+"""Starts a run, or goes on with one: here, in several processes, or in those of torchrun."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric import Fabric
+
+from zoo_core.errors import ZooError
+from zoo_core.train.config import RunConfig
+from zoo_core.train.devices import launched_outside, make_fabric
+from zoo_core.train.directory import (
+    forget_progress,
+    load_config,
+    prepared,
+    save_config,
+    sole_writer,
+)
+from zoo_core.train.guard import StopFlag, StoppedError
+from zoo_core.train.logs import Display, Terminal
+from zoo_core.train.run import Run
+from zoo_core.translate.threads import computing_threads
+
+# What libraries say about processes is said by the run. At import: in a child, Fabric speaks
+# before it calls anything of ours.
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
+
+
+def train_run(
+    config: RunConfig,
+    out: Path,
+    *,
+    resume: bool = False,
+    restart: bool = False,
+    quiet: bool = False,
+) -> Path:
+    """Trains and exports.
+
+    Args:
+        config: What to train; see `zoo_core.train.config.resolve`.
+        out: Directory of the run: ``config.yaml``, ``progress.json``, ``checkpoint/``,
+            ``samples/``, ``log/`` and, at the end, ``model/``.
+        resume: Whether ``out`` may hold a run already, which then goes on.
+        restart: Whether a run that is there begins at step 0, whatever was done.
+        quiet: Whether to tell nothing on standard output.
+
+    Returns:
+        The model directory.
+
+    Raises:
+        UsageError: If ``out`` is taken, or the run there is another one.
+        ZooError: If another process trains into ``out``, a source cannot be read, a value is not
+            finite, the disk is full, or a signal ended the run.
+    """
+    act = partial(_work, config=config, out=Path(out), resume=resume, restart=restart, quiet=quiet)
+    if int(os.environ.get("RANK", "0")) == 0:
+        prepared(config, Path(out), resume=resume or restart)
+    fabric = make_fabric(config.device, config.processes, config.train.precision)
+    if config.processes == 1 or launched_outside():
+        fabric.launch()
+        return act(fabric)
+    return _launch(fabric, act, Path(out))
+
+
+def resume_run(
+    out: Path,
+    *,
+    steps: int | None = None,
+    device: str | None = None,
+    processes: int | None = None,
+    threads: int | None = None,
+    restart: bool = False,
+    quiet: bool = False,
+) -> Path:
+    """Goes on with the run in ``out`` as its ``config.yaml`` says.
+
+    Args:
+        out: Directory of the run.
+        steps: A new length; None for the run's own.
+        device: Another device; None for the run's own.
+        processes: Another number of processes; None for the run's own.
+        threads: Another number of threads; None for the run's own.
+        restart: Whether it begins at step 0, whatever was done.
+        quiet: Whether to tell nothing on standard output.
+
+    Returns:
+        The model directory.
+
+    Raises:
+        UsageError: If there is no run in ``out``, or more steps than ``steps`` are done.
+        ZooError: As `train_run`.
+    """
+    config = load_config(Path(out))
+    config = replace(
+        config,
+        train=config.train if steps is None else replace(config.train, steps=steps),
+        device=device or config.device,
+        processes=processes or config.processes,
+        threads=threads or config.threads,
+    )
+    return train_run(config, out, resume=True, restart=restart, quiet=quiet)
+
+
+def _work(
+    fabric: Fabric, config: RunConfig, out: Path, *, resume: bool, restart: bool, quiet: bool
+) -> Path:
+    """What each process does; the first one alone writes."""
+    display = Display() if quiet else Terminal()
+    first = fabric.global_rank == 0
+    with (
+        sole_writer(out) if first else nullcontext(),
+        computing_threads(config.threads, fabric.world_size),
+    ):
+        if first:
+            prepared(config, out, resume=resume or restart)  # now that nobody else can write
+        if first and restart:
+            forget_progress(out)
+        with StopFlag().listening(partial(_abandon, out)):
+            run = Run(fabric, config, out, display)
+            run.restore()
+            if first:
+                save_config(config, out)
+        return run.go()
+
+
+def _launch(fabric: Fabric, act: partial[Path], out: Path) -> Path:
+    """Runs ``act`` in the processes of Fabric and waits for the end.
+
+    Raises:
+        ZooError: As the run raised it, in whichever process.
+    """
+    errors = multiprocessing.get_context("spawn").SimpleQueue()
+    with StopFlag().listening(_end_children) as stop:
+        try:
+            model: Path = fabric.launch(partial(_reporting, act=act, errors=errors))
+        except Exception as fault:  # torch wraps a child's fault in one of several types
+            error = None if errors.empty() else errors.get()
+            if stop.signal and (error is None or isinstance(error, StoppedError)):
+                # The children were asked by SIGTERM, whatever this process was asked by.
+                raise StoppedError(stop.signal, error.step if error else None, out) from None
+            raise (error or fault) from None
+    return model
+
+
+def _end_children(number: int) -> None:
+    for child in multiprocessing.active_children():
+        child.terminate()
+
+
+def _abandon(out: Path, number: int) -> None:
+    raise StoppedError(number, None, out)
+
+
+def _reporting(fabric: Fabric, act: Any, errors: Any) -> Path:
+    """``act`` in a process of its own, which hands over an error that the user can understand."""
+    try:
+        model: Path = act(fabric)
+    except ZooError as error:
+        errors.put(error)
+        raise
+    return model
