@@ -1,19 +1,16 @@
 """Two processes on halves of the same batches train the nets that one process trains."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import zoo
 from zoo_core.errors import ZooError
 from zoo_core.train.config import RunConfig, RunRequest, resolve
 from zoo_core.train.start import train_run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 # CycleGAN's starting weights have gradients near zero, of which Adam makes full steps in whatever
 # direction rounding points: at the published rate such noise grows to 1e-2 within ten steps. A
@@ -29,27 +26,6 @@ SMALL = {
     },
     "stargan": {"width": 8, "blocks": 1, "critic_width": 8, "critic_layers": 3, "n_critic": 2},
 }
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(0)
-    for name, base in (("dark", 20), ("light", 150)):
-        (root / name).mkdir()
-        for index in range(9):
-            pixels = rng.integers(0, 100, (16, 16, 3), dtype=np.uint8) + base
-            Image.fromarray(pixels.astype(np.uint8)).save(root / name / f"{index}.png")
-    return root
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def config(method: str, pictures: Path, processes: int, batch: int = 4) -> RunConfig:

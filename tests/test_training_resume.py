@@ -12,10 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from zoo_core.contracts.spec import Component, Progress
 from zoo_core.errors import TrainingError
@@ -27,31 +25,13 @@ from zoo_core.train.events import RunEvents
 from zoo_core.train.guard import StoppedError
 from zoo_core.train.start import resume_run, train_run
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SMALL = {
     "cyclegan": {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1, "pool": 6},
     "stargan": {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 3},
 }
 STEPS = 30
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(0)
-    for name, base in (("dark", 20), ("light", 150)):
-        (root / name).mkdir()
-        for index in range(9):
-            pixels = rng.integers(0, 100, (16, 16, 3), dtype=np.uint8) + base
-            Image.fromarray(pixels.astype(np.uint8)).save(root / name / f"{index}.png")
-    return root
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def config(method: str, pictures: Path, steps: int = STEPS, **train: object) -> RunConfig:

@@ -1,7 +1,6 @@
 """``zoo bench`` on a benchmark of a few pictures: cells, resume, failures, table."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +32,8 @@ from zoo_evaluate.bench.selection import best_of
 from zoo_evaluate.bench.work_dir import WorkDir
 from zoo_evaluate.cli.bench import run_benchmark
 from zoo_evaluate.judge import EvalClassifier
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CYCLEGAN = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1}
 STARGAN = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 3, "n_critic": 1}
@@ -69,14 +70,6 @@ TINY = Benchmark(
     },
     published=(PublishedFigure("Somebody", "dark->light", "98.7", "R", "a paper", "all else"),),
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

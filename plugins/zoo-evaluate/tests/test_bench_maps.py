@@ -2,13 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from zoo_core.cli import run
@@ -21,6 +19,8 @@ from zoo_evaluate.bench.protocol import ClassifierConfig, Override
 from zoo_evaluate.cli.bench import run_benchmark
 from zoo_images.decoded import open_store
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SIDE = 300
 """Side of the pictures' files: they are scaled down to 256."""
 LAND, WATER = (240, 236, 230), (170, 200, 254)
@@ -31,18 +31,10 @@ TINY = replace(
     MAPS,
     judges=(ClassifierConfig("domain-maps", "domain", ("photo", "map"), 12, 4, widths=(4, 8)),),
     methods=("gcgan",),
-    overrides={"gcgan": Override(GCGAN, train={"batch": 1, "ema": None})},
+    overrides={"gcgan": Override(GCGAN, train={"batch": 1, "ema": None, "precision": "float32"})},
     snapshots=1,
     held=2,
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

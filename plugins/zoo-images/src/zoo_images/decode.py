@@ -16,8 +16,8 @@ from zoo_images.colour import alpha_of, deep_to_rgb, to_rgb, to_srgb, turn_uprig
 from zoo_images.opening import contents, open_header
 from zoo_images.values import Array
 
-MAX_PIXELS = 134_000_000
-"""Largest picture that is decoded, in pixels of three bytes (402 MB); beyond it a file is taken for
+MAX_PIXELS = 120_000_000
+"""Largest picture that is decoded, in pixels of three bytes (360 MB); beyond it a file is taken for
 a decompression bomb, unless the user allows more."""
 MAX_FILE = 1 << 29
 """Largest file that is read, in bytes, unless larger pictures are allowed."""

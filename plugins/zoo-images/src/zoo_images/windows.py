@@ -23,6 +23,7 @@ from zoo_images.pixels import (
     centre_crop,
     from_unit,
     largest_within,
+    pixels_of,
     resize,
     to_bytes,
     to_tensor,
@@ -35,7 +36,7 @@ from zoo_images.values import ValueRange, range_of_input, range_of_output
 
 def from_picture(picture: Picture, name: str, form: str) -> Item:
     """An item from a decoded file, or from one frame or page of it."""
-    value = picture.values if picture.values is not None else np.asarray(picture.rgb)
+    value = picture.values if picture.values is not None else pixels_of(picture.image)
     info = {
         "size": value.shape[:2],
         "format": picture.format,

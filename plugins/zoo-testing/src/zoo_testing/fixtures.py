@@ -1,6 +1,6 @@
 """Fixtures: tiny models for tests of loading and translating, without any method's plugin."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,21 @@ from zoo_core.models.card import Card
 from zoo_core.models.modeldir import build_method, write_model
 from zoo_testing.hosts import InMemoryPlugin, host_with
 from zoo_testing.tiny import CODE_SPEC, SPEC
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """All computations in one thread, here and in processes that are started.
+
+    Sums of several threads' parts have other last digits than the sum of one, so that bytes can be
+    compared only where both sides use as many threads. Small nets are also faster so.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
