@@ -93,6 +93,15 @@ def test_gradients_once_and_twice_are_right_in_every_format(
             torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
 
 
+def test_the_form_of_accelerators_is_right_in_every_format() -> None:
+    given = [draw(1, *SMALL), draw(1, *SMALL), draw(SMALL[0]), draw(SMALL[0])]
+    expected = derivatives(plainly, given, (contiguous, contiguous))
+    for formats in itertools.product(FORMATS, FORMATS):
+        found = derivatives(lambda *of: norm._place_by_place(*of, norm.EPS), given, formats)
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("layout", [contiguous, channels_last])
 @pytest.mark.parametrize("large", [0, 1 << 15])
@@ -181,6 +190,19 @@ def test_a_compiled_net_gives_the_same_gradients_at_any_size() -> None:
         found = torch.autograd.grad(compiled(x).square().sum(), [x, *net.parameters()])
         for one, other in zip(found, expected, strict=True):
             torch.testing.assert_close(one, other)
+
+
+def test_an_exported_net_holds_one_operation_for_each_normalisation() -> None:
+    exported = torch.export.export(Net().eval(), (draw(2, 3, 12, 14),))
+    operations = [str(node.target) for node in exported.graph.nodes]
+    assert operations.count("aten.instance_norm.default") == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace", "ignore::torch.jit.TracerWarning")
+def test_a_traced_net_holds_one_operation_for_each_normalisation() -> None:
+    """OpenVINO reads nets by such traces."""
+    traced = torch.jit.trace(Net().eval(), draw(2, 3, 12, 14))
+    assert str(traced.inlined_graph).count("aten::instance_norm") == 1
 
 
 def test_an_exported_net_takes_any_batch_and_size() -> None:

@@ -2,7 +2,8 @@
 
 Use this in place of torch's. Torch's `torch.nn.InstanceNorm2d` gives wrong gradients on CPUs where
 a batch holds one picture and the gradient arrives in the channels-last format (seen in torch 2.10,
-2.13 and 2.14), and it copies pictures in that format to the other one in every pass.
+2.13 and 2.14), and it copies pictures in that format to the other one in every pass. Exported nets
+have no backward pass, and engines look for the operation: there it is the one taken.
 """
 
 from __future__ import annotations
@@ -53,8 +54,9 @@ def instance_norm(
 ) -> Tensor:
     """Normalises every channel of every signal by its own mean and variance.
 
-    Group normalisation with a group per channel is the same arithmetic, right in every memory
-    format, and the fastest form but for one case: its backward pass over channels-last pictures.
+    Four forms of the same arithmetic, each where it is the fastest that is right. On a CPU that is
+    group normalisation with a group per channel, but for backward passes over channels-last
+    pictures. ``benchmarks/norm.py`` has the figures.
 
     Args:
         x: Signals (N, C, *S).
@@ -68,17 +70,28 @@ def instance_norm(
     Raises:
         ValueError: If a channel has one value only, which is its own mean.
     """
+    if torch.compiler.is_exporting() or torch.jit.is_tracing():
+        return functional.instance_norm(x, weight=weight, bias=bias, eps=eps)  # (N, C, *S)
+    if x.device.type != "cpu":
+        return _place_by_place(x, weight, bias, eps)  # (N, C, *S)
     if math.prod(x.shape[2:]) < 2:
         raise ValueError(f"a channel needs more than one value to be normalised: {tuple(x.shape)}")
-    if x.device.type == "cuda":
-        # Torch's error is of CPUs. Here a pass per picture would launch many short kernels, and
-        # autocast would widen group normalisation to float32.
-        return functional.instance_norm(x, weight=weight, bias=bias, eps=eps)  # (N, C, *S)
     if _learns(x, weight) and _channels_last(x) and not torch.compiler.is_compiling():
         if x[0].numel() >= _LARGE:
             return _picture_by_picture(x, weight, bias, eps)  # (N, C, H, W)
         x = x.contiguous()  # (N, C, H, W)
     return functional.group_norm(x, x.shape[1], weight, bias, eps)  # (N, C, *S)
+
+
+def _place_by_place(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+    """`instance_norm` on accelerators: torch's own, as signals that have one memory format only.
+
+    There a pass per picture would launch many short kernels, and autocast would widen group
+    normalisation to float32.
+    """
+    flat = x.flatten(2)  # (N, C, prod(S))
+    y = functional.instance_norm(flat, weight=weight, bias=bias, eps=eps)  # (N, C, prod(S))
+    return y.view(x.shape)  # (N, C, *S)
 
 
 def _picture_by_picture(
