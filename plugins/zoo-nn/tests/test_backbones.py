@@ -18,6 +18,7 @@ from zoo_nn.nets import backbones
 from zoo_nn.nets.backbone import Backbone
 from zoo_nn.nets.backbones import bare_backbone, open_backbone, without_state
 from zoo_nn.nets.classifier import make_net
+from zoo_nn.nets.timm_nets import create_net
 from zoo_testing.hosts import InMemoryPlugin, host_with
 
 pytestmark = pytest.mark.numeric
@@ -259,3 +260,24 @@ def test_a_form_rebuilds_the_net_around_its_weights(backbone: Backbone) -> None:
 def test_what_is_no_form_is_refused(form: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="of the form"):
         bare_backbone(form)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"checkpoint_path": "samples.png"},
+        {"pretrained": True},
+        {"pretrained_cfg": {"file": "x.pth"}},
+        {"cache_dir": "x"},
+        {"channels": "x.pth"},
+        {"channels": [8, "x.pth"]},
+    ],
+)
+def test_a_stranger_cannot_have_timm_load_a_file(
+    arguments: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = []
+    monkeypatch.setattr(timm, "create_model", lambda *a, **k: called.append(k))
+    with pytest.raises(UsageError):
+        create_net("resnet10t", arguments, asked="a card")
+    assert not called

@@ -9,12 +9,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo_core.errors import HubError, UsageError, WeightsError
+from zoo_core.errors import HubError, UsageError, WeightsError, unknown
 from zoo_core.hub.cache import fetch
 from zoo_core.hub.reference import Reference
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 """Names of the published weights in timm's Hub repositories, the preferred one first."""
+
+
+ARGUMENTS = frozenset(
+    {
+        "num_classes", "in_chans", "channels", "layers", "stem_width", "img_size", "patch_size",
+        "embed_dim", "depth", "depths", "dims", "num_heads", "mlp_ratio", "drop_rate",
+        "drop_path_rate", "width", "output_stride",
+    }
+)  # fmt: skip
+"""What a net of timm may be told. A card may come from a stranger, and other arguments of
+`timm.create_model` name files to load and addresses to fetch from: these are numbers alone."""
 
 
 def is_timm(architecture: str) -> bool:
@@ -31,9 +42,11 @@ def create_net(architecture: str, arguments: Mapping[str, Any], *, asked: str) -
         asked: Who asks, for the error.
 
     Raises:
-        UsageError: If timm knows no such model, or it does not take these arguments.
+        UsageError: If timm knows no such model, it does not take these arguments, or one is not
+            among `ARGUMENTS` or no number.
     """
-    if not is_timm(architecture):
+    _require_numbers(arguments, asked)
+    if ":" in architecture or not is_timm(architecture):
         raise UsageError(
             "timm has no model of this name", asked=asked, hint="See timm.list_models()."
         )
@@ -95,6 +108,16 @@ def _published(repo: str | None, asked: str, fetched: bool) -> Path:
     how = f"Fetch them with hf download {repo} {FILES[0]}, or" if repo else "Please"
     name = asked.rpartition(" ")[2]
     raise WeightsError(problem, asked=asked, hint=f"{how} name a file: {name}@FILE.")
+
+
+def _require_numbers(arguments: Mapping[str, Any], asked: str) -> None:
+    """Refuses arguments that are not listed, or whose values are no numbers or lists of them."""
+    for name, value in arguments.items():
+        if name not in ARGUMENTS:
+            raise unknown(f"argument of {asked}", str(name), ARGUMENTS)
+        values = value if isinstance(value, list | tuple) else [value]
+        if not all(isinstance(one, int | float) for one in values):
+            raise UsageError("it is no number and no list of numbers", asked=f"{name} of {asked}")
 
 
 def _timm() -> Any:
