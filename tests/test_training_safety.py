@@ -69,7 +69,7 @@ def config(pictures: Path, steps: int = 4, processes: int = 1, **train: object) 
 
 def started(settings: RunConfig, run: Path, *more: str) -> subprocess.Popen[str]:
     """``zoo train`` in a process of its own."""
-    file = run.with_suffix(".yaml")
+    file = run.with_name(f"{run.name}-{settings.train.seed}.yaml")
     file.write_text(settings.to_yaml())
     command = [sys.executable, "-c", CODE, "train", settings.method, "--config", str(file)]
     return subprocess.Popen(

@@ -90,7 +90,7 @@ class Coder(Method[NoOptions]):
 
 
 def step_of(domains: Domains) -> Step:
-    method = Coder(NoOptions(), domains, TensorSpec(shape=(class_count(domains),)))
+    method = Coder(NoOptions(), domains, TensorSpec(shape=(class_count(domains),), flexible=0))
     x = torch.randn(4, class_count(domains), generator=torch.Generator().manual_seed(0))
     batch = Batch({MIXED: x}, {MIXED: Condition(LABELS[domains.kind])})
     routes = method.plan(batch, torch.Generator())

@@ -223,16 +223,16 @@ def test_a_run_that_died_resumes_to_the_same_bits(
 ) -> None:
     config = RunConfig.read(run / "config.yaml")
     config = replace(config, train=replace(config.train, checkpoint_every=1))
-    keep = Run.checkpoint
+    keep = Run._checkpoint
 
     def dying(run: Run) -> None:
         keep(run)
         raise RuntimeError("the machine is gone")
 
-    monkeypatch.setattr(Run, "checkpoint", dying)
+    monkeypatch.setattr(Run, "_checkpoint", dying)
     with pytest.raises(RuntimeError, match="the machine is gone"):
         train_run(config, tmp_path / "run", quiet=True)
-    monkeypatch.setattr(Run, "checkpoint", keep)
+    monkeypatch.setattr(Run, "_checkpoint", keep)
     train_run(config, tmp_path / "run", resume=True, quiet=True)
     for name in ("model.safetensors", "training.safetensors"):
         resumed, whole = (d / "model" / name for d in (tmp_path / "run", run))

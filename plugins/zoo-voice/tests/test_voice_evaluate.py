@@ -90,7 +90,9 @@ def test_the_variance_ratio_is_that_of_all_takes(direction: Direction) -> None:
 def test_the_default_metrics_of_speech_are_those_that_apply_to_it() -> None:
     from zoo_core.contracts.signals import TensorSpec
 
-    names = {cls.name for cls in metric_classes(None, TensorSpec("speech", (24, 128), None, None))}
+    names = {
+        cls.name for cls in metric_classes(None, TensorSpec("speech", (24, 128), None, None, 4, 1))
+    }
     assert {"mcd", "variance", "cycle", "domain", "content"} <= names
     assert not {"psnr", "ssim", "pixels"} & names
     assert not {"mcd", "variance"} & {cls.name for cls in metric_classes(None, TensorSpec())}
