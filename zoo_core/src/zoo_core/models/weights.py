@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 from torch.nn.modules import module as registration
 from torch.overrides import TorchFunctionMode
 
@@ -175,7 +176,10 @@ def no_init(make: Callable[[], Method[Any]]) -> Method[Any]:
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves out whatever fills a parameter with random values; draws others for itself."""
+    """Leaves out whatever fills a parameter with random values; draws others for itself.
+
+    On the meta device it also leaves out the rounds in which a spectral norm settles.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -188,6 +192,8 @@ class _Undrawn(TorchFunctionMode):
         tensor = args[0] if args else given.get("tensor")
         if function in _DRAWS and isinstance(tensor, nn.Parameter):
             return tensor
+        if function in _SETTLES and tensor is not None and tensor.is_meta:
+            return tensor.new_empty(_SETTLES[function](tensor))
         if function in _DRAWS or function in _DRAWN:
             given = {"generator": self.generator} | given
         return function(*args, **given)
@@ -203,6 +209,11 @@ _DRAWS = (
 """What a function mode sees of torch's initialisations; all others are made of these."""
 _DRAWN = (torch.rand, torch.randn, torch.randint, torch.randperm)
 """What makes a tensor of random values."""
+_SETTLES: dict[Any, Callable[[Tensor], Sequence[int]]] = {
+    normalize: lambda tensor: tensor.shape,
+    torch.mv: lambda matrix: matrix.shape[:1],
+}
+"""The shape of what a spectral norm computes in many rounds, which torch makes slow on meta."""
 
 
 def drop_training_nets(method: Method[Any]) -> None:
@@ -239,7 +250,7 @@ def _sketched(make: Callable[[], Method[Any]], asked: str) -> Method[Any]:
         registration.register_module_buffer_registration_hook(note),
     ]
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             return make()
     except ZooError:
         raise
