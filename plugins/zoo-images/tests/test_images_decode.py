@@ -78,10 +78,12 @@ def test_floats_from_zero_to_one_are_scaled():
     assert np.asarray(picture)[0, :, 2].tolist() == [0, 128, 255]
 
 
-def test_floats_that_are_not_finite_are_refused():
-    values = np.array([[0.0, np.nan]], np.float32)
-    with pytest.raises(DataError, match="not finite"):
-        decode(encoded(Image.fromarray(values), "TIFF"))
+def test_floats_that_are_not_finite_are_pixels_without_data():
+    values = np.array([[0.0, np.nan], [1.0, np.inf]], np.float32)
+    picture = decode(encoded(Image.fromarray(values), "TIFF"))
+    assert picture.gaps is not None
+    assert picture.gaps.mask.tolist() == [[False, True], [False, True]]
+    assert np.array_equal(np.asarray(picture.image)[..., 0], [[0, 0], [255, 0]])
 
 
 def test_cmyk_one_bit_and_grey_become_rgb():

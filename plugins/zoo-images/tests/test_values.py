@@ -244,7 +244,7 @@ def test_the_bytes_of_a_file_are_a_picture(tmp_path: Path) -> None:
     ("high", "white"), [(255, 255), (256, 1023), (4096, 16383), (65535, 65535)]
 )
 def test_the_fewest_bits_that_hold_all_values_are_white(high: int, white: int) -> None:
-    used = measure([np.array([[3, high]], np.uint16)])
+    used = measure([(np.array([[3, high]], np.uint16), None)])
     assert used is not None
     span, _ = choose(used)
     assert span == ValueRange(0.0, float(white), "uint16")

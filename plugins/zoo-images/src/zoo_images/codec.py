@@ -298,7 +298,7 @@ class ImageCodec(Codec):
         try:
             return next(self.windows(item, size=size, source=domain)).signal
         except DataError:
-            item.info["span"] = smallest_to_largest(item.value)
+            item.info["span"] = smallest_to_largest(item.value, item.info.get("gaps"))
             return next(self.windows(item, size=size)).signal
 
     def _item(self, file: PictureFile, form: str) -> Item:

@@ -8,6 +8,7 @@ import io
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
+from zoo_images.gaps import Gaps, gaps_of
 from zoo_images.values import range_of_input
 
 
@@ -22,7 +23,8 @@ def to_rgb(image: Image.Image, *, name: str = "picture") -> Image.Image:
     if image.mode.startswith(("I", "F")):
         from zoo_images.deep import from_image  # most pictures need none of it
 
-        return deep_to_rgb(from_image(image), name)
+        values = from_image(image)
+        return deep_to_rgb(values, name, gaps_of(values))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         if image.mode == "La":  # Pillow converts premultiplied grey only to LA
             image = image.convert("LA")
@@ -76,8 +78,8 @@ def _on_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, image).convert("RGB")
 
 
-def deep_to_rgb(values: np.ndarray, name: str) -> Image.Image:
+def deep_to_rgb(values: np.ndarray, name: str, gaps: Gaps | None = None) -> Image.Image:
     """(H, W) or (H, W, 3) of more than 8 bits in 8 bits, by the convention of their type."""
-    span, _ = range_of_input(values, {}, None, name)
-    signal = span.to_unit(values).mul_(255).round_().byte()  # (C, H, W)
+    span, _ = range_of_input(values, {}, None, name, gaps)
+    signal = span.to_unit(values, gaps).mul_(255).round_().byte()  # (C, H, W)
     return Image.fromarray(signal.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())

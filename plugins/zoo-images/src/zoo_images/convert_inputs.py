@@ -15,6 +15,7 @@ from zoo_core.contracts.codec import Item
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError, UsageError
 from zoo_images.colour import alpha_of, to_rgb
+from zoo_images.gaps import gaps_of
 from zoo_images.pixels import bounds
 
 ACCEPTED = (
@@ -46,7 +47,7 @@ def from_pil(image: Image.Image, name: str) -> Item:
         from zoo_images.deep import from_image  # most pictures need none of it
 
         values = from_image(image)
-        return Item(values, name, "pil", {"size": values.shape[:2]})
+        return _deep_item(values, name, "pil")
     pixels = np.asarray(to_rgb(image, name=name))  # (H, W, 3)
     return Item(pixels, name, "pil", {"size": pixels.shape[:2], "alpha": alpha_of(image)})
 
@@ -120,13 +121,18 @@ def refuse(value: Any, name: str) -> UsageError:
     return UsageError(f"{kind} is not a picture", asked=name, hint=ACCEPTED)
 
 
+def _deep_item(values: np.ndarray, name: str, form: str, notes: tuple[str, ...] = ()) -> Item:
+    gaps = gaps_of(values)
+    if gaps is not None:
+        notes = (*notes, gaps.note)
+    return Item(values, name, form, {"size": values.shape[:2], "notes": notes, "gaps": gaps})
+
+
 def _array_item(array: np.ndarray, name: str) -> Item:
     if array.dtype != np.uint8:
         values = array[..., 0] if array.shape[-1] == 1 else array[..., :3]
-        if not np.isfinite(values).all():
-            raise UsageError("it holds values that are not finite numbers", asked=name)
         notes = ("a fourth channel, which is not used",) if array.shape[-1] == 4 else ()
-        return Item(values, name, "numpy", {"size": values.shape[:2], "notes": notes})
+        return _deep_item(values, name, "numpy", notes)
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[array.shape[-1]]
     squeezed = array[..., 0] if mode == "L" else array
     pixels = np.asarray(to_rgb(Image.fromarray(np.ascontiguousarray(squeezed)), name=name))

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from zoo_core.errors import DataError
 from zoo_images.colour import alpha_of, deep_to_rgb, to_rgb, to_srgb, turn_upright
+from zoo_images.gaps import Gaps, declared_by, gaps_of
 from zoo_images.opening import contents, open_header
 from zoo_images.values import Array
 
@@ -37,6 +39,7 @@ class Picture:
         extra: (H, W, K) bands beyond the first three, or beyond grey; None where there are none.
         tags: (type, value) by number of the TIFF tags that an output carries on.
         duration: Milliseconds for which a frame is shown.
+        gaps: The pixels that have no data; None where all have.
     """
 
     rgb: Image.Image | None
@@ -48,6 +51,7 @@ class Picture:
     extra: Array | None = None
     tags: dict[int, tuple[int, Any]] = field(default_factory=dict)
     duration: float | None = None
+    gaps: Gaps | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -62,7 +66,7 @@ class Picture:
         if self.rgb is not None:
             return self.rgb
         assert self.values is not None  # (one of the two is there)
-        return deep_to_rgb(self.values, "picture")
+        return deep_to_rgb(self.values, "picture", self.gaps)
 
 
 class PictureFile:
@@ -124,12 +128,13 @@ class PictureFile:
 
     def _made(self, image: Image.Image | None, page: int) -> Picture:
         tiff = image is None or image.format == "TIFF"
-        bands, tags = None, {}
+        bands, tags, declared = None, {}, None
         if image is None or tiff or _is_deep(image, self._data):
             from zoo_images import deep  # most pictures need none of it
 
             bands = deep.read_bands(image, self._data, page, self.asked)
             tags = deep.geo_tags(image, self._data, page) if tiff else {}
+            declared = declared_by(tags[deep.NO_DATA][1]) if deep.NO_DATA in tags else None
         form = "TIFF" if image is None else image.format or "unknown"
         if bands is not None:
             rgb = None
@@ -144,13 +149,24 @@ class PictureFile:
                 None if rgb else bands.values,
                 bands.extra,
                 tags,
+                gaps=gaps_of(bands.values, declared),
             )
         assert image is not None  # (what Pillow cannot open has bands, or is refused)
         mode, duration = image.mode, image.info.get("duration")
         turn_upright(image)
         image, notes = to_srgb(image)
         rgb = to_rgb(image, name=self.asked)
-        return Picture(rgb, form, mode, alpha_of(image), tuple(notes), tags=tags, duration=duration)
+        gaps = None if declared is None else gaps_of(np.asarray(rgb), declared)
+        return Picture(
+            rgb,
+            form,
+            mode,
+            alpha_of(image),
+            tuple(notes),
+            tags=tags,
+            duration=duration,
+            gaps=gaps,
+        )
 
     def _check_size(self, frames: int, largest: int) -> None:
         width, height, depth = _extent(self._image, self._data, self.asked)

@@ -174,7 +174,7 @@ def _ready(
 def _unit(picture: Picture, span: ValueRange) -> Tensor:
     """(1 | 3, H, W) of black 0 and white 1; pictures of 8 bits among deeper ones fill it, too."""
     if picture.values is not None:
-        return span.to_unit(picture.values)
+        return span.to_unit(picture.values, picture.gaps)
     return ValueRange(0, 255, "uint8", 3).to_unit(np.asarray(picture.image))
 
 

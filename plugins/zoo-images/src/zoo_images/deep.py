@@ -15,6 +15,8 @@ from zoo_images.values import Array
 
 GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
 """TIFF tags that say where on Earth a picture lies, and which value means "no data"."""
+NO_DATA = 42113
+"""GDAL's tag of the value that means "no data"."""
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _UPRIGHT = {
     2: lambda a: a[:, ::-1],
@@ -69,23 +71,15 @@ def read_bands(image: Image.Image | None, data: bytes, page: int, asked: str) ->
         asked: What it is called in errors.
 
     Raises:
-        DataError: If the values are none that can be read, or not finite.
+        DataError: If the values are none that can be read.
     """
     if image is None or image.format == "TIFF":
-        bands = _tiff(image, data, page, asked)
-    elif image.format == "PNG" and data[24:25] == b"\x10":
-        bands = _png(image, data, asked)
-    elif image.mode.startswith("I"):  # a PGM, which Pillow scales to 16 bits
-        bands = Bands(np.asarray(image).astype(np.uint16))
-    else:
-        return None
-    if bands is not None and not np.isfinite(bands.values).all():
-        raise DataError(
-            "it holds values that are not finite numbers",
-            asked=asked,
-            hint="Replace them by a value within the range.",
-        )
-    return bands
+        return _tiff(image, data, page, asked)
+    if image.format == "PNG" and data[24:25] == b"\x10":
+        return _png(image, data, asked)
+    if image.mode.startswith("I"):  # a PGM, which Pillow scales to 16 bits
+        return Bands(np.asarray(image).astype(np.uint16))
+    return None
 
 
 def from_image(image: Image.Image) -> Array:

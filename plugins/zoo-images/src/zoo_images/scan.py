@@ -19,9 +19,10 @@ from zoo_core.errors import DataError, ZooError
 from zoo_core.files import replacing, stamp
 from zoo_images import convert_inputs, deep
 from zoo_images.decode import Picture, decode
+from zoo_images.gaps import Gaps
 from zoo_images.values import Array, Used, ValueRange, choose, measure, parse_range
 
-_VERSION = 1  # of what is kept of a scan
+_VERSION = 2  # of what is kept of a scan
 File = Path | InMemorySignal
 
 
@@ -69,7 +70,8 @@ def picture_of(file: File) -> Picture:
         raise convert_inputs.refuse(file.value, file.name)
     if item.value.dtype == np.uint8:
         return Picture(Image.fromarray(item.value), form, "RGB")
-    return Picture(None, form, item.value.dtype.name, values=item.value)
+    gaps = item.info.get("gaps")
+    return Picture(None, form, item.value.dtype.name, values=item.value, gaps=gaps)
 
 
 def notes_of(picture: Picture) -> tuple[str, ...]:
@@ -110,17 +112,17 @@ def _cached(files: Sequence[File], cache: Path | None) -> Used | None:
     return used
 
 
-def _deep_values(files: Sequence[File]) -> Iterator[Array]:
+def _deep_values(files: Sequence[File]) -> Iterator[tuple[Array, Gaps | None]]:
     """The values of each picture of more than 8 bits; broken files are named later on."""
     for file in files:
         if not _may_be_deep(file):
             continue
         try:
-            values = picture_of(file).values
+            picture = picture_of(file)
         except ZooError:
             continue
-        if values is not None:
-            yield values
+        if picture.values is not None:
+            yield picture.values, picture.gaps
 
 
 def _may_be_deep(file: File) -> bool:

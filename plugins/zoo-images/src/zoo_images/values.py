@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from zoo_core.errors import DataError, UsageError
+from zoo_images.gaps import Gaps, valid
 
 Array = npt.NDArray[Any]
 RANGES = "value_ranges"
@@ -38,12 +39,17 @@ class ValueRange:
     dtype: str
     channels: int = 1
 
-    def to_unit(self, values: Array) -> Tensor:
-        """(H, W) or (H, W, 3) to float32 (C, H, W), black 0 and white 1, clipped."""
-        signal = torch.from_numpy(values.astype(np.float32))
+    def to_unit(self, values: Array, gaps: Gaps | None = None) -> Tensor:
+        """(H, W) or (H, W, 3) to float32 (C, H, W), black 0 and white 1, clipped.
+
+        Where there is no data, it is black.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is no data
+            signal = torch.from_numpy(values.astype(np.float32))
         signal = signal[None] if signal.ndim == 2 else signal.movedim(-1, 0)  # (C, H, W)
         signal = signal.sub(self.low).mul_(1 / (self.high - self.low))
-        return signal.clamp_(0, 1)
+        signal.clamp_(0, 1)
+        return signal if gaps is None else gaps.blackened(signal)
 
     def from_unit(self, signal: Tensor) -> Array:
         """(C, H, W) of black 0 and white 1 to (H, W) or (H, W, 3) of `dtype`."""
@@ -75,30 +81,64 @@ class Used:
         channels: 3 where any is coloured.
         low: The smallest.
         high: The largest.
+        common: The values below which 0.1 and 99.9 per cent of them lie.
+        without: Pixels without data, which do not count.
     """
 
     dtype: str
     channels: int
     low: float
     high: float
+    common: Sequence[float] = ()
+    without: int = 0
 
 
-def measure(pictures: Iterable[Array]) -> Used | None:
+def measure(pictures: Iterable[tuple[Array, Gaps | None]]) -> Used | None:
     """The values that deep pictures (H, W) or (H, W, 3) use; None where there are none."""
     used: Used | None = None
-    for values in pictures:
+    sample = _Sample()
+    for values, gaps in pictures:
         channels = 1 if values.ndim == 2 else 3
-        low, high = float(values.min()), float(values.max())
-        if used is None:
-            used = Used(values.dtype.name, channels, low, high)
-            continue
-        used = Used(
-            np.promote_types(used.dtype, values.dtype).name,
-            max(used.channels, channels),
-            min(used.low, low),
-            max(used.high, high),
-        )
-    return used
+        there = valid(values, gaps)
+        low, high = _extremes(there)
+        sample.add(there)
+        without = 0 if gaps is None else int(gaps.mask.sum())
+        new = Used(values.dtype.name, channels, low, high, (), without)
+        used = new if used is None else _together(used, new)
+    return used if used is None else replace(used, common=sample.common())
+
+
+def _together(one: Used, other: Used) -> Used:
+    return Used(
+        np.promote_types(one.dtype, other.dtype).name,
+        max(one.channels, other.channels),
+        min(one.low, other.low),
+        max(one.high, other.high),
+        (),
+        one.without + other.without,
+    )
+
+
+class _Sample:
+    """Evenly spaced values of any number of pictures, a bounded number of them."""
+
+    def __init__(self, most: int = 4_000_000) -> None:
+        self.most, self.step, self.kept = most, 1, [np.empty(0, np.float32)]
+
+    def add(self, values: Array) -> None:
+        with np.errstate(over="ignore"):
+            self.kept.append(values.reshape(-1)[:: self.step].astype(np.float32))
+        while sum(map(len, self.kept)) > self.most:
+            self.kept, self.step = [np.concatenate(self.kept)[::2]], 2 * self.step
+
+    def common(self) -> list[float]:
+        values = np.concatenate(self.kept)
+        return [float(v) for v in np.percentile(values, (0.1, 99.9))] if values.size else []
+
+
+def _extremes(values: Array) -> tuple[float, float]:
+    """The smallest and the largest of values; 0 where there are none."""
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
 
 
 def choose(used: Used, asked: tuple[float, float] | None = None) -> tuple[ValueRange, str]:
@@ -119,12 +159,17 @@ def choose(used: Used, asked: tuple[float, float] | None = None) -> tuple[ValueR
         low, high, why = used.low, used.high, "the smallest and the largest"
     high = high if high > low else low + 1
     words += f": black {_text(low)}, white {_text(high)}, {why}"
+    if used.common:
+        common = " to ".join(_text(round(value, 3)) for value in used.common)
+        words += f"; 99.8 % of the values are within {common}"
+    if used.without:
+        words += f"; {used.without:,} pixels without data, which do not count"
     return ValueRange(low, high, used.dtype, used.channels), words
 
 
-def smallest_to_largest(values: Array) -> ValueRange:
+def smallest_to_largest(values: Array, gaps: Gaps | None = None) -> ValueRange:
     """The range that a picture (H, W) or (H, W, 3) uses itself: to look at, never to train on."""
-    low, high = float(values.min()), float(values.max())
+    low, high = _extremes(valid(values, gaps))
     channels = 1 if values.ndim == 2 else 3
     return ValueRange(low, high if high > low else low + 1, values.dtype.name, channels)
 
@@ -159,7 +204,11 @@ def recorded(preprocessing: Mapping[str, Any]) -> dict[str, ValueRange]:
 
 
 def range_of_input(
-    values: Array, preprocessing: Mapping[str, Any], domain: str | None, name: str
+    values: Array,
+    preprocessing: Mapping[str, Any],
+    domain: str | None,
+    name: str,
+    gaps: Gaps | None = None,
 ) -> tuple[ValueRange, list[str]]:
     """The range for a deep input (H, W) or (H, W, 3), and what is doubtful about it.
 
@@ -170,6 +219,7 @@ def range_of_input(
         DataError: If nothing tells which values are black and white.
     """
     channels = 1 if values.ndim == 2 else 3
+    values = valid(values, gaps)
     asked, known = preprocessing.get(ASKED), recorded(preprocessing)
     if asked is not None:
         return _said(ValueRange(asked[0], asked[1], values.dtype.name, channels), values)
@@ -183,7 +233,7 @@ def range_of_input(
             asked=name,
             hint=f"Say which it is of: --from {' or '.join(known)}; or --range LOW,HIGH.",
         )
-    low, high = float(values.min()), float(values.max())
+    low, high = _extremes(values)
     words = f"values {_text(low)} to {_text(high)}"
     if values.dtype == np.uint16:
         span = ValueRange(0.0, 65535.0, "uint16", channels)

@@ -18,6 +18,7 @@ from zoo_core.errors import PluginError, UsageError, WeightsError
 from zoo_images import tiles
 from zoo_images.colour import to_rgb
 from zoo_images.decode import MAX_PIXELS, Picture
+from zoo_images.gaps import Gaps
 from zoo_images.pixels import (
     RESAMPLE,
     centre_crop,
@@ -46,22 +47,28 @@ def from_picture(picture: Picture, name: str, form: str) -> Item:
         "extra": picture.extra,
         "tags": picture.tags,
         "duration": picture.duration,
+        "gaps": picture.gaps,
     }
-    return Item(value, name, form, info)
+    item = Item(value, name, form, info)
+    if picture.gaps is not None:
+        note(item, [picture.gaps.note])
+    return item
 
 
 def ranged(
     item: Item, source: str | None, spec: TensorSpec, preprocessing: Mapping[str, Any]
 ) -> Any:
     """The picture; a deep one as a tensor (C, H, W) within the spec's range."""
-    value = item.value
-    if isinstance(value, Tensor) or value.dtype == np.uint8:
+    value, gaps = item.value, item.info.get("gaps")
+    if isinstance(value, Tensor):
         return value
+    if value.dtype == np.uint8:
+        return value if gaps is None else np.where(gaps.mask[..., None], np.uint8(0), value)
     if "span" not in item.info:  # once, however many targets the item is translated to
-        item.info["span"], notes = range_of_input(value, preprocessing, source, item.name)
+        item.info["span"], notes = range_of_input(value, preprocessing, source, item.name, gaps)
         note(item, notes)
     span: ValueRange = item.info["span"]
-    return from_unit(span.to_unit(value), spec)
+    return from_unit(span.to_unit(value, gaps), spec)
 
 
 def working(
@@ -209,6 +216,7 @@ def dress(
         pixels = resize(to_bytes(whole, spec), size)
     else:
         pixels = span.from_unit(to_unit(resize(whole, size), spec, span.channels))
+    pixels = _with_gaps(item, pixels)
     if item.form == "numpy":
         return pixels
     extra = item.info.get("extra")
@@ -220,6 +228,17 @@ def dress(
         # Colours are translated, the input's transparency is put back.
         picture.putalpha(alpha.resize(picture.size, RESAMPLE))
     return picture
+
+
+def _with_gaps(item: Item, pixels: Any) -> Any:
+    """An output with what the input had wherever that had no data."""
+    gaps: Gaps | None = item.info.get("gaps")
+    if gaps is None:
+        return pixels
+    restored = gaps.restored(pixels)
+    if restored is None:
+        note(item, [f"pixels without data, which outputs of {pixels.dtype} cannot hold"])
+    return pixels if restored is None else restored
 
 
 def to_save(value: Any, path: Path, spec: TensorSpec) -> Image.Image | Raster | Frames:

@@ -193,7 +193,7 @@ class _Stream:
         except (ZooError, OSError, MemoryError) as fault:
             slot.result.error = _explained(fault, slot.result.name)
             return
-        slot.result.notes = tuple(read.item.info.get("notes", ()))
+        slot.result.notes = _notes(read.item)
         if len(read.first) != 1:
             self._flush()
             self._large(slot, read)
@@ -231,6 +231,7 @@ class _Stream:
                 )
         except (ZooError, OSError, MemoryError) as fault:
             result.error = _explained(fault, result.name)
+        result.notes = _notes(item)  # joining may have found more
         self._finish(result)
 
     def _large(self, slot: _Slot, read: _Read) -> None:
@@ -243,6 +244,7 @@ class _Stream:
                 windows = self._windows(read.item)
         except (DataError, OSError, MemoryError) as fault:
             slot.result.error = _explained(fault, slot.result.name)
+        slot.result.notes = _notes(read.item)
         slot.finishing = self.writers.submit(self._finish, slot.result)
 
     def _translated(self, windows: Iterator[Window], name: str) -> Iterator[tuple[Window, Tensor]]:
@@ -295,6 +297,10 @@ def _explained(fault: Exception, name: str) -> ZooError:
         return DataError("there is not enough memory for it", asked=name, hint="Use --size.")
     text = getattr(fault, "strerror", None) or str(fault)
     return DataError(f"it cannot be read or written: {text}", asked=name)
+
+
+def _notes(item: Item) -> tuple[str, ...]:
+    return tuple(item.info.get("notes", ()))
 
 
 def _given(item: Item) -> Callable[[], Item]:
