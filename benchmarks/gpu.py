@@ -108,13 +108,13 @@ def train_rate(trainer: Trainer) -> dict[str, Any]:
     once = _steps(trainer, every)
     rounds = max(2, min(400, round(SECONDS / once)))
     seen, spent = trainer.seen, _steps(trainer, every * rounds)
-    capture = trainer.capture
+    runner = trainer.runner
     return {
         "steps_per_second": round(every * rounds / spent, 2),
         "images_per_second": round((trainer.seen - seen) / spent, 1),
         "prepared_in_seconds": round(prepared, 1),
-        "captured": 0 if capture is None else capture.recorded,
-        "refused": None if capture is None else capture.refused,
+        "captured": getattr(runner, "recorded", 0),
+        "refused": getattr(runner, "refused", None),
     }
 
 

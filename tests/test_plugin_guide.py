@@ -102,13 +102,14 @@ def test_a_command_and_a_kind_of_its_own(site: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_loss_defence_source_and_events_of_one_run(site: Path, pictures: Path) -> None:
-    zoo(
+def test_loss_defence_source_events_and_runner_of_one_run(site: Path, pictures: Path) -> None:
+    trained = zoo(
         site, pictures, "train", "cyclegan", "--preset", "32px", "--out", "run",
         "--domain", "a=noise:.", "--domain", "b=b", "--loss", "brightness:power=2,weight=0.5",
         "--defence", "rounding:levels=8", "--steps", "2", "--batch", "2",
-        "--precision", "float32", "--set", "train.log_every=1",
+        "--precision", "float32", "--set", "train.log_every=1", "--set", "train.speed=spoken",
     )  # fmt: skip
+    assert "the first step moves generator, then discriminator" in trained.stdout
     assert (pictures / "run" / "counted.txt").read_text() == "2"
     assert "generator/brightness" in (pictures / "run" / "log" / "stats.jsonl").read_text()
     shown = zoo(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.errors import UsageError
+from zoo_core.errors import UsageError, unknown
 from zoo_core.host.named import parse_value
 from zoo_core.train import config as module
 from zoo_core.train.config import RunConfig, RunRequest, resolve
@@ -27,6 +27,9 @@ class Method(tiny.TinyMethod):
 
 
 class Host:
+    def find(self, kind: str, name: str) -> None:
+        raise unknown(kind, name, ())
+
     def load(self, kind: str, name: str) -> type[Method]:
         assert (kind, name) == ("method", "tiny")
         return Method
@@ -77,39 +80,84 @@ def test_null_switches_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("name", "near"),
     [
-        ({"widht": "3"}, ['"widht"', 'Did you mean "width"']),
-        ({"train.bacth": "3"}, ['"train.bacth"', 'Did you mean "train.batch"']),
-        ({"signal.sise": "3"}, ["signal.size"]),
-        ({"width": "wide"}, ["width", "'wide'"]),
-        ({"train.batch": "many"}, ["batch", "'many'"]),
-        ({"train.batch": "0"}, ["batch", "at least 1"]),
-        ({"train.ema": "1.5"}, ["ema", "below 1"]),
-        ({"signal.size": "-4"}, ["size", "positive"]),
+        ("widht", "width"),
+        ("train.bacth", "train.batch"),
+        ("batch", "train.batch"),
+        ("signal.sise", "signal.size"),
     ],
 )
-def test_wrong_settings_are_named(settings: dict[str, str], words: list[str]) -> None:
+def test_an_unknown_setting_is_named_with_the_near_match(name: str, near: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolved(settings={name: "3"})
+    assert caught.value.asked == f'option of tiny "{name}"'
+    assert f'"{near}"' in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked", "problem"),
+    [
+        ({"width": "wide"}, "options of tiny", "'wide'"),
+        ({"train.batch": "many"}, "train", "'many'"),
+        ({"train.batch": "0"}, "batch 0", "at least 1"),
+        ({"train.ema": "1.5"}, "ema 1.5", "below 1"),
+        ({"signal.size": "-4"}, "size -4", "positive"),
+    ],
+)
+def test_a_wrong_value_is_named(settings: dict[str, str], asked: str, problem: str) -> None:
     with pytest.raises(UsageError) as caught:
         resolved(settings=settings)
-    assert all(word in str(caught.value) for word in words), str(caught.value)
+    assert caught.value.asked == asked
+    assert problem in caught.value.problem
+
+
+def test_a_runner_of_steps_that_nobody_brings_is_named() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolved(settings={"train.speed": "compild"})
+    assert caught.value.asked == 'step-runner "compild"'
 
 
 def test_an_unknown_preset_is_named() -> None:
-    with pytest.raises(UsageError, match='Did you mean "small"'):
+    with pytest.raises(UsageError) as caught:
         resolved(preset="smal")
+    assert '"small"' in (caught.value.hint or "")
 
 
-def test_an_unknown_key_of_a_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "asked", "problem"),
+    [
+        ("optoins: {}", "run.yaml", '"options"'),
+        ("train: {bacth: 3}", "train", '"batch"'),
+        ("options: 3", "options of run.yaml", "not a mapping"),
+        ("domains: 3", "run.yaml", "domains"),
+        ("format: 99", "run.yaml", "99"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, asked: str, problem: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path("run.yaml")
+    file.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        resolve(RunRequest(method="tiny", data="pictures", file=file))
+    assert caught.value.asked == asked
+    assert problem in caught.value.problem
+
+
+def test_flags_outweigh_a_file(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
-    file.write_text("optoins: {}\n")
-    with pytest.raises(UsageError, match='Did you mean "options"'):
-        resolved(file=file)
+    file.write_text("device: cuda\nprocesses: 2\ndomains: {a: x, b: y}\nsignal: {size: 8}\n")
+    config = resolved(file=file, device="cpu", size=16)
+    assert (config.device, config.processes, config.domains) == ("cpu", 2, DOMAINS)
+    assert config.signal.shape == (3, 16, 16)
 
 
 def test_no_data_is_an_error() -> None:
-    with pytest.raises(UsageError, match="no data"):
+    with pytest.raises(UsageError) as caught:
         resolve(RunRequest(method="tiny"))
+    assert (caught.value.asked, caught.value.problem) == ("training tiny", "no data is given")
 
 
 def test_a_configuration_comes_back_from_its_yaml(tmp_path: Path) -> None:

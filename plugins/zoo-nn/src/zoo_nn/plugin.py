@@ -10,7 +10,7 @@ from zoo_core.host.hookspecs import hookimpl
 
 @hookimpl
 def zoo_components() -> Iterable[Component]:
-    """Losses and defences for any method, and the backbone that the zoo ships."""
+    """Losses, defences and runners of steps for any method, and the backbone that the zoo ships."""
     losses, defences = "zoo_nn.losses", "zoo_nn.defences"
     consistency, regularisers = f"{losses}.consistency", f"{losses}.regularisers"
     digits = "A small timm ResNet that has learnt MNIST's digits"
@@ -54,6 +54,18 @@ def zoo_components() -> Iterable[Component]:
         ),
         LossSpec(
             "r1", f"{losses}.gradient:R1", "Gradient penalty at real signals", "discriminator"
+        ),
+        Component(
+            "step-runner",
+            "captured",
+            "zoo_nn.speed.captured:CapturedSteps",
+            "Steps as CUDA graphs, the default on a GPU",
+        ),
+        Component(
+            "step-runner",
+            "compiled",
+            "zoo_nn.speed.compiled:CompiledSteps",
+            "The same, and the nets that translate compiled, which takes a minute or two",
         ),
         Component("defence", "noise", f"{defences}:Noise", "White noise; std=0.1 as published"),
         Component("defence", "quantise", f"{defences}:Quantise", "8 bits, straight-through"),

@@ -153,9 +153,8 @@ class TrainConfig:
         ema: Decay of the moving average of the translating nets; None for none.
         clip: Largest gradient norm per player; None for no clipping.
         precision: ``auto``, ``float32`` or ``bfloat16``.
-        speed: How steps run on a GPU. ``auto``: as CUDA graphs. ``compiled``: the nets that
-            translate are compiled as well, which takes up to two minutes at the start. ``eager``:
-            operation by operation.
+        speed: How steps run: ``eager``, operation by operation, or the name of a component of kind
+            ``step-runner``. ``auto``: on a GPU as CUDA graphs, elsewhere ``eager``.
         sample_every: Steps between sample grids.
         checkpoint_every: Steps between checkpoints.
         snapshot_every: Steps between models that are kept in ``snapshots/``; None for none.
@@ -176,7 +175,7 @@ class TrainConfig:
     ema: float | None = None
     clip: float | None = None
     precision: str = "auto"
-    speed: Literal["auto", "compiled", "eager"] = "auto"
+    speed: str = "auto"
     sample_every: int = 500
     checkpoint_every: int = 500
     snapshot_every: int | None = None

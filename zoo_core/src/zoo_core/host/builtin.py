@@ -34,6 +34,11 @@ def _kinds() -> Iterable[Kind]:
             "zoo_core.train.events:RunEvents",
             "Where the losses of a run are noted, for zoo train --tracker",
         ),
+        Kind(
+            "step-runner",
+            "zoo_core.train.step_runner:StepRunner",
+            "How the steps of a run are made, for --set train.speed",
+        ),
         Kind("command", "click:Command", "Commands of zoo"),
     ]
 

@@ -14,24 +14,16 @@ from typing import Any
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_core.errors import UsageError, unknown
-from zoo_core.schema import fill, plain, write_yaml
+from zoo_core.schema import brief, fill, plain, write_yaml
 from zoo_core.untrusted import read_yaml_file
 
 FORMAT = 1
 """Version of a run's ``config.yaml``."""
-FREE = (
-    "device",
-    "processes",
-    "speed",
-    "threads",
-    "trackers",
-    "steps",
-    "log_every",
-    "sample_every",
-    "checkpoint_every",
-    "snapshot_every",
-)
+_EVERY = ("log_every", "sample_every", "checkpoint_every", "snapshot_every")
+FREE = ("device", "processes", "speed", "threads", "trackers", "steps", *_EVERY)
 """Settings that a resumed run may change."""
+_GROUPS = ("options", "train", "signal")
+"""Keys of a configuration that hold mappings of settings, for ``--set``."""
 
 
 @dataclass(frozen=True)
@@ -82,19 +74,12 @@ class RunConfig:
         Raises:
             UsageError: If it is missing, damaged, or of another format.
         """
-        values = read_yaml_file(path, error=UsageError)
-        version = values.pop("format", FORMAT)
-        if version != FORMAT:
-            raise UsageError(
-                f"its format is {version!r}, this version reads {FORMAT}", asked=str(path)
-            )
-        return cls.of(values, asked=str(path))
+        return cls.of(_read(path), asked=str(path))
 
     @classmethod
     def of(cls, values: Mapping[str, Any], *, asked: str) -> RunConfig:
         """From plain values; raises `UsageError` where they do not fit."""
-        config: RunConfig = typed(cls, values, asked=asked)
-        return config
+        return fill(cls, values, asked=asked, lenient=True)
 
     def differences(self, other: RunConfig) -> list[str]:
         """In words, what another configuration has changed, apart from `FREE`.
@@ -149,6 +134,12 @@ class RunRequest:
     threads: int | None = None
     trackers: Sequence[str] = ()
 
+    def named_as_in_config(self) -> dict[str, Any]:
+        """What is given under the name that it has in `RunConfig`, too, and is a value there."""
+        names = {item.name for item in dataclasses.fields(RunConfig)} - {*_GROUPS}
+        shared = (item.name for item in dataclasses.fields(self) if item.name in names)
+        return {name: getattr(self, name) for name in shared if getattr(self, name)}
+
 
 def resolve(request: RunRequest) -> RunConfig:
     """Fills a request from its file, the preset and the method's defaults.
@@ -157,42 +148,39 @@ def resolve(request: RunRequest) -> RunConfig:
         UsageError: For an unknown method, preset, option or key (with the near match), a value of
             the wrong type, or a missing source.
     """
+    from zoo_core.contracts.method import make_options
     from zoo_core.host.plugins import host
 
-    given = _file(request.file) if request.file else {}
+    given = _read(request.file) if request.file else {}
     name = request.method or given.get("method")
     if not name:
         raise UsageError("no method is given", asked="run", hint="See zoo list --methods.")
     cls = host().load("method", name)
     preset_name, preset = pick_preset(cls, name, request.preset or given.get("preset"))
-    settings = _split(request.settings, cls, name)
-    options = {**preset.options, **given.get("options", {}), **settings["options"]}
-    signal = _signal(preset.signal, given.get("signal", {}), settings["signal"], request.size)
-    train = _train(preset, signal, given.get("train", {}), {**request.train, **settings["train"]})
-    config = RunConfig(
-        method=name,
-        preset=preset_name,
-        options=_all_options(cls, options, name),
-        domains=dict(request.domains or given.get("domains", {})),
-        data=request.data or given.get("data"),
-        attributes=tuple(request.attributes or given.get("attributes", ())),
-        signal=signal,
-        train=train,
-        extra_losses=tuple(request.extra_losses or given.get("extra_losses", ())),
-        defence=tuple(request.defence or given.get("defence", ())),
-        device=request.device or given.get("device", "auto"),
-        processes=request.processes or given.get("processes", 1),
-        threads=request.threads or given.get("threads"),
-        trackers=tuple(request.trackers) or given.get("trackers"),
-    )
+    by_file = {group: _mapping(given, group, request.file) for group in _GROUPS}
+    by_flag = _grouped(request.settings, cls, name)
+    options = {**preset.options, **by_file["options"], **by_flag["options"]}
+    signal = _signal(preset.signal, {**by_file["signal"], **by_flag["signal"]}, request.size)
+    train = _train(preset, signal, {**by_file["train"], **request.train, **by_flag["train"]})
+    if train.speed not in ("auto", "eager"):
+        host().find("step-runner", train.speed)
+    values = {
+        **given,
+        **request.named_as_in_config(),
+        "method": name,
+        "preset": preset_name,
+        "options": make_options(cls.Options, options, asked=name),
+        "signal": signal,
+        "train": train,
+    }
+    config = RunConfig.of(plain(values), asked=str(request.file or f"training {name}"))
     if not config.domains and config.data is None:
         raise UsageError(
             "no data is given",
             asked=f"training {name}",
             hint="Give --domain NAME=SOURCE for each domain, or --data ROOT.",
         )
-    checked: RunConfig = typed(RunConfig, plain(config), asked=f"training {name}")
-    return checked
+    return config
 
 
 def pick_preset(cls: Any, method: str, name: str | None) -> tuple[str, Preset]:
@@ -205,26 +193,26 @@ def pick_preset(cls: Any, method: str, name: str | None) -> tuple[str, Preset]:
     return name, presets[name]
 
 
-def typed(cls: type[Any], values: Mapping[str, Any], *, asked: str) -> Any:
-    """A dataclass from plain values, strictly; strings convert to numbers as on a command line.
-
-    Raises:
-        UsageError: For unknown keys (with the near match) and values of the wrong type.
-    """
-    _refuse_unknown(cls, values, asked)
-    return fill(cls, values, asked=asked, lenient=True)
-
-
-def _file(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
+    """The plain values of a ``config.yaml``, or of a part of one."""
     values = read_yaml_file(path, error=UsageError)
-    values.pop("format", None)
-    _refuse_unknown(RunConfig, values, str(path))
+    version = values.pop("format", FORMAT)
+    if version != FORMAT:
+        raise UsageError(f"its format is {version!r}, this version reads {FORMAT}", asked=str(path))
     return values
 
 
-def _split(settings: Mapping[str, Any], cls: Any, method: str) -> dict[str, dict[str, Any]]:
+def _mapping(given: Mapping[str, Any], key: str, path: Path | None) -> dict[str, Any]:
+    """What a file says under one key."""
+    values = given.get(key, {})
+    if not isinstance(values, dict):
+        raise UsageError(f"it is {brief(values)}, not a mapping", asked=f"{key} of {path}")
+    return values
+
+
+def _grouped(settings: Mapping[str, Any], cls: Any, method: str) -> dict[str, dict[str, Any]]:
     """``--set`` keys by whom they address."""
-    parts: dict[str, dict[str, Any]] = {"options": {}, "train": {}, "signal": {}}
+    parts: dict[str, dict[str, Any]] = {group: {} for group in _GROUPS}
     known = {
         "options": [item.name for item in dataclasses.fields(cls.Options) if item.init],
         "train": [item.name for item in dataclasses.fields(TrainConfig)],
@@ -240,43 +228,29 @@ def _split(settings: Mapping[str, Any], cls: Any, method: str) -> dict[str, dict
     return parts
 
 
-def _all_options(cls: Any, values: Mapping[str, Any], method: str) -> dict[str, Any]:
-    from zoo_core.contracts.method import make_options
-
-    options: dict[str, Any] = plain(make_options(cls.Options, values, asked=method))
-    return options
-
-
-def _signal(
-    spec: TensorSpec, file: Mapping[str, Any], flags: Mapping[str, Any], size: int | None
-) -> TensorSpec:
-    values = {**plain(spec), **file, **flags}
+def _signal(preset: TensorSpec, changes: Mapping[str, Any], size: int | None) -> TensorSpec:
+    """A preset's form of signals with changes; ``size`` is the width and height of all."""
+    values = {**plain(preset), **changes}
     given = values.pop("size", None)
-    if size is None and given is not None:
-        size = given
-    result: TensorSpec = typed(TensorSpec, values, asked="signal")
+    size = given if size is None else size
+    spec = fill(TensorSpec, values, asked="signal", lenient=True)
     if size is None:
-        return result
+        return spec
     if not str(size).isdigit() or int(size) < 1:
         raise UsageError("it must be a positive whole number", asked=f"size {size}")
     # nets of a fixed size can still be built for another: every axis but the channels
-    axes = result.flexible or len(result.shape) - 1
-    fixed = result.shape[:-axes]
-    return replace(result, shape=(*fixed, *[int(size)] * axes))
+    axes = spec.flexible or len(spec.shape) - 1
+    fixed = spec.shape[:-axes]
+    return replace(spec, shape=(*fixed, *[int(size)] * axes))
 
 
-def _train(
-    preset: Preset, signal: TensorSpec, file: Mapping[str, Any], flags: Mapping[str, Any]
-) -> TrainConfig:
-    values = {**plain(preset.train), **_rescaled(preset, signal), **file, **flags}
-    if "steps" not in {**file, **flags} and {**file, **flags}.get("epochs") is not None:
+def _train(preset: Preset, signal: TensorSpec, changes: Mapping[str, Any]) -> TrainConfig:
+    """A preset's loop settings with changes."""
+    values = {**plain(preset.train), **_rescaled(preset, signal), **changes}
+    if "steps" not in changes and changes.get("epochs") is not None:
         values["steps"] = None  # epochs that are asked for outweigh the preset's steps
-    config: TrainConfig = typed(TrainConfig, values, asked="train")
-    counts = ("batch", "steps", "epochs")
-    for name in (
-        *counts,
-        *(f"{what}_every" for what in ("sample", "checkpoint", "snapshot", "log")),
-    ):
+    config = fill(TrainConfig, values, asked="train", lenient=True)
+    for name in ("batch", "steps", "epochs", *_EVERY):
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UsageError("it must be at least 1", asked=f"{name} {value}")
@@ -289,13 +263,6 @@ def _rescaled(preset: Preset, signal: TensorSpec) -> dict[str, Any]:
     """The size to resize to before cropping, in proportion to a size that was asked for."""
     load, before, after = preset.train.load_size, preset.signal.shape[-1], signal.shape[-1]
     return {} if load is None else {"load_size": round(load * after / before)}
-
-
-def _refuse_unknown(cls: type[Any], values: Mapping[str, Any], asked: str) -> None:
-    known = [item.name for item in dataclasses.fields(cls)]
-    for key in values:
-        if key not in known:
-            raise unknown(f"key of {asked}", key, known)
 
 
 def _leaves(values: Any, prefix: str = "") -> list[tuple[str, Any]]:

@@ -20,13 +20,11 @@ from zoo_core.contracts.step import Step
 from zoo_core.contracts.trainable_nets import TrainableNets
 from zoo_core.errors import TrainingError
 from zoo_core.train.averages import Ema, average, average_statistics
-from zoo_core.train.capture import StepCapture
-from zoo_core.train.captured_step import Turns
-from zoo_core.train.compiled import compile_nets, uncompiled
 from zoo_core.train.data.sampling import BatchSource, PrefetchSampler
 from zoo_core.train.devices import channels_last, generator_for, make_fabric, prepare, seed_all
 from zoo_core.train.guard import LossMeter, require_finite
 from zoo_core.train.player_state import PlayerState, StepInput
+from zoo_core.train.step_runner import Turns, runner_for
 from zoo_core.translate.precision import at_least_float32
 
 
@@ -46,8 +44,9 @@ class Trainer:
         done: Steps done.
         seen: Signals drawn since the trainer was made, over all processes.
         meter: Losses since `take_losses`, and values to be checked.
-        weights: Weights of losses () by the id of their term, which replace the terms' own; empty
-            except within a captured step.
+        runner: Runs the steps.
+        weights: Weights of losses () by the id of their term, which replace the terms' own while
+            a runner sets them; empty otherwise.
 
     Raises:
         TrainingError: If the length of the run is not given, or the batch cannot be shared out
@@ -89,9 +88,7 @@ class Trainer:
         self.done = self.seen = 0
         self.meter = LossMeter()
         self.weights: dict[int, Tensor | float] = {}
-        self.capture = StepCapture.wanted(self, notify)
-        if config.speed == "compiled":
-            compile_nets(method)
+        self.runner = runner_for(self, notify)
 
     def progress(self, step: int | None = None) -> Progress:
         """How far training is, now or before the step of a number."""
@@ -115,8 +112,7 @@ class Trainer:
         turns = self._turns(number)
         for player_state, given in turns:
             player_state.schedule_rate(given.progress)
-        if self.capture is None or not self.capture.run(turns):
-            self.run_turns(turns)
+        self.runner.run(turns)
         average_statistics(self.method.nets, self.fabric)
         if self.ema is not None:
             self.ema.update(number)
@@ -136,8 +132,7 @@ class Trainer:
 
     def check(self) -> None:
         """Raises `TrainingError` where a loss or gradient of the steps so far is not finite."""
-        if self.capture is not None:
-            self.capture.report()
+        self.runner.report()
         self.meter.check()
 
     def take_losses(self) -> dict[str, float]:
@@ -154,7 +149,7 @@ class Trainer:
         self.method.eval()
         try:
             averaged = nullcontext() if self.ema is None else self.ema.applied()
-            with uncompiled(self.method), averaged:
+            with self.runner.paused(), averaged:
                 yield self.method
         finally:
             self.method.train()
@@ -205,8 +200,7 @@ class Trainer:
             self.meter.load_state_dict(meters[min(self.fabric.global_rank, len(meters) - 1)])
             torch.set_rng_state(state["random"])
             self.done = int(state["done"])
-            if self.capture is not None:
-                self.capture.forget()
+            self.runner.forget()
         except (KeyError, RuntimeError, ValueError, TypeError) as fault:
             raise TrainingError(
                 f"the checkpoint does not fit this method and its options: {fault}",

@@ -119,25 +119,3 @@ class StepInput:
             for route in self.routes
         ]
         return StepInput(self.batch.mapped(once), routes, self.rng, self.progress)
-
-    def tensors(self) -> list[Tensor]:
-        """All tensors in a fixed order, each once."""
-        found: list[Tensor] = []
-
-        def note(tensor: Tensor) -> Tensor:
-            found.append(tensor)
-            return tensor
-
-        self.mapped(note)
-        return found
-
-    def structure(self) -> tuple[object, ...]:
-        """Everything but the values; equal for inputs that lead to the same operations."""
-        conditions = self.batch.conditions.items()
-        return (
-            tuple(self.batch.signals),
-            tuple((key, condition.domain) for key, condition in conditions),
-            tuple(self.batch.extras),
-            tuple((r.name, r.source, r.target.domain, r.transform) for r in self.routes),
-            tuple((tensor.shape, tensor.dtype) for tensor in self.tensors()),
-        )

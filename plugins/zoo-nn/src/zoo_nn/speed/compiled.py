@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from zoo_core.contracts.method import Method
+from zoo_core.train.step_runner import SteppedTrainer, StepRunner, Turns
+from zoo_nn.speed.captured import CapturedSteps
 
 _numbers = itertools.count()
 
@@ -39,6 +41,39 @@ class CompiledNet:
         return self._versions[flags](*arguments)
 
 
+class CompiledSteps(StepRunner):
+    """Compiles the nets that translate; on a GPU steps are captured as well.
+
+    Args:
+        trainer: The trainer.
+        notify: Called with messages for the user.
+    """
+
+    def __init__(self, trainer: SteppedTrainer, notify: Callable[[str], None]) -> None:
+        super().__init__(trainer, notify)
+        on_gpu = trainer.fabric.device.type == "cuda"
+        self._inner = (CapturedSteps if on_gpu else StepRunner)(trainer, notify)
+        compile_nets(trainer.method)
+
+    def run(self, turns: Turns) -> None:
+        """Lets the players of one step move."""
+        self._inner.run(turns)
+
+    def report(self) -> None:
+        """Hands losses, and values that are not finite, to the trainer."""
+        self._inner.report()
+
+    def forget(self) -> None:
+        """Drops all graphs."""
+        self._inner.forget()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within the block nets run eagerly: other shapes would be compiled again."""
+        with uncompiled(self.trainer.method):
+            yield
+
+
 def compile_nets(method: Method[Any]) -> None:
     """Compiles the nets that translate, not the discriminators.
 
@@ -50,7 +85,7 @@ def compile_nets(method: Method[Any]) -> None:
 
 @contextmanager
 def uncompiled(method: Method[Any]) -> Iterator[None]:
-    """Within the block nets run eagerly: other shapes would be compiled again."""
+    """Within the block the nets of a method run eagerly."""
     held = [(net, net._compiled_call_impl) for net in method.nets.values()]
     for net, _ in held:
         net._compiled_call_impl = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +12,7 @@ from zoo_core.contracts.spec import Progress
 from zoo_core.train import devices
 from zoo_core.train.guard import LossMeter
 from zoo_core.train.player_state import PlayerState, StepInput
-
-Turns = Sequence[tuple[PlayerState, StepInput]]
-"""Players in the order in which they move, each with the input of its turn."""
+from zoo_core.train.step_runner import Turns
 
 
 class StaticMeter(LossMeter):
@@ -85,7 +82,7 @@ class CapturedStep:
             if id(own) in filled:
                 continue
             filled.add(id(own))
-            for static, tensor in zip(own.tensors(), given.tensors(), strict=True):
+            for static, tensor in zip(tensors(own), tensors(given), strict=True):
                 static.copy_(tensor, non_blocking=True)
             if own.rng.device.type == "cpu":
                 own.rng.set_state(given.rng.get_state())
@@ -160,8 +157,32 @@ def pattern(turns: Turns) -> object:
     """A key that is equal for steps that run through the same operations."""
     order = [id(given) for _, given in turns]
     players = tuple((state.player.name, order.index(id(given))) for state, given in turns)
-    inputs = {id(given): given.structure() for _, given in turns}
+    inputs = {id(given): structure(given) for _, given in turns}
     return players, tuple(inputs.values()), tuple(map(bool, loss_weights(turns).values()))
+
+
+def tensors(given: StepInput) -> list[Tensor]:
+    """All tensors of an input in a fixed order, each once."""
+    found: list[Tensor] = []
+
+    def note(tensor: Tensor) -> Tensor:
+        found.append(tensor)
+        return tensor
+
+    given.mapped(note)
+    return found
+
+
+def structure(given: StepInput) -> tuple[object, ...]:
+    """Everything of an input but the values; equal for those that lead to the same operations."""
+    conditions = given.batch.conditions.items()
+    return (
+        tuple(given.batch.signals),
+        tuple((key, condition.domain) for key, condition in conditions),
+        tuple(given.batch.extras),
+        tuple((r.name, r.source, r.target.domain, r.transform) for r in given.routes),
+        tuple((tensor.shape, tensor.dtype) for tensor in tensors(given)),
+    )
 
 
 def _allocate(tensor: Tensor, device: torch.device) -> Tensor:

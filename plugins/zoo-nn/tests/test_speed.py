@@ -16,10 +16,12 @@ from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorS
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.contracts.step import Step
 from zoo_core.errors import TrainingError
-from zoo_core.train.capture import StepCapture
 from zoo_core.train.devices import generator_for, make_fabric
 from zoo_core.train.loop import Trainer
+from zoo_core.train.step_runner import StepRunner
 from zoo_nn.losses.pool import ImagePool
+from zoo_nn.speed.captured import CapturedSteps
+from zoo_nn.speed.compiled import CompiledSteps
 from zoo_testing.tiny import CycleLoss, TinyCodeMethod, TinyMethod, TinyOptions
 
 pytestmark = pytest.mark.numeric
@@ -115,11 +117,11 @@ def trainer_of(
     return Trainer(method, Batches(not code), config, players=players, fabric=fabric)
 
 
-def captured(trainer: Trainer) -> StepCapture:
+def captured(trainer: Trainer) -> CapturedSteps:
     """Captures a trainer's steps; on a CPU all of them are warm-ups."""
     record = trainer.fabric.device.type == "cuda"
-    trainer.capture = StepCapture(trainer, print, record=record)
-    return trainer.capture
+    trainer.runner = runner = CapturedSteps(trainer, print, record=record)
+    return runner
 
 
 def run(trainer: Trainer, steps: int) -> list[dict[str, float]]:
@@ -183,8 +185,26 @@ def test_a_value_that_is_not_finite_is_reported_with_its_step(device: str) -> No
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_only_a_gpu_captures_and_only_unless_told_not_to(device: str) -> None:
-    assert trainer_of(device, speed="eager").capture is None
-    assert (trainer_of(device, speed="auto").capture is None) == (device == "cpu")
+    assert type(trainer_of(device, speed="eager").runner) is StepRunner
+    by_default = type(trainer_of(device, speed="auto").runner)
+    assert by_default is (CapturedSteps if device == "cuda" else StepRunner)
+
+
+def test_graphs_that_are_asked_for_without_a_gpu_are_refused_and_steps_run_eagerly() -> None:
+    trainer = trainer_of("cpu", speed="captured")
+    assert isinstance(trainer.runner, CapturedSteps)
+    assert trainer.runner.refused == "cpu has no CUDA graphs"
+    assert_equal_runs(trainer, trainer_of("cpu"), 2)
+
+
+def test_nets_are_compiled_in_steps_and_not_in_samples() -> None:
+    trainer = trainer_of("cpu", speed="compiled")
+    assert isinstance(trainer.runner, CompiledSteps)
+    net = trainer.method.nets["generator"]
+    assert net._compiled_call_impl is not None
+    with trainer.exported():
+        assert net._compiled_call_impl is None
+    assert net._compiled_call_impl is not None
 
 
 @needs_gpu

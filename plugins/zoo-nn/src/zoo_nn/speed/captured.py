@@ -13,19 +13,14 @@ named, and the run goes on eagerly.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
 
 import torch
-from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 
-from zoo_core.contracts.method import Method
-from zoo_core.contracts.spec import TrainConfig
-from zoo_core.train.capture_checks import held_tensors, observed
-from zoo_core.train.captured_step import CapturedStep, StaticMeter, Turns, pattern
-from zoo_core.train.data.sampling import BatchSource, PrefetchSampler
-from zoo_core.train.guard import LossMeter
-from zoo_core.train.player_state import PlayerState
+from zoo_core.train.data.sampling import PrefetchSampler
+from zoo_core.train.step_runner import SteppedTrainer, StepRunner, Turns
+from zoo_nn.speed.capture_checks import held_tensors, observed
+from zoo_nn.speed.captured_step import CapturedStep, StaticMeter, pattern
 
 WARM_UPS = 2
 """Steps of a pattern that run eagerly before it is recorded."""
@@ -33,24 +28,8 @@ MOST_PATTERNS = 24
 """Patterns that are recorded; steps of further ones run eagerly."""
 
 
-class EagerTrainer(Protocol):
-    """What `StepCapture` needs of `zoo_core.train.loop.Trainer`."""
-
-    fabric: Fabric
-    config: TrainConfig
-    method: Method[Any]
-    player_states: list[PlayerState]
-    sampler: BatchSource
-    meter: LossMeter
-    weights: dict[int, Tensor | float]
-    done: int
-
-    def run_turns(self, turns: Turns) -> None:
-        """Lets players move, operation by operation."""
-
-
-class StepCapture:
-    """Runs a trainer's steps from CUDA graphs.
+class CapturedSteps(StepRunner):
+    """Runs a trainer's steps from CUDA graphs, in one process on a GPU; elsewhere eagerly.
 
     Args:
         trainer: The trainer.
@@ -62,42 +41,57 @@ class StepCapture:
     """
 
     def __init__(
-        self, trainer: EagerTrainer, notify: Callable[[str], None], *, record: bool = True
+        self, trainer: SteppedTrainer, notify: Callable[[str], None], *, record: bool = True
     ) -> None:
-        self._trainer, self._notify, self._record = trainer, notify, record
+        super().__init__(trainer, notify)
+        self._record = record
         self._steps: dict[object, CapturedStep] = {}
         self.refused: str | None = None
-        if record:
+        if not record:
+            return
+        if trainer.fabric.device.type != "cuda":
+            self._refuse(f"{trainer.fabric.device.type} has no CUDA graphs")
+        elif trainer.fabric.world_size > 1:
+            self._refuse("CUDA graphs are not used with several processes")
+        else:
             self._stream = torch.cuda.Stream(trainer.fabric.device)  # type: ignore[no-untyped-call]
             self._pool = torch.cuda.graph_pool_handle()
-
-    @classmethod
-    def wanted(cls, trainer: EagerTrainer, notify: Callable[[str], None]) -> StepCapture | None:
-        """For a run in one process on a GPU, unless its configuration asks for eager steps."""
-        place = trainer.fabric.device.type
-        if trainer.config.speed == "eager" or place != "cuda":
-            return None
-        if trainer.fabric.world_size > 1:
-            notify("steps run eagerly: CUDA graphs are not used with several processes")
-            return None
-        return cls(trainer, notify)
 
     @property
     def recorded(self) -> int:
         """Number of recorded patterns."""
         return sum(step.graph is not None for step in self._steps.values())
 
-    def run(self, turns: Turns) -> bool:
-        """Runs a step; False where the caller has to run it eagerly."""
+    def run(self, turns: Turns) -> None:
+        """Lets the players of one step move."""
+        step = self._step_of(turns)
+        if step is None or not self._run(step, turns):
+            self.trainer.run_turns(turns)
+
+    def report(self) -> None:
+        """Hands losses, and values that are not finite, to the trainer; waits for the device."""
+        meter, faults = self.trainer.meter, []
+        for step in self._steps.values():
+            faults += step.report(meter)
+        for number, player, what, value in sorted(faults, key=lambda fault: fault[0]):
+            meter.watch(number, player, what, torch.tensor(value))
+
+    def forget(self) -> None:
+        """Drops all graphs: after loading a state, the optimisers hold other tensors."""
+        self._steps.clear()
+
+    def _step_of(self, turns: Turns) -> CapturedStep | None:
+        """The static tensors for a pattern of turns; None where it has none and gets none."""
         if self.refused is not None:
-            return False
+            return None
         key = pattern(turns)
-        step = self._steps.get(key)
-        if step is None:
-            if len(self._steps) == MOST_PATTERNS:
-                return False
-            step = self._steps[key] = CapturedStep.of(turns, self._trainer.fabric.device)
-        step.fill(turns, self._trainer.done)
+        if key not in self._steps and len(self._steps) < MOST_PATTERNS:
+            self._steps[key] = CapturedStep.of(turns, self.trainer.fabric.device)
+        return self._steps.get(key)
+
+    def _run(self, step: CapturedStep, turns: Turns) -> bool:
+        """Runs a step on its static tensors; False where it could not be recorded."""
+        step.fill(turns, self.trainer.done)
         if step.graph is not None:
             step.graph.replay()
         elif not self._record or step.warm_ups < WARM_UPS:
@@ -113,18 +107,6 @@ class StepCapture:
             self.report()
             self._steps.clear()
         return True
-
-    def report(self) -> None:
-        """Hands losses, and values that are not finite, to the trainer; waits for the device."""
-        meter, faults = self._trainer.meter, []
-        for step in self._steps.values():
-            faults += step.report(meter)
-        for number, player, what, value in sorted(faults, key=lambda fault: fault[0]):
-            meter.watch(number, player, what, torch.tensor(value))
-
-    def forget(self) -> None:
-        """Drops all graphs: after loading a state, the optimisers hold other tensors."""
-        self._steps.clear()
 
     def _warm_up(self, step: CapturedStep) -> None:
         step.warm_ups += 1
@@ -146,8 +128,8 @@ class StepCapture:
 
     def _recorded(self, step: CapturedStep) -> torch.cuda.CUDAGraph | None:
         """Records a step without running it; None where that fails."""
-        if isinstance(self._trainer.sampler, PrefetchSampler):
-            self._trainer.sampler.wait()  # its thread must not call CUDA meanwhile
+        if isinstance(self.trainer.sampler, PrefetchSampler):
+            self.trainer.sampler.wait()  # its thread must not call CUDA meanwhile
         graph = torch.cuda.CUDAGraph()
         for rng in step.generators():
             graph.register_generator_state(rng)
@@ -168,7 +150,7 @@ class StepCapture:
 
     def _run_eagerly(self, step: CapturedStep) -> None:
         """The step itself, on static tensors; this is what is recorded."""
-        trainer = self._trainer
+        trainer = self.trainer
         meter, ordinary = StaticMeter(), trainer.meter
         held = held_tensors(self._modules())
         trainer.weights, trainer.meter = step.weights, meter
@@ -186,9 +168,9 @@ class StepCapture:
         step.accumulate(meter)
 
     def _modules(self) -> list[nn.Module]:
-        terms = [term for state in self._trainer.player_states for term in state.player.terms]
-        return [*self._trainer.method.modules(), *(m for t in terms for m in t.loss.modules())]
+        terms = [term for state in self.trainer.player_states for term in state.player.terms]
+        return [*self.trainer.method.modules(), *(m for t in terms for m in t.loss.modules())]
 
     def _refuse(self, reason: str) -> None:
         self.refused = reason
-        self._notify(f"steps run eagerly, which is slower; they cannot be recorded: {reason}")
+        self.notify(f"steps run eagerly, which is slower; they cannot be recorded: {reason}")
