@@ -11,26 +11,24 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from zoo_core.contracts.codec import Codec, InMemorySignal, Item, SignalStore, Window
+from zoo_core.contracts.codec import (
+    Codec,
+    InMemorySignal,
+    Item,
+    SignalStore,
+    StreamedOutput,
+    Window,
+)
 from zoo_core.contracts.signals import MIXED, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError
-from zoo_images import tiles, windows
-from zoo_images.decode import MAX_PIXELS, PictureFile
+from zoo_images import formats, tiles, windows
+from zoo_images.decode import PictureFile, open_file
+from zoo_images.formats import MAX_PIXELS, Pages
 from zoo_images.opening import SUFFIXES, is_animated, recognises
-from zoo_images.pixels import (
-    bounds,
-    to_bytes,
-)
-from zoo_images.save import Frames, format_of, save
-from zoo_images.values import (
-    ASKED,
-    RANGES,
-    parse_range,
-    plain,
-    recorded,
-    smallest_to_largest,
-)
+from zoo_images.pixels import bounds, to_bytes
+from zoo_images.save import Frames, Made, format_of, save
+from zoo_images.values import ASKED, RANGES, plain, recorded, smallest_to_largest
 
 WINDOW_PIXELS = 1024 * 1024
 """Most pixels of one window by default: keeps the nets' activations near 1 GiB."""
@@ -51,12 +49,14 @@ class ImageCodec(Codec):
     """
 
     kind: ClassVar[str] = "image"
-    suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
+    suffixes: tuple[str, ...] = SUFFIXES
     noun: ClassVar[str] = "picture"
 
     def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
         super().__init__(spec, preprocessing)
+        self.suffixes = (*SUFFIXES, *formats.suffixes())
         self._largest = MAX_PIXELS
+        self._options: dict[str, Any] = {}
         if len(spec.shape) != 3 or spec.channels not in (1, 3):
             raise UsageError(
                 "pictures have the shape (3, H, W), or (1, H, W) for grey",
@@ -64,21 +64,25 @@ class ImageCodec(Codec):
             )
 
     def recognises(self, path: Path) -> bool:
-        """Whether a file is a picture by its content; see `zoo_images.decode.recognises`."""
-        return recognises(path)
+        """Whether a file is a picture by its content; see `zoo_images.opening.recognises`."""
+        return recognises(path) or formats.format_of_file(path) is not None
 
     def ask(self, **wishes: Any) -> None:
-        """``range``: ``LOW,HIGH``, the values of black and white; ``largest``: most megapixels."""
-        for name, value in wishes.items():
-            if name == "range":
-                self.preprocessing[ASKED] = list(parse_range(value))
-            elif name == "largest":
-                self._largest = round(float(value) * 1e6)
-            else:
-                super().ask(**{name: value})
+        """``range``: ``LOW,HIGH``, the values of black and white; ``largest``: most megapixels.
+
+        All else is for file formats that have options, such as ``fps`` for videos.
+        """
+        asked = formats.parsed_options(wishes)
+        if "range" in asked:
+            self.preprocessing[ASKED] = list(asked.pop("range"))
+        self._largest = asked.pop("largest", self._largest)
+        self._options |= asked
 
     def output_suffix(self, path: Path) -> str:
         """TIFFs stay TIFFs and animations stay what they are; all else is PNG: nothing is lost."""
+        own = formats.own_suffix(path)
+        if own is not None:
+            return own
         suffix = path.suffix.lower()
         if suffix in (".tif", ".tiff"):
             return suffix
@@ -92,7 +96,7 @@ class ImageCodec(Codec):
         Animations, and TIFFs of many pages, are opened only: their frames are decoded as windows
         are asked for. See `zoo_images.decode.PictureFile`.
         """
-        return self._item(PictureFile(Path(path), largest=self._largest), "path")
+        return self._item(open_file(Path(path), self._options, largest=self._largest), "path")
 
     def wrap(self, value: Any) -> list[Item]:
         """Accepts a path, PIL image, uint8 array, float tensor, or a list of them.
@@ -129,8 +133,8 @@ class ImageCodec(Codec):
             DataError: If nothing tells which values of a deep picture are black and white.
             UsageError: If ``size`` is out of range.
         """
-        if isinstance(item.value, PictureFile):
-            for number, picture in enumerate(item.value.pictures()):
+        if isinstance(item.value, Pages):
+            for number, picture in item.value.pictures():
                 part = windows.from_picture(picture, item.name, item.form)
                 for inner in self.windows(part, size=size, limit=limit, source=source):
                     windows.note(item, part.info["notes"])
@@ -171,8 +175,8 @@ class ImageCodec(Codec):
             type and device for a tensor; `zoo_images.save.Frames` for many frames or pages,
             `zoo_images.save.Raster` for what Pillow has no mode for.
         """
-        if isinstance(item.value, PictureFile):
-            return self._join_frames(item.value, outputs, target)
+        if isinstance(item.value, Pages):
+            return item.value.joined(self._made(item, outputs, target), target, self.identity)
         whole, size = windows.joined(item, outputs)
         return windows.dress(
             item, whole, size, target, spec=self.spec, preprocessing=self.preprocessing
@@ -191,6 +195,16 @@ class ImageCodec(Codec):
             DataError: If the file cannot be written.
         """
         path = Path(path)
+        if isinstance(value, StreamedOutput):
+            value.write(path)
+            return
+        if (
+            isinstance(value, Frames)
+            and value.own
+            and value.format == formats.format_by_suffix(path)
+        ):
+            value.own(value, path)
+            return
         form = format_of(path)
         save(windows.to_save(value, path, self.spec), path, form)
 
@@ -291,8 +305,8 @@ class ImageCodec(Codec):
 
     def _shown(self, item: Item, column: str) -> Tensor:
         """(C, h, w) the first window of an item, at the size of the model."""
-        if isinstance(item.value, PictureFile):
-            item = windows.from_picture(item.value.picture(), item.name, item.form)
+        if isinstance(item.value, Pages):
+            item = windows.from_picture(item.value.shown(), item.name, item.form)
         size = min(self.spec.shape[1:]) if self.spec.flexible >= 2 else None
         domain = column if column in recorded(self.preprocessing) else None
         try:
@@ -301,20 +315,19 @@ class ImageCodec(Codec):
             item.info["span"] = smallest_to_largest(item.value, item.info.get("gaps"))
             return next(self.windows(item, size=size)).signal
 
-    def _item(self, file: PictureFile, form: str) -> Item:
-        first = file.picture()
-        item = windows.from_picture(first, file.asked, form)
-        return item if len(file.pages) == 1 else Item(file, file.asked, form, item.info)
+    def _item(self, file: Pages, form: str) -> Item:
+        item = windows.from_picture(file.picture(), file.asked, form)
+        single = isinstance(file, PictureFile) and len(file) == 1
+        return item if single else Item(file, file.asked, form, item.info)
 
-    def _join_frames(
-        self, file: PictureFile, outputs: Iterable[tuple[Window, Tensor]], target: str | None
-    ) -> Frames:
-        made, durations = [], []
-        for _, group in groupby(outputs, key=lambda pair: pair[0].position.number):
+    def _made(
+        self, item: Item, outputs: Iterable[tuple[Window, Tensor]], target: str | None
+    ) -> Iterator[Made]:
+        """The translated pages of an item, as they are computed."""
+        for number, group in groupby(outputs, key=lambda pair: pair[0].position.number):
             first, *rest = group
             part = first[0].position.item
             inner = ((Window(w.signal, w.position.position), y) for w, y in (first, *rest))
-            made.append(self.join(part, inner, target=target))
-            durations.append(part.info["duration"])
-        timed = all(duration is not None for duration in durations) and file.animated
-        return Frames(made, durations if timed else (), file.loop)
+            picture = self.join(part, inner, target=target)
+            windows.note(item, part.info["notes"])
+            yield Made(number, picture, part.info["duration"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,63 +13,18 @@ import numpy as np
 from PIL import Image
 
 from zoo_core.errors import DataError
-from zoo_images.colour import alpha_of, deep_to_rgb, to_rgb, to_srgb, turn_upright
-from zoo_images.gaps import Gaps, declared_by, gaps_of
+from zoo_images.colour import alpha_of, to_rgb, to_srgb, turn_upright
+from zoo_images.formats import MAX_PIXELS, Pages, open_pages
+from zoo_images.gaps import declared_by, gaps_of
 from zoo_images.opening import contents, open_header
-from zoo_images.values import Array
+from zoo_images.picture import Picture
+from zoo_images.save import Frames, Made
 
-MAX_PIXELS = 120_000_000
-"""Largest picture that is decoded, in pixels of three bytes (360 MB); beyond it a file is taken for
-a decompression bomb, unless the user allows more."""
 MAX_FILE = 1 << 29
 """Largest file that is read, in bytes, unless larger pictures are allowed."""
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A decoded picture, or one frame or page of one.
-
-    Attributes:
-        rgb: 8 bits, upright, without transparency; None where there are more bits.
-        format: Format of the file, such as ``PNG``.
-        mode: Pillow's mode of the file, such as ``RGBA`` or ``I;16``.
-        alpha: Its transparency, mode ``L``; None where it is opaque.
-        notes: What was not used, or is doubtful, in plain words.
-        values: (H, W) or (H, W, 3) values of more than 8 bits, as in the file; None for 8 bits.
-        extra: (H, W, K) bands beyond the first three, or beyond grey; None where there are none.
-        tags: (type, value) by number of the TIFF tags that an output carries on.
-        duration: Milliseconds for which a frame is shown.
-        gaps: The pixels that have no data; None where all have.
-    """
-
-    rgb: Image.Image | None
-    format: str
-    mode: str
-    alpha: Image.Image | None = None
-    notes: tuple[str, ...] = ()
-    values: Array | None = None
-    extra: Array | None = None
-    tags: dict[int, tuple[int, Any]] = field(default_factory=dict)
-    duration: float | None = None
-    gaps: Gaps | None = None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width)."""
-        if self.values is not None:
-            return int(self.values.shape[0]), int(self.values.shape[1])
-        return self.image.height, self.image.width
-
-    @property
-    def image(self) -> Image.Image:
-        """The picture in 8 bits: deep values by the convention of their type."""
-        if self.rgb is not None:
-            return self.rgb
-        assert self.values is not None  # (one of the two is there)
-        return deep_to_rgb(self.values, "picture", self.gaps)
-
-
-class PictureFile:
+class PictureFile(Pages):
     """A picture file that was opened: its header is read, its pixels are not.
 
     Args:
@@ -121,10 +76,15 @@ class PictureFile:
                     image = image.copy() if self.animated else image
             return self._made(image, page)
 
-    def pictures(self) -> Iterator[Picture]:
-        """All frames or pages, one after the other."""
-        for number in range(len(self.pages)):
-            yield self.picture(number)
+    def __len__(self) -> int:
+        return len(self.pages)
+
+    def joined(self, made: Iterator[Made], target: str | None, identity: Any) -> Frames:
+        """The frames with their timing, or the pages."""
+        every = list(made)
+        durations = [each.duration for each in every if each.duration is not None]
+        timed = self.animated and len(durations) == len(every)
+        return Frames([each.picture for each in every], durations if timed else (), self.loop)
 
     def _made(self, image: Image.Image | None, page: int) -> Picture:
         tiff = image is None or image.format == "TIFF"
@@ -196,13 +156,35 @@ def decode(source: Path | bytes, *, name: str | None = None, largest: int = MAX_
     Raises:
         DataError: If there is no such file, or it cannot be decoded in full.
     """
-    file = PictureFile(source, name=name, largest=largest)
+    file = open_file(source, name=name, largest=largest)
     picture = file.picture()
-    if len(file.pages) == 1:
+    if len(file) == 1:
         return picture
-    what = "frames" if file.animated else "pages"
-    unused = f"{len(file.pages)} {what}, of which only the first is used"
+    what = "frames" if isinstance(file, PictureFile) and file.animated else "pages"
+    unused = f"{len(file)} {what}, of which only the first is used"
     return replace(picture, notes=(unused, *picture.notes))
+
+
+def open_file(
+    source: Path | bytes,
+    options: Mapping[str, Any] | None = None,
+    *,
+    name: str | None = None,
+    largest: int = MAX_PIXELS,
+) -> Pages:
+    """Opens a file of any format that is read here or by an installed package.
+
+    Args:
+        source: A file, or the bytes of a picture.
+        options: Values that the user asked for, for formats that have options.
+        name: What to call it in errors; the path by default.
+        largest: Most pixels (of three bytes) to decode.
+
+    Raises:
+        DataError: If there is no such file, it is no picture, or it is too large.
+    """
+    pages = open_pages(source, options, largest=largest) if isinstance(source, Path) else None
+    return PictureFile(source, name=name, largest=largest) if pages is None else pages
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from zoo_core.errors import DataError, UsageError, ZooError
 from zoo_core.files import caching
 from zoo_images.decode import Picture
 from zoo_images.pixels import Bytes, fit, fit_deep
-from zoo_images.scan import deep_range, files_key, notes_of, picture_of
+from zoo_images.scan import File, deep_range, files_key, notes_of, pages_of, picture_of
 from zoo_images.store import ImageStore, ImageStoreContents, Pixels
 from zoo_images.values import ValueRange
 
@@ -65,18 +65,19 @@ def open_store(
     if not files:
         raise DataError("there are no pictures", asked="store of pictures")
     sizes = _layer_sizes(spec, config)
-    names = [file.name for file in files]
-    span, words = deep_range(files, cache, asked=config.ranges.get(domain or ""), recorded=span)
+    pictures, positions = pages_of(files)
+    names = [picture.name for picture in pictures]
+    span, words = deep_range(pictures, cache, asked=config.ranges.get(domain or ""), recorded=span)
     depth = np.uint8 if span is None else np.uint16
     if cache is None:
-        layers = {name: np.empty((len(files), *size, 3), depth) for name, size in sizes.items()}
-        contents = _fill(layers, files, config, span, progress)
+        layers = {name: np.empty((len(pictures), *size, 3), depth) for name, size in sizes.items()}
+        contents = _fill(layers, pictures, config, span, progress)
     else:
-        folder = Path(cache) / "pictures" / _key(files, sizes, config, span)
-        found = _load(folder, sizes, len(files), depth)
+        folder = Path(cache) / "pictures" / _key(pictures, sizes, config, span)
+        found = _load(folder, sizes, len(pictures), depth)
         if found is None:
-            _build(folder, sizes, files, config, span=span, progress=progress)
-            found = _load(folder, sizes, len(files), depth)
+            _build(folder, sizes, pictures, config, span=span, progress=progress)
+            found = _load(folder, sizes, len(pictures), depth)
         if found is None:
             raise DataError(
                 "what was just written there cannot be read back",
@@ -86,7 +87,9 @@ def open_store(
         layers, contents = found
     layers.setdefault("plain", layers["crop"])
     kept = [names[i] for i in contents.kept]
-    return ImageStore(layers, contents, kept, spec, config, span=span, words=words)
+    store = ImageStore(layers, contents, kept, spec, config, span=span, words=words)
+    store.kept = [positions[i] for i in contents.kept]
+    return store
 
 
 def _layer_sizes(spec: TensorSpec, config: TrainConfig) -> dict[str, tuple[int, int]]:
@@ -105,7 +108,7 @@ def _layer_sizes(spec: TensorSpec, config: TrainConfig) -> dict[str, tuple[int, 
 
 def _fill(
     layers: Mapping[str, Pixels],
-    files: Sequence[Path | InMemorySignal],
+    files: Sequence[File],
     config: TrainConfig,
     span: ValueRange | None,
     progress: Callable[[int, int], None] | None,
@@ -158,11 +161,11 @@ def _fill(
     return ImageStoreContents(kept, skipped, list(smallest), list(largest), common, notes)
 
 
-def _ready(
-    file: Path | InMemorySignal, layers: Mapping[str, Pixels], config: TrainConfig
-) -> Bytes | None:
+def _ready(file: File, layers: Mapping[str, Pixels], config: TrainConfig) -> Bytes | None:
     """(H, W, 1 | 3) of a sample that is stored as it is, which skips Pillow for data sets."""
-    if isinstance(file, Path) or not isinstance(file.value, np.ndarray) or config.crop_first:
+    if not isinstance(file, InMemorySignal) or config.crop_first:
+        return None
+    if not isinstance(file.value, np.ndarray):
         return None
     value: Bytes = file.value[..., None] if file.value.ndim == 2 else file.value
     bytes_ = value.dtype == layers["crop"].dtype == np.uint8
@@ -181,7 +184,7 @@ def _unit(picture: Picture, span: ValueRange) -> Tensor:
 def _build(
     folder: Path,
     sizes: Mapping[str, tuple[int, int]],
-    files: Sequence[Path | InMemorySignal],
+    files: Sequence[File],
     config: TrainConfig,
     *,
     span: ValueRange | None,
@@ -230,7 +233,7 @@ def _load(
 
 
 def _key(
-    files: Sequence[Path | InMemorySignal],
+    files: Sequence[File],
     sizes: Mapping[str, tuple[int, int]],
     config: TrainConfig,
     span: ValueRange | None,
@@ -246,6 +249,6 @@ def _threads() -> int:
     return min(8, available)
 
 
-def _place(files: Sequence[Path | InMemorySignal]) -> str:
+def _place(files: Sequence[File]) -> str:
     first = files[0]
-    return f"folder {first.parent}" if isinstance(first, Path) else f"sample {first.name}"
+    return f"folder {first.parent}" if isinstance(first, Path) else f"picture {first.name}"

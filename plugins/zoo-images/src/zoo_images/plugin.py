@@ -4,15 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo_core.contracts.spec import Component
+from zoo_core.contracts.spec import Component, Kind, OptionSpec
 from zoo_core.host.hookspecs import hookimpl
+from zoo_images.format_spec import ImageFormatSpec
 
 
 @hookimpl
 def zoo_components() -> Iterable[Component]:
-    """Pictures, and data sets that torchvision reads from disk."""
+    """Pictures, their further file formats, and data sets that torchvision reads from disk."""
     sets = "zoo_images.sources.torchvision_sets"
     return [
+        Kind(
+            "image-format",
+            "zoo_images.formats:ImageFormat",
+            "File formats of pictures",
+            spec=ImageFormatSpec,
+        ),
+        ImageFormatSpec(
+            "numpy",
+            "zoo_images.numpy_files:NumpyFormat",
+            "NumPy arrays (H, W), (H, W, C) or (N, H, W)",
+            suffixes=(".npy",),
+            signatures=((0, b"\x93NUMPY"),),
+        ),
+        OptionSpec(
+            "range",
+            "zoo_images.values:parse_range",
+            "Pictures: values of black and white.",
+            metavar="LOW,HIGH",
+        ),
+        OptionSpec(
+            "largest",
+            "zoo_images.options:megapixels",
+            "Pictures: most megapixels of an input.",
+            metavar="MEGAPIXELS",
+        ),
         Component("codec", "image", "zoo_images.codec:ImageCodec", "RGB pictures in [-1, 1]"),
         Component(
             "source",

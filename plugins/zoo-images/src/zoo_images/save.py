@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,35 @@ class Frames:
         frames: The pictures, in order.
         durations: Milliseconds for which each is shown; empty for pages.
         loop: How often it is repeated, 0 for ever; None where the file does not say.
+        format: The component of kind ``image-format`` that read the input; empty for Pillow's.
+        own: Writes a file of that format.
     """
 
     frames: Sequence[Image.Image | Raster]
     durations: Sequence[float] = ()
     loop: int | None = None
+    format: str = ""
+    own: Callable[[Frames, Path], None] | None = None
+
+    @property
+    def arrays(self) -> list[Array]:
+        """The values of each, (H, W) or (H, W, C)."""
+        return [as_raster(frame).pixels for frame in self.frames]
+
+
+@dataclass
+class Made:
+    """One page or frame that was translated.
+
+    Attributes:
+        number: Its number in the input, from 0.
+        picture: What became of it.
+        duration: Milliseconds for which it is shown, where the input says so.
+    """
+
+    number: int
+    picture: Image.Image | Raster
+    duration: float | None = None
 
 
 def picture_of(pixels: Array, extra: Array | None, tags: dict[int, Any]) -> Image.Image | Raster:
@@ -196,6 +220,9 @@ def save(value: Image.Image | Raster | Frames, path: Path, form: str) -> None:
 
 
 def _save_frames(value: Frames, path: Path, form: str) -> None:
+    if len(value.frames) == 1:
+        save(value.frames[0], path, form)
+        return
     pictures = [p for p in value.frames if isinstance(p, Image.Image)]
     if form == "TIFF":
         write_pages([as_raster(picture) for picture in value.frames], path)

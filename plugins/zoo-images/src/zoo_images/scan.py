@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,47 @@ from PIL import Image
 from zoo_core.contracts.codec import InMemorySignal
 from zoo_core.errors import DataError, ZooError
 from zoo_core.files import replacing, stamp
-from zoo_images import convert_inputs, deep
+from zoo_images import convert_inputs, deep, formats
 from zoo_images.decode import Picture, decode
+from zoo_images.formats import Pages
 from zoo_images.gaps import Gaps
 from zoo_images.values import Array, Used, ValueRange, choose, measure, parse_range
 
 _VERSION = 2  # of what is kept of a scan
-File = Path | InMemorySignal
+
+
+@dataclass(frozen=True)
+class PageOfFile:
+    """A page of a file of a further format: each of them is a training picture."""
+
+    path: Path
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Name of the file and number of the page, from 1."""
+        return f"{self.path.name}#{self.number + 1}"
+
+
+File = Path | InMemorySignal | PageOfFile
+
+
+def pages_of(files: Sequence[Path | InMemorySignal]) -> tuple[list[File], list[int]]:
+    """The training pictures that files hold, and the position of the file of each.
+
+    A file of a further format gives all its pages; any other is one picture.
+    """
+    pictures: list[File] = []
+    positions: list[int] = []
+    for position, file in enumerate(files):
+        found: list[File] = [file]
+        if isinstance(file, Path) and formats.format_of_file(file) is not None:
+            with contextlib.suppress(ZooError):  # decoding it says what is wrong
+                count = _opened(file).count_to_train_on
+                found = [PageOfFile(file, number) for number in range(count)]
+        pictures += found
+        positions += [position] * len(found)
+    return pictures, positions
 
 
 def deep_range(
@@ -57,6 +91,8 @@ def picture_of(file: File) -> Picture:
     Raises:
         ZooError: If it is no picture, or damaged.
     """
+    if isinstance(file, PageOfFile):
+        return _opened(file.path).picture(file.number)
     if isinstance(file, Path):
         return decode(file)
     if isinstance(file.value, np.ndarray):
@@ -91,6 +127,8 @@ def files_key(files: Sequence[File], more: Any) -> str:
     for file in files:
         if isinstance(file, Path):
             digest.update(stamp(file))
+        elif isinstance(file, PageOfFile):
+            digest.update(stamp(file.path) + f"{file.number}\n".encode())
         else:
             values: npt.NDArray[Any] = np.asarray(file.value)
             digest.update(f"{file.name}\0{values.dtype.str}\0{values.shape}\n".encode())
@@ -99,7 +137,7 @@ def files_key(files: Sequence[File], more: Any) -> str:
 
 
 def _cached(files: Sequence[File], cache: Path | None) -> Used | None:
-    if cache is None or not any(isinstance(file, Path) for file in files):
+    if cache is None or all(isinstance(file, InMemorySignal) for file in files):
         return measure(_deep_values(files))
     path = Path(cache) / "values" / f"{files_key(files, [_VERSION])}.json"
     try:
@@ -125,7 +163,15 @@ def _deep_values(files: Sequence[File]) -> Iterator[tuple[Array, Gaps | None]]:
             yield picture.values, picture.gaps
 
 
+def _opened(path: Path) -> Pages:
+    pages = formats.opened(path, stamp(path))
+    assert pages is not None  # (its format was found before)
+    return pages
+
+
 def _may_be_deep(file: File) -> bool:
+    if isinstance(file, PageOfFile):
+        return True
     if isinstance(file, Path):
         return deep.may_be_deep(file)
     value = file.value

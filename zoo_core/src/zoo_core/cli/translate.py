@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo_core.cli.output import say
+from zoo_core.contracts.spec import OptionSpec
 from zoo_core.errors import UsageError, ZooError
 from zoo_core.finding import LeftOut, names
+from zoo_core.host.plugins import host
 from zoo_core.translate.batch import Tally, TranslateRequest, translate_files
 from zoo_core.translate.outputs import Entry, expand, plan_outputs, prepare_root
 
@@ -27,7 +29,22 @@ _ROWS = 64
 _POSITIVE = click.IntRange(min=1)
 
 
-@click.command()
+class _WithOptions(click.Command):
+    """A command with the options that installed packages declare, after its own."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Its own parameters, and an option for each component of kind ``option``."""
+        own = super().get_params(ctx)
+        taken = {name for parameter in own for name in parameter.opts}
+        declared: list[click.Parameter] = [
+            click.Option([f"--{name}"], metavar=option.metavar, help=option.summary)
+            for name, option in host().components("option").items()
+            if isinstance(option, OptionSpec) and f"--{name}" not in taken
+        ]
+        return [*own, *declared]
+
+
+@click.command(cls=_WithOptions)
 @click.argument("model")
 @click.argument("inputs", nargs=-1, required=True)
 @click.option(
@@ -56,10 +73,6 @@ _POSITIVE = click.IntRange(min=1)
     type=click.FloatRange(min=0, min_open=True),
     help="Most megapixels (for speech: million frames) at once; larger inputs are tiled.",
 )
-@click.option("--range", "values", metavar="LOW,HIGH", help="Values of black and white.")
-@click.option(
-    "--largest", type=click.FloatRange(min=0, min_open=True), help="Most megapixels of an input."
-)
 @click.option("--compile", "compile_", is_flag=True, help="Compile the nets: for many files.")
 @click.option("--renderer", help="Another way to make outputs, NAME:key=value: a vocoder, say.")
 def translate(
@@ -77,10 +90,9 @@ def translate(
     threads: int | None,
     overwrite: bool,
     max_megapixels: float | None,
-    values: str | None,
-    largest: float | None,
     compile_: bool,
     renderer: str | None,
+    **wishes: str | None,
 ) -> int:
     """Translate INPUTS (files, folders, patterns) with MODEL.
 
@@ -94,8 +106,8 @@ def translate(
     translator = zoo.load(
         model, device=device, precision=precision, compile=compile_, renderer=renderer
     )
-    wishes = {"range": values, "largest": largest}
-    translator.codec.ask(**{name: wish for name, wish in wishes.items() if wish is not None})
+    wished = {name: wish for name, wish in wishes.items() if wish is not None}
+    translator.codec.ask(**wished)
     targets = translator.method.targets
     to = targets[0] if to is None and len(targets) == 1 else to
     if to is None:
@@ -110,7 +122,7 @@ def translate(
         batch,
         extent,
         overwrite,
-        values,
+        wished,
     )
     tally = Tally()
     entries, root = _planned(
@@ -171,7 +183,7 @@ def _planned(
         if source.found is None or os.path.realpath(source.path) != sheet
     ]
     path = Path(out)
-    if path.suffix.lower() in suffixes and not path.is_dir():
+    if path.name.lower().endswith(tuple(suffixes)) and not path.is_dir():
         if len(sources) != 1 or len(targets) != 1:
             raise UsageError(
                 f"one file cannot hold {len(sources)} inputs in {len(targets)} domains",
@@ -208,13 +220,14 @@ def _refuse_overwriting(grid: str | None, entries: Sequence[Entry]) -> None:
 def _progress(total: int) -> Iterator[Any]:
     """A progress bar on the terminal's standard error; nothing where there is no terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    done = TextColumn("{task.completed:.4g}/{task.total:.0f}")  # of a video also a part of it
+    columns = (TextColumn("{task.description}"), BarColumn(), done, TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal or not total) as bar:
         task = bar.add_task("Translating", total=total)
-        yield lambda: bar.advance(task)
+        yield lambda part: bar.advance(task, part)
 
 
 def _grid(translator: Translator, entries: Sequence[Entry], path: Path, overwrite: bool) -> None:

@@ -55,6 +55,27 @@ class Window:
     position: Any
 
 
+class StreamedOutput(ABC):
+    """An output that is computed while it is written, since it is too large to hold: a video's."""
+
+    @abstractmethod
+    def write(
+        self, path: Path, *, origin: str = "", progress: Callable[[float], None] | None = None
+    ) -> None:
+        """Computes and writes the output.
+
+        Args:
+            path: Where to. The file is whole or absent.
+            origin: Hash of all that decides the content. What an earlier call of the same origin
+                had finished before it was interrupted is kept; without an origin nothing is.
+            progress: Called with the part (0 to 1) of the output that was written since the call
+                before.
+
+        Raises:
+            DataError: If the input turns out to be damaged, or the output cannot be written.
+        """
+
+
 @dataclass(frozen=True)
 class InMemorySignal:
     """A signal that a data source holds in memory rather than in a file.
@@ -111,6 +132,8 @@ class Codec(ABC):
     def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
         self.spec = spec
         self.preprocessing = dict(preprocessing or {})
+        self.identity: Callable[[], str] = str
+        """Gives the hash of the model that it serves; empty where there is none."""
 
     def recognises(self, path: Path) -> bool:
         """Whether a file of another suffix than `suffixes` can be read, by its content."""
@@ -178,6 +201,9 @@ class Codec(ABC):
     def ask(self, **wishes: Any) -> None:
         """Takes what a user asks of reading and writing, by name, such as a value range.
 
+        ``zoo translate --NAME VALUE`` asks for what is declared as a component of kind ``option``
+        (`zoo_core.contracts.spec.OptionSpec`).
+
         Raises:
             UsageError: If there is no such choice for this kind of signal, or the value is wrong.
         """
@@ -198,7 +224,7 @@ class Codec(ABC):
 
     @abstractmethod
     def write(self, value: Any, path: Path) -> None:
-        """Writes an output to a file, atomically."""
+        """Writes an output to a file, atomically; a `StreamedOutput` is computed in doing so."""
 
     @abstractmethod
     def open(

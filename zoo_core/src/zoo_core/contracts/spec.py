@@ -134,6 +134,22 @@ class LossSpec(Component):
 
 
 @dataclass(frozen=True)
+class OptionSpec(Component):
+    """An option of ``zoo translate``: what a user may ask of reading and writing.
+
+    Attributes:
+        name: Its name, which ``--NAME VALUE`` has and `zoo_core.contracts.codec.Codec.ask` takes.
+        target: Lazy target of a function that turns the text of a value into the value, or raises
+            `zoo_core.errors.UsageError`.
+        summary: Its help.
+        metavar: What the help calls the value, such as ``LOW,HIGH``.
+    """
+
+    kind: str = field(default="option", init=False)
+    metavar: str = "VALUE"
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """How a run trains; the loop's side of a preset. Counts are steps of the loop.
 

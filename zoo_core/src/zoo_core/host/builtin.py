@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo_core.contracts.spec import Component, Kind, LossSpec, MethodSpec
+from zoo_core.contracts.spec import Component, Kind, LossSpec, MethodSpec, OptionSpec
 from zoo_core.host.hookspecs import hookimpl
 
 
@@ -27,6 +27,7 @@ def _kinds() -> Iterable[Kind]:
             "Kinds of signal: how they are read and written",
         ),
         Kind("renderer", "", "Ways to make translated signals perceivable, for --renderer"),
+        Kind("option", "", "What a user may ask of zoo translate: --NAME VALUE", spec=OptionSpec),
         Kind("source", "", "Kinds of data source, named NAME: in front of a source"),
         Kind("run-events", "zoo_core.train.events:RunEvents", "Objects that follow every run"),
         Kind(

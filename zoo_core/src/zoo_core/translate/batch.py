@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo_core.contracts.codec import StreamedOutput
 from zoo_core.errors import DataError, ZooError
 from zoo_core.finding import LeftOut
 from zoo_core.host.isolation import version_of
@@ -42,7 +43,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class TranslateRequest:
-    """What is asked of the nets, for all files alike."""
+    """What is asked of the nets, for all files alike; ``wishes`` of reading and writing."""
 
     to: Any
     source: Any
@@ -50,7 +51,7 @@ class TranslateRequest:
     batch: int
     limit: int | None
     overwrite: bool
-    values: str | None = None
+    wishes: Mapping[str, str] = field(default_factory=dict)
 
 
 def translate_files(
@@ -60,7 +61,7 @@ def translate_files(
     root: Path,
     tally: Tally,
     *,
-    progress: Callable[[], None] = lambda: None,
+    progress: Callable[[float], None] = lambda part: None,
 ) -> None:
     """Translates what is not there yet; files that fail are collected.
 
@@ -70,19 +71,29 @@ def translate_files(
         entries: Inputs with the files of their outputs.
         root: The output folder, which no output leaves.
         tally: Takes what became of the files.
-        progress: Called after each file that had to be translated.
+        progress: Called with the part (0 to 1) of a file that was done since the call before.
     """
     known = Outputs(root)
     work = _Work(translator, request, known, tally)
     todo = [entry for entry in entries if work.wanted(entry)]
+    done = [0.0] * len(todo)
 
     def finish(result: Result) -> list[Path]:
         entry = todo[result.index]
         paths = work.missing[entry.source.path]
+
+        def advance(part: float) -> None:
+            done[result.index] += part / len(paths)
+            progress(part / len(paths))
+
         for target, path in paths.items():
             prepare(path, root)
-            translator.codec.write(result.outputs[target], path)
-            known.note(path, work.origin(entry, target))
+            origin, output = work.origin(entry, target), result.outputs[target]
+            if isinstance(output, StreamedOutput):
+                output.write(path, origin=origin.digest, progress=advance)
+            else:
+                translator.codec.write(output, path)
+            known.note(path, origin)
         return list(paths.values())
 
     results = translator.stream(
@@ -95,7 +106,7 @@ def translate_files(
         finish=finish,
     )
     for result in results:
-        progress()
+        progress(1 - done[result.index])
         for note in result.notes:
             tally.notes.add(Path(result.name), f"with {note}")
         if result.error is not None:
@@ -144,8 +155,7 @@ class _Work:
         """What an output of an input is made from."""
         request = self.request
         options = {"from": request.source, "size": request.size, "limit": request.limit}
-        if request.values is not None:
-            options["range"] = request.values
+        options |= request.wishes
         return Origin(
             input=sha256_of(entry.source.path) or "",
             model=self.translator.fingerprint,

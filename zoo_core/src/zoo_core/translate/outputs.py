@@ -193,7 +193,7 @@ def _names(
     source: InputSource, root: Path, targets: Sequence[str], suffix: Callable[[Path], str]
 ) -> list[Path]:
     end = suffix(source.path)
-    stem = _stem(source)
+    stem = _stem(source, end)
     return [root / source.place / f"{stem}_{safe_name(target)}{end}" for target in targets]
 
 
@@ -214,7 +214,7 @@ def _free(
     parts = [safe_name(target) for target in targets]
     if len({part.casefold() for part in parts}) < len(parts):
         parts = [f"{i}-{part}" for i, part in enumerate(parts, 1)]
-    folder, name = root / source.place, _stem(source)
+    folder, name = root / source.place, _stem(source, suffix)
     key = _key(folder / f"{name}{suffix}")
     while True:
         number = numbers[key] = numbers.get(key, 0) + 1
@@ -224,10 +224,13 @@ def _free(
             return paths
 
 
-def _stem(source: InputSource) -> str:
+def _stem(source: InputSource, suffix: str) -> str:
     """The input's name without its suffix, short enough for the file system with what is added."""
-    raw = os.fsencode(source.path.stem)
-    return source.path.stem if len(raw) <= 150 else os.fsdecode(raw[:150])
+    name = source.path.name
+    whole = name.lower().endswith(suffix.lower()) and len(name) > len(suffix)  # as of .nii.gz
+    stem = name[: -len(suffix)] if whole else source.path.stem
+    raw = os.fsencode(stem)
+    return stem if len(raw) <= 150 else os.fsdecode(raw[:150])
 
 
 def _is_output(source: InputSource, whole: str) -> bool:

@@ -33,6 +33,12 @@ class Origin:
     options: Mapping[str, Any]
     version: str
 
+    @property
+    def digest(self) -> str:
+        """Hash of it all."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
 
 class Outputs:
     """The outputs in one folder, with what each was made from.

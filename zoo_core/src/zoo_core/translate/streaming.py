@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import Codec, Item, Window
+from zoo_core.contracts.codec import Codec, Item, StreamedOutput, Window
 from zoo_core.errors import DataError, UsageError, ZooError
 
 EXTENT = 1024 * 1024
@@ -245,7 +245,14 @@ class _Stream:
         except (DataError, OSError, MemoryError) as fault:
             slot.result.error = _explained(fault, slot.result.name)
         slot.result.notes = _notes(read.item)
-        slot.finishing = self.writers.submit(self._finish, slot.result)
+        if any(isinstance(made, StreamedOutput) for made in slot.result.outputs.values()):
+            # Writing it computes it: here, where nets run, and before the next input.
+            slot.finishing = Future()
+            self._finish(slot.result)
+            slot.result.notes = _notes(read.item)
+            slot.finishing.set_result(None)
+        else:
+            slot.finishing = self.writers.submit(self._finish, slot.result)
 
     def _translated(self, windows: Iterator[Window], name: str) -> Iterator[tuple[Window, Tensor]]:
         ahead = next(windows, None)

@@ -60,6 +60,7 @@ class Translator:
         compile: bool = False,
     ) -> None:
         self.name, self.config, self.codec = name, config, codec
+        codec.identity = lambda: self.fingerprint
         self.engine = Engine(method, device=device, precision=precision, compile=compile)
         self._card = card
 

@@ -1,0 +1,79 @@
+"""NumPy files: one picture, or as many as its first axis is long."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from zoo_core.errors import DataError
+from zoo_core.files import replacing
+from zoo_images.formats import MAX_PIXELS, FormatPages, ImageFormat
+from zoo_images.picture import Picture
+from zoo_images.save import Frames
+from zoo_images.values import Array
+
+_COLOURS = (1, 3)
+
+
+class NumpyFormat(ImageFormat):
+    """Opens ``.npy`` files; nothing in them is unpickled."""
+
+    def open(self, path: Path, *, largest: int = MAX_PIXELS) -> NumpyPages:
+        """See `ImageFormat.open`."""
+        asked = str(path)
+        try:
+            values = np.load(path, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError as error:
+            raise DataError("there is no such file", asked=asked) from error
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError("it is no NumPy file that can be read", asked=asked) from error
+        colour = values.ndim in (3, 4) and values.shape[-1] in _COLOURS
+        if values.dtype.kind not in "uif" or values.ndim - colour not in (2, 3) or not values.size:
+            raise DataError(
+                f"it holds {values.dtype} of shape {values.shape}, which is no picture",
+                asked=asked,
+                hint="Pictures are numbers (H, W), (H, W, 3), (N, H, W) or (N, H, W, 3).",
+            )
+        if values.nbytes > 3 * largest:
+            raise DataError(
+                f"it has {values.nbytes / 1e6:,.0f} MB, more than {3 * largest / 1e6:,.0f} MB",
+                asked=asked,
+                hint="If it is meant to, allow it: --largest MEGAPIXELS.",
+            )
+        return NumpyPages(asked, values, values.ndim - colour == 3, colour)
+
+
+class NumpyPages(FormatPages):
+    """The pictures of an array.
+
+    Args:
+        asked: What the file is called.
+        values: (H, W[, C]) or (N, H, W[, C]).
+        several: Whether the first axis counts pictures.
+        colour: Whether the last one counts colours.
+    """
+
+    def __init__(self, asked: str, values: Array, several: bool, colour: bool) -> None:
+        self.asked = asked
+        self._values = values if several else values[None]  # (N, H, W[, C])
+        self._several, self._colour = several, colour
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def picture(self, number: int = 0) -> Picture:
+        """See `zoo_images.formats.Pages.picture`."""
+        values = np.ascontiguousarray(self._values[number])
+        values = values.astype(values.dtype.newbyteorder("="), copy=False)
+        if self._colour and values.shape[-1] == 1:
+            values = values[..., 0]
+        return Picture.of(values, "NumPy")
+
+    def write(self, frames: Frames, path: Path, *, target: str | None, identity: str) -> None:
+        """Writes an array of the input's form."""
+        arrays = np.stack(frames.arrays)
+        if self._colour and arrays.ndim == 3:
+            arrays = arrays[..., None]
+        with replacing(path) as part, part.open("xb") as file:
+            np.save(file, arrays if self._several else arrays[0], allow_pickle=False)
