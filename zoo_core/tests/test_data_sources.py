@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from zoo_core.contracts.signals import MIXED, TensorSpec
+from zoo_core.contracts.signals import MIXED, Domains, TensorSpec
 from zoo_core.contracts.spec import Component, TrainConfig
 from zoo_core.errors import DataError, PluginError, UsageError, ZooError
 from zoo_core.train.data.dataset import open_sources
+from zoo_core.train.data.folders import SourceFiles
 from zoo_core.train.data.sources import parse_domains, parse_source
 from zoo_images.codec import ImageCodec
 
@@ -135,7 +137,7 @@ def test_attributes_are_labels_of_one_store(tmp_path):
     assert data.domains.names == ("Young", "Male")
     assert data.domains.kind == "attributes"
     assert data.stores[MIXED].labels.tolist() == [[1, 0], [1, 1], [1, 0], [0, 1], [0, 0]]
-    assert data.describe()[1].strip() == "attributes: Young 3, Male 2"
+    assert data.describe()[0].endswith("(8×8 px, PNG); Young 3, Male 2")
 
 
 def test_attributes_make_domains(tmp_path):
@@ -185,20 +187,18 @@ def test_a_source_that_recognises_folders_is_asked_for_by_its_name_too(tmp_path)
 def test_a_source_of_a_plugin_recognises_its_own_folders(tmp_path, monkeypatch):
     from zoo_core.host import plugins
 
-    class Table:
-        attributes, rows = ("Loud",), {"0.png": (True,), "1.png": (False,)}
-
-        def column(self, name):
-            return self.attributes.index(name)
-
-        def exclusive_groups(self, wanted):
-            return ()
-
     class Flat:
-        root = signals = pictures(tmp_path / "flat")
+        root = pictures(tmp_path / "flat")
 
-        def read(self, split, suffixes):
-            return Table(), [self.root / name for name in Table.rows]
+        def select(self, expression, split, codec):
+            assert (expression, split) == ("Loud", "train")
+            return SourceFiles([self.root / "0.png"], ["0.png"], None, "flat")
+
+        def label(self, attributes, split, codec):
+            files = sorted(self.root.iterdir())
+            labels = torch.tensor([[1.0], [0.0]])
+            found = SourceFiles(files, [file.name for file in files], labels, "flat")
+            return found, Domains(tuple(attributes), "attributes")
 
     class Source:
         @staticmethod

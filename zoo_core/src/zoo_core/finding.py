@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,14 +100,39 @@ def find_files(
             continue
         seen.add((state.st_dev, state.st_ino))
         _prune(place, folders, found.left_out)
-        for name in names_:
-            reason = _reason(place / name, suffixes, recognises, what)
-            if reason is None:
-                found.files.append(place / name)
-            else:
-                found.left_out.add(place / name, reason)
+        here = sift((place / name for name in names_), suffixes, recognises=recognises, what=what)
+        found.files += here.files
+        found.left_out.extend(here.left_out)
     found.files.sort(key=lambda path: path.relative_to(folder).parts)
     return found
+
+
+def sift(
+    paths: Iterable[Path],
+    suffixes: Sequence[str],
+    *,
+    recognises: Callable[[Path], bool] | None = None,
+    what: str = "signal",
+) -> Found:
+    """Which of some paths can be used; see `find_files`."""
+    found = Found()
+    for path in paths:
+        reason = _reason(path, suffixes, recognises, what)
+        if reason is None:
+            found.files.append(path)
+        else:
+            found.left_out.add(path, reason)
+    return found
+
+
+def nothing_found(left_out: LeftOut, asked: str, suffixes: Sequence[str], what: str) -> DataError:
+    """The error where nothing that was looked at can be used."""
+    others = f"{len(left_out)} other files ({by_suffix(left_out.reasons)})"
+    return DataError(
+        f"there is no {what} in it: {others if left_out.reasons else 'it is empty'}",
+        asked=printable(asked),
+        hint=f"Files that count end in {', '.join(suffixes)}.",
+    )
 
 
 def require_folder(folder: Path) -> None:

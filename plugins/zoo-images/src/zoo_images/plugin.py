@@ -43,8 +43,8 @@ def zoo_components() -> Iterable[Component]:
         Component(
             "source",
             "attribute-list",
-            "zoo_images.sources.celeba:CelebA",
-            "CelebA's layout: img_align*/, list_attr*.txt, list_eval_partition.txt",
+            "zoo_images.sources.attribute_lists:AttributeLists",
+            "A list of what pictures show: CelebA's list_attr*.txt, labels.csv, .tsv or .parquet",
         ),
         Component(
             "source", "mnist", f"{sets}:mnist", "MNIST, padded to 32×32; ROOT holds MNIST/raw"

@@ -13,16 +13,11 @@ from zoo_core.contracts.signals import MIXED, Domains
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
-from zoo_core.train.data.folders import domain_folders
+from zoo_core.text import printable
+from zoo_core.train.data.collect import collect, collect_folders
+from zoo_core.train.data.folders import SourceFiles, domain_folders, require_layout
 from zoo_core.train.data.sampling import BatchSampler, Sampling
-from zoo_core.train.data.sources import (
-    DataSource,
-    Found,
-    check_name,
-    collect,
-    collect_attributes,
-    parse_source,
-)
+from zoo_core.train.data.sources import check_name, parse_source
 
 Progress = Callable[[str, int, int], None]
 """Called with (domain, files done, files in all) while files are decoded."""
@@ -42,23 +37,40 @@ class DataSet:
         domains: The domains or attributes.
         stores: By domain; for attributes, one under `zoo_core.contracts.signals.MIXED` with
             labels (M, K).
-        places: Where each store's signals come from, in plain words.
+        found: What each source held; the store has those of its files that could be decoded.
         noun: What a signal is called.
         files: Where each signal of each store comes from, in the store's order.
     """
 
     domains: Domains
     stores: dict[str, SignalStore]
-    places: dict[str, str] = field(default_factory=dict)
+    found: dict[str, SourceFiles] = field(default_factory=dict)
     noun: str = "signal"
     files: dict[str, list[Path | InMemorySignal]] = field(default_factory=dict)
 
+    @property
+    def places(self) -> dict[str, str]:
+        """Where each store's signals come from, in plain words."""
+        return {name: found.place for name, found in self.found.items()}
+
     def describe(self) -> list[str]:
-        """What was found, in plain words: path, count, sizes, format, and what was skipped."""
-        return self._lines(self.places)
+        """What was found, in plain words: path, count, sizes, format, and what was left out."""
+        lines = []
+        for name, line in zip(self.stores, self._lines(self.places), strict=True):
+            store, found = self.stores[name], self.found.get(name)
+            lines.append(line)
+            if found is not None:
+                lines += [f"  {note}" for note in found.notes]
+                lines += [f"  left out: {reason}" for reason in found.left_out.lines()]
+            if store.skipped:
+                lines.append(f"  warning: {len(store.skipped):,} skipped")
+                lines += [f"    {fault}" for fault in store.skipped[:_SHOWN]]
+                if len(store.skipped) > _SHOWN:
+                    lines.append(f"    and {len(store.skipped) - _SHOWN:,} more")
+        return lines
 
     def provenance(self) -> list[str]:
-        """The same in words that travel: of each path the last two parts."""
+        """Each store in words that travel: counts, and of each path the last two parts."""
         return self._lines({name: ending(place) for name, place in self.places.items()})
 
     def _lines(self, places: Mapping[str, str]) -> list[str]:
@@ -66,20 +78,12 @@ class DataSet:
         for name, store in self.stores.items():
             head = "" if name == MIXED else f"{name}: "
             count = f"{len(store):,} {self.noun}{'' if len(store) == 1 else 's'}"
-            place = places.get(name, "memory")
-            lines.append(f"{head}{count} from {place} ({store.summary})")
+            place = printable(places.get(name, "memory"))
+            held = ""
             if name == MIXED and store.labels is not None:
-                counts = store.labels.sum(0).int().tolist()
-                held = ", ".join(
-                    f"{attribute} {count:,}"
-                    for attribute, count in zip(self.domains.names, counts, strict=True)
-                )
-                lines.append(f"  attributes: {held}")
-            if store.skipped:
-                lines.append(f"  warning: {len(store.skipped):,} skipped")
-                lines += [f"    {fault}" for fault in store.skipped[:_SHOWN]]
-                if len(store.skipped) > _SHOWN:
-                    lines.append(f"    and {len(store.skipped) - _SHOWN:,} more")
+                counts = zip(self.domains.names, store.labels.sum(0).int().tolist(), strict=True)
+                held = f"; {', '.join(f'{attribute} {number:,}' for attribute, number in counts)}"
+            lines.append(f"{head}{count} from {place} ({store.summary}){held}")
         return lines
 
     def fingerprint(self) -> dict[str, dict[str, Any]]:
@@ -152,20 +156,23 @@ def open_sources(
         )
     if data is not None and attributes:
         _check_count(attributes, "attribute", need)
-        found, known = collect_attributes(Path(data), attributes, split, codec)
+        found, known = require_layout(Path(data)).label(attributes, split, codec)
         return _open(
             {MIXED: found}, known, codec=codec, config=config, cache=cache, progress=progress
         )
     if data is not None:
         folders = domain_folders(Path(data), split)
-        sources = {name: DataSource("folder", folder) for name, folder in folders.items()}
+        for name in folders:
+            check_name(name)
+        _check_count(list(folders), "domain", need)
+        parts = {name: collect_folders(each, split, codec) for name, each in folders.items()}
     else:
         sets = host().components("source") if domains else {}
         sources = {name: parse_source(text, sets) for name, text in domains.items()}
-    for name in sources:
-        check_name(name)
-    _check_count(list(sources), "domain", need)
-    parts = {name: collect(source, split, codec) for name, source in sources.items()}
+        for name in sources:
+            check_name(name)
+        _check_count(list(sources), "domain", need)
+        parts = {name: collect(source, split, codec) for name, source in sources.items()}
     return _open(
         parts,
         Domains(tuple(parts)),
@@ -195,7 +202,7 @@ def _check_count(names: Sequence[str], what: str, need: tuple[int, int | None]) 
 
 
 def _open(
-    parts: Mapping[str, Found],
+    parts: Mapping[str, SourceFiles],
     domains: Domains,
     *,
     codec: Codec,
@@ -219,8 +226,7 @@ def _open(
         store.names = [found.names[i] for i in kept]
         store.labels = None if found.labels is None else found.labels[kept]
         stores[name], files[name] = store, [found.files[i] for i in kept]
-    places = {name: found.place for name, found in parts.items()}
-    return DataSet(domains, stores, places, codec.noun, files)
+    return DataSet(domains, stores, dict(parts), codec.noun, files)
 
 
 def ending(place: str) -> str:

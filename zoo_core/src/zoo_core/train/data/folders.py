@@ -1,78 +1,105 @@
-"""Folders of signals: what lies in them, their splits, and the layouts that have attributes.
+"""Folders of signals: their splits, their domains, and the layouts that have attributes.
 
-Files are found in an order that never changes; nothing is decoded.
+Nothing is decoded.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from zoo_core.errors import DataError, PluginError, UsageError, unknown
+from torch import Tensor
+
+from zoo_core.contracts.codec import Codec, InMemorySignal
+from zoo_core.contracts.signals import Domains
+from zoo_core.errors import DataError, PluginError, UsageError
+from zoo_core.finding import LeftOut, is_hidden, names, require_folder
 from zoo_core.host.plugins import host
+from zoo_core.text import printable
+from zoo_core.train.data.splits import by_split_and_domain, check_split, split_of
 
-SPLITS = ("train", "val", "valid", "test")
-"""Names of folders that are splits; ``valid`` is another name for ``val``."""
 
+@dataclass(frozen=True)
+class SourceFiles:
+    """What one source holds.
 
-class AttributeTable(Protocol):
-    """Which attributes each signal of a folder has."""
+    Attributes:
+        files: Files, or signals in memory.
+        names: Name of each, relative to the source.
+        labels: (M, K) attributes or (M,) class numbers, or None.
+        place: Where they come from, in plain words.
+        split: The split that they are of; None where the source says none.
+        left_out: What was found beside them.
+        notes: What was understood, and what is doubtful.
+    """
 
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        """Names of the attributes."""
-
-    @property
-    def rows(self) -> Mapping[str, tuple[bool, ...]]:
-        """For each file's name, whether each attribute holds."""
-
-    def column(self, name: str) -> int:
-        """Position of an attribute; an unknown one is an error with the near match."""
-
-    def exclusive_groups(self, wanted: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-        """Groups of the wanted attributes of which at most one can hold."""
+    files: Sequence[Path | InMemorySignal]
+    names: Sequence[str]
+    labels: Tensor | None
+    place: str
+    split: str | None = None
+    left_out: LeftOut = field(default_factory=LeftOut)
+    notes: Sequence[str] = ()
 
 
 class Layout(Protocol):
-    """A folder that a data source has recognised."""
+    """A folder, or a list of attributes, that a data source has recognised."""
 
-    @property
-    def root(self) -> Path:
-        """The folder."""
-
-    @property
-    def signals(self) -> Path:
-        """Folder of the signals' files."""
-
-    def read(self, split: str, suffixes: Sequence[str]) -> tuple[AttributeTable, list[Path]]:
-        """The attributes, and the files of one split.
+    def select(self, expression: str, split: str, codec: Codec) -> SourceFiles:
+        """The signals of a split for which an expression of attributes holds.
 
         Args:
+            expression: Such as ``Blond_Hair,!Male``; empty for all signals.
             split: ``train``, ``val``, ``test``, or ``all``.
-            suffixes: Suffixes of the files that count.
+            codec: Says which files count.
 
         Raises:
-            DataError: If the folder contradicts itself.
+            DataError: If the folder contradicts itself, or no signal is so.
+            UsageError: If an attribute is unknown; names the near match.
+        """
+
+    def label(
+        self, attributes: Sequence[str], split: str, codec: Codec
+    ) -> tuple[SourceFiles, Domains]:
+        """The signals of a split with labels (M, K), and the attributes as domains.
+
+        Raises:
+            DataError: As `select`, and where an attribute holds for all or for none.
+            UsageError: If an attribute is unknown; names the near match.
         """
 
 
 class AttributeSource(Protocol):
-    """A data source that recognises folders of its own layout."""
+    """A data source that recognises folders, or files with lists, of its own layout."""
 
     def recognise(self, root: Path) -> Layout | None:
-        """The parts of a folder in this layout; None where the folder is in another one.
+        """The parts of a layout; None where the folder or file is in another one.
 
         Raises:
-            DataError: If the folder is in this layout, but lacks a part of it.
+            DataError: If it is in this layout, but lacks a part of it.
         """
 
 
+@dataclass(frozen=True)
+class DomainFolders:
+    """Where the signals of one domain are.
+
+    Attributes:
+        folders: Their folders.
+        split: The split that all of them are of; None where no folder says it.
+        notes: What was understood.
+    """
+
+    folders: Sequence[Path]
+    split: str | None = None
+    notes: Sequence[str] = field(default=())
+
+
 def find_layout(root: Path) -> Layout | None:
-    """The layout that one of the installed data sources recognises in a folder, or None."""
+    """The layout that one of the installed data sources recognises, or None."""
     for source in _sources().values():
         layout = source.recognise(root)
         if layout is not None:
@@ -84,8 +111,10 @@ def require_layout(root: Path) -> Layout:
     """As `find_layout`.
 
     Raises:
-        DataError: If no data source recognises the folder.
+        DataError: If no data source recognises it.
     """
+    if not os.path.isfile(root):  # noqa: PTH113  (false for names that no disk can hold)
+        require_folder(root)
     layout = find_layout(root)
     if layout is None:
         known = host().components("source")
@@ -98,137 +127,34 @@ def require_layout(root: Path) -> Layout:
     return layout
 
 
-def scan(folder: Path, suffixes: Sequence[str], *, what: str = "picture") -> list[Path]:
-    """All files below a folder whose suffix is among ``suffixes``, sorted by path.
+def domain_folders(root: Path, split: str) -> dict[str, DomainFolders]:
+    """The folders of each domain below ``root``, of one split where it has splits.
 
-    Hidden files and folders are passed over; links to folders are followed once.
-
-    Args:
-        folder: Where to look, recursively.
-        suffixes: In lower case, with the dot.
-        what: What the files are called in errors.
+    ``trainA`` and ``train_cats`` name split and domain, ``Train/cats`` has a folder for each;
+    otherwise each folder is a domain, which may have splits of its own.
 
     Raises:
-        DataError: If there is no such folder, or nothing in it; says what is there instead.
+        DataError: If there is none, none for the split, or the names may be read in two ways.
+        UsageError: If its signals have attributes, of which none is named, or the split is none.
     """
-    check_folder(folder)
-    found: list[Path] = []
-    others: Counter[str] = Counter()
-    seen: set[str] = set()
-
-    def fail(error: OSError) -> None:
-        raise DataError(
-            f"a folder cannot be listed ({error.strerror})",
-            asked=str(error.filename or folder),
-            hint="Change its permissions.",
-        ) from error
-
-    for where, folders, names in os.walk(folder, followlinks=True, onerror=fail):
-        real = os.path.realpath(where)
-        if real in seen:  # a link that leads back up
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not _hidden(name))
-        for name in names:
-            if _hidden(name):
-                continue
-            suffix = Path(name).suffix.lower()
-            if suffix in suffixes:
-                found.append(Path(where) / name)
-            else:
-                others[suffix or "no suffix"] += 1
-    if not found:
-        raise DataError(
-            f"there is no {what} in it: {_instead(others)}",
-            asked=f"folder {folder}",
-            hint=f"Files that count end in {', '.join(suffixes)}.",
-        )
-    return sorted(found, key=lambda path: path.relative_to(folder).parts)
-
-
-def check_folder(folder: Path) -> None:
-    """Refuses what is no folder.
-
-    Raises:
-        DataError: If it is missing or a file.
-    """
-    try:
-        if folder.is_dir():
-            return
-        there = folder.exists()
-    except (OSError, ValueError):
-        there = False
-    if there:
-        raise DataError("it is a file, not a folder", asked=str(folder), hint="Give its folder.")
-    parent = next((p for p in folder.absolute().parents if p.is_dir()), None)
-    raise DataError(
-        "there is no such folder",
-        asked=str(folder),
-        hint=f"Check the path; {parent} is the part of it that exists." if parent else None,
-    )
-
-
-def subfolders(folder: Path) -> list[Path]:
-    """The visible folders directly inside a folder, sorted by name."""
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not _hidden(p.name))
-
-
-def class_numbers(files: Sequence[Path]) -> list[int] | None:
-    """The class of each file where all lie in folders named by digits, such as ``7/0012.png``."""
-    names = [file.parent.name for file in files]
-    if names and all(name.isascii() and name.isdigit() for name in names):
-        return [int(name) for name in names]
-    return None
-
-
-def split_folder(folder: Path, split: str) -> Path:
-    """The subfolder of a split, in a folder that has splits.
-
-    Raises:
-        UsageError: If there is no split of this name anywhere.
-        DataError: If the folder lacks it.
-    """
-    if split not in (*SPLITS, "all"):
-        raise unknown("split", split, ["train", "val", "test", "all"])
-    names = ("val", "valid") if split == "val" else (split,)
-    there = [folder / name for name in SPLITS if (folder / name).is_dir()]
-    chosen = next((path for path in there if path.name in names), None)
-    if chosen is None:
-        raise _lacks(folder, split, there)
-    return chosen
-
-
-def domain_folders(root: Path, split: str) -> dict[str, Path]:
-    """The folder of each domain below ``root``: ``trainA``, ``train/<domain>`` or ``<domain>``.
-
-    Raises:
-        DataError: If there is none, or none for the split.
-        UsageError: If its signals have attributes, of which none is named.
-    """
-    check_folder(root)
+    check_split(split)
+    require_folder(root)
     if find_layout(root) is not None:
         raise UsageError(
             "its signals have attributes: name those to translate",
             asked=f"data {root}",
             hint="Add --attributes NAME,NAME, or use --domain NAME=ROOT:ATTRIBUTE.",
         )
-    below = subfolders(root)
-    lettered = [path for path in below if re.fullmatch(r"(train|val|test)[A-Z]\w*", path.name)]
-    if lettered:
-        wanted = {p.name.removeprefix(split): p for p in lettered if p.name.startswith(split)}
-        if not wanted:
-            raise _lacks(root, split, lettered)
-        return wanted
-    if any(path.name in SPLITS for path in below):
-        below = subfolders(split_folder(root, split))
+    below = {path.name: path for path in _subfolders(root)}
+    splits = {name: known for name in below if (known := split_of(name)) is not None}
+    if splits:
+        return _split_first(root, below, splits, split)
+    both = by_split_and_domain(list(below))
+    if both:
+        return _split_and_domain(root, below, both, split)
     if not below:
-        raise DataError(
-            "it has no subfolder per domain",
-            asked=f"data {root}",
-            hint="Make one folder per domain in it, or name each with --domain NAME=FOLDER.",
-        )
-    return {path.name: path for path in below}
+        raise _no_domains(root)
+    return {name: DomainFolders([path]) for name, path in below.items()}
 
 
 def data_root() -> Path | None:
@@ -244,6 +170,77 @@ def data_root() -> Path | None:
     return None
 
 
+def lacks_split(folder: Path, split: str, there: Sequence[str]) -> DataError:
+    """The error of a folder that has splits, but not this one."""
+    return DataError(
+        f'it has no split "{split}"',
+        asked=f"folder {printable(str(folder))}",
+        hint=f"It holds {', '.join(map(printable, there))}; ask for one with --split where you "
+        "measure, or name the folders with --domain NAME=FOLDER.",
+    )
+
+
+def _split_first(
+    root: Path, below: dict[str, Path], splits: dict[str, str], split: str
+) -> dict[str, DomainFolders]:
+    """The domains of folders ``Train/cats``."""
+    others = [path for name, path in below.items() if name not in splits]
+    if others and len(set(splits.values())) < 2:
+        raise DataError(
+            f"{', '.join(splits)} is named like a split, {names(others)} not: which are domains?",
+            asked=f"data {root}",
+            hint="Name each with --domain NAME=FOLDER, or move the other folders out.",
+        )
+    wanted = [name for name, known in splits.items() if split in (known, "all")]
+    if not wanted:
+        raise lacks_split(root, split, list(splits))
+    note = _understood(splits) + (f"; not used: {names(others)}" if others else "")
+    domains: dict[str, list[Path]] = {}
+    for name in wanted:
+        for path in _subfolders(below[name]):
+            domains.setdefault(path.name, []).append(path)
+    if not domains:
+        raise _no_domains(below[wanted[0]])
+    return {name: DomainFolders(paths, split, [note]) for name, paths in domains.items()}
+
+
+def _split_and_domain(
+    root: Path, below: dict[str, Path], both: dict[str, dict[str, str]], split: str
+) -> dict[str, DomainFolders]:
+    """The domains of folders ``trainA``."""
+    known = {name: key for splits in both.values() for key, name in splits.items()}
+    others = [path for name, path in below.items() if name not in known]
+    note = _understood(known) + (f"; not used: {names(others)}" if others else "")
+    found = {
+        domain: [below[name] for key, name in splits.items() if split in (key, "all")]
+        for domain, splits in both.items()
+    }
+    found = {domain: folders for domain, folders in found.items() if folders}
+    if not found:
+        raise lacks_split(root, split, list(known))
+    return {domain: DomainFolders(folders, split, [note]) for domain, folders in found.items()}
+
+
+def _understood(splits: dict[str, str]) -> str:
+    """What was understood of folders that are named like splits."""
+    return "read as splits: " + ", ".join(
+        f"{printable(name)} ({split})" for name, split in sorted(splits.items())
+    )
+
+
+def _no_domains(root: Path) -> DataError:
+    return DataError(
+        "it has no subfolder per domain",
+        asked=f"data {root}",
+        hint="Make one folder per domain in it, or name each with --domain NAME=FOLDER.",
+    )
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """The visible folders directly inside a folder, sorted by name."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
+
+
 def _sources() -> dict[str, AttributeSource]:
     """The installed data sources that recognise folders, by name."""
     found: dict[str, AttributeSource] = {}
@@ -255,22 +252,3 @@ def _sources() -> dict[str, AttributeSource]:
         if hasattr(source, "recognise"):
             found[name] = source
     return found
-
-
-def _lacks(folder: Path, split: str, there: Sequence[Path]) -> DataError:
-    return DataError(
-        f'it has no split "{split}"',
-        asked=f"folder {folder}",
-        hint=f"It holds {', '.join(path.name for path in there)}.",
-    )
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
-
-
-def _instead(others: Counter[str]) -> str:
-    if not others:
-        return "it is empty"
-    kinds = ", ".join(f"{count} × {suffix}" for suffix, count in others.most_common(4))
-    return f"{sum(others.values())} other files ({kinds})"
