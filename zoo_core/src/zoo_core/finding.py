@@ -100,7 +100,9 @@ def find_files(
             continue
         seen.add((state.st_dev, state.st_ino))
         _prune(place, folders, found.left_out)
-        here = sift((place / name for name in names_), suffixes, recognises=recognises, what=what)
+        here = sift(
+            (place / name for name in sorted(names_)), suffixes, recognises=recognises, what=what
+        )
         found.files += here.files
         found.left_out.extend(here.left_out)
     found.files.sort(key=lambda path: path.relative_to(folder).parts)

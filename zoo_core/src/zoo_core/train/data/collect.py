@@ -29,7 +29,13 @@ from zoo_core.train.data.folders import (
     require_layout,
 )
 from zoo_core.train.data.sources import DataSource, ranges
-from zoo_core.train.data.splits import by_split_and_domain, check_split, split_of, split_of_path
+from zoo_core.train.data.splits import (
+    by_split_and_domain,
+    check_split,
+    split_of,
+    split_of_path,
+    split_said,
+)
 
 _WILD = re.compile(r"[*?[{]")
 _SHOWN = 4
@@ -108,9 +114,8 @@ def _of_split(place: Path, found: Found, parts: Sequence[Sequence[str]], split: 
     files = [found.files[at] for at in kept]
     folders = sorted({part for path in parts for part in path[:-1] if split_of(part)})
     said = ", ".join(f"{printable(name)} ({split_of(name)})" for name in folders)
-    return SourceFiles(
-        files, names, None, str(place), split, left_out, (f"read as splits: {said}",)
-    )
+    notes = (f"read as splits: {said}",)
+    return SourceFiles(files, names, None, f"{place}, split {split}", split, left_out, notes)
 
 
 def _refuse_many_domains(place: Path, parts: Sequence[Sequence[str]]) -> None:
@@ -131,9 +136,10 @@ def _refuse_many_domains(place: Path, parts: Sequence[Sequence[str]]) -> None:
 def _named_otherwise(folders: Sequence[Path]) -> list[str]:
     """What to say of folders that were named for training and are called as another split."""
     return [
-        f"warning: {printable(folder.name)} is named like the split {known}, and is trained on"
+        f"warning: {printable(part)} is named like the split {said}, and is trained on"
         for folder in folders
-        if (known := split_of_path(folder.parts[-2:])) not in (None, "train")
+        for part in folder.absolute().parts[-2:]
+        if (said := split_said(part)) not in (None, "train")
     ]
 
 
@@ -151,7 +157,8 @@ def _from_pattern(pattern: Path, split: str, codec: Codec) -> SourceFiles:
     names = [file.relative_to(head).parts for file in found.files]
     part = _of_split(head, found, names, split)
     notes = [*part.notes, *(_named_otherwise([head]) if split == "train" else ())]
-    return replace(part, place=str(pattern), notes=notes)
+    place = f"{pattern}, split {part.split}" if part.split else str(pattern)
+    return replace(part, place=place, notes=notes)
 
 
 def _from_attribute(root: Path, expression: str, split: str, codec: Codec) -> SourceFiles:
@@ -172,7 +179,8 @@ def _from_set(name: str, root: Path, split: str, codec: Codec) -> SourceFiles:
                 asked=f"source {name}:{root}",
                 hint=f"{host().find('source', name).summary}.",
             )
-        return layout.select("", split, codec)
+        chosen: SourceFiles = layout.select("", split, codec)
+        return chosen
     pairs: list[tuple[Any, Any]] = []
     try:
         for value, label in source(root, split):

@@ -44,6 +44,12 @@ def split_of_path(parts: Sequence[str]) -> str | None:
     return next((split for split in ("test", "val", "train") if split in found), None)
 
 
+def split_said(folder: str) -> str | None:
+    """As `split_of`, also of a name that says a domain as well: ``testA``."""
+    match = _LETTERED.fullmatch(folder)
+    return split_of(folder) or (None if match is None else split_of(match["split"]))
+
+
 def by_split_and_domain(folders: Sequence[str]) -> dict[str, dict[str, str]]:
     """Folders by domain and split, where their names say both; empty where they say no split.
 
