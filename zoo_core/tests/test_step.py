@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from zoo_core.contracts.interfaces import Code
-from zoo_core.contracts.method import freeze
+from zoo_core.contracts.method import freeze, routes_between
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains
 from zoo_core.contracts.spec import Progress
-from zoo_core.contracts.step import Route, Step, routes_between
+from zoo_core.contracts.step import Route, Step
 from zoo_core.contracts.trainable_nets import TrainableNets
 from zoo_core.errors import UsageError
 from zoo_nn.plans import random_other_domain, ring

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from zoo_core.catalogue.description import ModelConfig
-from zoo_core.contracts.codec import Codec
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Batch, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
+from zoo_core.contracts.synthetic import random_batch
 from zoo_core.errors import WeightsError, ZooError
 from zoo_core.files import file_sha256, verify
 from zoo_core.host.plugins import PluginHost
@@ -188,11 +188,11 @@ def write_import(
     load_state(net_state(method, names), tensors, asked=f"import {directory.name}")
     for name in [name for name in method.nets if name not in names]:
         del method.nets[name]
-    batch = _golden_batch(method, config, host)
+    batch = _golden_batch(method, config)
     write_model(directory, method, config, card=card, sample_batch=batch)
 
 
-def _golden_batch(method: Method[Any], config: ModelConfig, host: PluginHost) -> Batch:
+def _golden_batch(method: Method[Any], config: ModelConfig) -> Batch:
     """Random signals, no larger than they need be."""
     spec = config.signal
     extents = list(spec.shape)
@@ -201,8 +201,7 @@ def _golden_batch(method: Method[Any], config: ModelConfig, host: PluginHost) ->
         extents[axis] = min(extents[axis], bound)
     small: TensorSpec = replace(spec, shape=tuple(extents))
     mixed = config.domains.kind == "attributes" or method.sampling == "mixed"
-    codec: Codec = host.load("codec", spec.kind)(small)
-    return codec.random_batch(config.domains, mixed=mixed, count=2, seed=0)
+    return random_batch(config.domains, small, mixed=mixed, count=2, seed=0)
 
 
 def _require_agreement(

@@ -78,7 +78,8 @@ class Session(Trainer):
         player_states = [
             player_state for player_state in self.player_states if player_state.player is player
         ]
-        return self._bind(player.every - 1 if number is None else number, 0, player_states)
+        number = player.every - 1 if number is None else number
+        return self._step_of(self._input(number, 0), player_states)
 
     def showing(self) -> list[int]:
         """Numbers of steps in which every player moves, early and in the middle of the run."""

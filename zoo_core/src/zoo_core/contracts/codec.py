@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from zoo_core.contracts.signals import Batch, Domains
     from zoo_core.contracts.spec import TrainConfig
 
 
@@ -249,21 +248,6 @@ class Codec(ABC):
         Raises:
             DataError: If no file can be used; single broken files are skipped and named.
         """
-
-    def random_batch(self, domains: Domains, *, mixed: bool, count: int, seed: int) -> Batch:
-        """Made-up signals of this form, as training draws them, for golden files and checks.
-
-        Unless a kind has better ones: smooth noise within the signal's range.
-
-        Args:
-            domains: The domains or attributes.
-            mixed: Whether all domains share one part, under `zoo_core.contracts.signals.MIXED`.
-            count: Signals per part.
-            seed: Seed of everything random.
-        """
-        from zoo_core.contracts.synthetic import random_batch
-
-        return random_batch(domains, self.spec, mixed=mixed, count=count, seed=seed)
 
     @abstractmethod
     def sheet(

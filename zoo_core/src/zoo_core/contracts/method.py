@@ -263,6 +263,19 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
         return tuple(players)
 
 
+def routes_between(domains: Domains, targets: Sequence[str], batch: Batch) -> list[Route]:
+    """A route from every part of a batch, be it mixed, to every other of some domains.
+
+    What is translated with a method that plans no route, since it learns from samples (CoGAN).
+    """
+    return [
+        Route(origin, Condition.of(domains, name, len(x), x.device), f"{origin}->{name}")
+        for origin, x in batch.signals.items()
+        for name in targets
+        if name != origin
+    ]
+
+
 def freeze(net: nn.Module) -> nn.Module:
     """Freezes a net for good: no player trains it, gradients still pass through it."""
     for parameter in net.parameters():

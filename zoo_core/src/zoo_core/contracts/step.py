@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import ClassVar, Literal, Protocol, TypeVar
 
 import torch
@@ -155,7 +154,7 @@ class Step:
         moving: Names of the nets that some player trains in this step. Translations carry a
             graph for these only. None: whatever the parameters' own flags say.
         trainable_nets: Who learns and who is in which mode, for the method's nets, where a run has
-            it at hand; None: the nets are walked when it is first asked.
+            it at hand; None: the nets are walked.
     """
 
     def __init__(
@@ -174,7 +173,8 @@ class Step:
         self.method, self.batch = method, batch
         self.progress = progress or Progress()
         self.rng, self.rank, self.world = rng, rank, world
-        self._moving, self._given_trainable_nets = moving, trainable_nets
+        self._moving = moving
+        self._trainable_nets = trainable_nets or TrainableNets(method.nets)
         self._memo: dict[object, object] = {}
         self._kept: list[object] = []
         self._verdicts: dict[tuple[str, int], tuple[Tensor, DiscriminatorOutput]] | None = None
@@ -182,10 +182,6 @@ class Step:
         self.routes: tuple[Route, ...] = tuple(routes)
         for route in self.routes:
             route._step = self
-
-    @cached_property
-    def _trainable_nets(self) -> TrainableNets:
-        return self._given_trainable_nets or TrainableNets(self.method.nets)
 
     def real(self, domain: str) -> Tensor:
         """(N, *S) the batch's real signals of a domain."""
@@ -351,16 +347,3 @@ class Step:
             return
         with self._trainable_nets.only(self._moving):
             yield
-
-
-def routes_between(domains: Domains, targets: Sequence[str], batch: Batch) -> list[Route]:
-    """A route from every part of a batch, be it mixed, to every other of some domains.
-
-    What is translated with a method that plans no route, since it learns from samples (CoGAN).
-    """
-    return [
-        Route(origin, Condition.of(domains, name, len(x), x.device), f"{origin}->{name}")
-        for origin, x in batch.signals.items()
-        for name in targets
-        if name != origin
-    ]

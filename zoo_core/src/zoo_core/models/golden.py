@@ -7,17 +7,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from zoo_core.contracts.method import Method, routes_between
 from zoo_core.contracts.signals import Batch, Condition
-from zoo_core.contracts.step import routes_between
 from zoo_core.errors import WeightsError
-
-if TYPE_CHECKING:
-    from zoo_core.contracts.method import Method
 
 PER_ROUTE = 2
 """Signals of each route that the file keeps."""

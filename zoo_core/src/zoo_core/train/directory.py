@@ -66,11 +66,8 @@ def sole_writer(out: Path) -> Iterator[None]:
             out.rmdir()
 
 
-def prepared(config: RunConfig, out: Path, *, resume: bool) -> RunConfig:
+def require_usable(config: RunConfig, out: Path, *, resume: bool) -> None:
     """Makes sure that a directory may become, or is, the home of this run; writes nothing.
-
-    Returns:
-        The configuration to train with.
 
     Raises:
         UsageError: If the directory holds something else, a run where none may be, or another run.
@@ -95,7 +92,6 @@ def prepared(config: RunConfig, out: Path, *, resume: bool) -> RunConfig:
         raise UsageError(
             "it is neither empty nor a run", asked=f"--out {out}", hint="Choose a new directory."
         )
-    return config
 
 
 def load_config(out: Path) -> RunConfig:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +87,11 @@ class Listeners:
         self._problems: list[str] = []
         self._listeners: dict[str, RunEvents] = {}
         for kind, name in wanted:
-            made = self._guarded(f"{kind} {name}", "starting", partial(_made, kind, name))
-            if made is not None:
-                self._listeners[f"{kind} {name}"] = made
+            label = f"{kind} {name}"
+            try:
+                self._listeners[label] = host().load(kind, name)()
+            except (Exception, SystemExit) as fault:
+                self._problems.append(_failed(label, "starting", fault))
 
     def fire(self, event: str, **values: Any) -> list[str]:
         """Tells each listener of one event.
@@ -102,26 +103,15 @@ class Listeners:
         Returns:
             Warnings: those that listeners gave, and a sentence for each that raised.
         """
-        warnings: list[str] = []
+        warnings, self._problems = self._problems, []
         for label, listener in self._listeners.items():
-            act = partial(_told, getattr(listener, event), values)
-            warnings += self._guarded(label, event, act) or ()
-        problems, self._problems = self._problems, []
-        return problems + warnings
-
-    def _guarded(self, label: str, event: str, act: Callable[[], Any]) -> Any:
-        try:
-            return act()
-        except (Exception, SystemExit) as fault:  # a plugin's fault must not end a run
-            text = str(fault) if isinstance(fault, ZooError) else fault_text(fault)
-            self._problems.append(f"{label} failed in {event}: {text}")
-            return None
+            try:
+                warnings += getattr(listener, event)(**values) or ()
+            except (Exception, SystemExit) as fault:  # a plugin's fault must not end a run
+                warnings.append(_failed(label, event, fault))
+        return warnings
 
 
-def _made(kind: str, name: str) -> RunEvents:
-    listener: RunEvents = host().load(kind, name)()
-    return listener
-
-
-def _told(method: Callable[..., Iterable[str] | None], values: Mapping[str, Any]) -> list[str]:
-    return list(method(**values) or ())
+def _failed(label: str, event: str, fault: BaseException) -> str:
+    text = str(fault) if isinstance(fault, ZooError) else fault_text(fault)
+    return f"{label} failed in {event}: {text}"

@@ -25,35 +25,11 @@ _HINT = (
 )
 
 
-class FiniteGuard:
-    """Watches losses and gradients without stalling an accelerator.
-
-    Values are kept on their device and looked at all together in `check`, which the loop calls
-    at every step on a CPU and, on other devices, before anything is logged or saved.
-    """
-
-    def __init__(self) -> None:
-        self._names: list[str] = []
-        self._values: list[Tensor] = []
-
-    def watch(self, step: int, player: str, what: str, value: Tensor) -> None:
-        """Remembers a scalar () to be checked; ``what`` names it within its player."""
-        self._names.append(f'{what} of player "{player}" at step {step}')
-        self._values.append(value.detach().float().reshape(()))
-
-    def check(self) -> None:
-        """Raises `TrainingError` that names the first value that is not finite."""
-        if not self._values:
-            return
-        values = torch.stack(self._values).tolist()
-        names, self._names, self._values = self._names, [], []
-        for name, value in zip(names, values, strict=True):
-            if not math.isfinite(value):
-                raise TrainingError(f"it is {value}", asked=name, hint=_HINT)
-
-
 class LossMeter:
-    """Sums of losses and a `FiniteGuard`; neither waits for an accelerator.
+    """Sums losses and looks for values that are not finite, without stalling an accelerator.
+
+    What is watched is kept on its device and looked at all together in `check`, which the loop
+    calls at every step on a CPU and, on other devices, before anything is logged or saved.
 
     Attributes:
         sums: Sums () of unweighted losses since `take`, by ``player/term``.
@@ -63,11 +39,12 @@ class LossMeter:
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
-        self._guard = FiniteGuard()
+        self._watched: list[tuple[str, Tensor]] = []
 
     def watch(self, step: int, player: str, what: str, value: Tensor) -> None:
         """Remembers a scalar () to be checked; ``what`` names it within its player."""
-        self._guard.watch(step, player, what, value)
+        name = f'{what} of player "{player}" at step {step}'
+        self._watched.append((name, value.detach().float().reshape(())))
 
     def add(self, name: str, value: Tensor, count: int = 1) -> None:
         """Adds a loss (), or the sum of ``count`` losses."""
@@ -76,7 +53,13 @@ class LossMeter:
 
     def check(self) -> None:
         """Raises `TrainingError` that names the first value that is not finite."""
-        self._guard.check()
+        if not self._watched:
+            return
+        watched, self._watched = self._watched, []
+        values = torch.stack([value for _, value in watched]).tolist()
+        for (name, _), value in zip(watched, values, strict=True):
+            if not math.isfinite(value):
+                raise TrainingError(f"it is {value}", asked=name, hint=_HINT)
 
     def take(self) -> tuple[list[str], Tensor]:
         """Sorted names and mean losses (T,) since the last call."""

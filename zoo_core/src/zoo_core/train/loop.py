@@ -233,11 +233,8 @@ class Trainer:
         routes = [route.shard(rank, world) for route in self.method.plan(whole, rng)]
         return StepInput(whole.shard(rank, world), routes, rng, self.progress(number))
 
-    def _bind(self, number: int, draw: int, player_states: Sequence[PlayerState]) -> Step:
-        """The step that some players share."""
-        return self._step_of(self._input(number, draw), player_states)
-
     def _step_of(self, given: StepInput, player_states: Sequence[PlayerState]) -> Step:
+        """The step that some players share."""
         given = given.to(self.fabric.device)
         return Step(
             self.method,

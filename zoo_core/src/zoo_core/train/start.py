@@ -19,7 +19,7 @@ from zoo_core.train.devices import launched_outside, make_fabric
 from zoo_core.train.directory import (
     forget_progress,
     load_config,
-    prepared,
+    require_usable,
     save_config,
     sole_writer,
 )
@@ -62,7 +62,7 @@ def train_run(
     """
     act = partial(_work, config=config, out=Path(out), resume=resume, restart=restart, quiet=quiet)
     if int(os.environ.get("RANK", "0")) == 0:
-        prepared(config, Path(out), resume=resume or restart)
+        require_usable(config, Path(out), resume=resume or restart)
     fabric = make_fabric(config.device, config.processes, config.train.precision)
     if config.processes == 1 or launched_outside():
         fabric.launch()
@@ -120,7 +120,7 @@ def _work(
         computing_threads(config.threads, fabric.world_size),
     ):
         if first:
-            prepared(config, out, resume=resume or restart)  # now that nobody else can write
+            require_usable(config, out, resume=resume or restart)  # now that nobody else can write
         if first and restart:
             forget_progress(out)
         with StopFlag().listening(partial(_abandon, out)):
