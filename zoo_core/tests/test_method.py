@@ -83,8 +83,10 @@ def test_strings_become_the_type_of_the_option(key, text, value):
 
 
 def test_unknown_option_is_refused_with_the_near_match():
-    with pytest.raises(UsageError, match=r'option of cyclegan "widht".*Did you mean "width"'):
+    with pytest.raises(UsageError) as caught:
         make_options(Options, {"widht": 3}, asked="cyclegan")
+    assert caught.value.asked == 'option of cyclegan "widht"'
+    assert '"width"' in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -150,13 +152,16 @@ def test_method_with_a_code_translates_by_encoding_and_decoding():
 def test_method_without_a_code_refuses_to_code(what):
     method, batch = DIRECT.build(), DIRECT.batch()
     (condition,) = batch.conditions.values()
-    with pytest.raises(UsageError, match=f"TinyMethod.{what}"):
+    with pytest.raises(UsageError) as caught:
         getattr(method, what)(None, condition)
+    assert f"TinyMethod.{what}" in caught.value.asked
 
 
 def test_added_loss_that_needs_what_the_method_lacks_is_refused():
-    with pytest.raises(UsageError, match=r"loss NeedsCode.*needs code, which"):
+    with pytest.raises(UsageError) as caught:
         DIRECT.build().add_loss(NeedsCode())
+    assert caught.value.asked == "loss NeedsCode"
+    assert "needs code" in caught.value.problem
 
 
 def test_added_loss_that_is_provided_for_is_taken():
@@ -171,7 +176,7 @@ def test_companions_of_an_added_loss_join_the_nets():
 
 
 def test_other_nets_are_in_eval_mode_for_players_with_a_batch_of_their_own_only():
-    with pytest.raises(ValueError, match="needs fresh=True"):
+    with pytest.raises(ValueError, match="needs own_batch=True"):
         Player("critic", (), (), other_nets_mode="eval")
     assert (
         Player("critic", (), (), other_nets_mode="eval", own_batch=True).other_nets_mode == "eval"

@@ -35,8 +35,9 @@ def test_vector_of_a_domain_is_one_hot_in_the_order_of_the_names():
 
 @pytest.mark.parametrize("target", [{"noto": 1, "twemoji": 1}, {"noto": 0}, {}])
 def test_exactly_one_domain_can_be_the_target(target):
-    with pytest.raises(UsageError, match="exactly one domain"):
+    with pytest.raises(UsageError) as caught:
         VENDORS.vector(target)
+    assert "exactly one domain" in caught.value.problem
 
 
 @pytest.mark.parametrize(
@@ -49,8 +50,9 @@ def test_exactly_one_domain_can_be_the_target(target):
     ],
 )
 def test_unknown_name_is_refused_with_the_near_match(domains, target, near):
-    with pytest.raises(UsageError, match=f'Did you mean "{near}"'):
+    with pytest.raises(UsageError) as caught:
         domains.vector(target)
+    assert f'"{near}"' in caught.value.hint
 
 
 @relaxed
@@ -82,8 +84,9 @@ def test_origin_is_not_written_into():
 
 
 def test_two_attributes_of_an_exclusive_group_are_refused():
-    with pytest.raises(UsageError, match="at most one of black, blond, brown"):
+    with pytest.raises(UsageError) as caught:
         ATTRIBUTES.vector({"black": 1, "blond": 1})
+    assert "black, blond, brown" in caught.value.problem
 
 
 def test_attributes_start_from_nothing_without_an_origin():
@@ -97,8 +100,9 @@ def test_names_that_cannot_serve_are_refused(names):
 
 
 def test_exclusive_group_of_unknown_names_is_refused():
-    with pytest.raises(UsageError, match='Did you mean "blond"'):
+    with pytest.raises(UsageError) as caught:
         Domains(NAMES, "attributes", (("black", "blnd"),))
+    assert '"blond"' in caught.value.hint
 
 
 def test_domains_count_iterate_and_contain():

@@ -50,19 +50,22 @@ def test_another_domain_is_refused_by_name(translator: Translator) -> None:
         lambda: translator(x, to={"day": 1}, source="night"),
         lambda: translator.decode(translator.encode(x, "night"), "day"),
     ):
-        with pytest.raises(UsageError, match="night only"):
+        with pytest.raises(UsageError) as caught:
             ask()
+        assert "night only" in caught.value.problem
 
 
 def test_all_means_all_targets(translator: Translator) -> None:
     assert translator.targets("all") == ["night"]
-    with pytest.raises(UsageError, match="night only"):
+    with pytest.raises(UsageError) as caught:
         translator.targets("all", source="night")
+    assert "night only" in caught.value.problem
 
 
 def test_there_is_no_way_back(translator: Translator) -> None:
-    with pytest.raises(UsageError, match='target "day"'):
+    with pytest.raises(UsageError) as caught:
         translator.cycle(torch.rand(1, 3, 8, 8) * 2 - 1, to="night")
+    assert caught.value.asked == 'target "day"'
 
 
 def test_an_evaluation_leaves_the_other_direction_out(translator: Translator) -> None:
@@ -71,8 +74,9 @@ def test_an_evaluation_leaves_the_other_direction_out(translator: Translator) ->
     for model in (translator, translator.method):
         asked = as_eval_model(model)
         assert asked.signals(x, day, night).shape == x.shape
-        with pytest.raises(UsageError, match="night only"):
+        with pytest.raises(UsageError) as caught:
             asked.signals(x, night, day)
+        assert "night only" in caught.value.problem
 
 
 class Grey(SignalStore):

@@ -117,7 +117,7 @@ class Player:
 
     def __post_init__(self) -> None:
         if self.other_nets_mode == "eval" and not self.own_batch:
-            raise ValueError(f'player {self.name} with others="eval" needs fresh=True')
+            raise ValueError(f'player {self.name}: other_nets_mode="eval" needs own_batch=True')
 
     def is_active(self, step: int) -> bool:
         """Whether it moves in the step of this number, counted from 0."""

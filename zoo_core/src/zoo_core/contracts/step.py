@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar, Literal, Protocol, TypeVar
 
 import torch
@@ -154,7 +155,7 @@ class Step:
         moving: Names of the nets that some player trains in this step. Translations carry a
             graph for these only. None: whatever the parameters' own flags say.
         trainable_nets: Who learns and who is in which mode, for the method's nets, where a run has
-            it at hand; None: the nets are walked.
+            it at hand; None: the nets are walked when it is first asked.
     """
 
     def __init__(
@@ -173,8 +174,7 @@ class Step:
         self.method, self.batch = method, batch
         self.progress = progress or Progress()
         self.rng, self.rank, self.world = rng, rank, world
-        self._moving = moving
-        self._trainable_nets = trainable_nets or TrainableNets(method.nets)
+        self._moving, self._given_trainable_nets = moving, trainable_nets
         self._memo: dict[object, object] = {}
         self._kept: list[object] = []
         self._verdicts: dict[tuple[str, int], tuple[Tensor, DiscriminatorOutput]] | None = None
@@ -182,6 +182,10 @@ class Step:
         self.routes: tuple[Route, ...] = tuple(routes)
         for route in self.routes:
             route._step = self
+
+    @cached_property
+    def _trainable_nets(self) -> TrainableNets:
+        return self._given_trainable_nets or TrainableNets(self.method.nets)
 
     def real(self, domain: str) -> Tensor:
         """(N, *S) the batch's real signals of a domain."""
@@ -200,11 +204,7 @@ class Step:
 
     def select(self, names: Sequence[str] | None = None) -> tuple[Route, ...]:
         """The routes of the given names, or all."""
-        return (
-            self.routes
-            if names is None
-            else tuple(route for route in self.routes if route.name in names)
-        )
+        return tuple(route for route in self.routes if names is None or route.name in names)
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, *S) ``x`` translated from ``source`` to ``target``, computed once per step."""
