@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, TypeVar, cast, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -149,7 +149,8 @@ def _unknown_keys(cls: type[Any], values: Mapping[Any, Any], inside: str = "") -
             guess = f' (did you mean "{inside}{near[0]}"?)' if near else ""
             yield f'unknown key "{inside}{key}"{guess}'
             continue
-        for item in value if isinstance(value, list) else [value]:
+        by_name = get_origin(types.get(key)) in (dict, Mapping) and isinstance(value, Mapping)
+        for item in value.values() if by_name else value if isinstance(value, list) else [value]:
             for inner in _dataclasses_in(types.get(key)) if isinstance(item, Mapping) else ():
                 yield from _unknown_keys(inner, item, f"{inside}{key}.")
 

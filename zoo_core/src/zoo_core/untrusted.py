@@ -7,6 +7,7 @@ names, no links out, no paths, no addresses. Importing this module imports no to
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import stat
@@ -235,7 +236,8 @@ def tensor_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Type and shape of each tensor of a safetensors file, by name; no tensor is read.
 
     Raises:
-        WeightsError: If it is missing, truncated, or no safetensors file.
+        WeightsError: If it is missing, truncated, or no safetensors file, or if its tensors hold
+            more numbers than `PARAMETERS` allows.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -247,7 +249,7 @@ def tensor_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
             raise ValueError(f"a header of {length:,} bytes")
         with safe_open(path, framework="np") as tensors:
             slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
-            return {
+            header = {
                 name: (_type_name(part.get_dtype()), tuple(part.get_shape()))
                 for name, part in slices.items()
             }
@@ -262,6 +264,8 @@ def tensor_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
             asked=asked,
             hint="Restore the file, or export the model again.",
         ) from fault
+    PARAMETERS.refuse_beyond(sum(math.prod(shape) for _, shape in header.values()), asked)
+    return header
 
 
 def _type_name(code: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from PIL import Image
@@ -28,10 +30,53 @@ from zoo_images.formats import MAX_PIXELS, Pages
 from zoo_images.opening import SUFFIXES, is_animated, recognises
 from zoo_images.pixels import bounds, to_bytes
 from zoo_images.save import Frames, Made, format_of, save
-from zoo_images.values import ASKED, RANGES, plain, recorded, smallest_to_largest
+from zoo_images.values import (
+    ASKED,
+    DTYPES,
+    RANGES,
+    ValueRange,
+    plain,
+    recorded,
+    smallest_to_largest,
+)
 
 WINDOW_PIXELS = 1024 * 1024
 """Most pixels of one window by default: keeps the nets' activations near 1 GiB."""
+LARGEST_CROP = 2**16
+"""Largest side of a centre crop."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a model records of its pictures.
+
+    Attributes:
+        crop_first: Side of the centre crop ahead of resizing.
+        scale: As `zoo_core.contracts.spec.TrainConfig.scale`.
+        size: Height and width as trained.
+        resample: The filter.
+        range: Values of black and white that the nets see.
+        alpha: What shows through transparent pixels.
+        value_ranges: By domain, for pictures of more than 8 bits.
+    """
+
+    crop_first: int | None = None
+    scale: Literal["own", "trained", "whole"] = "own"
+    size: tuple[int, ...] = ()
+    resample: Literal["bicubic"] = "bicubic"
+    range: tuple[float, float] = (-1.0, 1.0)
+    alpha: Literal["white"] = "white"
+    value_ranges: dict[str, ValueRange] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.crop_first is not None and not 1 <= self.crop_first <= LARGEST_CROP:
+            raise ValueError(f"crop_first must be 1 to {LARGEST_CROP}, got {self.crop_first}")
+        for name, span in self.value_ranges.items():
+            if span.dtype not in DTYPES or span.channels not in (1, 3):
+                form = f"{span.channels} x {span.dtype[:40]}"
+                raise ValueError(f"there are no pictures of {form}, as value_ranges says of {name}")
+            if not (math.isfinite(span.low) and span.low < span.high < math.inf):
+                raise ValueError(f"value_ranges of {name} must have black below white")
 
 
 class ImageCodec(Codec):
@@ -46,11 +91,13 @@ class ImageCodec(Codec):
 
     Raises:
         UsageError: If the spec is not that of a picture.
+        WeightsError: If ``preprocessing`` is none of pictures.
     """
 
     kind: ClassVar[str] = "image"
     suffixes: tuple[str, ...] = SUFFIXES
     noun: ClassVar[str] = "picture"
+    Preprocessing: ClassVar[type[Any] | None] = Preprocessing
 
     def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
         super().__init__(spec, preprocessing)

@@ -19,6 +19,11 @@ RANGES = "value_ranges"
 """Key of the ranges by domain in a model's preprocessing."""
 ASKED = "asked_range"
 """Key of the range that the user asked for, for inputs and outputs alike."""
+DTYPES = (
+    "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
+    "float16", "float32", "float64",
+)  # fmt: skip
+"""Types of values that a model may record."""
 _BITS = (8, 10, 12, 14, 16)
 _HINT = "Say which values are black and white: --range LOW,HIGH."
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -48,6 +48,28 @@ class FramePosition:
     count: int
 
 
+@dataclass(frozen=True)
+class Voice:
+    """What a model records of a voice; see `zoo_voice.speaker.Speaker`."""
+
+    pitch: tuple[float, float]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a model records of the analysis, and of the voices of its domains."""
+
+    analysis: Literal["world"] = "world"
+    rate: int = RATE
+    hop: int = HOP
+    alpha: float = ALPHA
+    floor: float = FLOOR
+    order: int | None = None
+    speakers: dict[str, Voice] = field(default_factory=dict)
+
+
 class SpeechCodec(Codec):
     """Reads, windows, joins, writes and stores speech; see `zoo_core.contracts.codec.Codec`.
 
@@ -62,12 +84,14 @@ class SpeechCodec(Codec):
 
     Raises:
         UsageError: If the spec is not that of speech.
+        WeightsError: If ``preprocessing`` is none of speech.
     """
 
     kind: ClassVar[str] = "speech"
     suffixes: ClassVar[tuple[str, ...]] = tuple(FORMATS)
     noun: ClassVar[str] = "recording"
     has_full_samples: ClassVar[bool] = True
+    Preprocessing: ClassVar[type[Any] | None] = Preprocessing
 
     def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
         super().__init__(spec, preprocessing)

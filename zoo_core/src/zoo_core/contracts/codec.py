@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from zoo_core.contracts.signals import TensorSpec
-from zoo_core.errors import UsageError
+from zoo_core.errors import UsageError, WeightsError
+from zoo_core.schema import fill
 
 if TYPE_CHECKING:
     import torch
@@ -119,6 +120,9 @@ class Codec(ABC):
     Args:
         spec: Form of the signals that the nets see.
         preprocessing: What the weights were trained with, from the model's ``config.yaml``.
+
+    Raises:
+        WeightsError: If ``preprocessing`` is not of the form of `Preprocessing`.
     """
 
     kind: ClassVar[str]
@@ -127,8 +131,18 @@ class Codec(ABC):
     """What one signal is called in messages, such as ``picture``."""
     has_full_samples: ClassVar[bool] = False
     """Whether samples of a run are also whole inputs, in files: where a crop alone says little."""
+    Preprocessing: ClassVar[type[Any] | None] = None
+    """Dataclass of what `preprocessing` may hold, against which a model's is checked; None: all."""
 
     def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
+        if self.Preprocessing is not None and preprocessing:
+            fill(
+                self.Preprocessing,
+                preprocessing,
+                asked="preprocessing of the model",
+                error=WeightsError,
+                hint="Export the model again with zoo train, or restore its config.yaml.",
+            )
         self.spec = spec
         self.preprocessing = dict(preprocessing or {})
         self.identity: Callable[[], str] = str

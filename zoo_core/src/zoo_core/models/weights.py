@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,8 @@ from zoo_core.untrusted import PARAMETERS, building, tensor_header
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method
+
+Net = TypeVar("Net")
 
 _SHOWN = 8
 """Lines of each kind that a diff of keys shows."""
@@ -44,8 +46,8 @@ def loaded(make: Callable[[], Method[Any]], path: Path) -> Method[Any]:
     """
     asked, header = f"weights {path}", tensor_header(path)
     with building(asked):
-        sketch = _sketched(make, asked)
-        _require_fit(net_state(sketch, sketch.inference_nets), header, asked)
+        sketch = sketched(make, asked)
+        require_fit(net_state(sketch, sketch.inference_nets), header, asked)
         method = no_init(make)
     load_weights(method, path)
     return method.eval()
@@ -75,7 +77,7 @@ def load_state(target: Mapping[str, Tensor], source: Mapping[str, Tensor], *, as
             finite.
     """
     found = {key: (_type(value), tuple(value.shape)) for key, value in source.items()}
-    _require_fit(target, found, asked)
+    require_fit(target, found, asked)
     bad = [k for k, v in source.items() if v.is_floating_point() and not v.isfinite().all()]
     if bad:
         raise WeightsError(
@@ -230,8 +232,16 @@ def listed(what: str, entries: Sequence[str]) -> list[str]:
     return [*shown, f"  … and {rest} more {what}"] if rest > 0 else shown
 
 
-def _sketched(make: Callable[[], Method[Any]], asked: str) -> Method[Any]:
-    """A method on torch's meta device: all names and shapes, no memory; within bounds."""
+def sketched(make: Callable[[], Net], asked: str) -> Net:
+    """Nets on torch's meta device: all names and shapes, no memory; within bounds.
+
+    Args:
+        make: Builds them; what a stranger may have written decides how.
+        asked: Who asks, for the error.
+
+    Raises:
+        WeightsError: If they cannot be built, or are larger than `PARAMETERS` allows.
+    """
     thread, counts = threading.get_ident(), {"parts": 0, "parameters": 0}
 
     def note(_module: nn.Module, _name: str, part: Any) -> None:
@@ -266,10 +276,16 @@ def _sketched(make: Callable[[], Method[Any]], asked: str) -> Method[Any]:
             hook.remove()
 
 
-def _require_fit(
+def require_fit(
     target: Mapping[str, Tensor], found: Mapping[str, tuple[str, tuple[int, ...]]], asked: str
 ) -> None:
-    """Raises `WeightsError` where types and shapes of a file are not those of the nets."""
+    """Raises `WeightsError` where types and shapes of a file are not those of the nets.
+
+    Args:
+        target: The tensors of the nets.
+        found: What `zoo_core.untrusted.tensor_header` says of the file.
+        asked: The file, for the error.
+    """
     common = {key: value for key, value in target.items() if key in found}
     lines = [
         *listed("missing", [key for key in target if key not in found]),

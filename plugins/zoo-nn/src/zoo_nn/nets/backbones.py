@@ -12,6 +12,7 @@ from torch import nn
 from zoo_core.errors import UsageError, unknown
 from zoo_core.files import file_sha256
 from zoo_core.host.plugins import host
+from zoo_core.untrusted import refuse_while_building
 from zoo_nn.nets.backbone import EMBEDDING, Backbone, OwnBackbone, TimmBackbone
 from zoo_nn.nets.classifier import Classifier, ClassifierNet, TimmNet, make_net
 from zoo_nn.nets.classifier_card import ClassifierCard
@@ -31,12 +32,15 @@ def open_backbone(name: str, *, size: int | None = None) -> Backbone:
 
     Raises:
         UsageError: If there is no backbone of this name.
-        WeightsError: If its weights are missing, damaged, or do not fit.
+        WeightsError: If its weights are missing, damaged, or do not fit; or if the options of a
+            stranger's model ask for one of files or of the Hub.
     """
     brought = host().components("backbone")
     kind, colon, rest = name.partition(":")
     if not colon and name not in brought and is_timm(name):
         kind, rest = "timm", name
+    if kind in ("timm", "judge") and rest:
+        refuse_while_building(f"the backbone {kind}:{rest}")
     if kind == "timm" and rest:
         backbone: Any = _from_timm(rest, f"backbone timm:{rest}")
     elif kind == "judge" and rest:

@@ -6,7 +6,6 @@ Shapes: N batch, K classes, F features.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -15,12 +14,13 @@ from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor, nn
 
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import UsageError, WeightsError
+from zoo_core.files import file_sha256
+from zoo_core.models.weights import load_state, read_tensors, require_fit, sketched
+from zoo_core.untrusted import building, member, tensor_header
 from zoo_nn.nets.augment import augment, widely
 from zoo_nn.nets.classifier_card import WEIGHTS, ClassifierCard
 from zoo_nn.nets.judge_architecture import (
@@ -146,28 +146,21 @@ class Classifier(nn.Module):
         """
         directory = Path(directory)
         card = cls.Card.read(directory)
-        path, asked = directory / WEIGHTS, f"judge {directory}"
-        if not path.is_file():
+        path, asked = member(directory, WEIGHTS), f"judge {directory}"
+        if path is None:
             raise WeightsError(f"{WEIGHTS} is missing", asked=asked, hint="Train the judge again.")
-        data = path.read_bytes()
-        found = hashlib.sha256(data).hexdigest()
-        if found != card.sha256:
+        if (found := file_sha256(path)) != card.sha256:
             raise WeightsError(
                 f"{WEIGHTS} has sha256 {found}, its card says {card.sha256 or 'nothing'}",
                 asked=asked,
                 hint="The file was changed or damaged: restore it or train the judge again.",
             )
-        net = make_net(card)
-        try:
-            state = {k: v.float() if v.is_floating_point() else v for k, v in load(data).items()}
-            net.load_state_dict(state)
-        except (RuntimeError, SafetensorError) as error:
-            raise WeightsError(
-                "the weights do not fit the net that the card describes: "
-                + " ".join(str(error).split()),
-                asked=asked,
-                hint="Restore the directory or train the judge again.",
-            ) from error
+        # The directory may be a stranger's: the nets are known before they take memory.
+        with building(asked):
+            sketch = sketched(lambda: make_net(card), asked)
+            require_fit(sketch.state_dict(), tensor_header(path), asked)
+            net = make_net(card)
+        load_state(net.state_dict(keep_vars=True), read_tensors(path)[0], asked=asked)
         return cls(net, card)
 
 

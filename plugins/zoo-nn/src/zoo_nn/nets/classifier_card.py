@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from zoo_core.errors import DataError
+from zoo_core.untrusted import member, read_yaml_file
 
 WEIGHTS = "judge.safetensors"
 CARD = "judge.yaml"
@@ -55,17 +55,18 @@ class ClassifierCard(BaseModel):
 
         Raises:
             DataError: If the directory is no judge directory or its card is damaged.
+            WeightsError: If the card is no regular file.
         """
-        path = directory / CARD
-        if not path.is_file():
+        path = member(directory, CARD)
+        if path is None:
             raise DataError(
                 f"it has no {CARD}, so it is no judge directory",
                 asked=f"judge {directory}",
                 hint="Train one with zoo judge train --out DIR.",
             )
         try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
+            return cls.model_validate(read_yaml_file(path, error=DataError))
+        except ValidationError as error:
             problem = str(error).replace("\n", " ").strip()
             raise DataError(
                 f"its card cannot be read: {problem}",
