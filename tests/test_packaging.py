@@ -119,4 +119,6 @@ def test_every_dependency_has_bounds(project: Path) -> None:
     assert data["requires-python"] == ">=3.11,<3.14"
     assert data["license"] == "Apache-2.0"
     for dependency in data["dependencies"]:
-        assert re.fullmatch(r"[a-z-]+(\[[a-z,]+\])?>=[\d.]+,<[\d.]+", dependency), dependency
+        assert re.fullmatch(r"[a-z-]+(\[[a-z,]+\])?>=[\d.]+(post\d+)?,<[\d.]+", dependency), (
+            dependency
+        )

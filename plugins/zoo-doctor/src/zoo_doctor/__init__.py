@@ -1,0 +1,1 @@
+"""What is broken or unsafe in an installation, and how to mend it."""
