@@ -16,6 +16,13 @@ IGNORED_FILES = frozenset(
 """Files that systems, and the zoo, put beside pictures, in lower case."""
 IGNORED_FOLDERS = frozenset({"__macosx", "__pycache__", "@eadir", "$recycle.bin", "lost+found"})
 """Folders that systems and tools put beside data, in lower case."""
+BROUGHT_BY = {
+    "picture": {
+        **dict.fromkeys((".dcm", ".dicom", ".ima", ".nii", ".nii.gz"), "zoo-medical"),
+        **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), "zoo-video"),
+    }
+}
+"""Distribution that reads files of a suffix, by what a file holds."""
 _SHOWN = 3
 
 
@@ -204,6 +211,14 @@ def _reason(
         return None
     if recognises is not None and recognises(path):
         return None
-    return (
-        f"not a {what} that can be read ({printable(path.suffix.lower(), limit=12) or 'no suffix'})"
-    )
+    suffix = printable(path.suffix.lower(), limit=12) or "no suffix"
+    package = brought_by(path, what)
+    needs = f"; pip install {package}" if package else ""
+    return f"not a {what} that can be read ({suffix}{needs})"
+
+
+def brought_by(path: Path, what: str) -> str | None:
+    """The distribution that reads files of this name, where one is known."""
+    name = path.name.lower()
+    known = BROUGHT_BY.get(what, {}).items()
+    return next((package for suffix, package in known if name.endswith(suffix)), None)

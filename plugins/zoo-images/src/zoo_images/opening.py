@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from zoo_core.errors import DataError
+from zoo_core.finding import brought_by
 
 SUFFIXES = (
     ".png", ".apng", ".jpg", ".jpeg", ".jfif", ".jp2", ".webp", ".avif", ".bmp", ".gif",
@@ -75,11 +76,11 @@ def open_header(data: bytes, asked: str) -> Image.Image | None:
         if data[:4] in _TIFF:
             return None
         what = "it holds text, not a picture" if _is_text(data) else "it is in no known format"
-        raise DataError(
-            what,
-            asked=asked,
-            hint=_HEIC if _is_heic(data) else "Give a PNG, JPEG, WebP, AVIF, GIF or TIFF file.",
-        ) from error
+        package = brought_by(Path(asked), "picture")
+        hint = "Give a PNG, JPEG, WebP, AVIF, GIF or TIFF file."
+        if package:
+            what, hint = f"{package}, which reads it, is not installed", f"pip install {package}"
+        raise DataError(what, asked=asked, hint=_HEIC if _is_heic(data) else hint) from error
     except Exception as error:
         raise DataError(
             f"its header is damaged ({error})",

@@ -1,0 +1,1 @@
+"""DICOM and NIfTI as file formats of pictures."""
