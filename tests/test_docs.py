@@ -51,7 +51,7 @@ def runnable(page: Path) -> list[Block]:
 
 def shortened(script: str) -> str:
     """The same commands with short trainings: the length of a run is not what the page teaches."""
-    script = re.sub(r"--steps \d+", f"--steps {SHORT}", script)
+    script = re.sub(r"(--steps |\bsteps=)\d+", rf"\g<1>{SHORT}", script)
     lines = [line for line in script.splitlines() if not ELSEWHERE.match(line.strip())]
     return "\n".join(lines)
 
@@ -69,7 +69,7 @@ def test_commands_and_samples_of_a_page_run_in_order(page: Path, tmp_path: Path)
         if block.language == "sh":
             command = ["bash", "-euo", "pipefail", "-c", shortened(block.text)]
         else:
-            command = [sys.executable, "-c", block.text]
+            command = [sys.executable, "-c", shortened(block.text)]
         done = subprocess.run(
             command,
             cwd=tmp_path,

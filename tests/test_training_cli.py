@@ -9,6 +9,7 @@ from PIL import Image
 
 import zoo
 from zoo_core.cli import run
+from zoo_core.errors import UsageError
 from zoo_core.train import run as run_module
 from zoo_images.pixels import to_bytes
 
@@ -132,6 +133,41 @@ def test_a_run_that_exists_is_kept(
     assert (out / "model" / "model.safetensors").read_bytes() == before
     assert run(["train", "--resume", str(out), "--steps", "4", "--quiet"]) == 0
     assert (out / "samples" / "000004.png").is_file()
+
+
+def test_the_same_training_from_python_gives_the_same_bytes(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["--loss", "tv:weight=2", "--ema", "0.5", "--steps", "3", "--quiet"]
+    assert run(["train", "cyclegan", *domains(pictures), *CYCLEGAN, *words, "--out", "cli/x"]) == 0
+    options = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1}
+    model = zoo.train(
+        "cyclegan",
+        domains={name: pictures / name for name in ("dark", "light")},
+        out="python/x",
+        preset="32px",
+        size=16,
+        steps=3,
+        settings={**options, "train.batch": 2, "train.precision": "float32", "train.ema": 0.5},
+        losses=["tv:weight=2"],
+        device="cpu",
+        quiet=True,
+    )
+    assert model == Path("python/x/model")
+    for name in ("model/model.safetensors", "model/README.md", "samples/000003.png", "config.yaml"):
+        assert (Path("cli/x") / name).read_bytes() == (Path("python/x") / name).read_bytes(), name
+
+
+def test_a_run_goes_on_from_python(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    base = ["train", "stargan", *domains(pictures), *STARGAN, "--quiet", "--out", str(out)]
+    assert run([*base, "--steps", "2"]) == 0
+    with pytest.raises(UsageError) as caught:
+        zoo.train(out=out, resume=True, size=32)
+    assert caught.value.asked == f"resuming the run {out}"
+    zoo.train(out=out, resume=True, steps=3, quiet=True)
+    assert (out / "samples" / "000003.png").is_file()
 
 
 WRONG: dict[str, tuple[list[str], int, str]] = {

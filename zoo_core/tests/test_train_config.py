@@ -53,9 +53,9 @@ def test_the_first_preset_is_the_default() -> None:
 def test_settings_outweigh_the_file_which_outweighs_the_preset(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text("options: {width: 7, cycle: 2.0}\ntrain: {batch: 5, flip: true}\n")
-    config = resolved(file=file, settings={"width": "9", "train.shift": "2"}, train={"batch": 6})
+    config = resolved(file=file, settings={"width": "9", "train.shift": "2"})
     assert (config.options["width"], config.options["cycle"]) == (9, 2.0)
-    assert (config.train.batch, config.train.flip, config.train.shift) == (6, True, 2)
+    assert (config.train.batch, config.train.flip, config.train.shift) == (5, True, 2)
 
 
 def test_nets_of_a_fixed_size_are_built_for_the_size_that_is_asked_for() -> None:
@@ -170,7 +170,7 @@ def test_a_configuration_comes_back_from_its_yaml(tmp_path: Path) -> None:
 
 def test_differences_name_what_changed_but_for_what_may() -> None:
     old = resolved()
-    assert old.differences(resolved(device="cuda", train={"steps": 99})) == []
+    assert old.differences(resolved(device="cuda", settings={"train.steps": 99})) == []
     (text,) = old.differences(resolved(settings={"width": "8"}))
     assert text == "options.width is 6, asked is 8"
 

@@ -265,8 +265,13 @@ def run(tmp_path_factory: pytest.TempPathFactory, speakers: dict[str, Path]) -> 
         method="stargan-vc",
         preset="small",
         domains={name: str(folder) for name, folder in folders.items()},
-        settings={"critic_width": "4", "width": "8"},
-        train={"steps": 3, "batch": 4, "precision": "float32"},
+        settings={
+            "critic_width": 4,
+            "width": 8,
+            "train.steps": 3,
+            "train.batch": 4,
+            "train.precision": "float32",
+        },
         device="cpu",
     )
     train_run(resolve(request), out, quiet=True)

@@ -1,4 +1,4 @@
-"""The public face of the zoo: load a model and translate.
+"""The public face of the zoo: load a model, translate, train.
 
 ```python
 import zoo
@@ -17,16 +17,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zoo_core.host.hookspecs import hookimpl
+    from zoo_core.train.start import train
     from zoo_core.translate.loading import list_models, load
     from zoo_core.translate.translator import Translator
 
-__all__ = ["Translator", "hookimpl", "list_models", "load"]
+__all__ = ["Translator", "hookimpl", "list_models", "load", "train"]
 
 _PLACES = {
     "Translator": "zoo_core.translate.translator",
     "hookimpl": "zoo_core.host.hookspecs",
     "list_models": "zoo_core.translate.loading",
     "load": "zoo_core.translate.loading",
+    "train": "zoo_core.train.start",
 }
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from zoo_core.errors import UsageError
-
-if TYPE_CHECKING:
-    from zoo_core.train.config import RunConfig
 
 CHANGEABLE = ("steps", "device", "processes", "threads")
 """Options that a run may change when it is resumed by the name of its directory."""
@@ -24,12 +21,14 @@ CHANGEABLE = ("steps", "device", "processes", "threads")
 @click.option("--attributes", metavar="A,B", help="Attributes to learn from ROOT's lists.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="The run's directory.")
 @click.option("--preset", metavar="NAME", help="paper (default), 64px or 32px.")
-@click.option("--config", "file", type=click.Path(path_type=Path), help="YAML file of settings.")
+@click.option("--config", type=click.Path(path_type=Path), help="YAML file of settings.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Option, train.KEY …")
 @click.option("--size", type=click.IntRange(1), help="Width and height of the signals.")
 @click.option("--steps", type=click.IntRange(1), help="Length of the run.")
 @click.option("--batch", type=click.IntRange(1), help="Signals per domain and step.")
-@click.option("--loss", multiple=True, metavar="LOSS[:KEY=VALUE,…]", help="A further loss.")
+@click.option(
+    "--loss", "losses", multiple=True, metavar="LOSS[:KEY=VALUE,…]", help="A further loss."
+)
 @click.option("--defence", multiple=True, metavar="NAME[:KEY=VALUE,…]", help="Against hiding.")
 @click.option("--ema", type=click.FloatRange(0, 1, max_open=True), help="Decay of the average.")
 @click.option("--precision", help="auto (default), float32 or bfloat16.")
@@ -54,20 +53,21 @@ def train(
     A SOURCE is a folder of images, or NAME:ROOT for a known data set (mnist:DIR), or
     ROOT:Attribute for a folder with attribute lists.
     """
-    from zoo_core.train.start import resume_run, train_run
+    from zoo_core.train import start
 
     if restart and not resume:
         raise UsageError("it goes with --resume", asked="--restart", hint="Add --resume.")
-    if resume and out is None:
-        model = resume_run(Path(method), restart=restart, quiet=quiet, **_changes(method, flags))
+    if out is not None:
+        model = start.train(
+            method, out=out, resume=resume, restart=restart, quiet=quiet, **_request(flags)
+        )
+    elif resume:
+        changes = _changes(method, flags)
+        model = start.train(out=method, resume=True, restart=restart, quiet=quiet, **changes)
     else:
-        if out is None:
-            raise UsageError(
-                "no directory is given for the run",
-                asked=f"training {method}",
-                hint="Add --out RUN.",
-            )
-        model = train_run(_config(method, flags), out, resume=resume, restart=restart, quiet=quiet)
+        raise UsageError(
+            "no directory is given for the run", asked=f"training {method}", hint="Add --out RUN."
+        )
     click.echo(f"model: {model}")
 
 
@@ -84,38 +84,22 @@ def _changes(run: str, flags: dict[str, Any]) -> dict[str, Any]:
     return {name: flags[name] for name in CHANGEABLE}
 
 
-def _config(method: str, flags: dict[str, Any]) -> RunConfig:
+def _request(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags as arguments of `zoo.train`; those of the loop go the way of ``--set``."""
     from zoo_core.host.named import parse_value
-    from zoo_core.train.config import RunRequest, resolve
     from zoo_core.train.data.sources import parse_domains
 
-    loop = ("steps", "batch", "ema", "precision", "seed")
-    settings = _pairs("--set", flags["settings"])
-    request = RunRequest(
-        method=method,
-        file=flags["file"],
-        preset=flags["preset"],
-        settings={key: parse_value(value) for key, value in settings.items()},
-        train={name: flags[name] for name in loop if flags[name] is not None} | _ranges(flags),
-        size=flags["size"],
-        domains=parse_domains(flags["domains"]),
-        data=flags["data"],
-        attributes=[
-            name.strip() for name in (flags["attributes"] or "").split(",") if name.strip()
-        ],
-        extra_losses=flags["loss"],
-        defence=flags["defence"],
-        device=flags["device"],
-        processes=flags["processes"],
-        threads=flags["threads"],
-        trackers=flags["trackers"],
-    )
-    return resolve(request)
-
-
-def _ranges(flags: dict[str, Any]) -> dict[str, Any]:
-    ranges = _pairs("--range", flags["ranges"])
-    return {"ranges": ranges} if ranges else {}
+    loop = {name: flags.pop(name) for name in ("batch", "ema", "precision", "seed")}
+    loop["ranges"] = _pairs("--range", flags.pop("ranges")) or None
+    settings = {f"train.{name}": value for name, value in loop.items() if value is not None}
+    given = _pairs("--set", flags.pop("settings"))
+    attributes = (name.strip() for name in (flags.pop("attributes") or "").split(","))
+    return {
+        **flags,
+        "settings": settings | {key: parse_value(value) for key, value in given.items()},
+        "domains": parse_domains(flags["domains"]),
+        "attributes": [name for name in attributes if name],
+    }
 
 
 def _pairs(flag: str, texts: Iterable[str]) -> dict[str, str]:

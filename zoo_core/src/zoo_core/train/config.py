@@ -105,7 +105,6 @@ class RunRequest:
         file: YAML file in the form of `RunConfig`, all keys optional.
         preset: Name of a preset; None for the method's first.
         settings: ``--set``: options of the method, ``train.KEY`` and ``signal.KEY``.
-        train: Loop settings given by flags of their own.
         size: Width and height of the signals; None for the preset's.
         domains: Source of each domain.
         data: Root of all domains.
@@ -122,7 +121,6 @@ class RunRequest:
     file: Path | None = None
     preset: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
-    train: Mapping[str, Any] = field(default_factory=dict)
     size: int | None = None
     domains: Mapping[str, str] = field(default_factory=dict)
     data: str | None = None
@@ -161,7 +159,7 @@ def resolve(request: RunRequest) -> RunConfig:
     by_flag = _grouped(request.settings, cls, name)
     options = {**preset.options, **by_file["options"], **by_flag["options"]}
     signal = _signal(preset.signal, {**by_file["signal"], **by_flag["signal"]}, request.size)
-    train = _train(preset, signal, {**by_file["train"], **request.train, **by_flag["train"]})
+    train = _train(preset, signal, {**by_file["train"], **by_flag["train"]})
     if train.speed not in ("auto", "eager"):
         host().find("step-runner", train.speed)
     values = {

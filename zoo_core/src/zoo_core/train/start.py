@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -13,8 +14,8 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
-from zoo_core.errors import ZooError
-from zoo_core.train.config import RunConfig
+from zoo_core.errors import UsageError, ZooError
+from zoo_core.train.config import RunConfig, RunRequest, resolve
 from zoo_core.train.devices import launched_outside, make_fabric
 from zoo_core.train.directory import (
     forget_progress,
@@ -32,6 +33,91 @@ from zoo_core.translate.threads import computing_threads
 # before it calls anything of ours.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
+
+
+def train(
+    method: str | None = None,
+    *,
+    out: str | Path,
+    domains: Mapping[str, str | Path] | None = None,
+    data: str | Path | None = None,
+    attributes: Sequence[str] = (),
+    preset: str | None = None,
+    config: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    size: int | None = None,
+    steps: int | None = None,
+    losses: Sequence[str] = (),
+    defence: Sequence[str] = (),
+    device: str | None = None,
+    processes: int | None = None,
+    threads: int | None = None,
+    trackers: Sequence[str] = (),
+    resume: bool = False,
+    restart: bool = False,
+    quiet: bool = False,
+) -> Path:
+    """Trains a method on unpaired domains, as ``zoo train`` does: the same request, the same bytes.
+
+    Several processes import the calling script again: it needs ``if __name__ == "__main__":``.
+
+    Args:
+        method: Name of the method; None goes on with the run in ``out`` (with ``resume``), of
+            which only ``steps``, ``device``, ``processes`` and ``threads`` may change.
+        out: Directory of the run.
+        domains: Source of each domain by name: a folder, or a text as for ``--domain``.
+        data: A folder that holds all domains, or attributes.
+        attributes: Attributes to learn from the lists of ``data``.
+        preset: Name of a preset; None for the method's first.
+        config: YAML file of settings.
+        settings: Options of the method, ``train.KEY`` and ``signal.KEY``, as for ``--set``.
+        size: Width and height of the signals; None for the preset's.
+        steps: Length of the run; None for the preset's.
+        losses: Losses to add, each ``NAME:key=value,...``.
+        defence: Defences of the way back, each ``NAME:key=value,...``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        processes: Processes that share each batch.
+        threads: Threads of each process on the CPU; None for as many as there are cores for.
+        trackers: Names of trackers; none for the default one, where it is installed.
+        resume: Whether ``out`` may hold a run already, which then goes on.
+        restart: Whether a run that is there begins at step 0, whatever was done.
+        quiet: Whether to tell nothing on standard output.
+
+    Returns:
+        The model directory, which `zoo.load` opens.
+
+    Raises:
+        UsageError: If the request does not fit, ``out`` is taken, or the run there is another one.
+        ZooError: As `train_run`.
+    """
+    request = RunRequest(
+        method=method,
+        file=None if config is None else Path(config),
+        preset=preset,
+        settings=settings or {},
+        size=size,
+        domains={name: str(source) for name, source in (domains or {}).items()},
+        data=None if data is None else str(data),
+        attributes=tuple(attributes),
+        extra_losses=tuple(losses),
+        defence=tuple(defence),
+        device=device,
+        processes=processes,
+        threads=threads,
+        trackers=tuple(trackers),
+    )
+    if resume and method is None and config is None:
+        changes: dict[str, Any] = {"device": device, "processes": processes, "threads": threads}
+        if request != RunRequest(**changes):
+            raise UsageError(
+                "a run goes on as it began; only steps, device, processes and threads may change",
+                asked=f"resuming the run {out}",
+                hint="Give the method, too, to compare the run with all that is asked.",
+            )
+        return resume_run(Path(out), steps=steps, restart=restart, quiet=quiet, **changes)
+    if steps is not None:
+        request = replace(request, settings={**request.settings, "train.steps": steps})
+    return train_run(resolve(request), Path(out), resume=resume, restart=restart, quiet=quiet)
 
 
 def train_run(

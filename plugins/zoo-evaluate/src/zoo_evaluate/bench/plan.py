@@ -186,15 +186,17 @@ class Planner:
         directory = self.folder.judges / judge.name if judge else None
         places = {"source_judge": str(directory)}
         sources = self.sources(task, "train")
-        train: dict[str, Any] = {**override.train, "seed": seed}
+        loop: dict[str, Any] = {**override.train, "seed": seed}
         if self.asked.steps is not None:
-            train["steps"] = self.asked.steps
+            loop["steps"] = self.asked.steps
         config = resolve(
             RunRequest(
                 method=method,
                 preset=override.preset or self.benchmark.preset,
-                settings=filled(override.options, places),
-                train=train,
+                settings={
+                    **filled(override.options, places),
+                    **{f"train.{name}": value for name, value in loop.items()},
+                },
                 size=self.benchmark.size or None,
                 domains={name: sources[name] for name in domains},
                 extra_losses=[text.format(**places) for text in override.extra_losses],
