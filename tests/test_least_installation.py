@@ -21,6 +21,7 @@ ABSENT = {
     "bench": "zoo-evaluate",
     "import": "zoo-import",
     "publish": "zoo-publish",
+    "verify": "zoo-hub",
     "registry": "zoo-publish",
     "new": "zoo-testing",
     "check": "zoo-testing",
@@ -70,8 +71,18 @@ def test_what_only_others_need_is_absent(python: Path, tmp_path: Path) -> None:
         "import sys; from importlib.util import find_spec\n"
         "print([name for name in sys.argv[1:] if find_spec(name)])"
     )
-    done = run(python, "-c", code, "timm", "torchmetrics", "tensorboard", "pytest", cwd=tmp_path)
+    others = ("timm", "torchmetrics", "tensorboard", "pytest", "huggingface_hub", "httpx")
+    done = run(python, "-c", code, *others, cwd=tmp_path)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("name", ["stargan-celeba", "some/where"])
+def test_a_model_of_the_hub_names_the_package_that_fetches_it(
+    name: str, python: Path, tmp_path: Path
+) -> None:
+    code = "import sys, zoo; zoo.load(sys.argv[1])"
+    done = run(python, "-c", code, name, cwd=tmp_path)
+    assert "pip install zoo-hub" in done.stderr.splitlines()[-1]
 
 
 def test_it_lists_and_translates(python: Path, tmp_path: Path) -> None:

@@ -18,12 +18,12 @@ from safetensors.torch import save
 
 from zoo_core.catalogue.description import read_entries
 from zoo_core.errors import ZooError
-from zoo_core.hub.cache import RepoCache
-from zoo_core.hub.reference import Reference, parse
 from zoo_core.models.modeldir import read_config
 from zoo_core.models.weights import read_tensors
 from zoo_core.translate.translator import Translator
 from zoo_core.untrusted import is_sha256
+from zoo_hub.cache import RepoCache
+from zoo_hub.reference import Reference, parse
 
 ROOT = Path(__file__).parents[1]
 STARGAN = ROOT / "plugins/zoo-stargan/src/zoo_stargan"
@@ -111,7 +111,7 @@ def test_card(content: bytes) -> None:
     def read(path: Path) -> object:
         text = path.read_text(encoding="utf-8", errors="replace")
         translator = SimpleNamespace(_card=text, name="x")
-        return Translator.card.func(translator).data.to_dict()
+        return Translator.card.func(translator).data
 
     read_or_refuse("README.md", content, read)
 
@@ -152,6 +152,6 @@ def test_the_originals_are_read(tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(TENSORS)
     assert set(read_tensors(tmp_path / "x.safetensors")[0]) == {"net.weight", "net.bias"}
     card = Translator.card.func(SimpleNamespace(_card=CARD.decode(), name="x"))
-    assert card.data.license
+    assert card.data["license"]
     with pytest.raises(ZooError):
         read_config(tmp_path / "nowhere")

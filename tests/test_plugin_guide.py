@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -129,6 +130,17 @@ def test_an_image_format_and_its_option(site: Path, tmp_path: Path) -> None:
     assert made.shape == (32, 32)
     assert 0 <= made.min() < made.max() <= 255
     assert "--comma SIGN" in zoo(site, tmp_path, "translate", "--help").stdout
+
+
+def test_a_model_source_brings_a_model(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (embedded,) = ROOT.glob("plugins/zoo-stargan/src/zoo_stargan/weights/stargan-emoji")
+    shutil.copytree(embedded, tmp_path / "shelf" / "faces")
+    monkeypatch.setenv("SHELF", str(tmp_path / "shelf"))
+    picture = str(ROOT / "examples" / "emoji" / "noto" / "1f337.png")
+    zoo(site, tmp_path, "translate", "shelf/faces", picture, "--to", "twemoji")
+    assert len(list((tmp_path / "translated").glob("*.png"))) == 1
 
 
 def test_an_importer_reads_its_layout(site: Path, tmp_path: Path) -> None:

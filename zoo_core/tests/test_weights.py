@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from zoo_core.catalogue.registry import Model, Registry
+from zoo_core.catalogue.registry import Model
 from zoo_core.errors import WeightsError
 from zoo_core.files import file_sha256, verify
 from zoo_core.models.modeldir import build_method
-from zoo_core.models.sources import find_model, model_files
+from zoo_core.models.sources import model_files
 from zoo_core.models.weights import load_weights, no_init
 
 
@@ -186,26 +186,6 @@ def test_embedded_weights_that_are_gone_are_an_error(tmp_path, tiny_host):
     with pytest.raises(WeightsError) as caught:
         model_files(gone, tiny_host)
     assert "missing" in caught.value.problem
-
-
-def test_hub_weights_that_are_not_cached_name_what_works_offline(tmp_path, monkeypatch, tiny_host):
-    monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    path = tmp_path / "m.safetensors"
-    path.write_bytes(b"1234")
-    weights = {
-        "source": "hub",
-        "repo": "someone/something",
-        "revision": "0" * 40,
-        "file": "m.safetensors",
-        "sha256": "0" * 64,
-    }
-    far, near = model(weights, tmp_path), model(embedded(path), tmp_path)
-    registry = Registry({"far": far, "near": near})
-    with pytest.raises(WeightsError) as caught:
-        find_model("far", registry, tiny_host)
-    assert "not in the cache" in caught.value.problem
-    assert "offline: tiny-x" in str(caught.value.hint)
 
 
 def test_foreign_formats_that_nothing_reads_are_refused(tmp_path, tiny_host):

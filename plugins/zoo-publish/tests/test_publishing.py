@@ -110,7 +110,7 @@ def test_the_card_is_read_by_the_hub_and_shows_metrics_samples_and_how_to_load(w
         'zoo.load("org/emoji")',
         "zoo translate org/emoji",
         "`noto`, `openmoji`",
-        "pip install zoo-core zoo-stargan",
+        "pip install zoo-core zoo-hub zoo-stargan",
         "![Inputs and translations](samples.png)",
     ):
         assert text in card.text, text

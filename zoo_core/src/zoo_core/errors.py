@@ -56,18 +56,6 @@ class HubError(WeightsError):
     """The Hub has not what is asked for, refuses it, or sends something else."""
 
 
-class HubMissingError(HubError):
-    """The Hub says that there is no such thing.
-
-    Attributes:
-        missing: What there is not: ``repository``, ``revision`` or ``file``.
-    """
-
-    def __init__(self, missing: str, problem: str, *, asked: str, hint: str) -> None:
-        self.missing = missing
-        super().__init__(problem, asked=asked, hint=hint)
-
-
 class HubUnreachableError(HubError):
     """The Hub gave no usable answer; what is on this machine works all the same."""
 

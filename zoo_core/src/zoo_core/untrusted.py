@@ -81,8 +81,6 @@ TEXT = Limit("ZOO_MAX_TEXT", 1_000_000, "bytes of text")
 """Of a registry, a configuration, a card."""
 PARAMETERS = Limit("ZOO_MAX_PARAMETERS", 250_000_000, "parameters")
 """Of all nets of one model together."""
-DOWNLOAD = Limit("ZOO_MAX_DOWNLOAD", 2_000_000_000, "bytes to download")
-"""Of one file."""
 
 
 def is_sha256(text: str) -> bool:

@@ -19,13 +19,13 @@ from zoo_core.contracts.synthetic import random_batch
 from zoo_core.errors import WeightsError, ZooError
 from zoo_core.files import file_sha256, verify
 from zoo_core.host.plugins import PluginHost
-from zoo_core.hub.cache import cache_errors
-from zoo_core.hub.settings import cache_root
 from zoo_core.models.card import Card
 from zoo_core.models.modeldir import MODEL, build_method, write_model
 from zoo_core.models.weights import load_state, net_state, no_init
 from zoo_core.schema import write_yaml
 from zoo_core.untrusted import read_yaml_file
+from zoo_hub.cache import cache_errors
+from zoo_hub.settings import cache_root
 from zoo_import.checkpoint import read_state
 from zoo_import.mapping import (
     AUTO,

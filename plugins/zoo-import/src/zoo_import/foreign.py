@@ -11,9 +11,9 @@ from zoo_core.catalogue.registry import CONFIG, Model, Registry
 from zoo_core.errors import UsageError
 from zoo_core.host import plugins
 from zoo_core.host.plugins import PluginHost
-from zoo_core.hub.cache import fetch
-from zoo_core.hub.reference import ANY, Expected, Reference, parse
 from zoo_core.models.modeldir import MODEL
+from zoo_hub.cache import fetch
+from zoo_hub.reference import ANY, Expected, Reference, parse
 from zoo_import.convert import converted, import_unregistered
 
 

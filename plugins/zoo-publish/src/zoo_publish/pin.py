@@ -8,8 +8,8 @@ from typing import Any
 from zoo_core.catalogue.description import ModelEntry, parse_entry, read_entries
 from zoo_core.catalogue.registry import Model
 from zoo_core.errors import HubError, UsageError
-from zoo_core.hub.cache import RepoCache, fetch
-from zoo_core.hub.reference import Expected, of_weights
+from zoo_hub.cache import RepoCache, fetch
+from zoo_hub.reference import Expected, of_weights
 from zoo_publish.workspace import values_of, write_registry
 
 

@@ -15,9 +15,6 @@ from zoo_core.contracts.method import Method
 from zoo_core.errors import HubError, HubUnreachableError, UsageError, WeightsError, ZooError
 from zoo_core.files import file_sha256
 from zoo_core.host.plugins import PluginHost
-from zoo_core.hub.failures import explained, status_of
-from zoo_core.hub.reference import Reference, parse
-from zoo_core.hub.settings import endpoint, offline
 from zoo_core.models.golden import check_golden
 from zoo_core.models.modeldir import (
     CARD,
@@ -31,6 +28,9 @@ from zoo_core.models.modeldir import (
 )
 from zoo_core.models.weights import loaded
 from zoo_core.untrusted import is_commit, is_inside, member, tensor_header
+from zoo_hub.failures import explained, status_of
+from zoo_hub.reference import Reference, parse
+from zoo_hub.settings import endpoint, offline
 from zoo_publish.published_card import published_card
 
 FILES = (MODEL, CONFIG, GOLDEN, TRAINING, SAMPLES)

@@ -9,6 +9,7 @@ from typing import cast
 from huggingface_hub import ModelCard, ModelCardData
 
 from zoo_core.catalogue.description import ModelConfig
+from zoo_core.errors import WeightsError
 from zoo_core.models.card import Card, metric_type, read_card
 from zoo_core.models.modeldir import CARD, SAMPLES, read_card_text
 
@@ -24,7 +25,7 @@ def published_card(directory: Path, config: ModelConfig, repo: str, install: str
     """
     name = repo.rpartition("/")[2]
     text = read_card_text(directory) or Card(title=name).render(config)
-    card = read_card(text, str(directory / CARD))
+    card = hub_card(text, str(directory / CARD))
     data = cast(ModelCardData, card.data)
     data.library_name = "zoo"
     data.license = data.license or "unknown"
@@ -37,10 +38,34 @@ def published_card(directory: Path, config: ModelConfig, repo: str, install: str
     return card
 
 
+def hub_card(text: str, asked: str) -> ModelCard:
+    """A model's card as the Hub's library reads it.
+
+    Args:
+        text: ``README.md``; it may be empty.
+        asked: Its path, for the error.
+
+    Raises:
+        WeightsError: If the front matter is damaged, or does not describe a model.
+    """
+    read_card(text, asked)  # no aliases, nothing twice
+    try:
+        card = ModelCard(text, ignore_metadata_errors=True)
+        card.data.to_dict()  # type: ignore[no-untyped-call]
+    except Exception as fault:  # what the library makes of odd values
+        reason = str(fault).split("\n", 1)[0][:200]
+        raise WeightsError(
+            f"its card's front matter describes no model ({reason})",
+            asked=asked,
+            hint="Mend the head of its README.md.",
+        ) from fault
+    return card
+
+
 def _body(text: str, repo: str, install: str, *, samples: bool) -> str:
     text = re.sub(r'zoo\.load\("[^"\n]*"\)(  # or this directory)?', f'zoo.load("{repo}")', text)
     text = re.sub(r"zoo translate \S+ ", f"zoo translate {repo} ", text)
-    command = f"```sh\npip install zoo-core {install}\n```"
+    command = f"```sh\npip install zoo-core zoo-hub {install}\n```"
     if command not in text:
         text = text.replace("## Use\n", f"## Use\n\n{command}\n", 1)
     if samples and f"({SAMPLES})" not in text:

@@ -13,11 +13,12 @@ from zoo_core.catalogue.description import MetricValue, ModelEntry, parse_entry,
 from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import PluginHost
-from zoo_core.models.card import Card, read_card
+from zoo_core.models.card import Card
 from zoo_core.models.modeldir import read_card_text, read_config
 from zoo_core.models.sources import model_directory
 from zoo_publish.embed import About, entry_of
 from zoo_publish.publish import PublishedModel, publish
+from zoo_publish.published_card import hub_card
 from zoo_publish.workspace import indexed_files, values_of, write_index, write_registry
 
 
@@ -89,7 +90,7 @@ def publish_embedded(
 def entry_of_directory(directory: Path, done: PublishedModel, host: PluginHost) -> ModelEntry:
     """A registry entry made of a published model directory and its card."""
     config = read_config(directory)
-    data = cast(ModelCardData, read_card(read_card_text(directory), str(directory)).data)
+    data = cast(ModelCardData, hub_card(read_card_text(directory), str(directory)).data)
     licence = data.license if data.license not in (None, "unknown") else "not stated"
     card = Card(
         title=done.repo,

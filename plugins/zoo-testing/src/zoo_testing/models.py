@@ -72,17 +72,16 @@ def registry_agrees(subject: ModelSubject) -> None:
     entry, config = subject.model.entry, plain(read_config(subject.directory))
     listed = subject.model.config
     card = read_card(read_card_text(subject.directory), str(subject.directory))
-    data = card.data.to_dict()  # type: ignore[no-untyped-call]
     measured = {
         metric["name"]: metric["value"]
-        for model in data.get("model-index", [])
+        for model in card.data.get("model-index", [])
         for result in model["results"]
         for metric in result["metrics"]
     }
     pairs = {
         "method": (listed.get("method"), config["method"]),
         "domains": (list(subject.model.domains), config["domains"]["names"]),
-        "licence of the weights": (entry.licence.weights.lower(), data.get("license")),
+        "licence of the weights": (entry.licence.weights.lower(), card.data.get("license")),
         "metrics": ({m.name: m.value for m in entry.metrics}, measured),
     }
     for what, (here, there) in pairs.items():

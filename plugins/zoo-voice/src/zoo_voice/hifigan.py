@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from math import prod
 from pathlib import Path
@@ -21,8 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo_core.errors import UsageError, WeightsError
-from zoo_core.hub.cache import fetch
-from zoo_core.hub.reference import looks_like, parse
+from zoo_core.models.sources import model_source
 from zoo_core.translate.precision import resolve_device
 from zoo_import.checkpoint import read_state
 from zoo_voice.cepstrum import Floats
@@ -205,14 +203,15 @@ def _located(weights: str) -> Path:
     """The file, fetched where it is a repository's."""
     if os.path.exists(weights):  # noqa: PTH110  (takes any text)
         return Path(weights)
-    if not looks_like(weights):
+    asked = f"vocoder {weights}"
+    hub = model_source(asked)
+    if not hub.recognises(weights):
         raise UsageError(
             "there is no such file",
-            asked=f"vocoder {weights}",
+            asked=asked,
             hint="Give a file, or ORG/REPO of the Hub, such as microsoft/speecht5_hifigan.",
         )
-    reference = parse(weights)
-    return fetch(replace(reference, file=reference.file or _FILE), asked=f"vocoder {weights}")
+    return hub.file(weights if ":" in weights else f"{weights}:{_FILE}", asked=asked)
 
 
 def _gist(fault: Exception) -> str:

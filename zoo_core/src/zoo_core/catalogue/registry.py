@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib import resources
@@ -33,6 +33,8 @@ OWNER = "distribution"
 """Key that a row of the index has beyond those of a registry: who brings it."""
 CONFIG = "config.yaml"
 """Name of the configuration in a model directory."""
+HUB = "hub"
+"""Name of the model source (a component of that kind) that brings weights of a repository."""
 
 
 @dataclass(frozen=True)
@@ -254,10 +256,16 @@ class _Reader:
             return
         for row in rows:
             model = Model(row, distribution, path)
-            if model.method and model.method not in self.host.methods():
-                reason = f'its method "{model.method}" is not installed'
-                model = Model(row, distribution, path, reason)
-            self.models[model.id] = model
+            self.models[model.id] = replace(model, unavailable_reason=self._lacking(model))
+
+    def _lacking(self, model: Model) -> str | None:
+        """What a model of an installed plugin needs that is not here."""
+        if model.method and model.method not in self.host.methods():
+            return f'its method "{model.method}" is not installed'
+        far = model.embedded is None and model.data["weights"].get("repo") is not None
+        if far and HUB not in self.host.components("model-source"):
+            return f"its weights are on the Hub, which needs zoo-{HUB}; pip install zoo-{HUB}"
+        return None
 
     def _described(self, row: dict[str, Any], path: Path) -> Mapping[str, Any]:
         """An entry with its configuration: its own, else the index's or its directory's."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo_core.catalogue.registry import Model
+from zoo_core.catalogue.registry import HUB, Model
 from zoo_core.cli.output import size_text
-from zoo_core.errors import WeightsError
-from zoo_core.hub.cache import FileRecord, RepoCache
-from zoo_core.hub.reference import of_weights
+from zoo_core.host.plugins import host
+from zoo_core.models.sources import FirstSeen, model_source
 
 
 def where(model: Model) -> str:
     """Where they are, in a word or two, for a column."""
     if not model.installed:
-        return "not installed" if model.file is None else "no method"
+        return "not installed" if model.file is None else "unavailable"
     weights = model.data["weights"]
     if weights.get("source") == "embedded":
         return "embedded"
@@ -31,13 +30,12 @@ def size(model: Model) -> int | None:
     return model.bytes if seen is None else seen.bytes
 
 
-def known_of(model: Model) -> tuple[Path | None, FileRecord | None]:
-    """What the cache has of the weights, and what was seen of them first; nothing where damaged."""
-    reference = of_weights(model.data["weights"])
-    try:
-        return (None, None) if reference is None else RepoCache(reference).known(reference)
-    except (WeightsError, OSError):  # zoo verify says what is wrong
+def known_of(model: Model) -> tuple[Path | None, FirstSeen | None]:
+    """Where weights that a source brought are kept, and what they were when they came first."""
+    weights, plugins = model.data["weights"], host()
+    if weights.get("repo") is None or HUB not in plugins.components("model-source"):
         return None, None
+    return model_source(f'model "{model.id}"', host=plugins).known(weights)
 
 
 def source_text(model: Model) -> str:

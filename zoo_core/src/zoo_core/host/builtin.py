@@ -26,6 +26,11 @@ def _kinds() -> Iterable[Kind]:
             "zoo_core.contracts.codec:Codec",
             "Kinds of signal: how they are read and written",
         ),
+        Kind(
+            "model-source",
+            "zoo_core.models.sources:ModelSource",
+            "Where models come from that are not on this machine",
+        ),
         Kind("renderer", "", "Ways to make translated signals perceivable, for --renderer"),
         Kind("option", "", "What a user may ask of zoo translate: --NAME VALUE", spec=OptionSpec),
         Kind("source", "", "Kinds of data source, named NAME: in front of a source"),
@@ -51,6 +56,5 @@ def _commands() -> Iterable[Component]:
         Component("command", "info", f"{here}.catalogue:info", "Describe a model or a method."),
         Component("command", "translate", f"{here}.translate:translate", "Translate files."),
         Component("command", "train", f"{here}.train:train", "Train a method on unpaired domains."),
-        Component("command", "verify", f"{here}.verify:verify", "Check the hash of weights."),
         Component("command", "plugins", f"{here}.plugins:plugins", "List plugins and problems."),
     ]

@@ -5,44 +5,57 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo_core.catalogue.description import MetricValue, ModelConfig
 from zoo_core.errors import WeightsError
 from zoo_core.schema import write_yaml
 from zoo_core.untrusted import read_yaml
 
-if TYPE_CHECKING:
-    from huggingface_hub import ModelCard
+_FRONT = re.compile(r"\s*---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+"""The front matter of a card, between two lines of dashes."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A card that was read; ``str(card)`` is its whole text.
+
+    Attributes:
+        data: Its front matter as plain values; empty where it has none.
+        text: What people read.
+        content: Both, as they were written.
+    """
+
+    data: Mapping[str, Any]
+    text: str
+    content: str
+
+    def __str__(self) -> str:
+        return self.content
 
 
 def read_card(text: str, asked: str) -> ModelCard:
-    """The card of a model: ``card.data`` is its front matter, ``card.text`` the rest.
+    """The card of a model.
 
     Args:
         text: ``README.md``; it may be empty.
         asked: Its path, or the model's name, for the error.
 
     Raises:
-        WeightsError: If the front matter is damaged, or does not describe a model.
+        WeightsError: If the front matter is damaged, or is no mapping.
     """
-    from huggingface_hub import ModelCard
-    from huggingface_hub.repocard import REGEX_YAML_BLOCK
-
-    front = REGEX_YAML_BLOCK.search(text)
-    if front and front[2].strip():
-        read_yaml(front[2], asked=asked, error=WeightsError)  # no aliases, nothing twice
+    front = _FRONT.match(text)
+    if front is None or not front[1].strip():
+        return ModelCard({}, text[front.end() :] if front else text, text)
     try:
-        card = ModelCard(text, ignore_metadata_errors=True)
-        card.data.to_dict()  # type: ignore[no-untyped-call]
-    except Exception as fault:  # of YAML, or of what the library makes of odd values
-        reason = str(fault).split("\n", 1)[0][:200]
+        data = read_yaml(front[1], asked=asked, error=WeightsError)
+    except WeightsError as fault:
         raise WeightsError(
-            f"its card's front matter is damaged ({reason})",
+            f"its card's front matter is damaged ({fault.problem})",
             asked=asked,
             hint="Translating needs no card; mend the head of its README.md.",
         ) from fault
-    return card
+    return ModelCard(data, text[front.end() :], text)
 
 
 def metric_type(name: str) -> str:

@@ -1,34 +1,122 @@
-"""From a name to a verified model directory: a folder here, a plugin's, the cache's, the Hub's."""
+"""From a name to a model directory: a folder here, a plugin's, or one that a source brings.
+
+The core itself opens no connection. What is not on this machine comes from components of kind
+``model-source``, of which zoo-hub brings one. Importing this module imports no torch.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
 from difflib import SequenceMatcher
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Any
 
 from zoo_core.catalogue.description import NATIVE
-from zoo_core.catalogue.registry import CONFIG, Model, Registry
-from zoo_core.errors import (
-    HubError,
-    HubMissingError,
-    HubUnreachableError,
-    UsageError,
-    WeightsError,
-)
+from zoo_core.catalogue.registry import CONFIG, HUB, Model, Registry
+from zoo_core.errors import HubUnreachableError, PluginError, UsageError, WeightsError
 from zoo_core.files import verify
 from zoo_core.host.plugins import PluginHost
-from zoo_core.hub.cache import RepoCache, fetch
-from zoo_core.hub.reference import ANY, Expected, Reference, looks_like, of_weights, parse
-from zoo_core.models.modeldir import CARD, MODEL
+from zoo_core.host.plugins import host as shared
+from zoo_core.models.modeldir import MODEL
 from zoo_core.schema import plain
 
 _SHOWN = 6
 """Models that an error names as working offline."""
+
+
+@dataclass(frozen=True)
+class FirstSeen:
+    """What a file was when a source brought it first.
+
+    Attributes:
+        sha256: Its hash.
+        bytes: Its size.
+        date: The day, as ``2026-01-31``.
+    """
+
+    sha256: str
+    bytes: int
+    date: str = ""
+
+
+class ModelSource(ABC):
+    """Brings models that are not on this machine: the contract of kind ``model-source``.
+
+    What it brings it keeps, verifies whenever it is asked for, and needs no network for any more.
+    It must not be asked while a stranger's model is built, and raises then
+    (`zoo_core.untrusted.refuse_while_building`). Its module imports nothing heavy.
+    """
+
+    @abstractmethod
+    def recognises(self, reference: str) -> bool:
+        """Whether a text has the form of this source's references; no request is made."""
+
+    @abstractmethod
+    def directory(self, reference: str) -> Path:
+        """The model directory that a reference names.
+
+        Raises:
+            HubError: If it is not there, or the source cannot be reached.
+        """
+
+    @abstractmethod
+    def file(self, reference: str, *, asked: str) -> Path:
+        """The one file that a reference names.
+
+        Args:
+            reference: With a file, such as ``org/repo:file``.
+            asked: How the user named it, for errors.
+
+        Raises:
+            HubError: If it is not there, or the source cannot be reached.
+        """
+
+    @abstractmethod
+    def weights(self, weights: Mapping[str, Any], *, asked: str) -> Path:
+        """The weights file of a registry entry, with the hash and size that the entry says.
+
+        Args:
+            weights: Its ``weights``, as `zoo_core.catalogue.description.Weights` has them. In the
+                zoo's own format, the rest of the model directory lies beside the file.
+            asked: How the user named the model, for errors.
+
+        Raises:
+            HubError: If it is not there, is another file, or the source cannot be reached.
+        """
+
+    @abstractmethod
+    def known(self, weights: Mapping[str, Any]) -> tuple[Path | None, FirstSeen | None]:
+        """Where the weights of a registry entry are kept, and what they were when they came.
+
+        Makes no request and opens no weights; neither is known where they were never here.
+        """
+
+
+def model_source(asked: str, name: str = HUB, host: PluginHost | None = None) -> ModelSource:
+    """The source of a name.
+
+    Args:
+        asked: What is wanted of it, for the error.
+        name: Its name.
+        host: The plugins; None for the installed ones.
+
+    Raises:
+        PluginError: If it is not installed, with the package that brings it.
+    """
+    host = host or shared()
+    if name not in host.components("model-source"):
+        raise PluginError(
+            f"the package zoo-{name}, which fetches it, is not installed",
+            asked=asked,
+            hint=f"Install it with pip install zoo-{name}.",
+        )
+    source: ModelSource = host.load("model-source", name)()
+    return source
 
 
 def find_model(name: str | os.PathLike[str], registry: Registry, host: PluginHost) -> Path:
@@ -41,6 +129,7 @@ def find_model(name: str | os.PathLike[str], registry: Registry, host: PluginHos
 
     Raises:
         UsageError: If there is no such model.
+        PluginError: If a package that it needs is not installed.
         HubError: If the Hub cannot be reached, or has no such model.
         WeightsError: If weights are missing, damaged, or not those that are meant.
     """
@@ -52,13 +141,18 @@ def find_model(name: str | os.PathLike[str], registry: Registry, host: PluginHos
         return model_directory(Path(text))
     if isinstance(name, str) and re.fullmatch(r"[\w.-]+", text):
         registry.get(text)  # which names the near match
-    if isinstance(name, str) and looks_like(text):
-        with _naming_offline(registry):
-            return _of_repository(parse(text), host)
+    sources = [model_source(text, known, host) for known in host.components("model-source")]
+    for source in sources if isinstance(name, str) else ():
+        if source.recognises(text):
+            with _naming_offline(registry):
+                opens = host.hook.zoo_open_reference
+                found: Path | None = opens(reference=text, entry=None, file=None)
+                return found or source.directory(text)
+    far = "ORG/REPO of the Hub" + ("" if sources else " after pip install zoo-hub")
     raise UsageError(
         "there is no such directory",
         asked=f'model "{text[:200]}"',
-        hint="Give a name from zoo list, a directory that zoo train wrote, or ORG/REPO of the Hub.",
+        hint=f"Give a name from zoo list, a directory that zoo train wrote, or {far}.",
     )
 
 
@@ -92,24 +186,20 @@ def model_files(model: Model, host: PluginHost) -> Path:
     """The directory of a model of the catalogue; its weights are those that the registry means.
 
     Raises:
-        PluginError: If its plugin is absent.
+        PluginError: If its plugin, or the package that fetches its weights, is absent.
         HubError: If the Hub cannot be reached, or has it not.
         WeightsError: If the weights are nowhere, damaged, or in a format that nothing reads.
     """
     asked, weights = f'model "{model.id}"', model.require().entry.weights
-    expected, reference = Expected(weights.sha256, weights.bytes), of_weights(model.data["weights"])
-    native = weights.format == NATIVE
-    if weights.path is not None and model.file and (model.embedded or reference is None):
+    if weights.path is not None and model.file and (model.embedded or weights.repo is None):
         file = model.file.parent / weights.path
         verify(file, sha256=weights.sha256, size=weights.bytes)
-    elif reference is None:
+    elif weights.repo is None:
         problem = "its weights are nowhere: neither in its plugin nor on the Hub"
         raise WeightsError(problem, asked=asked)
-    elif native:
-        return fetch_model(reference, expected, asked=asked)
     else:
-        file = fetch(reference, expected, asked=asked)
-    if native:
+        file = model_source(asked, host=host).weights(plain(weights), asked=asked)
+    if weights.format == NATIVE:
         return file.parent
     opens = host.hook.zoo_open_reference
     directory: Path | None = opens(reference=None, entry=plain(model.entry), file=file)
@@ -120,57 +210,6 @@ def model_files(model: Model, host: PluginHost) -> Path:
             hint="Install zoo-import, which converts the weights of others.",
         )
     return directory
-
-
-def fetch_model(reference: Reference, expected: Expected = ANY, *, asked: str = "") -> Path:
-    """The cached model directory of a repository: its configuration, weights and card, verified.
-
-    Args:
-        reference: The repository. Its file, where one is named, is the weights file of a model
-            directory inside the repository, or that directory.
-        expected: What the weights must be.
-        asked: How the user named it, for errors.
-
-    Raises:
-        HubError: If there is no model directory, or the Hub cannot be asked.
-    """
-    asked = asked or f'model "{reference}"'
-    folder = PurePosixPath(reference.file or "")
-    folder = folder.parent if folder.name in (MODEL, CONFIG) else folder
-    try:
-        config = fetch(replace(reference, file=str(folder / CONFIG)), asked=asked)
-    except HubMissingError as error:
-        if error.missing != "file":
-            raise
-        raise HubError(
-            f'the {reference.kind} repository {reference.repo} has no "{folder / CONFIG}", so it '
-            "holds no model of the zoo",
-            asked=asked,
-            hint="Weights in another layout are converted by zoo import.",
-        ) from error.__cause__
-    cache = RepoCache(reference)
-    pinned = replace(reference, revision=cache.record().commit(reference))
-    weights = replace(pinned, file=str(folder / MODEL))
-    fresh = cache.find(weights, expected) is None
-    fetch(weights, expected, asked=asked)
-    if fresh:
-        with contextlib.suppress(HubError):  # a model without a card translates as well
-            fetch(replace(pinned, file=str(folder / CARD)), asked=asked)
-    return config.parent
-
-
-def _of_repository(reference: Reference, host: PluginHost) -> Path:
-    opens = host.hook.zoo_open_reference
-    try:
-        found: Path | None = opens(reference=str(reference), entry=None, file=None)
-        return found or fetch_model(reference)
-    except (HubMissingError, HubUnreachableError) as error:
-        plain = not (reference.revision or reference.file)
-        if not plain or getattr(error, "missing", "repository") != "repository":
-            raise
-        hint = f"There is no directory {reference} here either. {error.hint}"
-        kind = HubUnreachableError if isinstance(error, HubUnreachableError) else HubError
-        raise kind(error.problem, asked=error.asked, hint=hint) from error
 
 
 @contextmanager

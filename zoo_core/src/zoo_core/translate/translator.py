@@ -17,13 +17,11 @@ from zoo_core.contracts.codec import Codec
 from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import UsageError
-from zoo_core.models.card import read_card
+from zoo_core.models.card import ModelCard, read_card
 from zoo_core.translate.engine import ALL, Engine, Target
 from zoo_core.translate.streaming import Job, Result, StreamPlan, file_job, jobs_of, stream
 
 if TYPE_CHECKING:
-    from huggingface_hub import ModelCard
-
     from zoo_core.contracts.method import Method
 
 

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo_core.errors import HubError, UsageError, WeightsError, unknown
-from zoo_core.hub.cache import fetch
-from zoo_core.hub.reference import Reference
+from zoo_core.errors import HubError, PluginError, UsageError, WeightsError, unknown
+from zoo_core.models.sources import model_source
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 """Names of the published weights in timm's Hub repositories, the preferred one first."""
@@ -102,8 +101,8 @@ def _published(repo: str | None, asked: str, fetched: bool) -> Path:
     problem = "its weights are not in the local cache, and features of random weights mean nothing"
     if repo and fetched:
         try:
-            return fetch(Reference(repo, file=FILES[0]), asked=asked)
-        except HubError as error:
+            return model_source(asked).file(f"{repo}:{FILES[0]}", asked=asked)
+        except (HubError, PluginError) as error:
             problem += f"; {error.problem}"
     how = f"Fetch them with hf download {repo} {FILES[0]}, or" if repo else "Please"
     name = asked.rpartition(" ")[2]

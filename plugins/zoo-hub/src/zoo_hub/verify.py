@@ -13,8 +13,8 @@ import click
 from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.errors import UsageError, WeightsError
 from zoo_core.files import verify as verify_file
-from zoo_core.hub.cache import RepoCache, cached_files
-from zoo_core.hub.reference import Expected, Reference, looks_like, of_weights, parse
+from zoo_hub.cache import RepoCache, cached_files
+from zoo_hub.reference import Expected, Reference, looks_like, of_weights, parse
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import pytest
 
 from zoo_core.cli import run
 from zoo_core.errors import HubError, HubUnreachableError, UsageError
-from zoo_core.hub.cache import RepoCache, fetch
-from zoo_core.hub.reference import Expected, Reference, looks_like, parse
-from zoo_core.hub.settings import endpoint
 from zoo_core.untrusted import is_commit, is_repo
+from zoo_hub.cache import RepoCache, fetch
+from zoo_hub.reference import Expected, Reference, looks_like, parse
+from zoo_hub.settings import endpoint
 from zoo_testing.hub_server import Claim, Drip, Endless, HubServer, Status
 
 COMMIT = "0123456789" * 4

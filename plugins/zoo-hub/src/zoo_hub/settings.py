@@ -11,10 +11,13 @@ import sys
 from pathlib import Path
 
 from zoo_core.errors import UsageError
+from zoo_core.untrusted import Limit
 
 PUBLIC = "https://huggingface.co"
 DEFAULT_TIMEOUT = 6.0
 """Seconds that the Hub may be silent, unless ``ZOO_HUB_TIMEOUT`` says otherwise."""
+DOWNLOAD = Limit("ZOO_MAX_DOWNLOAD", 2_000_000_000, "bytes to download")
+"""Of one file."""
 
 
 def cache_root() -> Path:

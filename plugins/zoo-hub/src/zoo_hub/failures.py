@@ -12,9 +12,9 @@ from typing import Any
 from huggingface_hub import errors as hf
 from huggingface_hub import get_token
 
-from zoo_core.errors import HubError, HubMissingError, HubUnreachableError, ZooError
-from zoo_core.hub.reference import Reference
-from zoo_core.hub.settings import PUBLIC, endpoint, timeout
+from zoo_core.errors import HubError, HubUnreachableError, ZooError
+from zoo_hub.reference import HubMissingError, Reference
+from zoo_hub.settings import PUBLIC, endpoint, timeout
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may pass."""

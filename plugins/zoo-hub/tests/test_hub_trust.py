@@ -17,8 +17,8 @@ from zoo_core.catalogue.registry import Registry
 from zoo_core.cli import run
 from zoo_core.errors import HubError, UsageError
 from zoo_core.host.plugins import host
-from zoo_core.hub.cache import RepoCache, fetch
-from zoo_core.hub.reference import Expected, Reference, parse
+from zoo_hub.cache import RepoCache, fetch
+from zoo_hub.reference import Expected, Reference, parse
 from zoo_publish.pin import pin
 from zoo_testing.hub_server import HubServer
 

@@ -29,10 +29,10 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from zoo_core.errors import HubError
 from zoo_core.files import file_sha256, sync
-from zoo_core.hub import failures
-from zoo_core.hub.reference import Expected, Reference
-from zoo_core.hub.settings import endpoint, timeout
-from zoo_core.untrusted import DOWNLOAD, is_commit, is_sha256
+from zoo_core.untrusted import is_commit, is_sha256
+from zoo_hub import failures
+from zoo_hub.reference import Expected, Reference
+from zoo_hub.settings import DOWNLOAD, endpoint, timeout
 
 T = TypeVar("T")
 
@@ -330,7 +330,7 @@ def _address(reference: Reference) -> str:
 
 
 def _ourselves() -> dict[str, Any]:
-    return {"library_name": "zoo-core", "library_version": version("zoo-core")}
+    return {"library_name": "zoo-hub", "library_version": version("zoo-hub")}
 
 
 def _length(path: Path) -> int:

@@ -19,27 +19,18 @@ from typing import get_args
 
 from zoo_core.errors import HubUnreachableError, WeightsError
 from zoo_core.files import replacing, verify
-from zoo_core.hub.reference import ANY, Expected, Kind, Reference
-from zoo_core.hub.settings import cache_root, offline
+from zoo_core.models.sources import FirstSeen
 from zoo_core.untrusted import is_commit, is_sha256, refuse_while_building
+from zoo_hub.reference import ANY, Expected, Kind, Reference
+from zoo_hub.settings import cache_root, offline
 
 UNNAMED = ""
 """Key of the commit that is used where no revision is named."""
 
 
 @dataclass(frozen=True)
-class FileRecord:
-    """What a file was when it came into the cache first.
-
-    Attributes:
-        sha256: Its hash.
-        bytes: Its size.
-        date: The day, as ``2026-01-31``.
-    """
-
-    sha256: str
-    bytes: int
-    date: str = ""
+class FileRecord(FirstSeen):
+    """What a file was when it came into the cache first, as the record of its repository says."""
 
     def __post_init__(self) -> None:
         kinds = (type(self.sha256), type(self.bytes), type(self.date))
@@ -211,7 +202,7 @@ def fetch(reference: Reference, expected: Expected = ANY, *, asked: str = "") ->
 
 def _from_hub(cache: RepoCache, reference: Reference, expected: Expected, asked: str) -> Path:
     """Asks the Hub, unless another process did so while the lock was awaited."""
-    from zoo_core.hub.transfer import Download, describe  # imports huggingface_hub
+    from zoo_hub.transfer import Download, describe  # imports huggingface_hub
 
     file, wanted, record = reference.file or "", reference, cache.record()
     damaged, _ = cache.known(reference)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from zoo_core.errors import UsageError
+from zoo_core.errors import HubError, UsageError
 from zoo_core.untrusted import is_commit, is_inside, is_repo
 
 Kind = Literal["model", "dataset", "space"]
@@ -71,6 +71,18 @@ class Expected:
 
 ANY = Expected()
 """Nothing is known beforehand."""
+
+
+class HubMissingError(HubError):
+    """The Hub says that there is no such thing.
+
+    Attributes:
+        missing: What there is not: ``repository``, ``revision`` or ``file``.
+    """
+
+    def __init__(self, missing: str, problem: str, *, asked: str, hint: str) -> None:
+        self.missing = missing
+        super().__init__(problem, asked=asked, hint=hint)
 
 
 def of_weights(weights: Mapping[str, Any]) -> Reference | None:

@@ -17,13 +17,13 @@ import torch
 
 import zoo
 from zoo_core.errors import HubError, UsageError
-from zoo_core.hub import settings
-from zoo_core.hub.cache import RepoCache, fetch
-from zoo_core.hub.reference import Reference, parse
+from zoo_hub import settings
+from zoo_hub.cache import RepoCache, fetch
+from zoo_hub.reference import Reference, parse
 from zoo_testing.hub_server import TOKEN, Close, HubServer, Status, Truncate
 
 BIG = os.urandom(600_000)
-EMOJI = Path(__file__).parents[2] / "plugins/zoo-stargan/src/zoo_stargan/weights/stargan-emoji"
+EMOJI = Path(__file__).parents[2] / "zoo-stargan/src/zoo_stargan/weights/stargan-emoji"
 
 
 def digest(path: Path) -> str:
@@ -81,6 +81,17 @@ def test_a_repository_loads_with_and_without_a_revision(
     assert torch.equal(there, outputs(zoo.load(f"{name}@{commit}", precision="float32")))
     zoo.load(name, precision="float32")
     assert hub.count() == 0
+
+
+def test_a_path_that_is_not_there_may_also_be_a_repository_and_both_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(HubError) as caught:
+        zoo.load("some/where")
+    assert "not in the cache" in caught.value.problem
+    assert "no directory some/where" in str(caught.value.hint)
 
 
 def test_a_model_in_a_folder_of_a_repository_loads(hub: HubServer, small_model: Path) -> None:
@@ -298,7 +309,7 @@ def test_threads_that_ask_at_once_download_once(hub: HubServer) -> None:
 FETCHING = """
 import sys, time
 from pathlib import Path
-from zoo_core.hub import cache, reference, transfer
+from zoo_hub import cache, reference, transfer
 Path(sys.argv[1]).touch()
 while not Path(sys.argv[2]).exists():
     time.sleep(0.01)

@@ -23,11 +23,11 @@ import pytest
 from PIL import Image
 
 from zoo_core.cli import run
-from zoo_core.hub.cache import RepoCache, fetch
-from zoo_core.hub.reference import Reference, parse
+from zoo_hub.cache import RepoCache, fetch
+from zoo_hub.reference import Reference, parse
 from zoo_testing.hub_server import TOKEN, Close, Garble, Hang, HubServer, Status, Truncate
 
-CORE = Path(__file__).parents[1] / "src" / "zoo_core"
+ROOT = Path(__file__).parents[3]
 SECONDS = 1.0
 """What the Hub is given in these tests."""
 LIMIT = 6.0
@@ -492,12 +492,12 @@ def test_one_clear_message(
 
 
 def test_every_message_of_the_page_is_one_that_is_given() -> None:
-    root = Path(__file__).parents[2]
-    table = (root / "docs" / "weights.md").read_text(encoding="utf-8").split("the message says")[1]
+    table = (ROOT / "docs" / "weights.md").read_text(encoding="utf-8").split("the message says")[1]
     rows = [line.split("|")[1] for line in table.splitlines()[2:] if line.startswith("| `")]
     quoted = [text for row in rows for text in re.findall("`([^`]+)`", row)]
     assert len(quoted) > 20
-    sources = [path.read_text(encoding="utf-8") for path in CORE.glob("*/*.py")]
+    files = [*ROOT.glob("zoo_core/src/zoo_core/*/*.py"), *ROOT.glob("plugins/zoo-hub/src/*/*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in files]
     given = re.sub(r"\s+", " ", " ".join(re.sub(r'"\s*\n\s*f?"', "", text) for text in sources))
     for text in quoted:
         assert text in given, text
