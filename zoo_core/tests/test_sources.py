@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -17,8 +18,8 @@ ABSENT = {"repo": "someone/something", "revision": "0" * 40, "sha256": "0" * 64}
 class Shelf(ModelSource):
     """Brings the files that a test puts on it, and notes what it was asked."""
 
-    held: dict[str, Path] = {}
-    asked: list[object] = []
+    held: ClassVar[dict[str, Path]] = {}
+    asked: ClassVar[list[object]] = []
 
     def recognises(self, reference):
         return reference.startswith("shelf/")
