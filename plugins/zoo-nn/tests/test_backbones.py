@@ -14,6 +14,7 @@ from zoo_core.contracts.spec import Component
 from zoo_core.errors import DataError, UsageError, WeightsError
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
+from zoo_hub.source import HubSource
 from zoo_nn.nets import backbones
 from zoo_nn.nets.backbone import Backbone
 from zoo_nn.nets.backbones import bare_backbone, open_backbone, without_state
@@ -181,16 +182,16 @@ def test_no_weights_no_backbone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 def test_published_weights_are_fetched_where_the_cache_lacks_them(
     monkeypatch: pytest.MonkeyPatch, weights: Path
 ) -> None:
-    asked: list[str] = []
+    references: list[str] = []
 
-    def fetch(reference: object, **_: object) -> Path:
-        asked.append(str(reference))
+    def file(self: HubSource, reference: str, *, asked: str) -> Path:
+        references.append(reference)
         return weights
 
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
-    monkeypatch.setattr("zoo_nn.nets.timm_nets.fetch", fetch)
+    monkeypatch.setattr(HubSource, "file", file)
     open_backbone(f"timm:{ARCHITECTURE}.r160_in1k")
-    assert asked == [f"timm/{ARCHITECTURE}.r160_in1k:model.safetensors"]
+    assert references == [f"timm/{ARCHITECTURE}.r160_in1k:model.safetensors"]
 
 
 @pytest.mark.parametrize("name", ["digit", "timm:", "timm:no_such_net", "judge:", "hub:x"])

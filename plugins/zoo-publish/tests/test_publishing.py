@@ -32,6 +32,7 @@ from zoo_testing.hosts import InMemoryPlugin, host_with
 from zoo_testing.hub_server import TOKEN, Close, HubServer, Status
 
 REPO = "org/small"
+INSTALLED = ("hub", "images", "nn")
 
 
 @pytest.fixture
@@ -271,7 +272,7 @@ def test_all_embedded_models_are_published_and_then_work_without_their_weights(
     released = InMemoryPlugin(
         "released", zoo_stargan.plugin.zoo_components(), [package / "registry.yaml"]
     )
-    plugins = host_with(released)
+    plugins = host_with(released, installed=INSTALLED)
     x = torch.rand(1, 3, 64, 64)
     expected = load("stargan-emoji", "cpu", host=plugins, precision="float32")(x, to="noto")
     embedded = {e.id for e in read_entries(package / "registry.yaml") if e.weights.path}
@@ -284,9 +285,11 @@ def test_all_embedded_models_are_published_and_then_work_without_their_weights(
             assert entry.weights.revision == published.refs["main"]
             assert (entry.weights.source, entry.weights.file) == ("embedded", "model.safetensors")
     writer.forget()
-    load("stargan-emoji", "cpu", host=host_with(released), precision="float32")
+    load("stargan-emoji", "cpu", host=host_with(released, installed=INSTALLED), precision="float32")
     assert writer.count() == 0
     shutil.rmtree(package / "weights")
-    fetched = load("stargan-emoji", "cpu", host=host_with(released), precision="float32")
+    fetched = load(
+        "stargan-emoji", "cpu", host=host_with(released, installed=INSTALLED), precision="float32"
+    )
     assert writer.count("GET", "/org/stargan-emoji/") == 3
     assert torch.equal(fetched(x, to="noto"), expected)
