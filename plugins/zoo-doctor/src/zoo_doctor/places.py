@@ -16,8 +16,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from zoo_core.files import STALE_SECONDS
-from zoo_core.hub.settings import cache_root
 from zoo_doctor.finding import Finding, State
+from zoo_hub.settings import cache_root
 
 SECONDS = 600
 """How long reading all weights may take."""
