@@ -15,7 +15,7 @@ from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
 from zoo_core.text import printable
 from zoo_core.train.data.collect import collect, collect_folders
-from zoo_core.train.data.folders import SourceFiles, domain_folders, require_layout
+from zoo_core.train.data.folders import Layout, SourceFiles, domain_folders, require_layout
 from zoo_core.train.data.sampling import BatchSampler, Sampling
 from zoo_core.train.data.sources import check_name, parse_source
 
@@ -122,7 +122,7 @@ def open_sources(
     split: str = "train",
     cache: Path | None = None,
     attributes: Sequence[str] | None = None,
-    data: str | None = None,
+    data: str | Layout | None = None,
     progress: Progress | None = None,
     need: tuple[int, int | None] = (1, None),
 ) -> DataSet:
@@ -136,7 +136,7 @@ def open_sources(
         cache: Folder for decoded signals; None keeps them in memory.
         attributes: Attributes to train on together; ``data`` then has a list of them.
         data: Folder with ``trainA``/``trainB``, ``train/<domain>`` or ``<domain>`` subfolders, or
-            with attributes (in CelebA's layout).
+            with attributes (in CelebA's layout); or what a data source made of a list.
         progress: Told how many files are decoded.
         need: Fewest and most domains or attributes; None for no upper bound.
 
@@ -156,11 +156,12 @@ def open_sources(
         )
     if data is not None and attributes:
         _check_count(attributes, "attribute", need)
-        found, known = require_layout(Path(data)).label(attributes, split, codec)
+        layout = require_layout(Path(data)) if isinstance(data, str) else data
+        found, known = layout.label(attributes, split, codec)
         return _open(
             {MIXED: found}, known, codec=codec, config=config, cache=cache, progress=progress
         )
-    if data is not None:
+    if isinstance(data, str):
         folders = domain_folders(Path(data), split)
         for name in folders:
             check_name(name)
