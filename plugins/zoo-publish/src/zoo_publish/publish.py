@@ -27,13 +27,14 @@ from zoo_core.models.modeldir import (
     weights_file,
 )
 from zoo_core.models.weights import loaded
+from zoo_core.train.data.trained_on import TRAINED_ON, read_trained_on
 from zoo_core.untrusted import is_commit, is_inside, member, tensor_header
 from zoo_hub.failures import explained, status_of
 from zoo_hub.reference import Reference, parse
 from zoo_hub.settings import endpoint, offline
 from zoo_publish.published_card import published_card
 
-FILES = (MODEL, CONFIG, GOLDEN, TRAINING, SAMPLES)
+FILES = (MODEL, CONFIG, GOLDEN, TRAINING, SAMPLES, TRAINED_ON)
 """What is uploaded of a model directory, beside its card; other files stay here."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _KEPT = (".gitattributes",)
@@ -98,6 +99,7 @@ def publish(
     if GOLDEN in files:
         check_golden(method, files[GOLDEN])
     _require_kinds(files)
+    read_trained_on(directory)
     install = host.owner("method", config.method)
     card = published_card(directory, config, repo, install)
     added = [CommitOperationAdd(name, path) for name, path in files.items()]

@@ -21,6 +21,12 @@ def zoo_components() -> Iterable[Component]:
         Component("tracker", "csv", "zoo_runs.trackers:Csv", "RUN/log/stats.csv"),
         Component(
             "run-events",
+            "data-checks",
+            "zoo_runs.data_checks:DataChecks",
+            "Warns of data that is there twice, of few signals and of uneven domains",
+        ),
+        Component(
+            "run-events",
             "alarms",
             "zoo_runs.alarms:Alarms",
             "Warns of inverted colours and of collapse",

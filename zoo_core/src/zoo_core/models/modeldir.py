@@ -2,8 +2,9 @@
 
 ``model.safetensors`` (nets needed to translate), ``config.yaml``, ``README.md`` (the card),
 ``golden.safetensors`` (inputs, conditions, expected outputs), and optionally
-``training.safetensors`` (the other nets) and ``samples.png``: regular files, and nothing else is
-read or published. Importing this module imports no torch.
+``training.safetensors`` (the other nets), ``samples.png`` and ``trained-on.json`` (hashes of the
+training signals): regular files, and nothing else is read or published. Importing this module
+imports no torch.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def write_model(
     card: Card,
     sample_batch: Batch | None = None,
     half: bool = False,
-    files: Mapping[str, Path] | None = None,
+    files: Mapping[str, Path | str] | None = None,
 ) -> None:
     """Writes a model directory, all of it or nothing.
 
@@ -123,7 +124,7 @@ def write_model(
         card: What the card says.
         sample_batch: Real signals for the golden file; None writes no golden file.
         half: Stores weights as float16 (half the bytes; they are float32 again when loaded).
-        files: Further files to copy in, by name, such as ``{"samples.png": path}``.
+        files: Further files, by name: a path to copy, such as ``{"samples.png": path}``, or text.
 
     Raises:
         UsageError: If ``directory`` holds something that is not a model.
@@ -145,7 +146,10 @@ def write_model(
         counts = weights.parameter_counts(method)
         (fresh / CARD).write_text(card.render(config, counts), encoding="utf-8")
         for name, source in (files or {}).items():
-            shutil.copyfile(source, fresh / Path(name).name)
+            if isinstance(source, Path):
+                shutil.copyfile(source, fresh / Path(name).name)
+            else:
+                (fresh / Path(name).name).write_text(source, encoding="utf-8")
         if sample_batch is not None:
             # From a rebuilt method, so that the golden file also proves config and weights.
             copy = weights.loaded(lambda: instantiate(type(method), config), fresh / MODEL)

@@ -22,6 +22,7 @@ from zoo_core.files import replacing
 from zoo_core.schema import plain
 from zoo_core.train.checkpoint import Checkpoints, writing
 from zoo_core.train.config import RunConfig
+from zoo_core.train.data.trained_on import TRAINED_ON
 
 CONFIG, PROGRESS = "config.yaml", "progress.json"
 CACHE, LOCK, WRITER = "cache", ".lock", ".writer.json"
@@ -125,6 +126,12 @@ def save_progress(
     values = {"steps": steps, "config": plain(config), "data": data}
     with writing(PROGRESS, out), replacing(out / PROGRESS) as part:
         part.write_text(json.dumps(values), encoding="utf-8")
+
+
+def save_trained_on(out: Path, text: str) -> None:
+    """Writes which signals a run trains on: their names and hashes of their contents."""
+    with writing(TRAINED_ON, out), replacing(out / TRAINED_ON) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def require_resumable(

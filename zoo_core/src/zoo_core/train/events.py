@@ -51,6 +51,10 @@ class RunEvents:
     ``run-events``, and of the trackers that the run asks for.
     """
 
+    def opened(self, directory: Path, data: DataSet) -> Iterable[str]:
+        """The data of a run was opened; gives warnings for the user, a sentence each."""
+        return ()
+
     def started(self, directory: Path, config: Mapping[str, object], progress: Progress) -> None:
         """A run starts, or resumes after some steps; ``config`` is that of ``config.yaml``."""
 

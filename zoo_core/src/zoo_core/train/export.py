@@ -18,6 +18,7 @@ from zoo_core.models.card import Card
 from zoo_core.models.modeldir import write_model
 from zoo_core.train.config import RunConfig
 from zoo_core.train.data.dataset import DataSet
+from zoo_core.train.data.trained_on import TRAINED_ON
 from zoo_core.train.samples import Samples
 
 
@@ -96,7 +97,8 @@ def export(
             provenance=f"Trained with `zoo train {config.method}`, preset `{config.preset}`.",
         ),
         sample_batch=samples.drawn(method.sampling),
-        files={"samples.png": sheet} if sheet.is_file() else None,
+        files={TRAINED_ON: data.trained_on(named=False)}
+        | ({"samples.png": sheet} if sheet.is_file() else {}),
     )
 
 

@@ -18,7 +18,7 @@ from zoo_core.train.checkpoint import Checkpoints, writing
 from zoo_core.train.config import RunConfig
 from zoo_core.train.data.dataset import DataSet, open_sources
 from zoo_core.train.devices import seed_all
-from zoo_core.train.directory import require_resumable, save_progress
+from zoo_core.train.directory import require_resumable, save_progress, save_trained_on
 from zoo_core.train.events import Listeners, Sampled
 from zoo_core.train.export import export, model_config
 from zoo_core.train.extra_losses import defend, players_with
@@ -110,6 +110,9 @@ class Run:
         trainer = self.trainer
         self.display.note(self._plan())
         stats = Stats(self.directory, trainer.done) if self.first else None
+        if self.first:
+            save_trained_on(self.directory, self.data.trained_on(named=True))
+        self._fire("opened", data=self.data)
         self._fire("started", config=plain(self.config), progress=trainer.progress())
         self.display.start(trainer.done, trainer.steps)
         try:

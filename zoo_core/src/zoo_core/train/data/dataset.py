@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -18,15 +19,12 @@ from zoo_core.train.data.collect import collect, collect_folders
 from zoo_core.train.data.folders import Layout, SourceFiles, domain_folders, require_layout
 from zoo_core.train.data.sampling import BatchSampler, Sampling
 from zoo_core.train.data.sources import check_name, parse_source
+from zoo_core.train.data.trained_on import content_hash, to_json
 
 Progress = Callable[[str, int, int], None]
 """Called with (domain, files done, files in all) while files are decoded."""
 
 _SHOWN = 5
-_BEGINNING = 2**16
-"""Bytes of each file that a fingerprint reads."""
-_DECODED = 256
-"""Most signals in memory that a fingerprint reads."""
 
 
 @dataclass
@@ -86,28 +84,35 @@ class DataSet:
             lines.append(f"{head}{count} from {place} ({store.summary}){held}")
         return lines
 
+    @cached_property
+    def hashes(self) -> dict[str, list[str]]:
+        """A hash of the content of each signal, by domain."""
+        return {name: [content_hash(file) for file in files] for name, files in self.files.items()}
+
     def fingerprint(self) -> dict[str, dict[str, Any]]:
         """By domain, ``count`` and ``digest`` of its signals: equal where the data is the same.
 
-        Files count by name, size and beginning, wherever they lie; signals in memory by name, and
-        by a number of them as they are decoded.
+        Signals count by name and content, wherever they lie.
         """
-        return {name: self._fingerprint(name) for name in self.stores}
+        return {
+            name: self._fingerprint(store, self.hashes[name]) for name, store in self.stores.items()
+        }
 
-    def _fingerprint(self, name: str) -> dict[str, Any]:
-        store, digest = self.stores[name], hashlib.blake2b(digest_size=16)
-        for label, file in zip(store.names, self.files[name], strict=True):
-            digest.update(f"{label}\0".encode(errors="surrogateescape"))
-            if isinstance(file, Path):
-                with file.open("rb") as stream:
-                    digest.update(stream.read(_BEGINNING))
-                digest.update(b"%d" % file.stat().st_size)
-        if not all(isinstance(file, Path) for file in self.files[name]):
-            chosen = range(0, len(store), -(-len(store) // _DECODED))
-            digest.update(store.batch(list(chosen)).numpy().tobytes())
+    @staticmethod
+    def _fingerprint(store: SignalStore, hashes: Sequence[str]) -> dict[str, Any]:
+        digest = hashlib.blake2b(digest_size=16)
+        for label, content in zip(store.names, hashes, strict=True):
+            digest.update(f"{label}\0{content}\0".encode(errors="surrogateescape"))
         if store.labels is not None:
             digest.update(store.labels.numpy().tobytes())
         return {"count": len(store), "digest": digest.hexdigest()}
+
+    def trained_on(self, *, named: bool) -> str:
+        """The text of `zoo_core.train.data.trained_on.TRAINED_ON`, with or without names."""
+        names = {
+            name: [printable(each) for each in store.names] for name, store in self.stores.items()
+        }
+        return to_json(self.hashes, names if named else None)
 
     def sampler(self, batch: int, sampling: Sampling, seed: int) -> BatchSampler:
         """Draws batches; see `zoo_core.train.data.sampling.BatchSampler`."""
