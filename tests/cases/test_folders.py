@@ -96,3 +96,19 @@ def test_a_pattern_accounts_for_what_it_matched_and_did_not_use(tmp_path):
     assert any(
         "left out: 1 not a picture" in line for line in opened({"a": f"{tmp_path}/*"}).describe()
     )
+
+
+def test_the_same_folder_as_two_domains_is_warned_of_in_a_training(tmp_path, capsys):
+    from zoo_core.cli import run
+
+    folder = tmp_path / "a"
+    for number in range(3):
+        picture(folder / f"{number}.png", (90 * number % 256, 0, 0), (16, 16))
+    small = ["--preset", "32px", "--size", "16", "--batch", "2", "--steps", "1", "--device", "cpu"]
+    nets = ["--set", "width=4", "--set", "blocks=1", "--set", "critic_width=4"]
+    where = ["--domain", f"a={folder}", "--domain", f"b={folder}", "--out", str(tmp_path / "run")]
+    nets += ["--set", "critic_layers=1", "--precision", "float32"]
+    assert run(["train", "cyclegan", *small, *nets, *where]) == 0
+    said = capsys.readouterr().out
+    assert "warning: 3 of 3 pictures of a are in b, too, byte for byte, such as 0.png" in said
+    assert "warning: a has 3 pictures; fewer than 10 teach little" in said

@@ -3,7 +3,7 @@
 import html
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -203,7 +203,7 @@ def test_the_honesty_gap_compares_with_true_references(tmp_path: Path) -> None:
         def provenance(self) -> list[str]:
             return ["pairs in memory"]
 
-    result = audit(PLANTED, Paired(), SMALL)
+    result = audit(PLANTED, Paired(), replace(SMALL, paired=True))
     values = result.directions["a->b"].values
     assert values["honesty_gap"] > 0.5
     assert {"probe_fine_reference_r2", "probe_faint_reference_r2"} <= set(values)

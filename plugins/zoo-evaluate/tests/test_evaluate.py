@@ -81,6 +81,9 @@ class OneWay(Shift):
         return super().signals(x, source, target)
 
 
+PAIRED = EvalConfig(paired=True)
+
+
 def pictures(count: int, seed: int) -> Tensor:
     rng = torch.Generator().manual_seed(seed)
     return torch.rand(count, 3, 16, 16, generator=rng) * 0.4 - 0.5
@@ -119,7 +122,7 @@ def test_every_metric_of_the_core_resolves_and_has_its_name() -> None:
 
 @pytest.mark.numeric
 def test_an_exact_translation_of_paired_pictures_is_perfect() -> None:
-    report = evaluate_model(Shift(), paired(), ["l1", "retrieval", "cycle", "psnr"])
+    report = evaluate_model(Shift(), paired(), ["l1", "retrieval", "cycle", "psnr"], config=PAIRED)
     for direction in ("a->b", "b->a"):
         values = report.directions[direction]
         assert values["l1"] == pytest.approx(0, abs=1e-6)
@@ -145,7 +148,7 @@ def test_every_ordered_pair_of_domains_is_a_direction() -> None:
 
 def test_source_and_target_conditions_are_those_of_the_direction() -> None:
     model = Shift()
-    evaluate_model(model, paired(2), ["l1"])
+    evaluate_model(model, paired(2), ["l1"], config=PAIRED)
     assert model.calls[0] == ([[1.0, 0.0]] * 2, [[0.0, 1.0]] * 2, 2)
     assert model.calls[1] == ([[0.0, 1.0]] * 2, [[1.0, 0.0]] * 2, 2)
 
@@ -181,7 +184,7 @@ def test_references_can_be_disregarded() -> None:
 
 def test_a_metric_that_was_asked_for_and_cannot_be_had_is_an_error() -> None:
     with pytest.raises(UsageError, match=r'metric "domain".*domain judge'):
-        evaluate_model(Shift(), paired(), ["l1", "domain"])
+        evaluate_model(Shift(), paired(), ["l1", "domain"], config=PAIRED)
 
 
 def test_an_unknown_metric_suggests_the_near_match() -> None:
@@ -190,13 +193,13 @@ def test_an_unknown_metric_suggests_the_near_match() -> None:
 
 
 def test_a_direction_that_the_model_lacks_is_left_out_and_said() -> None:
-    report = evaluate_model(OneWay(), paired(), ["l1"])
+    report = evaluate_model(OneWay(), paired(), ["l1"], config=PAIRED)
     assert list(report.directions) == ["a->b"]
     assert report.notes == ["b->a: left out: it translates to b only"]
 
 
 def test_cycle_without_a_way_back_is_left_out_alone() -> None:
-    report = evaluate_model(OneWay(), paired())
+    report = evaluate_model(OneWay(), paired(), config=PAIRED)
     assert "l1" in report.directions["a->b"]
     assert "cycle_l1" not in report.directions["a->b"]
 
@@ -222,7 +225,10 @@ def test_count_takes_the_same_inputs_for_the_same_seed_and_batches_stay_small() 
     data = paired(40)
     one, two, other = (
         evaluate_model(
-            Shift(), data, ["psnr", "l1"], config=EvalConfig(num_samples=10, seed=seed, batch=4)
+            Shift(),
+            data,
+            ["psnr", "l1"],
+            config=EvalConfig(paired=True, num_samples=10, seed=seed, batch=4),
         )
         for seed in (1, 1, 2)
     )
@@ -244,7 +250,12 @@ def test_evaluation_leaves_the_global_random_state_alone() -> None:
 def test_every_figure_of_the_json_has_its_protocol() -> None:
     judge = a_judge()
     report = evaluate_model(
-        Shift(), paired(), judges=[judge], extractor=JudgeExtractor(judge, "judge:here"), name="m"
+        Shift(),
+        paired(),
+        judges=[judge],
+        extractor=JudgeExtractor(judge, "judge:here"),
+        config=PAIRED,
+        name="m",
     )
     values = json.loads(report.to_json())
     assert set(values) == {"model", "protocol", "directions", "mean", "notes"}
@@ -270,7 +281,9 @@ def test_json_holds_no_infinity() -> None:
 
 
 def test_the_page_shows_figures_and_embedded_pictures_and_fetches_nothing() -> None:
-    report = evaluate_model(Shift(), paired(), ["l1"], name="<m>", config=EvalConfig(samples=2))
+    report = evaluate_model(
+        Shift(), paired(), ["l1"], name="<m>", config=EvalConfig(paired=True, samples=2)
+    )
     page = render_page(report)
     assert page.count("<img ") == 2 * 2 * 3  # directions, samples, pictures
     assert "&lt;m&gt;" in page
@@ -398,6 +411,7 @@ def test_zoo_evaluate_writes_json_and_page(vendors: Path, model: Path, tmp_path:
         model,
         "--data",
         vendors,
+        "--paired",
         "--json",
         tmp_path / "m.json",
         "--html",
@@ -415,7 +429,16 @@ def test_zoo_evaluate_writes_json_and_page(vendors: Path, model: Path, tmp_path:
 
 
 def test_zoo_evaluate_prints_json_alone(vendors: Path, model: Path) -> None:
-    asked = ["--data", str(vendors), "--metrics", "l1", "--json", "--precision", "float32"]
+    asked = [
+        "--data",
+        str(vendors),
+        "--paired",
+        "--metrics",
+        "l1",
+        "--json",
+        "--precision",
+        "float32",
+    ]
     result = CliRunner().invoke(cli.cli, ["evaluate", str(model), *asked])
     assert json.loads(result.stdout)["mean"]["l1"] > 0
 
@@ -472,7 +495,9 @@ def test_fewer_real_pictures_are_a_random_part_not_the_first_ones() -> None:
 
 
 def test_samples_are_spread_over_the_inputs() -> None:
-    report = evaluate_model(Shift(), paired(12), ["l1"], config=EvalConfig(samples=3, batch=5))
+    report = evaluate_model(
+        Shift(), paired(12), ["l1"], config=EvalConfig(paired=True, samples=3, batch=5)
+    )
     assert [panel.name for panel in report.panels["a->b"]] == ["00.png", "06.png", "11.png"]
 
 

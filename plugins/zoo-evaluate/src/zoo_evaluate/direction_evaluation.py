@@ -32,7 +32,8 @@ class EvalConfig:
         num_samples: Most inputs per direction, and most real signals per domain; None for all.
         seed: Seed of the choice of inputs, of random subsets and of random translations.
         batch: Signals at once; None fits them to the size.
-        paired: Whether references are looked for.
+        paired: Whether signals of one name are references; see
+            `zoo_evaluate.directions.find_directions`.
         samples: Sample pictures per direction.
     """
 
@@ -40,7 +41,7 @@ class EvalConfig:
     num_samples: int | None = None
     seed: int = 0
     batch: int | None = None
-    paired: bool = True
+    paired: bool | None = None
     samples: int = 8
 
 

@@ -7,6 +7,7 @@ For domains these are all ordered pairs. For attributes each attribute is turned
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -30,7 +31,8 @@ def find_directions(
     context: EvalContext,
     *,
     files: Mapping[str, Files] | None = None,
-    paired: bool = True,
+    paired: bool | None = None,
+    notes: list[str] | None = None,
 ) -> list[Direction]:
     """The directions to measure.
 
@@ -40,7 +42,10 @@ def find_directions(
         signal: The model's form of signal.
         context: Judges, extractor and more.
         files: Where each signal of each store comes from, where that is known.
-        paired: Whether to look for references by name.
+        paired: Whether signals of one name are references of each other. None: only where all
+            names end in ``_A`` and ``_B``, as in data sets that were made of pairs; other equal
+            names are mentioned.
+        notes: Where they are mentioned.
 
     Raises:
         UsageError: If a domain is unknown to the model, or fewer than two are given.
@@ -51,18 +56,21 @@ def find_directions(
         if domains.kind == "domains"
         else _attribute_pairs(stores, domains, files or {})
     )
-    aligned = paired and not are_excerpts(signal)
+    aligned = paired is not False and not are_excerpts(signal)
     width = 2.0 if signal.low is None or signal.high is None else signal.high - signal.low
-    return [
-        Direction(
-            source,
-            target,
-            find_references(source.names(), target.names()) if aligned else None,
-            context,
-            width,
-        )
-        for source, target in pairs
-    ]
+    directions = []
+    for source, target in pairs:
+        references = find_references(source.names(), target.names()) if aligned else None
+        direction = Direction(source, target, references, context, width)
+        if references is not None and paired is None and references.rule != "letters":
+            direction = replace(direction, references=None)
+            if notes is not None:
+                notes.append(
+                    f"{direction.name}: {len(references):,} of {len(source):,} names are those of "
+                    "signals of the target; if both show the same, --paired compares them"
+                )
+        directions.append(direction)
+    return directions
 
 
 def own_condition(side: DomainData, positions: Tensor, domains: Domains) -> Condition:

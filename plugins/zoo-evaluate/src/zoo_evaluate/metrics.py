@@ -15,7 +15,7 @@ from zoo_evaluate.context import Direction, TranslatedBatch
 
 NEEDS = {
     "reference": "the references of the inputs, aligned with them (pictures of the same name in "
-    "both domains)",
+    "both domains, with --paired)",
     "labels": "class labels of the inputs",
     "domain_judge": "a domain judge that knows the target domain (--judge DIR)",
     "content_judge": "a content judge of the target domain (--judge DIR)",

@@ -43,7 +43,7 @@ def render_page(report: Report) -> str:
             f"<h1>{title}</h1>",
             _table(report),
             *(_samples(name, panels, report.signal) for name, panels in report.panels.items()),
-            f"<h2>Left out</h2><ul>{notes}</ul>" if notes else "",
+            f"<h2>Notes</h2><ul>{notes}</ul>" if notes else "",
             f"<h2>Protocol</h2><pre>{protocol}</pre></body></html>",
         ]
     )

@@ -1,10 +1,11 @@
 """Which signal of one domain is the same thing as which signal of another.
 
-Domains are unpaired in training; where a ground truth exists it is only used to measure. Two
-signals are references when their files have the same name (without folder and suffix, and without
-``_A`` and ``_B`` where the two domains' names end so, as in CycleGAN's data sets), or, where one
-domain is an indexed data set, when the file's name is the number of the other's signal
-(``3/00000012.png`` and number 12).
+Domains are unpaired in training; where a ground truth exists it is only used to measure, and only
+where the user or the data set says that it is one: names alike are often chance. Two signals are
+references when their files have the same name (without folder and suffix, and without ``_A`` and
+``_B`` where the two domains' names end so, as in CycleGAN's data sets), or, where one domain is an
+indexed data set, when the file's name is the number of the other's signal (``3/00000012.png`` and
+number 12).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class ReferencePairs:
     Attributes:
         sources: (P,) positions of the source signals that have a reference, ascending.
         targets: (P,) the references' positions in the target domain.
-        rule: ``name`` or ``index``.
+        rule: ``name``; ``letters`` where all names end in ``_A`` and ``_B``; or ``index``.
     """
 
     sources: Tensor
@@ -63,7 +64,9 @@ def find_references(source: Sequence[str], target: Sequence[str]) -> ReferencePa
     if any(indexed):
         rule, left, right = "index", _by_number(source), _by_number(target)
     else:
-        rule, (left, right) = "name", map(_by_stem, _without_letters(source, target))
+        bare = _without_letters(source, target)
+        rule = "name" if bare is None else "letters"
+        left, right = map(_by_stem, bare or (source, target))
     shared = sorted((at, right[key]) for key, at in left.items() if key in right)
     if not shared or len(shared) < ENOUGH * min(len(source), len(target)):
         return None
@@ -146,14 +149,14 @@ def _indexed(names: Sequence[str]) -> bool:
     return all(name.isdecimal() for name in names)
 
 
-def _without_letters(source: Sequence[str], target: Sequence[str]) -> list[list[str]]:
-    """The names, without ``_A`` and ``_B`` where all of one domain end in one of them."""
+def _without_letters(source: Sequence[str], target: Sequence[str]) -> list[list[str]] | None:
+    """The names without ``_A`` and ``_B``, where all of one domain end in one of them."""
     paths = [
         [PurePosixPath(name.replace("\\", "/")) for name in names] for names in (source, target)
     ]
     ends = [{path.stem[-2:] for path in part} for part in paths]
     if sorted(map(sorted, ends)) != [["_A"], ["_B"]]:
-        return [list(source), list(target)]
+        return None
     return [[str(path.with_name(path.stem[:-2] + path.suffix)) for path in part] for part in paths]
 
 

@@ -11,12 +11,19 @@ from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.plugins import host
+from zoo_core.train.data.trained_on import TrainedOn
 from zoo_core.translate.translator import Translator
 from zoo_evaluate.context import EvalContext
 from zoo_evaluate.direction_evaluation import DirectionEvaluation, EvalConfig, ProgressCallback
 from zoo_evaluate.directions import find_directions
 from zoo_evaluate.eval_model import EvalModel, as_eval_model
 from zoo_evaluate.extractors import Extractor
+from zoo_evaluate.held_out import (
+    NOT_HELD_OUT,
+    split_in_words,
+    trained_on_counts,
+    training_notes,
+)
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.metrics import Metric
 from zoo_evaluate.report import Report, SamplePanel
@@ -46,6 +53,7 @@ def evaluate_model(
     judges: Sequence[EvalClassifier] = (),
     extractor: Extractor | None = None,
     config: EvalConfig | None = None,
+    trained_on: TrainedOn | None = None,
     name: str = "",
     on_progress: ProgressCallback | None = None,
 ) -> Report:
@@ -62,6 +70,8 @@ def evaluate_model(
         judges: Judges of domains and contents.
         extractor: Feature extractor for FID and KID.
         config: Settings that the figures depend on.
+        trained_on: What the model was trained on, where that is known: signals that it was are
+            counted, and no split is called held out then.
         name: Name of the model, for the report; empty for its own.
         on_progress: Called after each batch with the direction, inputs done and inputs in all.
 
@@ -76,6 +86,7 @@ def evaluate_model(
     context = EvalContext(
         judges, extractor, config.seed, str(translator.device), config.num_samples, size
     )
+    notes: list[str] = []
     directions = find_directions(
         dataset.stores,
         translator.domains,
@@ -83,8 +94,10 @@ def evaluate_model(
         context,
         files=getattr(dataset, "files", None),
         paired=config.paired,
+        notes=notes,
     )
-    notes: list[str] = []
+    seen = trained_on_counts(dataset, trained_on)
+    notes += training_notes(seen, getattr(dataset, "noun", "signal"))
     found: dict[str, dict[str, dict[str, float]]] = {}
     facts: dict[str, Any] = {}
     panels: dict[str, list[SamplePanel]] = {}
@@ -97,7 +110,15 @@ def evaluate_model(
     _refuse_nothing(metrics, found, notes)
     return Report(
         model=name or translator.name,
-        protocol=_protocol(translator, dataset, context, config, facts),
+        protocol=_protocol(translator, dataset, context, config, facts)
+        | {
+            "split": NOT_HELD_OUT
+            if any(count for count, _ in seen.values())
+            else split_in_words(dataset, config.split),
+            "trained_on": {name: {"count": n, "of": m} for name, (n, m) in seen.items()}
+            if trained_on
+            else None,
+        },
         directions={
             name: {k: v for values in by_metric.values() for k, v in values.items()}
             for name, by_metric in found.items()
@@ -191,7 +212,6 @@ def _protocol(
     signal = translator.signal
     return {
         "data": dataset.provenance(),
-        "split": config.split,
         "signal": {"kind": signal.kind, "shape": list(signal.shape)},
         "resize": f"signals read and resized by the {signal.kind} codec to "
         f"{'x'.join(str(side) for side in signal.shape)}, not augmented",

@@ -26,7 +26,8 @@ class AuditConfig:
         seed: Seed of the choice of inputs, of the noise, of the probe and of the
             bootstrap.
         batch: Signals at once; None fits them to the size.
-        paired: Whether references are looked for by name.
+        paired: Whether signals of one name are references; see
+            `zoo_evaluate.directions.find_directions`.
         sigmas: Strengths of the noise curve, in half ranges of the signal, ascending from 0.
         white: Strength of the white noise that the score counts as invisible.
         smooth: The same of smooth noise, which the eye finds more easily.
@@ -38,7 +39,7 @@ class AuditConfig:
     num_samples: int = 256
     seed: int = 0
     batch: int | None = None
-    paired: bool = True
+    paired: bool | None = None
     sigmas: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2)
     white: float = 0.05
     smooth: float = 0.02

@@ -49,10 +49,15 @@ def audit(
     size = _batch(translator, config)
     dataset = _Held.of(data) if isinstance(data, Mapping) else data
     context = EvalContext(seed=config.seed, device=str(translator.device), batch=size)
-    directions = find_directions(
-        dataset.stores, translator.domains, translator.signal, context, paired=config.paired
-    )
     notes: list[str] = []
+    directions = find_directions(
+        dataset.stores,
+        translator.domains,
+        translator.signal,
+        context,
+        paired=config.paired,
+        notes=notes,
+    )
     audited_directions: dict[str, DirectionAudit] = {}
     for direction in directions:
         audited = DirectionAudit(direction, translator, config)

@@ -188,7 +188,8 @@ def _metrics(case: BenchCase) -> dict[str, float]:
 def _direction(case: BenchCase) -> Direction:
     stores = {name: case.store(name, "test") for name in (case.source, case.target)}
     context = case.instruments.context(case.task, case.target)
-    directions = find_directions(stores, case.translator.domains, case.translator.signal, context)
+    domains, signal = case.translator.domains, case.translator.signal
+    directions = find_directions(stores, domains, signal, context, paired=True)
     return next(direction for direction in directions if direction.source.name == case.source)
 
 

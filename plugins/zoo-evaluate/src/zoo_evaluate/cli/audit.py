@@ -52,7 +52,11 @@ SHOWN = (
 @click.option("--quick", is_flag=True, help="The score alone, on 128 inputs per direction.")
 @click.option("--num-samples", type=click.IntRange(2), help="Most inputs per direction.")
 @click.option("--batch", type=click.IntRange(2), help="Signals at once.")
-@click.option("--unpaired", is_flag=True, help="Look for no references by name.")
+@click.option(
+    "--paired/--unpaired",
+    default=None,
+    help="Whether files of one name show the same; without it, as the data set declares.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True)
 def audit(model: str, json_to: str | None, html: Path | None, **options: Any) -> None:
@@ -65,12 +69,12 @@ def audit(model: str, json_to: str | None, html: Path | None, **options: Any) ->
     from zoo_core.translate.loading import load
     from zoo_evaluate.audit import AuditConfig
     from zoo_evaluate.audit import audit as measure
-    from zoo_evaluate.cli.measuring import open_test_data, with_progress
+    from zoo_evaluate.cli.measuring import asked_paired, open_test_data, with_progress
 
     if html is not None and html.suffix.lower() not in (".png", ".html"):
         raise UsageError("it must end in .png or .html", asked=f"--html {html}")
     changes = {key: options[key] for key in ("num_samples", "batch") if options[key] is not None}
-    changes |= {"seed": options["seed"], "paired": not options["unpaired"]}
+    changes |= {"seed": options["seed"], "paired": asked_paired(options)}
     if options["quick"]:
         config = AuditConfig.quick(**changes, samples=6 if html else 0)
     else:

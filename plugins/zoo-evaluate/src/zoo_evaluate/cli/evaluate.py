@@ -42,7 +42,11 @@ if TYPE_CHECKING:
 )
 @click.option("--batch", type=click.IntRange(1), help="Signals at once.")
 @click.option("--samples", type=click.IntRange(0), default=8, show_default=True)
-@click.option("--unpaired", is_flag=True, help="Look for no references by name.")
+@click.option(
+    "--paired/--unpaired",
+    default=None,
+    help="Whether files of one name show the same; without it, as the data set declares.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--precision", default="auto", show_default=True)
@@ -50,13 +54,18 @@ def evaluate(model: str, json_to: str | None, html: Path | None, **options: Any)
     """Measures MODEL on real test data, in every direction.
 
     FID and KID compare the features of translations and real signals. Judges (zoo judge train)
-    say whether a translation is of the target domain and shows what its input shows. Where the
-    domains hold pictures of the same name, these are references: L1, PSNR, SSIM and retrieval
-    compare with them, beside the untranslated input. Conversions of voices are compared as whole
-    recordings: distortion to takes of the same words, and global variance.
+    say whether a translation is of the target domain and shows what its input shows. With --paired
+    pictures of the same name are references: L1, PSNR, SSIM and retrieval compare with them, beside
+    the untranslated input. Pictures that the model was trained on are counted. Conversions of
+    voices are compared as whole recordings: distortion to takes of the same words, and global
+    variance.
     """
+    from zoo_core.catalogue.registry import Registry
+    from zoo_core.host.plugins import host
+    from zoo_core.models.sources import find_model
+    from zoo_core.train.data.trained_on import read_trained_on
     from zoo_core.translate.loading import load
-    from zoo_evaluate.cli.measuring import open_test_data, with_progress
+    from zoo_evaluate.cli.measuring import asked_paired, open_test_data, with_progress
     from zoo_evaluate.direction_evaluation import EvalConfig
     from zoo_evaluate.judge import EvalClassifier
     from zoo_evaluate.run import evaluate_model, metric_classes
@@ -72,9 +81,10 @@ def evaluate(model: str, json_to: str | None, html: Path | None, **options: Any)
         num_samples=options["num_samples"],
         seed=options["seed"],
         batch=options["batch"],
-        paired=not options["unpaired"],
+        paired=asked_paired(options),
         samples=options["samples"],
     )
+    known = read_trained_on(find_model(model, Registry.load(host()), host()))
     report = with_progress(
         lambda on_progress: evaluate_model(
             translator,
@@ -83,10 +93,13 @@ def evaluate(model: str, json_to: str | None, html: Path | None, **options: Any)
             judges=judges,
             extractor=extractor,
             config=config,
+            trained_on=known,
             name=model,
             on_progress=on_progress,
         )
     )
+    if known is None:
+        report.notes.append("what the model was trained on: it does not say")
     _give(report, json_to, html)
 
 
@@ -145,6 +158,7 @@ def _show(report: Report) -> None:
         ]
         columns = [name.replace("_", "\n") for name in part]
         output.table(["direction", *columns], rows, right=columns)
+    click.echo(f"split: {report.protocol['split']}")
     for note in _grouped(report.notes):
         click.echo(note)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zoo_core.errors import UsageError, unknown
@@ -64,6 +64,14 @@ def open_test_data(
         # A folder may hold more domains than the model knows.
         dataset.stores = {n: s for n, s in dataset.stores.items() if n in (*known.names, MIXED)}
     return dataset
+
+
+def asked_paired(options: Mapping[str, Any]) -> bool | None:
+    """Whether files of one name show the same: as asked for, else as the data set declares."""
+    from zoo_evaluate.held_out import declared_paired
+
+    given: bool | None = options["paired"]
+    return declared_paired(options["data"]) if given is None else given
 
 
 def with_progress(work: Callable[[Any], T]) -> T:
