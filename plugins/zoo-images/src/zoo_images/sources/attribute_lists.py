@@ -200,7 +200,7 @@ class AttributeLists:
         return _of_list(root, lists[0])
 
 
-def labels(table: Any, pictures: Path) -> AttributeList:
+def labels(table: Any, pictures: str | Path) -> AttributeList:
     """A data frame, or the path of a list, with the folder of its pictures.
 
     It can be given as ``data`` to `zoo_core.train.data.dataset.open_sources`.
@@ -209,7 +209,8 @@ def labels(table: Any, pictures: Path) -> AttributeList:
         table: A pandas data frame with one row for each picture, or a path.
         pictures: Folder of the pictures.
     """
-    return AttributeList(pictures, table, pictures)
+    folder = Path(pictures)
+    return AttributeList(folder, table, folder)
 
 
 def match(rows: Iterable[str], files: Sequence[Path], folder: Path) -> dict[str, Path]:

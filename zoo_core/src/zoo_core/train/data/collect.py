@@ -77,13 +77,14 @@ def collect_folders(domain: DomainFolders, split: str, codec: Codec) -> SourceFi
         raise nothing_found(found.left_out, f"folder {place}", codec.suffixes, codec.noun)
     part = _of_split(Path(place), found, names, split)
     notes = [*domain.notes, *part.notes]
-    if domain.split is None and split == "train":
-        notes += _named_otherwise(domain.folders)
+    own = domain.split or _split_of_folder(domain.folders[0])
+    if domain.split is None and split == "train" and own in ("val", "test"):
+        notes.append(f"warning: {place} is named like the split {own}, and is trained on")
     classes = [file.parent.name for file in part.files if isinstance(file, Path)]
     labels = None
     if all(name.isascii() and name.isdigit() for name in classes):  # as in 7/0012.png
         labels = torch.tensor([int(name) for name in classes])  # (M,)
-    return replace(part, labels=labels, split=part.split or domain.split, notes=notes)
+    return replace(part, labels=labels, split=part.split or own, notes=notes)
 
 
 def _of_split(place: Path, found: Found, parts: Sequence[Sequence[str]], split: str) -> SourceFiles:
@@ -110,7 +111,10 @@ def _of_split(place: Path, found: Found, parts: Sequence[Sequence[str]], split: 
             left_out.add(file, f"of the split {known or 'train'}")
     if not kept:
         raise lacks_split(place, split, there)
-    names = ["/".join(p for p in parts[at] if split_of(p) is None) for at in kept]
+    names = [
+        "/".join([*(part for part in parts[at][:-1] if split_of(part) is None), parts[at][-1]])
+        for at in kept
+    ]
     files = [found.files[at] for at in kept]
     folders = sorted({part for path in parts for part in path[:-1] if split_of(part)})
     said = ", ".join(f"{printable(name)} ({split_of(name)})" for name in folders)
@@ -133,14 +137,14 @@ def _refuse_many_domains(place: Path, parts: Sequence[Sequence[str]]) -> None:
         )
 
 
-def _named_otherwise(folders: Sequence[Path]) -> list[str]:
-    """What to say of folders that were named for training and are called as another split."""
-    return [
-        f"warning: {printable(part)} is named like the split {said}, and is trained on"
-        for folder in folders
-        for part in folder.absolute().parts[-2:]
-        if (said := split_said(part)) not in (None, "train")
-    ]
+def _split_of_folder(folder: Path) -> str | None:
+    """The split that a folder's own name says, or that above it where others lie beside that."""
+    folder = folder.absolute()
+    said, above = split_said(folder.name), split_of(folder.parent.name)
+    if said is None and above is not None:
+        beside = {split_of(path.name) for path in folder.parent.parent.iterdir() if path.is_dir()}
+        return above if len(beside - {None}) > 1 else None
+    return said
 
 
 def _from_pattern(pattern: Path, split: str, codec: Codec) -> SourceFiles:
@@ -156,9 +160,8 @@ def _from_pattern(pattern: Path, split: str, codec: Codec) -> SourceFiles:
         )
     names = [file.relative_to(head).parts for file in found.files]
     part = _of_split(head, found, names, split)
-    notes = [*part.notes, *(_named_otherwise([head]) if split == "train" else ())]
     place = f"{pattern}, split {part.split}" if part.split else str(pattern)
-    return replace(part, place=place, notes=notes)
+    return replace(part, place=place)
 
 
 def _from_attribute(root: Path, expression: str, split: str, codec: Codec) -> SourceFiles:
