@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -185,7 +185,8 @@ class ImageCodec(Codec):
                 part = windows.from_picture(picture, item.name, item.form)
                 for inner in self.windows(part, size=size, limit=limit, source=source):
                     windows.note(item, part.info["notes"])
-                    yield Window(inner.signal, windows.FramePosition(number, part, inner.position))
+                    place = windows.FramePosition(number, part, inner.position)
+                    yield replace(inner, position=place)
             return
         bound = WINDOW_PIXELS if limit is None else limit
         value, output = windows.working(
@@ -203,10 +204,7 @@ class ImageCodec(Codec):
         if self.spec.flexible < 2:
             bound = height * width
         plan = tiles.plan(height, width, stride=stride, limit=bound, least=self._least)
-        for row in plan.rows:
-            for column in plan.columns:
-                signal = windows.cut(value, row, column, self.spec)
-                yield Window(signal, windows.TilePosition(plan, row, column, output))
+        yield from windows.cut_all(value, plan, output, self.spec)
 
     def join(
         self,

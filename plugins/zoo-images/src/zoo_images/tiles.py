@@ -6,6 +6,7 @@ per axis the weights of all tiles add up to 1 at every pixel, so no weight map i
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -27,12 +28,15 @@ class Span:
         start: First position in the picture that the tile writes.
         first: Number of the tile's leading positions that lie beyond the border.
         weight: (W,) float32 weight of each position that it writes.
+        own: The part of the tile that is no other tile's: those of all tiles cover the padded axis
+            once. It keeps to the stride.
     """
 
     source: npt.NDArray[np.intp]
     start: int
     first: int
     weight: npt.NDArray[np.float32]
+    own: slice
 
     @property
     def written(self) -> slice:
@@ -71,10 +75,21 @@ def plan(height: int, width: int, *, stride: int, limit: int, least: int = LEAST
     padded = padded_extent(height, stride, least), padded_extent(width, stride, least)
     tiles = _tile_extents(padded, stride, limit, least)
     rows, columns = (
-        _spans(extent, whole, _cover(whole, tile, stride, least))
+        _spans(extent, whole, _cover(whole, tile, stride, least), stride)
         for extent, whole, tile in zip((height, width), padded, tiles, strict=True)
     )
     return TilePlan(height, width, rows, columns)
+
+
+def reduction(plan: TilePlan, stride: int) -> int:
+    """How many pixels, down and across, have to become one for a copy no larger than a tile."""
+    tile = len(plan.rows[0].source) * len(plan.columns[0].source)
+    factor = 2
+    while math.prod(
+        padded_extent(math.ceil(extent / factor), stride) for extent in (plan.height, plan.width)
+    ) > max(tile, LEAST * LEAST):
+        factor += 1
+    return factor
 
 
 def padded_extent(extent: int, stride: int, least: int = LEAST) -> int:
@@ -105,13 +120,16 @@ def _tile_extents(padded: tuple[int, int], stride: int, limit: int, least: int) 
     return min(long, height), min(short, width)
 
 
-def _spans(extent: int, padded: int, cover: tuple[int, list[int]]) -> tuple[Span, ...]:
+def _spans(extent: int, padded: int, cover: tuple[int, list[int]], stride: int) -> tuple[Span, ...]:
     before = (padded - extent) // 2
     tile, starts = cover
     weights = np.stack([_hill(start, tile, padded, starts) for start in starts])  # (tiles, padded)
     weights /= weights.sum(0)
+    # Half-way through each overlap one tile's own part ends and the next one's begins.
+    middles = [(a + b + tile) // (2 * stride) * stride for a, b in itertools.pairwise(starts)]
+    borders = [0, *middles, padded]
     spans = []
-    for start, weight in zip(starts, weights, strict=True):
+    for number, (start, weight) in enumerate(zip(starts, weights, strict=True)):
         positions = np.arange(start, start + tile) - before
         inside = np.flatnonzero((positions >= 0) & (positions < extent))
         first, last = int(inside[0]), int(inside[-1]) + 1
@@ -121,6 +139,7 @@ def _spans(extent: int, padded: int, cover: tuple[int, list[int]]) -> tuple[Span
                 start=int(positions[first]),
                 first=first,
                 weight=weight[start + first : start + last].astype(np.float32),
+                own=slice(borders[number] - start, borders[number + 1] - start),
             )
         )
     return tuple(spans)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
-from zoo_core.contracts.codec import Item, Window
+from zoo_core.contracts.codec import Item, Whole, Window
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import PluginError, UsageError, WeightsError
 from zoo_images import tiles
@@ -100,12 +102,50 @@ def working(
     return resize(value, seen), seen
 
 
+def cut_all(
+    value: Any, plan: tiles.TilePlan, output: tuple[int, int], spec: TensorSpec
+) -> Iterator[Window]:
+    """The windows of a picture; where there are several, they are to share its statistics."""
+    whole = None
+    if len(plan) > 1:
+        whole = Whole(
+            len(plan),
+            tiles.reduction(plan, spec.stride),
+            lambda factor: reduced(value, factor, spec),
+            lambda: cut_all(value, plan, output, spec),
+        )
+    for row in plan.rows:
+        for column in plan.columns:
+            position = TilePosition(plan, row, column, output)
+            yield Window(cut(value, row, column, spec), position, whole, (row.own, column.own))
+
+
+def reduced(value: Any, factor: int, spec: TensorSpec) -> Tensor:
+    """(C, h, w) a copy in which the mean of ``factor`` × ``factor`` pixels is one."""
+    height, width = extent_of(value)
+    down, across = min(factor, height), min(factor, width)
+    if isinstance(value, Tensor):
+        small = functional.avg_pool2d(
+            value[None], (down, across), ceil_mode=True, count_include_pad=False
+        )[0]  # (C, H', W')
+    else:
+        step = 256 * down  # rows at a time, so that no second copy of the picture is made
+        small = np.concatenate(
+            [
+                np.asarray(Image.fromarray(value[top : top + step]).reduce((across, down)))
+                for top in range(0, height, step)
+            ]
+        )
+    plan = tiles.plan(*extent_of(small), stride=spec.stride, limit=sys.maxsize)
+    return cut(small, plan.rows[0], plan.columns[0], spec)
+
+
 def cut(value: Any, row: tiles.Span, column: tiles.Span, spec: TensorSpec) -> Tensor:
     """(C, h, w) one window within the spec's range."""
     if isinstance(value, Tensor):
         rows, columns = torch.from_numpy(row.source), torch.from_numpy(column.source)
         return value[:, rows][:, :, columns].contiguous()
-    pixels = value[row.source][:, column.source]  # (h, w, 3)
+    pixels = value[np.ix_(row.source, column.source)]  # (h, w, 3)
     return to_tensor(torch.from_numpy(pixels), spec)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo_core.cli.output import say
+from zoo_core.contracts.codec import WAYS
 from zoo_core.contracts.spec import OptionSpec
 from zoo_core.errors import UsageError, ZooError
 from zoo_core.finding import LeftOut, names
@@ -73,6 +74,14 @@ class _WithOptions(click.Command):
     type=click.FloatRange(min=0, min_open=True),
     help="Most megapixels (for speech: million frames) at once; larger inputs are tiled.",
 )
+@click.option(
+    "--windows",
+    type=click.Choice(WAYS),
+    default="fast",
+    show_default=True,
+    help="How parts of larger inputs are made to fit: by the statistics of a reduced copy (fast), "
+    "of the whole (exact: several times as long), or not (own).",
+)
 @click.option("--compile", "compile_", is_flag=True, help="Compile the nets: for many files.")
 @click.option("--renderer", help="Another way to make outputs, NAME:key=value: a vocoder, say.")
 def translate(
@@ -90,6 +99,7 @@ def translate(
     threads: int | None,
     overwrite: bool,
     max_megapixels: float | None,
+    windows: str,
     compile_: bool,
     renderer: str | None,
     **wishes: str | None,
@@ -123,6 +133,7 @@ def translate(
         extent,
         overwrite,
         wished,
+        windows,
     )
     tally = Tally()
     entries, root = _planned(

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from zoo_core.contracts.spec import TrainConfig
 
+WAYS = ("fast", "exact", "own")
+"""Where the windows of one signal take their statistics from: a reduced copy of the whole, the
+whole, or each its own."""
+
 
 @dataclass
 class Item:
@@ -42,6 +46,24 @@ class Item:
     info: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """A signal that was cut into several windows, whose statistics they are to share.
+
+    Attributes:
+        count: Number of its windows.
+        factor: How many of its places have to become one, along each flexible axis, for a copy
+            that is no larger than a window.
+        reduced: Makes a copy (C, *S) that is reduced by a factor.
+        windows: Gives its windows anew, for another pass over them.
+    """
+
+    count: int
+    factor: int
+    reduced: Callable[[int], Tensor]
+    windows: Callable[[], Iterator[Window]]
+
+
 @dataclass
 class Window:
     """A part of an item that goes through the nets at once; small items have just one.
@@ -49,10 +71,14 @@ class Window:
     Attributes:
         signal: (C, *S) within the signal's range, every flexible axis a multiple of the stride.
         position: Where it belongs, in the codec's own form.
+        whole: The signal that it is one of several windows of.
+        own: Its own part along each flexible axis: those of all windows cover the whole once.
     """
 
     signal: Tensor
     position: Any
+    whole: Whole | None = None
+    own: tuple[slice, ...] | None = None
 
 
 class StreamedOutput(ABC):

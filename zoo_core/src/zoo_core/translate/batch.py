@@ -52,6 +52,7 @@ class TranslateRequest:
     limit: int | None
     overwrite: bool
     wishes: Mapping[str, str] = field(default_factory=dict)
+    windows: str = "fast"
 
 
 def translate_files(
@@ -103,6 +104,7 @@ def translate_files(
         size=request.size,
         batch=request.batch,
         limit=request.limit,
+        windows=request.windows,
         finish=finish,
     )
     for result in results:
@@ -156,6 +158,8 @@ class _Work:
         request = self.request
         options = {"from": request.source, "size": request.size, "limit": request.limit}
         options |= request.wishes
+        if request.windows != "fast":
+            options["windows"] = request.windows
         return Origin(
             input=sha256_of(entry.source.path) or "",
             model=self.translator.fingerprint,

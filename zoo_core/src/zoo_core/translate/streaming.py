@@ -7,19 +7,25 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, groupby, islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import Codec, Item, StreamedOutput, Window
-from zoo_core.errors import DataError, UsageError, ZooError
+from zoo_core.contracts.codec import WAYS, Codec, Item, StreamedOutput, Whole, Window
+from zoo_core.errors import DataError, UsageError, ZooError, unknown
+from zoo_core.translate import statistics
+from zoo_core.translate.statistics import Moments, Shared
 
 EXTENT = 1024 * 1024
 """Bound on pixels (or frames) that go through the nets at once, whatever the batch size."""
+FAR = "each normalised by itself, since the nets look further than a window: borders may show"
+"""What is said of a signal whose windows cannot share statistics."""
 _READERS, _WRITERS, _AHEAD, _BACKLOG = 2, 2, 8, 8
 
 Compute = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
@@ -123,6 +129,7 @@ class StreamPlan:
         finish: Called with each result that has outputs, in a writer thread (to write files);
             what it returns is kept as the result's value, and the outputs are dropped.
         source: The domain of the inputs, where it is known.
+        windows: Where those of one signal take their statistics from, of `statistics.WAYS`.
     """
 
     codec: Codec
@@ -133,8 +140,11 @@ class StreamPlan:
     limit: int | None = None
     finish: Callable[[Result], Any] | None = None
     source: str | None = None
+    windows: str = "fast"
 
     def __post_init__(self) -> None:
+        if self.windows not in WAYS:
+            raise unknown("way of windows", self.windows, WAYS)
         for what in ("size", "batch", "limit"):
             value = getattr(self, what)
             if value is not None and value < 1:
@@ -155,6 +165,7 @@ class _Stream:
         self.plan = plan
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="zoo-read")
         self.writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="zoo-write")
+        self.far: dict[str, bool] = {}  # by output: whether the nets look further than a window
         self.slots: deque[_Slot] = deque()  # read, not yet yielded
         self.waiting: list[tuple[_Slot, Item, Window]] = []  # read, not yet computed
 
@@ -239,7 +250,7 @@ class _Stream:
         windows: Iterator[Window] = chain(read.first, read.rest)
         try:
             for name, domain in self.plan.names.items():
-                pairs = self._translated(windows, name)
+                pairs = self._translated(read.item, windows, name)
                 slot.result.outputs[name] = self.plan.codec.join(read.item, pairs, target=domain)
                 windows = self._windows(read.item)
         except (DataError, OSError, MemoryError) as fault:
@@ -254,20 +265,55 @@ class _Stream:
         else:
             slot.finishing = self.writers.submit(self._finish, slot.result)
 
-    def _translated(self, windows: Iterator[Window], name: str) -> Iterator[tuple[Window, Tensor]]:
-        ahead = next(windows, None)
-        while ahead is not None:
-            group = [ahead]
-            ahead = next(windows, None)
-            while (
-                ahead is not None
-                and ahead.signal.shape == group[0].signal.shape
-                and len(group) < self._together(group[0])
+    def _translated(
+        self, item: Item, windows: Iterator[Window], name: str
+    ) -> Iterator[tuple[Window, Tensor]]:
+        for whole, group in groupby(windows, key=attrgetter("whole")):
+            moments: list[Moments] = []
+            if whole is not None:
+                moments, note = self._statistics(whole, name)
+                item.info["notes"] = tuple(dict.fromkeys((*_notes(item), note)))
+            for batch in self._batches(group):
+                x = torch.stack([window.signal for window in batch])  # (N, *S)
+                # Entered for each batch, since whoever takes the outputs works in between.
+                with Shared(moments) if moments else nullcontext():
+                    made = self.plan.compute(x, [name])[name]  # (N, *S)
+                yield from zip(batch, made, strict=True)
+
+    def _batches(self, windows: Iterator[Window]) -> Iterator[list[Window]]:
+        """Windows, as many together as are of one shape and fit."""
+        batch: list[Window] = []
+        for window in windows:
+            if batch and (
+                window.signal.shape != batch[0].signal.shape
+                or len(batch) >= self._together(batch[0])
             ):
-                group.append(ahead)
-                ahead = next(windows, None)
-            x = torch.stack([window.signal for window in group])  # (N, *S)
-            yield from zip(group, self.plan.compute(x, [name])[name], strict=True)
+                yield batch
+                batch = []
+            batch.append(window)
+        if batch:
+            yield batch
+
+    def _statistics(self, whole: Whole, name: str) -> tuple[list[Moments], str]:
+        """The statistics that the windows of a signal share, and in words how they were taken."""
+
+        def compute(x: Tensor) -> Mapping[str, Tensor]:
+            return self.plan.compute(x, [name])
+
+        cut = f"{whole.count} windows"
+        if self.plan.windows == "own":
+            return [], f"{cut}, each normalised by itself"
+        moments = statistics.of_copy(whole, compute)
+        if name not in self.far:
+            self.far[name] = statistics.reaches_far(compute, moments, self.plan.codec.spec)
+        if self.far[name]:
+            return [], f"{cut}, {FAR}"
+        if not moments:
+            return [], cut
+        if self.plan.windows == "exact":
+            moments = statistics.of_windows(lambda: self._batches(whole.windows()), compute)
+            return moments, f"{cut}, normalised by the statistics of the whole"
+        return moments, f"{cut}, normalised by the statistics of a copy at 1/{whole.factor}"
 
     def _finish(self, result: Result) -> None:
         """Hands the result over, and lets go of what is no longer needed (in a writer thread)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,7 @@ from zoo_core.contracts.signals import Domains
 from zoo_core.errors import UsageError
 from zoo_core.models.card import ModelCard, read_card
 from zoo_core.translate.engine import ALL, Engine, Target
-from zoo_core.translate.streaming import Job, Result, StreamPlan, file_job, jobs_of, stream
+from zoo_core.translate.streaming import FAR, Job, Result, StreamPlan, file_job, jobs_of, stream
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method
@@ -118,6 +119,7 @@ class Translator:
         size: int | None = None,
         batch: int = 8,
         limit: int | None = None,
+        windows: str = "fast",
     ) -> Any:
         """Translates signals.
 
@@ -131,6 +133,10 @@ class Translator:
             size: Working size; None keeps the input's own.
             batch: Most windows that go through the nets at once.
             limit: Bound of one window's extent (pixels, frames); None for the codec's own.
+            windows: What a signal larger than that is normalised by, where the nets normalise:
+                ``fast`` takes the statistics of a copy reduced until it is one window; ``exact``
+                those of the whole, by a pass over all windows per normalisation; ``own`` leaves
+                each window to itself, which shows as borders.
 
         Returns:
             What came, translated, in kind and size: a PIL image for a path, a list for a list or
@@ -140,7 +146,7 @@ class Translator:
             UsageError: If ``to``, ``source`` or the type of ``x`` is wrong.
             DataError: If a file cannot be used.
         """
-        plan = self._plan(to, source, size=size, batch=batch, limit=limit)
+        plan = self._plan(to, source, size=size, batch=batch, limit=limit, windows=windows)
         outputs = self._collect(plan, x)
         return outputs if to == ALL and ALL not in self.domains else next(iter(outputs.values()))
 
@@ -153,6 +159,7 @@ class Translator:
         size: int | None = None,
         batch: int = 8,
         limit: int | None = None,
+        windows: str = "fast",
     ) -> tuple[Any, Any]:
         """Translates signals and translates the result back.
 
@@ -163,6 +170,7 @@ class Translator:
             size: As for `translate`.
             batch: As for `translate`.
             limit: As for `translate`.
+            windows: As for `translate`.
 
         Returns:
             (translated, restored), each in kind and size.
@@ -188,7 +196,16 @@ class Translator:
 
         origin_domain = engine.domain(back)
         names = {"translated": engine.domain(target), "restored": origin_domain}
-        plan = StreamPlan(self.codec, compute, names, size, batch, limit, source=origin_domain)
+        plan = StreamPlan(
+            self.codec,
+            compute,
+            names,
+            size,
+            batch,
+            limit,
+            source=origin_domain,
+            windows=windows,
+        )
         outputs = self._collect(plan, x)
         return outputs["translated"], outputs["restored"]
 
@@ -232,6 +249,7 @@ class Translator:
         size: int | None = None,
         batch: int = 8,
         limit: int | None = None,
+        windows: str = "fast",
         finish: Callable[[Result], Any] | None = None,
     ) -> Iterator[Result]:
         """Translates any number of files in bounded memory; a broken one stops nothing.
@@ -243,13 +261,16 @@ class Translator:
             size: As for `translate`.
             batch: As for `translate`.
             limit: As for `translate`.
+            windows: As for `translate`.
             finish: Called with each result that has outputs, in another thread, to write files;
                 the outputs are dropped afterwards.
 
         Returns:
             One result per file, in order, with ``outputs`` by target or an ``error``.
         """
-        plan = self._plan(to, source, size=size, batch=batch, limit=limit, finish=finish)
+        plan = self._plan(
+            to, source, size=size, batch=batch, limit=limit, windows=windows, finish=finish
+        )
         jobs = (p if isinstance(p, Job) else file_job(self.codec, Path(p)) for p in paths)
         return stream(plan, jobs)
 
@@ -290,6 +311,9 @@ class Translator:
         for result in results:
             if result.error is not None:
                 raise result.error
+            for note in result.notes:
+                if FAR in note:
+                    warnings.warn(f"{result.name}: {note}", stacklevel=3)
         return {
             name: self.codec.unwrap(x, [result.outputs[name] for result in results])
             for name in plan.names

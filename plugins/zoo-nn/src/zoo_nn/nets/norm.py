@@ -3,7 +3,8 @@
 Use this in place of torch's. Torch's `torch.nn.InstanceNorm2d` gives wrong gradients on CPUs where
 a batch holds one picture and the gradient arrives in the channels-last format (seen in torch 2.10,
 2.13 and 2.14), and it copies pictures in that format to the other one in every pass. Exported nets
-have no backward pass, and engines look for the operation: there it is the one taken.
+have no backward pass, and engines look for the operation: there it is the one taken. So it is where
+a mode watches the functions of torch, as the one does by which windows share their statistics.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.overrides import has_torch_function_unary
 
 EPS = 1e-5
 """What is added to every variance unless a net was published with another, as in torch."""
@@ -70,7 +72,8 @@ def instance_norm(
     Raises:
         ValueError: If a channel has one value only, which is its own mean.
     """
-    if torch.compiler.is_exporting() or torch.jit.is_tracing():
+    exported = torch.compiler.is_exporting() or torch.jit.is_tracing()
+    if exported or (has_torch_function_unary(x) and not _learns(x, weight)):
         return functional.instance_norm(x, weight=weight, bias=bias, eps=eps)  # (N, C, *S)
     if x.device.type != "cpu":
         return _place_by_place(x, weight, bias, eps)  # (N, C, *S)
