@@ -297,8 +297,8 @@ class _Stream:
     def _statistics(self, whole: Whole, name: str) -> tuple[list[Moments], str]:
         """The statistics that the windows of a signal share, and in words how they were taken."""
 
-        def compute(x: Tensor) -> Mapping[str, Tensor]:
-            return self.plan.compute(x, [name])
+        def compute(x: Tensor) -> Tensor:
+            return self.plan.compute(x, [name])[name]  # (N, *S)
 
         cut = f"{whole.count} windows"
         if self.plan.windows == "own":

@@ -1,0 +1,286 @@
+"""Pictures that go through the nets in several windows come out as the whole would."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+import zoo
+from zoo_core.catalogue.description import ModelConfig
+from zoo_core.cli import run
+from zoo_core.contracts.signals import Domains, TensorSpec
+from zoo_core.errors import UsageError
+from zoo_core.models.modeldir import build_method
+from zoo_core.translate.translator import Translator
+from zoo_images.codec import ImageCodec
+from zoo_testing.photos import apart, photo, steps
+
+pytestmark = pytest.mark.numeric
+WHOLE = 1 << 40
+"""A bound that no picture reaches: it goes through the nets at once."""
+
+
+@pytest.fixture(scope="module")
+def digits() -> Translator:
+    return zoo.load("cyclegan-mnist-mnistm", precision="float32")
+
+
+@pytest.fixture(scope="module")
+def emoji() -> Translator:
+    return zoo.load("combogan-emoji", precision="float32")
+
+
+def made_of(net: nn.Module, **spec: Any) -> Translator:
+    """A translator whose generators are all ``net``."""
+    signal = TensorSpec(**{"shape": (3, 32, 32), "stride": 4, **spec})
+    config = ModelConfig("cyclegan", {"width": 2, "blocks": 1}, Domains(("a", "b")), signal)
+    method = build_method(config)
+    for name in list(method.nets):
+        if name.startswith("generator"):
+            method.nets[name].layers = net
+    return Translator(method, config, ImageCodec(signal), precision="float32")
+
+
+def convolved(*more: nn.Module) -> nn.Sequential:
+    """A small net whose output has the input's size."""
+    torch.manual_seed(0)
+    first, last = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+    return nn.Sequential(first, *more, nn.ReLU(), last, nn.Tanh())
+
+
+# Case 12: a photograph larger than a window.
+
+
+def test_windows_that_share_statistics_give_the_whole_picture(digits: Translator) -> None:
+    pixels = photo(320, 448)
+    whole = digits(pixels, to="mnistm", limit=WHOLE)
+    made = {w: digits(pixels, to="mnistm", limit=160**2, windows=w) for w in ("fast", "exact")}
+    assert apart(made["fast"], whole) < 2.5
+    assert apart(made["exact"], whole) < 0.2
+    assert steps(made["fast"], whole, 8).max() < 1.1
+    assert steps(made["exact"], whole, 8).max() < 1.1
+
+
+def test_windows_left_to_themselves_show(digits: Translator) -> None:
+    pixels = photo(320, 448)
+    whole = digits(pixels, to="mnistm", limit=WHOLE)
+    own = digits(pixels, to="mnistm", limit=160**2, windows="own")
+    assert apart(own, whole) > 10
+    assert steps(own, whole, 8).max() > 1.2
+
+
+def test_case_12_the_account_says_how_windows_were_normalised(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(photo(120, 180)).save("photo.png")
+    command = ["translate", "cyclegan-mnist-mnistm", "photo.png", "--to", "mnistm"]
+    command += ["--max-megapixels", "0.01", "--precision", "float32"]
+    said = {}
+    for way in ("fast", "exact", "own"):
+        assert run([*command, "--windows", way, "--out", way]) == 0
+        said[way] = capsys.readouterr().out
+    assert (
+        "with 6 windows, normalised by the statistics of a copy at 1/3: photo.png" in said["fast"]
+    )
+    assert "with 6 windows, normalised by the statistics of the whole: photo.png" in said["exact"]
+    assert "with 6 windows, each normalised by itself: photo.png" in said["own"]
+    whole = digits_of("photo.png")
+    assert apart(Image.open("exact/photo_mnistm.png"), whole) < 0.5
+    own = apart(Image.open("own/photo_mnistm.png"), whole)
+    assert apart(Image.open("fast/photo_mnistm.png"), whole) < own / 3
+
+
+def digits_of(path: str) -> Any:
+    return zoo.load("cyclegan-mnist-mnistm", precision="float32")(path, to="mnistm")
+
+
+def test_outputs_made_in_another_way_are_made_anew(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(photo(64, 96)).save("photo.png")
+    command = ["translate", "cyclegan-mnist-mnistm", "photo.png", "--to", "mnistm"]
+    command += ["--max-megapixels", "0.003", "--precision", "float32"]
+    assert run([*command, "--windows", "own"]) == 0
+    own = np.asarray(Image.open("translated/photo_mnistm.png"))
+    assert run(command) == 0
+    assert apart(np.asarray(Image.open("translated/photo_mnistm.png")), own) > 1
+    assert run(command) == 0
+    assert "Kept 1" in capsys.readouterr().out
+
+
+def test_an_unknown_way_is_refused(digits: Translator) -> None:
+    with pytest.raises(UsageError) as caught:
+        digits(photo(16, 16), to="mnistm", windows="exactly")
+    assert "exactly" in caught.value.asked
+    assert "exact" in str(caught.value)
+
+
+# The same of other nets.
+
+
+@pytest.mark.parametrize(
+    ("model", "source", "target", "bound"),
+    [("combogan-emoji", "noto", "twemoji", 0.5), ("unit-mnist-usps", "mnist", "usps", 2.0)],
+)
+def test_models_that_translate_through_a_code_share_statistics(model, source, target, bound):
+    translator = zoo.load(model, precision="float32")
+    pixels = photo(160, 224)
+    whole = translator(pixels, to=target, source=source, limit=WHOLE)
+    made = {
+        way: translator(pixels, to=target, source=source, limit=112**2, windows=way)
+        for way in ("own", "fast", "exact")
+    }
+    assert apart(made["exact"], whole) < bound
+    assert apart(made["fast"], whole) < apart(made["own"], whole) / 2.5
+    assert steps(made["fast"], whole, 8).max() < 1.1
+
+
+@pytest.mark.parametrize(
+    "normalisation",
+    [
+        nn.InstanceNorm2d(8),
+        nn.InstanceNorm2d(8, affine=True),
+        nn.GroupNorm(1, 8),  # as UNIT's layer normalisation over channels and places
+        nn.GroupNorm(4, 8),
+        nn.Sequential(nn.InstanceNorm2d(8), nn.Conv2d(8, 8, 1), nn.GroupNorm(2, 8)),
+    ],
+)
+def test_normalisations_of_torch_share_statistics_whoever_calls_them(normalisation):
+    translator = made_of(convolved(normalisation))
+    pixels = photo(96, 128)
+    whole = translator(pixels, to="b", limit=WHOLE)
+    own = translator(pixels, to="b", limit=64**2, windows="own")
+    exact = translator(pixels, to="b", limit=64**2, windows="exact")
+    assert apart(exact, whole) < 0.1 < 0.5 < apart(own, whole)
+
+
+def test_a_normalisation_by_fixed_statistics_is_left_alone() -> None:
+    translator = made_of(convolved(nn.BatchNorm2d(8).eval()))
+    pixels = photo(96, 128)
+    whole = translator(pixels, to="b", limit=WHOLE)
+    assert apart(translator(pixels, to="b", limit=64**2), whole) < 0.1
+
+
+class Global(nn.Module):
+    """Adds the mean over all places, as attention and squeeze-and-excitation look at them all."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, H, W)."""
+        return x + x.mean((2, 3), keepdim=True)  # (N, C, H, W)
+
+
+def test_a_net_that_looks_further_than_a_window_is_named(tmp_path) -> None:
+    translator = made_of(convolved(nn.InstanceNorm2d(8), Global()))
+    Image.fromarray(photo(96, 128)).save(tmp_path / "photo.png")
+    (result,) = translator.stream([tmp_path / "photo.png"], "b", limit=64**2)
+    (note,) = result.notes
+    assert "each normalised by itself" in note
+    with pytest.warns(UserWarning, match="look further than a window"):
+        translator(photo(96, 128), to="b", limit=64**2)
+
+
+def test_a_compiled_model_shares_statistics_too(monkeypatch) -> None:
+    compile_net = nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda net: compile_net(net, backend="eager"))
+    plain = made_of(convolved(nn.InstanceNorm2d(8)))
+    pixels = photo(96, 128)
+    whole = plain(pixels, to="b", limit=WHOLE)
+    compiled = Translator(
+        plain.method, plain.config, plain.codec, precision="float32", compile=True
+    )
+    assert apart(compiled(pixels, to="b", limit=64**2, windows="exact"), whole) < 0.1
+
+
+# Pictures of all shapes and kinds.
+
+
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [(20, 900), (900, 20), (1, 2000), (2000, 1), (64, 128), (65, 64), (129, 127)],
+)
+def test_any_shape_comes_out_as_the_whole_would(height: int, width: int) -> None:
+    translator = made_of(convolved(nn.InstanceNorm2d(8)))
+    pixels = photo(max(height, 8), max(width, 8))[:height, :width]
+    whole = translator(pixels, to="b", limit=WHOLE)
+    exact = translator(pixels, to="b", limit=64**2, windows="exact")
+    fast = translator(pixels, to="b", limit=64**2)
+    assert exact.shape == fast.shape == (height, width, 3)
+    assert apart(exact, whole) < 0.2
+
+
+def test_a_wide_panorama_shares_statistics() -> None:
+    translator = made_of(convolved(nn.InstanceNorm2d(8)))
+    pixels = photo(160, 1600)
+    whole = translator(pixels, to="b", limit=WHOLE)
+    fast = translator(pixels, to="b", limit=160**2)
+    assert apart(fast, whole) < 2.5
+    assert steps(fast, whole, 8).max() < 1.1
+
+
+def test_a_picture_that_just_fits_is_one_window() -> None:
+    translator = made_of(convolved(nn.InstanceNorm2d(8)))
+    pixels = photo(64, 64)
+    own = translator(pixels, to="b", limit=64**2, windows="own")
+    assert np.array_equal(translator(pixels, to="b", limit=64**2), own)
+    assert apart(translator(photo(64, 68), to="b", limit=64**2, windows="exact"),
+                 translator(photo(64, 68), to="b", limit=WHOLE)) < 0.1  # fmt: skip
+
+
+def test_statistics_are_those_of_each_picture_of_a_folder(tmp_path) -> None:
+    translator = made_of(convolved(nn.InstanceNorm2d(8)))
+    pictures = [photo(96, 128, seed=1), photo(96, 128, seed=2) // 3, photo(48, 48, seed=3)]
+    for number, pixels in enumerate(pictures):
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    outputs = translator(tmp_path, to="b", limit=64**2, windows="exact")
+    for pixels, output in zip(pictures, outputs, strict=True):
+        assert apart(output, translator(pixels, to="b", limit=WHOLE)) < 0.1
+
+
+def test_statistics_are_those_of_each_page(tmp_path) -> None:
+    translator = made_of(convolved(nn.InstanceNorm2d(8)))
+    pages = [Image.fromarray(photo(96, 128, seed=n) // (1 + 2 * n)) for n in range(3)]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    made = translator(tmp_path / "pages.tif", to="b", limit=64**2, windows="exact")
+    for page, output in zip(pages, made.frames, strict=True):
+        assert apart(output, translator(page, to="b", limit=WHOLE)) < 0.1
+
+
+def test_statistics_are_those_of_each_target(emoji: Translator) -> None:
+    pixels = photo(96, 128)
+    together = emoji(pixels, to="all", source="noto", limit=64**2)
+    for target, output in together.items():
+        assert apart(output, emoji(pixels, to=target, source="noto", limit=64**2)) < 0.1
+
+
+def test_the_way_back_shares_statistics(digits: Translator) -> None:
+    pixels = photo(96, 128)
+    whole = digits.cycle(pixels, to="mnistm", limit=WHOLE)
+    exact = digits.cycle(pixels, to="mnistm", limit=64**2, windows="exact")
+    own = digits.cycle(pixels, to="mnistm", limit=64**2, windows="own")
+    for of_whole, of_exact, of_own in zip(whole, exact, own, strict=True):
+        assert apart(of_exact, of_whole) < apart(of_own, of_whole) / 5
+
+
+def test_grey_of_16_bits_keeps_its_depth(tmp_path) -> None:
+    translator = made_of(convolved(nn.InstanceNorm2d(8)))
+    values = photo(96, 128)[..., 0].astype(np.uint16) * 257
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    made, whole = (
+        np.asarray(translator(tmp_path / "deep.png", to="b", limit=limit, windows="exact"), float)
+        for limit in (64**2, WHOLE)
+    )
+    assert made.max() > 255
+    assert np.abs(made - whole).mean() < 0.1 * 257
+
+
+def test_alpha_is_kept(tmp_path) -> None:
+    translator = made_of(convolved(nn.InstanceNorm2d(8)))
+    alpha = np.tile(np.arange(128, dtype=np.uint8) * 2, (96, 1))[..., None]
+    Image.fromarray(np.concatenate([photo(96, 128), alpha], -1)).save(tmp_path / "clear.png")
+    made, whole = (
+        np.asarray(translator(tmp_path / "clear.png", to="b", limit=limit, windows="exact"))
+        for limit in (64**2, WHOLE)
+    )
+    assert np.array_equal(made[..., 3:], alpha)
+    assert apart(made[..., :3], whole[..., :3]) < 0.1
