@@ -15,7 +15,6 @@ from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Batch, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
-from zoo_core.contracts.synthetic import random_batch
 from zoo_core.errors import WeightsError, ZooError
 from zoo_core.files import file_sha256, verify
 from zoo_core.host.plugins import PluginHost
@@ -37,6 +36,7 @@ from zoo_import.mapping import (
     recognise,
     tensors_for,
 )
+from zoo_nn.synthetic import random_batch
 
 if TYPE_CHECKING:
     from zoo_core.catalogue.description import ModelEntry

@@ -1,1 +1,1 @@
-"""Networks, losses, plans, defences and schedules that methods share."""
+"""Networks, losses, plans, defences, schedules and made-up signals that methods share."""

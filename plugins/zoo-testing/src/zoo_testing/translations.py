@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo_core.contracts.method import Method
-from zoo_core.contracts.synthetic import random_signals
+from zoo_nn.synthetic import random_signals
 from zoo_testing.error import ConformanceError
 from zoo_testing.subject import Subject, TranslationCase
 

@@ -14,6 +14,7 @@ from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.named import make_named, parse_named
 from zoo_core.host.plugins import host
+from zoo_core.schema import convert
 
 
 def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player, ...]:
@@ -33,7 +34,7 @@ def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player,
         name, values = parse_named(text, "--loss")
         spec = host().find("loss", name)
         assert isinstance(spec, LossSpec)  # what the kind's own spec asks for
-        weight = _number(values.pop("weight", spec.weight), text)
+        weight = convert(float, values.pop("weight", spec.weight), asked=f"weight of --loss {text}")
         target = str(values.pop("player", spec.player))
         names = [player.name for player in players]
         if target not in names:
@@ -98,10 +99,3 @@ def _joined(player: Player, name: str, loss: Loss, weight: float) -> Player:
     while unique in taken:
         unique, number = f"{name}_{number}", number + 1
     return replace(player, terms=(*player.terms, Term(unique, loss, weight)))
-
-
-def _number(value: Any, text: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError) as fault:
-        raise UsageError(f"{value!r} is no number", asked=f"weight of --loss {text}") from fault

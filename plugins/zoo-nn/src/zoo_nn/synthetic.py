@@ -1,4 +1,4 @@
-"""Random batches that look enough like real ones: smooth, within range, different per domain."""
+"""Made-up batches for checks and golden files: smooth, within range, different per domain."""
 
 from __future__ import annotations
 
