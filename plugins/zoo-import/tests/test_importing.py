@@ -187,11 +187,16 @@ def test_safetensors_and_the_older_form_of_pickles_are_read(tmp_path: Path):
 
 def test_of_several_state_dicts_one_is_chosen_by_its_key(tmp_path: Path):
     torch.save({"old": {"x": torch.ones(2)}, "new": {"x": torch.zeros(2)}}, tmp_path / "w.pth")
-    with pytest.raises(UsageError, match=r"several state dicts: old, new\. Choose one with --key"):
+    with pytest.raises(UsageError) as several:
         read_state(tmp_path / "w.pth")
+    assert several.value.asked == f"checkpoint {tmp_path / 'w.pth'}"
+    assert "old, new" in several.value.problem
+    assert "--key" in (several.value.hint or "")
     assert read_state(tmp_path / "w.pth", "new")["x"].sum() == 0
-    with pytest.raises(UsageError, match=r"key \"newer\": it holds old, new"):
+    with pytest.raises(UsageError) as unknown:
         read_state(tmp_path / "w.pth", "newer")
+    assert "newer" in (unknown.value.asked or "")
+    assert "old, new" in unknown.value.problem
 
 
 def test_two_generators_and_their_discriminators_make_one_model(tmp_path: Path):
@@ -216,10 +221,12 @@ def test_two_generators_and_their_discriminators_make_one_model(tmp_path: Path):
     x = torch.rand(1, 3, 64, 64)
     for name in critics:
         torch.testing.assert_close(method.nets[name](x).scores[0], nets[name](x))
-    with pytest.raises(UsageError, match=r"two files hold the net generator_zebra.*NET=FILE"):
+    with pytest.raises(UsageError) as caught:
         import_files(
             [file.partition("=")[2] for file in files], tmp_path / "x", request, host=host()
         )
+    assert "generator_zebra" in caught.value.problem
+    assert "NET=FILE" in (caught.value.hint or "")
 
 
 def test_stargan_brings_its_discriminator_and_the_size(tmp_path: Path):
@@ -247,10 +254,11 @@ def test_nets_that_no_file_holds_are_not_made_up(tmp_path: Path):
     tensors = read_tensors(tmp_path / "model" / "model.safetensors")[0]
     assert {name.partition(".")[0] for name in tensors} == {"generator_b"}
     torch.save(Named(model=patch_layers()).state_dict(), tmp_path / "D.pth")
-    with pytest.raises(ZooError, match="there is no generator at all"):
+    with pytest.raises(UsageError) as caught:
         import_files(
             [str(tmp_path / "D.pth")], tmp_path / "x", ImportRequest(("a", "b")), host=host()
         )
+    assert caught.value.asked == "generators"
 
 
 def test_what_does_not_fit_is_told_in_the_file_s_own_keys(tmp_path: Path):
@@ -260,39 +268,53 @@ def test_what_does_not_fit_is_told_in_the_file_s_own_keys(tmp_path: Path):
     state["model.4.bias"] = torch.ones(7)
     with pytest.raises(WeightsError) as caught:
         imported(state, tmp_path, ("a", "b"))
-    text = str(caught.value)
-    assert "missing: model.10.conv_block.5.bias (24,)" in text
-    assert "unexpected: extra.weight (2, 3)" in text
-    assert "misshapen: model.4.bias: (7,) in the file, (12,) in the net" in text
-    assert len(text.splitlines()) == 4
+    problem = caught.value.problem
+    assert "missing: model.10.conv_block.5.bias (24,)" in problem
+    assert "unexpected: extra.weight (2, 3)" in problem
+    assert "misshapen: model.4.bias: (7,) in the file, (12,) in the net" in problem
+    assert len(problem.splitlines()) == 4
     assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.parametrize(
-    ("state", "layout", "expected"),
+    ("state", "layout", "field", "expected"),
     [
-        ({"a.weight": torch.ones(3)}, "auto", r"none of the layouts.*a\.weight: \(3,\)"),
-        ({"a.weight": torch.ones(3)}, "cut-official", 'not "cut-official"'),
-        (alone().state_dict(), "cyclegan-offical", 'Did you mean "cyclegan-official"'),
-        (yunjey_generator().state_dict(), "auto", "it has 5, 2 are named"),
+        ({"a.weight": torch.ones(3)}, "auto", "problem", "a.weight: (3,)"),
+        ({"a.weight": torch.ones(3)}, "cut-official", "problem", '"cut-official"'),
+        (alone().state_dict(), "cyclegan-offical", "hint", '"cyclegan-official"'),
+        (yunjey_generator().state_dict(), "auto", "problem", "it has 5, 2 are named"),
         (
             alone().state_dict() | {"model.2.weight": torch.ones(6)},
             "auto",
+            "problem",
             "batch normalisation",
         ),
-        (alone(block="block", up="nearest", channels=1).state_dict(), "auto", "it has 1 channels"),
-        (alone().state_dict() | {"model.1.bias": torch.full((6,), torch.nan)}, "auto", "finite"),
-        (alone().state_dict() | {"model.1.bias": torch.ones(6).int()}, "auto", "of torch.int32"),
-        ([1, 2], "auto", "holds a list, not a state dict"),
-        ({"epoch": 3, "lr": 0.1}, "auto", "holds no state dict, but epoch, lr"),
-        ({"w": torch.ones(1), "lr": 0.1}, "auto", "beside tensors it holds lr"),
+        (alone(block="block", up="nearest", channels=1).state_dict(), "auto", "problem", "1 chan"),
+        (
+            alone().state_dict() | {"model.1.bias": torch.full((6,), torch.nan)},
+            "auto",
+            "problem",
+            "finite",
+        ),
+        (
+            alone().state_dict() | {"model.1.bias": torch.ones(6).int()},
+            "auto",
+            "problem",
+            "torch.int32",
+        ),
+        ([1, 2], "auto", "problem", "list"),
+        ({"epoch": 3, "lr": 0.1}, "auto", "problem", "epoch (a number), lr (a number)"),
+        ({"w": torch.ones(1), "lr": 0.1}, "auto", "problem", "w: (1,)"),
     ],
     ids=["unknown", "other", "misspelt", "count", "batch", "channels", "nan", "int", "list",
          "empty", "mixed"],
 )  # fmt: skip
-def test_what_cannot_be_imported_says_why(state: Any, layout: str, expected: str, tmp_path: Path):
-    with pytest.raises(ZooError, match=f"(?s){expected}"):
+def test_what_cannot_be_imported_says_why(
+    state: Any, layout: str, field: str, expected: str, tmp_path: Path
+):
+    with pytest.raises(ZooError) as caught:
         imported(state, tmp_path, ("a", "b"), layout=layout)
+    assert expected in getattr(caught.value, field)
     assert not (tmp_path / "model").exists()
 
 
@@ -314,18 +336,21 @@ def test_a_pickle_that_would_execute_code_is_refused_and_does_not(form: str, tmp
         path.write_bytes(pickle.dumps(value["extra"], protocol=int(form[-1])))
     else:
         torch.save(value, path, _use_new_zipfile_serialization=form == "archive")
-    with pytest.raises(WeightsError, match=r"(posix|nt|os)\.mkdir would be called"):
+    with pytest.raises(WeightsError) as caught:
         read_state(path)
+    assert re.search(r"(posix|nt|os)\.mkdir", caught.value.problem)
     assert not canary.exists()
     torch.load(path, weights_only=False) if form == "archive" else None
     assert canary.exists() == (form == "archive"), "the file is not hostile at all"
 
 
-@pytest.mark.parametrize("content", [b"", b"x", b"hello world" * 20, b"PK\x03\x04" + b"\0" * 60])
+@pytest.mark.parametrize("content", [b"\x00", b"\xff" * 60, b"\x80\x02" + b"\xff" * 20])
 def test_garbage_is_an_error_in_words(content: bytes, tmp_path: Path):
     (tmp_path / "w.pth").write_bytes(content)
-    with pytest.raises(WeightsError, match=r"damaged, or no file that torch\.save wrote"):
+    with pytest.raises(WeightsError) as caught:
         read_state(tmp_path / "w.pth")
+    assert caught.value.asked == f"checkpoint {tmp_path / 'w.pth'}"
+    assert caught.value.hint
 
 
 def test_the_command_says_what_it_found_and_asks_for_names(

@@ -30,6 +30,8 @@ _LONGEST_REPO = 96
 _DEEPEST = 64
 _LONGEST_NUMBER = 100
 _LARGEST_HEADER = 8_000_000
+_LFS_POINTER = b"version "
+"""How a Git LFS pointer begins; as a length it would be far too large."""
 _TOO_DEEP = "it is nested too deeply"
 _building: ContextVar[str | None] = ContextVar("building", default=None)
 
@@ -242,7 +244,14 @@ def tensor_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
     asked = f"weights {path}"
     try:
         with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
+            head = file.read(8)
+        if head == _LFS_POINTER:
+            raise WeightsError(
+                "it is a Git LFS pointer, which only stands for the file",
+                asked=asked,
+                hint="Fetch the file itself: git lfs pull, or the download link on its page.",
+            )
+        length = int.from_bytes(head, "little")
         if length > _LARGEST_HEADER:
             raise ValueError(f"a header of {length:,} bytes")
         with safe_open(path, framework="np") as tensors:

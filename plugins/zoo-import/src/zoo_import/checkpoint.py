@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import pickletools
 import re
-import warnings
-import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,53 +17,62 @@ from zoo_core.errors import UsageError, WeightsError
 from zoo_core.files import file_sha256, verify
 from zoo_core.models.weights import read_tensors
 from zoo_core.untrusted import PARAMETERS, Limit
+from zoo_import.file_kinds import PLAIN_PICKLE, file_kind, is_safetensors
+from zoo_import.pickles import StandIn, WouldCallError, called_by, read_pickle
 
 State = Mapping[str, Tensor]
 
 PREFIXES = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put in front of every key."""
-_NEEDED = re.compile(
-    r"collections\.(OrderedDict|Counter)|builtins\.(set|complex)|torch\.(Size|device)"
-    r"|torch\.(\w+\.)?\w+Storage|torch\.nn\.parameter\.Parameter"
-    r"|torch\._utils\._rebuild_(tensor|tensor_v2|tensor_v3|parameter|parameter_with_state)"
-    r"|torch\._tensor\._rebuild_from_type_v2|torch\.(u?int|float|bfloat|complex)\d+\w*|torch\.bool"
-)
-"""What is called to make tensors and plain values; none takes more memory than the file has."""
-_PICKLES = 5
-"""How many pickles torch once put one after another."""
 CHECKPOINT = Limit("ZOO_MAX_CHECKPOINT", 2_000_000_000, "bytes")
 """Of a file of weights in a foreign format."""
-_LARGEST = 16_000_000
-"""Bytes of a pickle that are searched for names."""
 _COUNTER = "n_averaged"
 """The one other key of torch's averaged models."""
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was read from a file.
+
+    Attributes:
+        state: The tensors by name, without wrappers and prefixes.
+        left_out: What else it holds, such as ``epoch (a number)``.
+    """
+
+    state: dict[str, Tensor]
+    left_out: tuple[str, ...] = ()
+
+
 def read_state(path: Path, key: str | None = None) -> dict[str, Tensor]:
-    """The state dict in a file, without wrappers and prefixes.
+    """The state dict in a file, without wrappers and prefixes; see `read_checkpoint`."""
+    return read_checkpoint(path, key).state
+
+
+def read_checkpoint(path: Path, key: str | None = None) -> Checkpoint:
+    """Reads the state dict in a file; nothing of the file is executed.
 
     Args:
         path: A safetensors file, what ``torch.save`` wrote, or a folder of ``.npy`` arrays, each
             named after its tensor.
-        key: Name of the state dict, where a file holds several.
+        key: Where in the file the state dict is, where it holds several: names of its levels with
+            dots between them. The last may be what the names of some tensors begin with.
 
     Raises:
-        WeightsError: If the file is missing, damaged, too large, would execute code, or holds no
-            state dict.
+        WeightsError: If the file is missing, damaged, of another kind, too large, would execute
+            code, or holds no state dict.
         UsageError: If it holds several, or none of this name.
     """
     asked = f"checkpoint {path}"
     if path.is_dir():
-        return _bare(_read_arrays(path))
+        return Checkpoint(_bare(_read_arrays(path)))
     verify(path)
-    value = read_tensors(path)[0] if _is_safetensors(path) else _unpickle(path)
-    state = _unwrap(value, key, asked)
+    state, left_out = _unwrap(_read_file(path), key, asked)
     for name, tensor in state.items():
         if tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized:
             raise WeightsError(f"{name} is no plain tensor of numbers", asked=asked)
     # A view may repeat one number any number of times, and copying it would write them all.
     PARAMETERS.refuse_beyond(sum(tensor.numel() for tensor in state.values()), asked)
-    return _bare(state)
+    return Checkpoint(_bare(state), tuple(left_out))
 
 
 def checkpoint_sha256(path: Path) -> str:
@@ -108,29 +114,24 @@ def _read_arrays(folder: Path) -> dict[str, Tensor]:
     return state
 
 
-def _is_safetensors(path: Path) -> bool:
-    """Whether a file begins as safetensors do: a length, then the brace of the header."""
-    with path.open("rb") as file:
-        head = file.read(9)
-    length = int.from_bytes(head[:8], "little")
-    opens = head[8:] == b"{" and length < path.stat().st_size
-    return path.suffix == ".safetensors" or opens
-
-
-def _unpickle(path: Path) -> Any:
+def _read_file(path: Path) -> Any:
+    """What a file holds, with a `StandIn` for what is neither tensor nor plain value."""
     asked = f"checkpoint {path}"
     CHECKPOINT.refuse_beyond(path.stat().st_size, asked)
-    if names := called_by(path):
+    kind = file_kind(path)
+    if kind is None and (is_safetensors(path) or path.suffix == ".safetensors"):
+        return read_tensors(path)[0]
+    if kind is not None and not (kind is PLAIN_PICKLE and called_by(path)):
+        raise WeightsError(f"it is {kind.name}", asked=asked, hint=kind.hint)
+    try:
+        return read_pickle(path)
+    except WouldCallError as fault:
         raise WeightsError(
-            f"to unpickle it, {names[0]} would be called, so it is not opened",
+            f"to unpickle it, {fault} would be called, so it is not opened",
             asked=asked,
             hint="Only files that hold tensors and plain values are read; ask its author for "
             "a state dict, or for safetensors.",
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch remarks on the form of a file it then refuses
-            return torch.load(path, map_location="cpu", weights_only=True)
+        ) from None
     except Exception as fault:  # a hostile or damaged file can make any of them
         raise WeightsError(
             f"it is damaged, or no file that torch.save wrote ({_reason(fault)})",
@@ -139,87 +140,82 @@ def _unpickle(path: Path) -> Any:
         ) from None
 
 
-def called_by(path: Path) -> list[str]:
-    """Names in the pickles of a file that tensors and plain values do not need.
+def _unwrap(value: Any, key: str | None, asked: str) -> tuple[dict[str, Tensor], list[str]]:
+    """The mapping of tensors that ``key`` names, else the innermost one; and what is left out.
 
-    They are read without executing anything: torch's restricted reader calls some that take any
-    amount of memory, such as ``bytearray``.
-
-    Raises:
-        WeightsError: If there is no pickle in it, or one of a form that torch does not write.
+    On the way in, every level must leave one choice.
     """
-    names: list[str] = []
-    try:
-        content = io.BytesIO(_pickled(path))
-        for _ in range(1 if zipfile.is_zipfile(path) else _PICKLES):
-            texts: list[str] = []
-            for code, value, _ in pickletools.genops(content):
-                if isinstance(value, str):
-                    texts.append(value)
-                if code.name in ("GLOBAL", "INST"):
-                    names.append(str(value).replace(" ", "."))
-                elif code.name == "STACK_GLOBAL":
-                    names.append(".".join(texts[-2:]))
-    except Exception as fault:  # whatever garbage makes of the readers of archives and pickles
-        if not _foreign(names):
-            raise WeightsError(
-                f"it is damaged, or no file that torch.save wrote ({_reason(fault)})",
-                asked=f"checkpoint {path}",
-                hint="Fetch it again, or give a state dict or safetensors.",
-            ) from None
-    return _foreign(names)
-
-
-def _foreign(names: list[str]) -> list[str]:
-    return [name for name in names if not _NEEDED.fullmatch(name)]
-
-
-def _pickled(path: Path) -> bytes:
-    """The pickles at the beginning of a file, which newer versions of torch put in an archive."""
-    if not zipfile.is_zipfile(path):
-        with path.open("rb") as file:
-            return file.read(_LARGEST)
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise ValueError("its archive is compressed")  # torch's never is; this may be a bomb
-        # Were there two, torch might read the one that was not looked at.
-        (name,) = (m.filename for m in members if m.filename.rpartition("/")[2] == "data.pkl")
-        with archive.open(name) as file:
-            content = file.read(_LARGEST + 1)
-    if len(content) > _LARGEST:
-        raise ValueError("its pickle is too large")
-    return content
-
-
-def _unwrap(value: Any, key: str | None, asked: str) -> dict[str, Tensor]:
-    """The innermost mapping of tensors; on the way in, one choice at each level or ``key``."""
-    if not isinstance(value, Mapping):
+    whole = _left_out_name(value)
+    if not isinstance(value, Mapping) or (whole and not value):
         raise WeightsError(
-            f"it holds a {type(value).__name__}, not a state dict",
+            f"it holds {f'a whole {whole}' if whole else what(value)}, not a state dict",
             asked=asked,
-            hint="Save model.state_dict().",
+            hint="Where it comes from, save model.state_dict().",
         )
     if key is None and any(isinstance(item, Tensor) for item in value.values()):
-        odd = [str(name) for name, item in value.items() if not isinstance(item, Tensor)]
-        if odd:
-            raise WeightsError(
-                f"beside tensors it holds {', '.join(odd[:5])}",
-                asked=asked,
-                hint="A state dict holds tensors alone.",
-            )
-        return {str(name): item for name, item in value.items()}
+        state = {str(name): item for name, item in value.items() if isinstance(item, Tensor)}
+        return state, _listed(value, {*state})
     inner = {str(name): item for name, item in value.items() if _holds_tensors(item)}
-    names = ", ".join(inner) or ", ".join(str(name) for name in list(value)[:5]) or "nothing"
-    if key is not None and key not in inner:
-        raise UsageError(f"it holds {names}", asked=f'{asked}, key "{key}"')
+    shown = ", ".join(inner) or ", ".join(str(name) for name in list(value)[:5]) or "nothing"
+    if key is not None:
+        return _at(value, key, f'{asked}, key "{key}"', shown)
     if not inner:
-        raise WeightsError(f"it holds no state dict, but {names}", asked=asked)
-    if key is None and len(inner) > 1:
-        raise UsageError(
-            f"it holds several state dicts: {names}", asked=asked, hint="Choose one with --key."
+        left = ", ".join(_listed(value, set())[:5]) or "nothing"
+        raise WeightsError(
+            f"it holds no state dict, but {left}", asked=asked, hint="Save model.state_dict()."
         )
-    return _unwrap(inner[key or names], None, asked)
+    if len(inner) > 1:
+        raise UsageError(
+            f"it holds several state dicts: {shown}",
+            asked=asked,
+            hint="Choose one with FILE:KEY, or with --key.",
+        )
+    state, left_out = _unwrap(inner[shown], None, asked)
+    return state, [*_listed(value, {shown}), *left_out]
+
+
+def _at(
+    value: Mapping[Any, Any], key: str, asked: str, shown: str
+) -> tuple[dict[str, Tensor], list[str]]:
+    """What a dotted key leads to: a level of its own, or all tensors whose names begin with it."""
+    named = {str(name): item for name, item in value.items()}
+    steps = [name for name in named if key == name or key.startswith(f"{name}.")]
+    if steps:
+        step = max(steps, key=len)
+        state, left_out = _unwrap(named[step], key[len(step) + 1 :] or None, asked)
+        return state, [*_listed(value, {step}), *left_out]
+    begun = {name: item for name, item in named.items() if name.startswith(f"{key}.")}
+    if not begun:
+        raise UsageError(f"it holds {shown}", asked=asked, hint="Write one of these for the key.")
+    state, left_out = _unwrap(begun, None, asked)
+    bare = {name.removeprefix(f"{key}."): item for name, item in state.items()}
+    return bare, [*_listed(value, set(begun)), *left_out]
+
+
+def _listed(value: Mapping[Any, Any], taken: set[str]) -> list[str]:
+    """Names and kinds of what is not taken from a level, such as ``epoch (a number)``."""
+    return [f"{name} ({what(item)})" for name, item in value.items() if str(name) not in taken]
+
+
+def what(value: object) -> str:
+    """What a value is, in a word or two."""
+    if name := _left_out_name(value):
+        return name
+    if isinstance(value, Mapping | list | tuple | set):
+        kind = "mapping" if isinstance(value, Mapping) else type(value).__name__
+        return f"a {kind} of {len(value)}"
+    known = {bool: "yes or no", int: "a number", float: "a number", str: "a text"}
+    known |= {type(None): "nothing", bytes: "bytes", Tensor: "a tensor"}
+    return known.get(type(value), type(value).__name__)
+
+
+def _left_out_name(value: object) -> str | None:
+    """What a value stands for; None where it is a value of its own."""
+    if isinstance(value, StandIn):
+        return value.stands_for
+    if isinstance(value, type) and issubclass(value, StandIn):
+        return value.stands_for
+    return None
 
 
 def _holds_tensors(value: Any, depth: int = 3) -> bool:

@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+SHOWN = 8
+"""Things left out of a file that are named."""
+
 
 @click.command("import")
 @click.argument("files", nargs=-1, required=True)
@@ -23,7 +26,7 @@ import click
 @click.option("--exclusive", multiple=True, help="Attributes that exclude each other: A,B,C.")
 @click.option("--size", type=click.IntRange(min=1), help="Size of the pictures as trained.")
 @click.option("--crop", type=click.IntRange(min=1), help="Centre crop ahead of it (CelebA: 178).")
-@click.option("--key", help="Name of the state dict, where a file holds several.")
+@click.option("--key", help="The state dict in each file that says no other by FILE:KEY.")
 @click.option("--licence", default="not stated", show_default=True, help="Of the weights.")
 @click.option("--origin", default="", help="Where the weights come from, for the card.")
 def import_command(
@@ -43,8 +46,10 @@ def import_command(
     """Make a model directory of checkpoints that others trained.
 
     FILES are state dicts of torch, wrapped or not, safetensors, or folders of .npy arrays;
-    NET=FILE says which net a file holds, where several would fit. Nothing in them is executed.
+    NET=FILE says which net a file holds, where several would fit, FILE:KEY which state dict of a
+    file is meant, with dots between the names of its levels. Nothing in them is executed.
     """
+    from zoo_core.cli.output import say
     from zoo_core.host.plugins import host
     from zoo_import.files import ImportRequest, import_files
 
@@ -52,7 +57,10 @@ def import_command(
     request = ImportRequest(domains, kind, groups, size, crop, licence, origin)
     made = import_files(files, out, request, layout=layout, key=key, host=host())
     options = ", ".join(f"{name}={value}" for name, value in made.config.options.items())
-    click.echo(f"{', '.join(dict.fromkeys(made.layouts))}: {made.config.method}, {options}")
+    say(f"{', '.join(dict.fromkeys(made.layouts))}: {made.config.method}, {options}")
     for name, count in made.nets.items():
-        click.echo(f"  {name}: {count:,} values")
-    click.echo(f"Wrote {out}")
+        say(f"  {name}: {count:,} values")
+    for name, things in made.left_out.items():
+        rest = f" and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
+        say(f"  left out of {name}: {', '.join(things[:SHOWN])}{rest}")
+    say(f"Wrote {out}; it was loaded again and translated a signal")

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,15 @@ from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Batch, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
-from zoo_core.errors import WeightsError, ZooError
+from zoo_core.errors import UsageError, WeightsError, ZooError
 from zoo_core.files import file_sha256, verify
 from zoo_core.host.plugins import PluginHost
 from zoo_core.models.card import Card
 from zoo_core.models.modeldir import MODEL, build_method, write_model
 from zoo_core.models.weights import load_state, net_state, no_init
 from zoo_core.schema import write_yaml
+from zoo_core.translate.loading import load
+from zoo_core.translate.translator import Translator
 from zoo_core.untrusted import read_yaml_file
 from zoo_hub.cache import cache_errors
 from zoo_hub.settings import cache_root
@@ -179,7 +182,7 @@ def write_import(
         host: The plugins.
 
     Raises:
-        WeightsError: If a value is not finite.
+        WeightsError: If a value is not finite, or the model cannot be loaded and translate.
         UsageError: If ``directory`` holds something that is not a model.
         ZooError: If it cannot be written.
     """
@@ -189,7 +192,49 @@ def write_import(
     for name in [name for name in method.nets if name not in names]:
         del method.nets[name]
     batch = _golden_batch(method, config)
-    write_model(directory, method, config, card=card, sample_batch=batch)
+    write_model(
+        directory, method, config, card=card, sample_batch=batch, check=partial(_prove, host)
+    )
+
+
+def _prove(host: PluginHost, directory: Path) -> None:
+    """Loads a model as a user would, and translates one signal.
+
+    Raises:
+        WeightsError: If that fails, or the translation is not finite.
+    """
+    asked, hint = "the imported model", "Nothing was written."
+    try:
+        translator = load(directory, "cpu", "float32", host=host)
+        batch = _golden_batch(translator.method, translator.config)
+        signal = next(iter(batch.signals.values()))[:1]  # (1, *S)
+        output = _translated(translator, signal)  # (1, *S)
+    except ZooError as error:
+        problem = f"it cannot be used: {error.problem}"
+        raise WeightsError(
+            problem, asked=asked, hint=f"{error.hint or ''} {hint}".strip()
+        ) from error
+    if output.shape != signal.shape or not output.isfinite().all():
+        raise WeightsError(
+            f"of a signal {tuple(signal.shape)} it makes {tuple(output.shape)}"
+            + ("" if output.isfinite().all() else " with values that are not finite"),
+            asked=asked,
+            hint=hint,
+        )
+
+
+def _translated(translator: Translator, signal: Tensor) -> Tensor:
+    """(1, *S) one signal translated, by way of the codec where it takes tensors."""
+    target, domains = translator.method.targets[0], translator.domains
+    exclusive = domains.kind == "domains"
+    to = target if exclusive else {target: 1}
+    source = next((n for n in domains if n != target), None) if exclusive else None
+    try:
+        translator.codec.wrap(signal)
+    except UsageError:  # recordings, say, come in another form
+        engine = translator.engine
+        return engine.translate(signal, engine.label(source), engine.vector(to))
+    return translator.translate(signal, to, source=source)  # type: ignore[no-any-return]
 
 
 def _golden_batch(method: Method[Any], config: ModelConfig) -> Batch:

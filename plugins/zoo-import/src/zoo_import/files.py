@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from zoo_core.errors import UsageError
 from zoo_core.host.plugins import PluginHost
 from zoo_core.models.card import Card
 from zoo_core.models.modeldir import refuse_foreign
-from zoo_import.checkpoint import checkpoint_sha256, read_state
+from zoo_import.checkpoint import checkpoint_sha256, read_checkpoint
 from zoo_import.convert import write_import
 from zoo_import.mapping import AUTO, CheckpointSource, configure, recognise, renamed, tensors_for
 
@@ -51,11 +52,14 @@ class Import:
         config: The configuration of the model.
         layouts: Name of the layout of each file.
         nets: Number of parameters of each net.
+        left_out: What each file holds beside its tensors, by its name; files of tensors alone are
+            not named.
     """
 
     config: ModelConfig
     layouts: tuple[str, ...]
     nets: dict[str, int]
+    left_out: dict[str, tuple[str, ...]]
 
 
 def import_files(
@@ -71,11 +75,11 @@ def import_files(
 
     Args:
         files: Paths of files, or of folders of arrays; ``NET=PATH`` where a file does not tell
-            which of our nets it holds.
+            which of our nets it holds, ``PATH:KEY`` where it holds several state dicts.
         out: The model directory.
         request: What the files do not tell.
         layout: Name of the layout, or ``auto``.
-        key: Name of the state dict, where a file holds several.
+        key: Name of the state dict, where a file holds several and its path says nothing.
         host: The plugins.
 
     Raises:
@@ -109,15 +113,30 @@ def import_files(
     for name, tensor in tensors.items():
         net = name.partition(".")[0]
         counts_of[net] = counts_of.get(net, 0) + tensor.numel()
-    return Import(config, tuple(source.layout for source in sources), counts_of)
+    left_out = {source.path.name: source.left_out for source in sources if source.left_out}
+    return Import(config, tuple(source.layout for source in sources), counts_of, left_out)
 
 
 def _source(text: str, layout: str, key: str | None, host: PluginHost) -> CheckpointSource:
     """A file of the command line, read and recognised."""
+    net, path, inside = parse_file(text)
+    found = read_checkpoint(path, inside or key)
+    source = renamed(recognise(path, found.state, layout, host), net)
+    return replace(source, left_out=found.left_out)
+
+
+def parse_file(text: str) -> tuple[str | None, Path, str | None]:
+    """Net, path and key of ``[NET=]FILE[:KEY]``; what is there by its whole name is that file."""
+    if os.path.lexists(text):
+        return None, Path(text), None
     net, mark, rest = text.partition("=")
-    named = bool(mark) and not Path(text).exists()
-    path = Path(rest if named else text)
-    return renamed(recognise(path, read_state(path, key), layout, host), net if named else None)
+    if mark and net.isidentifier():
+        return net, *parse_file(rest)[1:]
+    places = [at for at, sign in enumerate(text) if sign == ":"]
+    for at in reversed(places):
+        if os.path.lexists(text[:at]):
+            return None, Path(text[:at]), text[at + 1 :]
+    return None, Path(text), None
 
 
 def _resized(signal: TensorSpec, size: int) -> TensorSpec:

@@ -8,13 +8,14 @@ from pathlib import Path, PurePosixPath
 
 from zoo_core.catalogue.description import parse_entry
 from zoo_core.catalogue.registry import CONFIG, Model, Registry
-from zoo_core.errors import UsageError
+from zoo_core.errors import UsageError, WeightsError
 from zoo_core.host import plugins
 from zoo_core.host.plugins import PluginHost
 from zoo_core.models.modeldir import MODEL
 from zoo_hub.cache import fetch
 from zoo_hub.reference import ANY, Expected, Reference, parse
 from zoo_import.convert import converted, import_unregistered
+from zoo_import.file_kinds import FileKind, file_kind
 
 
 def open_reference(
@@ -24,9 +25,26 @@ def open_reference(
     known = plugins.host()
     if entry is not None and file is not None:
         return converted(file, parse_entry(entry, "the catalogue"), host=known).parent
+    if file is not None:
+        raise _no_model(file)
     if reference is None:
         return None
     return fetch_foreign(parse(reference), Registry.load(known), known)
+
+
+def _no_model(file: Path) -> WeightsError:
+    """The error for a file that is named as a model: what it is, and how it becomes one."""
+    kind = file_kind(file)
+    if kind is None and file.name == MODEL:
+        kind = FileKind("the weights of a model", f"Give the directory: {file.absolute().parent}.")
+    if kind is None:
+        kind = FileKind(
+            "a file, perhaps a checkpoint",
+            f"Make a model of it: zoo import {file} --domain A --domain B --out DIR.",
+        )
+    return WeightsError(
+        f"it is {kind.name}, not a model directory", asked=f'model "{file}"', hint=kind.hint
+    )
 
 
 def fetch_foreign(reference: Reference, registry: Registry, host: PluginHost) -> Path | None:

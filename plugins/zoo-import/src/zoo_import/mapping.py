@@ -34,6 +34,7 @@ class CheckpointSource:
         importer: The importer.
         state: Its tensors.
         parts: The nets in it.
+        left_out: What else the file holds, such as ``epoch (a number)``.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class CheckpointSource:
     importer: Importer
     state: State
     parts: tuple[ForeignNet, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def importer_of(layout: str, host: PluginHost) -> Importer:

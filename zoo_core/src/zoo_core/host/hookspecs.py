@@ -37,7 +37,7 @@ def zoo_open_reference(
     """Opens weights of a foreign format: the model directory that they were converted to.
 
     Called for a name on the Hub (``org/repo[@revision][:file]``) before it is taken for a model
-    directory; and for a model of the catalogue whose weights have a foreign format, with its
-    registry entry and its verified ``file``. None where the plugin does not know it: the next one
-    is asked.
+    directory; for a ``file`` on this machine that is named as a model, with its path; and for a
+    model of the catalogue whose weights have a foreign format, with its registry entry and its
+    verified ``file``. None where the plugin does not know it: the next one is asked.
     """

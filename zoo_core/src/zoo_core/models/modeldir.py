@@ -10,7 +10,7 @@ imports no torch.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,6 +112,7 @@ def write_model(
     sample_batch: Batch | None = None,
     half: bool = False,
     files: Mapping[str, Path | str] | None = None,
+    check: Callable[[Path], None] | None = None,
 ) -> None:
     """Writes a model directory, all of it or nothing.
 
@@ -125,6 +126,7 @@ def write_model(
         sample_batch: Real signals for the golden file; None writes no golden file.
         half: Stores weights as float16 (half the bytes; they are float32 again when loaded).
         files: Further files, by name: a path to copy, such as ``{"samples.png": path}``, or text.
+        check: Called with the whole directory before it takes its place; if it raises, it does not.
 
     Raises:
         UsageError: If ``directory`` holds something that is not a model.
@@ -154,6 +156,8 @@ def write_model(
             # From a rebuilt method, so that the golden file also proves config and weights.
             copy = weights.loaded(lambda: instantiate(type(method), config), fresh / MODEL)
             write_golden(fresh / GOLDEN, copy, sample_batch)
+        if check is not None:
+            check(fresh)
 
 
 def refuse_foreign(directory: Path) -> None:

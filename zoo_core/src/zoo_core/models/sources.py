@@ -138,7 +138,10 @@ def find_model(name: str | os.PathLike[str], registry: Registry, host: PluginHos
         with _naming_offline(registry):
             return model_files(registry.get(name), host)
     if text and os.path.exists(text):  # noqa: PTH110  (takes any text)
-        return model_directory(Path(text))
+        path, opened = Path(text), None
+        if path.is_file():
+            opened = host.hook.zoo_open_reference(reference=text, entry=None, file=path)
+        return opened or model_directory(path)
     if isinstance(name, str) and re.fullmatch(r"[\w.-]+", text):
         registry.get(text)  # which names the near match
     sources = [model_source(text, known, host) for known in host.components("model-source")]
