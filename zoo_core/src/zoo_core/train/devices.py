@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
 from zoo_core.contracts.method import Method, Player
 from zoo_core.contracts.signals import Batch
@@ -69,6 +70,9 @@ def make_fabric(device: str, processes: int, precision: str) -> Fabric:
             num_nodes=nodes,
             strategy=strategy,
             precision="bf16-mixed" if dtype == torch.bfloat16 else "32-true",
+            # Inside an allocation of a cluster (Slurm, LSF, MPI) Fabric would take its processes
+            # for ours, and refuse to start one alone.
+            plugins=None if launched_outside() else LightningEnvironment(),
         )
 
 
