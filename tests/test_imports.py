@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-MOST = 55
-"""Modules of the project that one translation may import; empty packages do not count."""
+MOST = 53
+"""Modules of the project that one translation may import; packages that hold none do not count."""
 CODE = r"""
 import sys, torch, zoo
 translator = zoo.load("stargan-emoji", precision="float32")
@@ -15,7 +15,7 @@ for name, module in sorted(sys.modules.items()):
     path = getattr(module, "__file__", None)
     if name.split(".")[0].startswith("zoo") and path:
         with open(path, encoding="utf-8") as file:
-            if file.read().count("\n") > 1:
+            if "import " in file.read():
                 print(name)
 """
 

@@ -17,6 +17,7 @@ import pytest
 from zoo_core.contracts.spec import Component, Kind, LossSpec, MethodSpec
 from zoo_core.errors import PluginError, UsageError
 from zoo_core.host.hookspecs import hookimpl
+from zoo_core.host.isolation import resolve
 from zoo_core.host.plugins import PluginHost
 
 Make = Callable[..., metadata.EntryPoint]
@@ -248,11 +249,11 @@ def test_strictness_comes_from_the_environment(
 @pytest.mark.parametrize("target", ["zoo_core.errors", "zoo_core.nothing:X", "zoo_core.errors:X"])
 def test_a_target_that_cannot_be_resolved_names_its_plugin(target: str) -> None:
     with pytest.raises(PluginError, match="of plugin zoo-x"):
-        PluginHost.resolve(target, owner="zoo-x")
+        resolve(target, owner="zoo-x")
 
 
 def test_a_target_is_resolved_to_what_it_names() -> None:
-    assert PluginHost.resolve("zoo_core.errors:PluginError") is PluginError
+    assert resolve("zoo_core.errors:PluginError") is PluginError
 
 
 def test_the_core_brings_its_own_through_the_same_hook() -> None:
@@ -265,4 +266,4 @@ def test_every_contract_of_a_kind_can_be_imported() -> None:
     host = PluginHost()
     for kind in host.kinds.values():
         if kind.target:
-            assert isinstance(host.resolve(kind.target), type)
+            assert isinstance(resolve(kind.target), type)

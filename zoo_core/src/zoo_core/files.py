@@ -10,7 +10,6 @@ import hashlib
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -181,4 +180,4 @@ def sweep(folder: Path) -> None:
 
 def _aside(path: Path) -> Path:
     """A name beside a file or folder that no other writer has."""
-    return path.with_name(f".zoo-{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    return path.with_name(f".zoo-{os.getpid()}-{os.urandom(4).hex()}.part")

@@ -11,7 +11,6 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from zoo_core.errors import DataError
-from zoo_core.finding import brought_by
 
 SUFFIXES = (
     ".png", ".apng", ".jpg", ".jpeg", ".jfif", ".jp2", ".webp", ".avif", ".bmp", ".gif",
@@ -76,6 +75,8 @@ def open_header(data: bytes, asked: str) -> Image.Image | None:
         if data[:4] in _TIFF:
             return None
         what = "it holds text, not a picture" if _is_text(data) else "it is in no known format"
+        from zoo_core.finding import brought_by  # pictures that open need none of it
+
         package = brought_by(Path(asked), "picture")
         hint = "Give a PNG, JPEG, WebP, AVIF, GIF or TIFF file."
         if package:

@@ -16,6 +16,7 @@ from zoo_core.contracts.method import Method, make_options, routes_between
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import MethodSpec, Preset
 from zoo_core.errors import PluginError
+from zoo_core.host.isolation import resolve
 from zoo_core.host.plugins import GROUP, PluginHost
 from zoo_nn.synthetic import random_batch
 
@@ -69,7 +70,7 @@ class Subject:
     @cached_property
     def method_class(self) -> type[Method[Any]]:
         """The class of the method."""
-        found = self.known or PluginHost.resolve(self.spec.target, owner=self.name)
+        found = self.known or resolve(self.spec.target, owner=self.name)
         if not (isinstance(found, type) and issubclass(found, Method)):
             raise PluginError(
                 "it is no subclass of zoo_core.contracts.method.Method",

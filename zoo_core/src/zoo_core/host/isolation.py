@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from zoo_core.contracts.spec import Component
 from zoo_core.errors import PluginError, ZooError
@@ -77,6 +78,33 @@ def isolated(act: Callable[[], T], seconds: float) -> T:
     if not faults:
         raise PluginError(f"it did not end within {seconds:g} seconds")
     raise PluginError(fault_text(faults[0])) from faults[0]
+
+
+def resolve(target: str, *, owner: str = "") -> Any:
+    """Imports what a lazy target names.
+
+    Args:
+        target: ``package.module:Name``.
+        owner: Distribution that brings it, for the error.
+
+    Raises:
+        PluginError: If the target is malformed or its import fails.
+    """
+    module, _, name = target.partition(":")
+    asked = f"target {target}" + (f" of plugin {owner}" if owner else "")
+    if not name:
+        raise PluginError('it is not of the form "package.module:Name"', asked=asked)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            return getattr(importlib.import_module(module), name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PluginError(
+            f"it cannot be imported: {fault_text(error)}",
+            asked=asked,
+            hint="Mend or uninstall the plugin.",
+        ) from error
 
 
 def fault_text(fault: BaseException) -> str:

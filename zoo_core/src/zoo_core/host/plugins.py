@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import importlib
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -26,6 +23,7 @@ from zoo_core.host.isolation import (
     isolated,
     precedence,
     refuse_unmarked,
+    resolve,
     restriction,
     version_of,
 )
@@ -125,10 +123,10 @@ class PluginHost:
             PluginError: If its import fails, or it is not what its kind asks for.
         """
         owner = self.owner(kind, name)
-        found = self.resolve(self.find(kind, name).target, owner=owner)
+        found = resolve(self.find(kind, name).target, owner=owner)
         contract = self._kinds[kind].target
         if contract:
-            cls = self.resolve(contract, owner=self.owner("kind", kind))
+            cls = resolve(contract, owner=self.owner("kind", kind))
             fits = isinstance(found, cls) or (isinstance(found, type) and issubclass(found, cls))
         else:
             fits = callable(found)
@@ -162,29 +160,6 @@ class PluginHost:
     def hook(self) -> Any:
         """The hooks of all working plugins."""
         return self._manager.hook
-
-    @staticmethod
-    def resolve(target: str, *, owner: str = "") -> Any:
-        """Imports what a lazy target names.
-
-        Raises:
-            PluginError: If the target is malformed or its import fails.
-        """
-        module, _, name = target.partition(":")
-        asked = f"target {target}" + (f" of plugin {owner}" if owner else "")
-        if not name:
-            raise PluginError('it is not of the form "package.module:Name"', asked=asked)
-        try:
-            with contextlib.redirect_stdout(sys.stderr):
-                return getattr(importlib.import_module(module), name)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise PluginError(
-                f"it cannot be imported: {fault_text(error)}",
-                asked=asked,
-                hint="Mend or uninstall the plugin.",
-            ) from error
 
     def _load_all(
         self, entries: Iterable[metadata.EntryPoint] | None, only: frozenset[str] | None

@@ -18,12 +18,12 @@ from zoo_core.contracts.codec import Codec
 from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import UsageError
-from zoo_core.models.card import ModelCard, read_card
 from zoo_core.translate.engine import ALL, Engine, Target
 from zoo_core.translate.streaming import FAR, Job, Result, StreamPlan, file_job, jobs_of, stream
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method
+    from zoo_core.models.card import ModelCard
 
 
 class Translator:
@@ -90,6 +90,8 @@ class Translator:
         Raises:
             WeightsError: If its front matter is damaged.
         """
+        from zoo_core.models.card import read_card  # a translation needs none of it
+
         return read_card(self._card, f"model {self.name}")
 
     @cached_property
