@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from phantoms import TISSUES, anatomy, save_slice
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     ExplicitVRBigEndian,
@@ -15,7 +16,6 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from conftest import TISSUES, anatomy, save_slice
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError

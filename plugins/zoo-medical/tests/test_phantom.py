@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from phantoms import PATIENT, TISSUES, anatomy, save_slice
 
-from conftest import PATIENT, TISSUES, anatomy, save_slice
 from zoo_core.cli import run
 
 TRAIN = ("--preset", "32px", "--batch", "2", "--precision", "float32")

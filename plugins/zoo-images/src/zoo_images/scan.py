@@ -94,6 +94,8 @@ def picture_of(file: File) -> Picture:
     if isinstance(file, PageOfFile):
         return _opened(file.path).picture(file.number)
     if isinstance(file, Path):
+        if formats.format_of_file(file) is not None:
+            _ = _opened(file).count_to_train_on  # says why there is none
         return decode(file)
     if isinstance(file.value, np.ndarray):
         (item, *rest) = convert_inputs.from_array(file.value, file.name, ranged=True)

@@ -1,0 +1,1 @@
+"""Videos as pictures, one frame after the other."""

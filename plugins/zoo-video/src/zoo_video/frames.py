@@ -1,0 +1,294 @@
+"""Reads videos frame by frame: upright, in RGB, each with the time at which it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+from PIL import Image
+
+from zoo_core.errors import DataError, UsageError
+from zoo_images.formats import MAX_PIXELS, ImageFormat, Pages
+from zoo_images.picture import Picture
+from zoo_images.save import Made
+
+_MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+}
+"""Matrices by what files call them (ITU-T H.273) that can be converted from and to."""
+_BT2020 = (9, 10)
+_HDR = (16, 18)
+_AGAIN = "Fetch or export it again, or remove it."
+
+
+class VideoFormat(ImageFormat):
+    """Opens videos."""
+
+    def open(self, path: Path, *, largest: int = MAX_PIXELS) -> VideoPages:
+        """See `zoo_images.formats.ImageFormat.open`.
+
+        Raises:
+            UsageError: If the end that was asked for lies before the start.
+        """
+        start, end = self.options.get("start", 0.0), self.options.get("end")
+        if end is not None and end <= start:
+            raise UsageError(
+                f"it lies before the start at {start:g} s",
+                asked=f"end {end:g}",
+                hint="Give a later one.",
+            )
+        return VideoPages(path, self.options, largest)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the frames of a video are stored, as outputs shall be, too.
+
+    Attributes:
+        matrix: Number of the matrix between RGB and YUV, as files have it.
+        full: Whether values take the full range rather than 16 to 235.
+        rotation: Degrees, counterclockwise, by which players turn frames.
+        primaries: Number of the primaries.
+        transfer: Number of the transfer function.
+        aspect: Width of a pixel by its height.
+    """
+
+    matrix: int
+    full: bool
+    rotation: int
+    primaries: int
+    transfer: int
+    aspect: Fraction
+
+    @property
+    def space(self) -> Colorspace:
+        """The matrix that conversions take."""
+        return _MATRICES.get(self.matrix, Colorspace.ITU709)
+
+    @property
+    def range(self) -> ColorRange:
+        """The range of values that conversions take."""
+        return ColorRange.JPEG if self.full else ColorRange.MPEG
+
+
+class VideoPages(Pages):
+    """The frames of a video, decoded one after the other.
+
+    Args:
+        path: The file.
+        options: ``start`` and ``end`` in seconds, ``fps``, ``smoothing``.
+        largest: Most pixels of a frame.
+
+    Attributes:
+        path: The file.
+        options: As above.
+        times: When each frame so far is shown, in units of `time_base` from the start.
+        time_base: Seconds of a unit.
+        look: How frames are stored.
+        first: Number of the first frame that is wanted: those before it were done earlier.
+        duration: Seconds in all, as the header tells.
+
+    Raises:
+        DataError: If it is no video that can be read, or its frames are too large.
+    """
+
+    def __init__(self, path: Path, options: Mapping[str, Any], largest: int) -> None:
+        self.path, self.asked, self.options = path, str(path), dict(options)
+        self.times: list[int] = []
+        self.first = 0
+        with opened(path) as container:
+            stream = _video_stream(container, self.asked)
+            if stream.width * stream.height > largest:
+                raise DataError(
+                    f"its frames have {stream.width}×{stream.height} pixels, more than "
+                    f"{largest / 1e6:,.0f} million",
+                    asked=self.asked,
+                    hint="If they are meant to, allow it: --largest MEGAPIXELS.",
+                )
+            frame = next(self._decoded(container, stream), None)
+            if frame is None:
+                raise DataError("no frame of it can be decoded", asked=self.asked, hint=_AGAIN)
+            self.look = _look_of(frame, stream)
+            fps = self.options.get("fps")
+            self.rate = fps or stream.average_rate or stream.guessed_rate or Fraction(25)
+            self.time_base = 1 / Fraction(fps) if fps else Fraction(stream.time_base)
+            self.duration = _duration_of(container, stream)
+            self.notes = tuple(_notes_of(container, frame))
+            self._sample = self._picture(frame)
+
+    def __len__(self) -> int:
+        """Number of frames, as far as the header tells."""
+        end = min(self.options.get("end") or self.duration, self.duration)
+        return max(1, round((end - self.options.get("start", 0.0)) * float(self.rate)))
+
+    @property
+    def count_to_train_on(self) -> int:
+        """None: frames of one video are nearly alike."""
+        raise DataError(
+            "it is a video, which is none to train on as it is",
+            asked=self.asked,
+            hint="Take some of its frames: ffmpeg -i VIDEO -r 1 FOLDER/%06d.png.",
+        )
+
+    def picture(self, number: int = 0) -> Picture:
+        """The first frame, to look at; see `pictures` for all."""
+        return self._sample
+
+    def pictures(self) -> Iterator[tuple[int, Picture]]:
+        """The frames that are wanted, with their numbers; times of all are noted."""
+        self.times = []
+        with opened(self.path) as container:
+            stream = _video_stream(container, self.asked)
+            chosen = self._chosen(container, stream)
+            for number, (time, frame) in enumerate(chosen):
+                self.times.append(time)
+                if number >= self.first:
+                    yield number, self._picture(frame)
+        if not self.times:
+            raise DataError(
+                "no frame lies between the start and the end",
+                asked=self.asked,
+                hint=f"It has {self.duration:.3g} s.",
+            )
+
+    def joined(self, made: Iterator[Made], target: str | None, identity: Callable[[], str]) -> Any:
+        """The translated video, which is computed while it is written."""
+        from zoo_video.output import TranslatedVideo
+
+        return TranslatedVideo(self, made)
+
+    def _picture(self, frame: av.VideoFrame) -> Picture:
+        rgb = frame.to_ndarray(
+            format="rgb24",
+            src_colorspace=self.look.space,
+            src_color_range=self.look.range,
+            dst_color_range=ColorRange.JPEG,
+        )  # (H, W, 3)
+        turned = np.rot90(rgb, round(self.look.rotation / 90))
+        image = Image.fromarray(np.ascontiguousarray(turned))
+        return Picture(image, "video", "RGB", notes=self.notes)
+
+    def _chosen(self, container: Any, stream: Any) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Time and frame of what is between start and end, at the rate that was asked for."""
+        start, end = self.options.get("start", 0.0), self.options.get("end", float("inf"))
+        unit = Fraction(stream.time_base)
+        zero = Fraction(container.start_time or 0, av.time_base)
+        begin = round((Fraction(start) + zero) / unit)
+        if start:
+            container.seek(begin, stream=stream, backward=True)
+        frames = (
+            (frame.pts - begin, frame)
+            for frame in self._decoded(container, stream)
+            if frame.pts is not None
+        )
+        inside = (
+            (time, frame) for time, frame in frames if time >= 0 and time * unit < end - start
+        )
+        fps = self.options.get("fps")
+        return inside if fps is None else _at_rate(inside, unit, Fraction(fps))
+
+    def _decoded(self, container: Any, stream: Any) -> Iterator[av.VideoFrame]:
+        try:
+            yield from container.decode(stream)
+        except av.FFmpegError as error:
+            raise DataError(
+                f"its data is damaged ({error.strerror})", asked=self.asked, hint=_AGAIN
+            ) from error
+
+
+def opened(path: Path) -> Any:
+    """A video's container, to be closed.
+
+    Raises:
+        DataError: If there is no such file, or it is none that can be read.
+    """
+    try:
+        return av.open(str(path))
+    except FileNotFoundError as error:
+        raise DataError(
+            "there is no such file", asked=str(path), hint="Check the path and its spelling."
+        ) from error
+    except (av.FFmpegError, OSError) as error:
+        raise DataError(
+            f"it is no video that can be read ({error.strerror})", asked=str(path), hint=_AGAIN
+        ) from error
+
+
+def _at_rate(
+    frames: Iterator[tuple[int, av.VideoFrame]], unit: Fraction, fps: Fraction
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """At each instant of a constant rate the frame that is shown then."""
+    number, shown, last = 0, None, 0
+    for time, frame in frames:
+        while shown is not None and number / fps < time * unit:
+            yield number, shown
+            number += 1
+        shown, last = frame, time + (frame.duration or 0)
+    while shown is not None and number / fps < last * unit:
+        yield number, shown
+        number += 1
+
+
+def _video_stream(container: Any, asked: str) -> Any:
+    pictures = [
+        s for s in container.streams.video if not s.disposition & s.disposition.attached_pic
+    ]
+    if not pictures or not pictures[0].width:
+        raise DataError("there are no pictures in it", asked=asked, hint="Give a video.")
+    stream = pictures[0]
+    stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = 2  # each holds frames: memory stays bounded
+    return stream
+
+
+def _look_of(frame: av.VideoFrame, stream: Any) -> Look:
+    matrix = int(frame.colorspace)
+    if matrix not in _MATRICES:  # not said: as players guess
+        large = frame.width >= 1280 or frame.height > 576
+        matrix = 1 if large or matrix in _BT2020 else 6
+    full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+    return Look(
+        matrix,
+        full,
+        int(frame.rotation),
+        int(frame.color_primaries),
+        int(frame.color_trc),
+        stream.sample_aspect_ratio or Fraction(1),
+    )
+
+
+def _duration_of(container: Any, stream: Any) -> float:
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    if container.duration is not None:
+        return float(container.duration / av.time_base)
+    return 0.0
+
+
+def _notes_of(container: Any, frame: av.VideoFrame) -> Iterator[str]:
+    """What of a video is not used, or is doubtful."""
+    bits = max(component.bits for component in frame.format.components)
+    if bits > 8:
+        yield f"{bits} bits per value, of which 8 are used"
+    if any(component.is_alpha for component in frame.format.components):
+        yield "transparency, which is left out"
+    if int(frame.color_trc) in _HDR:
+        yield "a high dynamic range, which is written in 8 bits as it is"
+    if int(frame.colorspace) in _BT2020:
+        yield "colours of BT.2020, which are taken for those of BT.709"
+    if frame.interlaced_frame:
+        yield "interlaced frames, which are translated as they are"
+    others = [s for s in container.streams if s.type not in ("video", "audio")]
+    more = len(container.streams.video) - 1 + len(others)
+    if more:
+        yield f"{more} further tracks (subtitles, data or pictures), which are left out"
