@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,10 +13,9 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
-from zoo_core.errors import DataError, UsageError
-from zoo_images.formats import MAX_PIXELS, ImageFormat, Pages
+from zoo_core.errors import DataError
+from zoo_images.formats import Pages
 from zoo_images.picture import Picture
-from zoo_images.save import Made
 
 _MATRICES = {
     1: Colorspace.ITU709,
@@ -29,25 +28,6 @@ _MATRICES = {
 _BT2020 = (9, 10)
 _HDR = (16, 18)
 _AGAIN = "Fetch or export it again, or remove it."
-
-
-class VideoFormat(ImageFormat):
-    """Opens videos."""
-
-    def open(self, path: Path, *, largest: int = MAX_PIXELS) -> VideoPages:
-        """See `zoo_images.formats.ImageFormat.open`.
-
-        Raises:
-            UsageError: If the end that was asked for lies before the start.
-        """
-        start, end = self.options.get("start", 0.0), self.options.get("end")
-        if end is not None and end <= start:
-            raise UsageError(
-                f"it lies before the start at {start:g} s",
-                asked=f"end {end:g}",
-                hint="Give a later one.",
-            )
-        return VideoPages(path, self.options, largest)
 
 
 @dataclass(frozen=True)
@@ -81,7 +61,7 @@ class Look:
         return ColorRange.JPEG if self.full else ColorRange.MPEG
 
 
-class VideoPages(Pages):
+class VideoFrames(Pages):
     """The frames of a video, decoded one after the other.
 
     Args:
@@ -160,12 +140,6 @@ class VideoPages(Pages):
                 asked=self.asked,
                 hint=f"It has {self.duration:.3g} s.",
             )
-
-    def joined(self, made: Iterator[Made], target: str | None, identity: Callable[[], str]) -> Any:
-        """The translated video, which is computed while it is written."""
-        from zoo_video.output import TranslatedVideo
-
-        return TranslatedVideo(self, made)
 
     def _picture(self, frame: av.VideoFrame) -> Picture:
         rgb = frame.to_ndarray(

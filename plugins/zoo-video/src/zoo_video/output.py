@@ -17,7 +17,7 @@ from zoo_core.errors import DataError, UsageError
 from zoo_core.files import replacing
 from zoo_images.save import Made
 from zoo_video.encoding import FRAMES, Segments, to_rgb
-from zoo_video.frames import VideoPages
+from zoo_video.frames import VideoFrames
 from zoo_video.sound import Sound
 
 _FORMATS = {
@@ -38,7 +38,7 @@ class TranslatedVideo(StreamedOutput):
         made: Its translated frames, computed as they are taken.
     """
 
-    def __init__(self, video: VideoPages, made: Iterator[Made]) -> None:
+    def __init__(self, video: VideoFrames, made: Iterator[Made]) -> None:
         self._video, self._made = video, made
 
     def __iter__(self) -> Iterator[Any]:

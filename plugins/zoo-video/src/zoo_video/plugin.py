@@ -16,7 +16,7 @@ def zoo_components() -> Iterable[Component]:
     return [
         ImageFormatSpec(
             "video",
-            "zoo_video.frames:VideoFormat",
+            "zoo_video.format:VideoFormat",
             "Videos, frame by frame, with their sound",
             suffixes=(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"),
             signatures=(
