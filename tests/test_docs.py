@@ -158,3 +158,12 @@ def test_every_option_and_preset_of_a_method_is_on_its_page() -> None:
             assert any(f"`{field.name}`" in row for row in rows), f"{name}.md: {field.name}"
         for preset in host().method(name).presets:
             assert f"`{preset}`" in page, f"docs/methods/{name}.md lacks the preset {preset}"
+
+
+def test_every_module_of_training_has_its_place_in_the_order_of_reading() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("### Reading the code of training")[2].partition("\n## ")[0]
+    modules = (ROOT / "zoo_core" / "src" / "zoo_core" / "train").glob("*.py")
+    names = {path.stem for path in modules} - {"__init__"}
+    assert names
+    assert names == set(re.findall(r"`(\w+)`", re.sub(r"(?m)\|[^|]*\|$", "", table)))
