@@ -7,7 +7,7 @@ import torch
 
 import zoo
 from zoo_core.errors import ZooError
-from zoo_core.train.config import RunConfig, RunRequest, resolve
+from zoo_core.train.config import RunConfig, resolve
 from zoo_core.train.start import train_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
@@ -32,15 +32,13 @@ def config(method: str, pictures: Path, processes: int, batch: int = 4) -> RunCo
     loop = {"batch": batch, "steps": 10, "precision": "float32", "ema": None}
     settings = {**SMALL[method], **{f"train.{key}": value for key, value in loop.items()}}
     return resolve(
-        RunRequest(
-            method=method,
-            preset="32px",
-            size=16,
-            settings=settings,
-            domains={name: str(pictures / name) for name in ("dark", "light")},
-            device="cpu",
-            processes=processes,
-        )
+        method=method,
+        preset="32px",
+        size=16,
+        settings=settings,
+        domains={name: str(pictures / name) for name in ("dark", "light")},
+        device="cpu",
+        processes=processes,
     )
 
 

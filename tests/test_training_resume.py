@@ -20,7 +20,7 @@ from zoo_core.contracts.spec import Component, Progress
 from zoo_core.errors import TrainingError
 from zoo_core.host.plugins import PluginHost, host
 from zoo_core.train.checkpoint import Checkpoints
-from zoo_core.train.config import RunConfig, RunRequest, resolve
+from zoo_core.train.config import RunConfig, resolve
 from zoo_core.train.directory import save_config
 from zoo_core.train.events import RunEvents
 from zoo_core.train.guard import StoppedError
@@ -41,14 +41,12 @@ def config(method: str, pictures: Path, steps: int = STEPS, **train: object) -> 
     domains = {name: str(pictures / name) for name in ("dark", "light")}
     settings = {**SMALL[method], **{f"train.{key}": value for key, value in loop.items()}}
     return resolve(
-        RunRequest(
-            method=method,
-            preset="32px",
-            size=16,
-            settings=settings,
-            domains=domains,
-            device="cpu",
-        )
+        method=method,
+        preset="32px",
+        size=16,
+        settings=settings,
+        domains=domains,
+        device="cpu",
     )
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 from zoo_core.errors import DataError, TrainingError, UsageError, ZooError
 from zoo_core.train.checkpoint import Checkpoints
-from zoo_core.train.config import RunConfig, RunRequest, resolve
+from zoo_core.train.config import RunConfig, resolve
 from zoo_core.train.directory import CONFIG, LOCK, PROGRESS, WRITER, sole_writer
 from zoo_core.train.start import resume_run, train_run
 
@@ -55,15 +55,13 @@ def draw(path: Path, rng: np.random.Generator, base: int = 50) -> None:
 def config(pictures: Path, steps: int = 4, processes: int = 1, **train: object) -> RunConfig:
     loop = {"batch": 2, "steps": steps, "precision": "float32", "sample_every": 1000, **train}
     return resolve(
-        RunRequest(
-            method="stargan",
-            preset="32px",
-            size=16,
-            settings={**SMALL, **{f"train.{key}": value for key, value in loop.items()}},
-            domains={name: str(pictures / name) for name in ("dark", "light")},
-            device="cpu",
-            processes=processes,
-        )
+        method="stargan",
+        preset="32px",
+        size=16,
+        settings={**SMALL, **{f"train.{key}": value for key, value in loop.items()}},
+        domains={name: str(pictures / name) for name in ("dark", "light")},
+        device="cpu",
+        processes=processes,
     )
 
 

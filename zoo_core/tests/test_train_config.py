@@ -8,7 +8,7 @@ from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.named import parse_value
 from zoo_core.train import config as module
-from zoo_core.train.config import RunConfig, RunRequest, resolve
+from zoo_core.train.config import RunConfig, resolve
 from zoo_testing import tiny
 
 PRESETS = {
@@ -41,7 +41,7 @@ def tiny_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def resolved(**request: object) -> RunConfig:
-    return resolve(RunRequest(method="tiny", domains=DOMAINS, **request))  # type: ignore[arg-type]
+    return resolve(method="tiny", domains=DOMAINS, **request)  # type: ignore[arg-type]
 
 
 def test_the_first_preset_is_the_default() -> None:
@@ -141,7 +141,7 @@ def test_what_is_wrong_in_a_file_is_named(
     file = Path("run.yaml")
     file.write_text(text)
     with pytest.raises(UsageError) as caught:
-        resolve(RunRequest(method="tiny", data="pictures", file=file))
+        resolve(method="tiny", data="pictures", file=file)
     assert caught.value.asked == asked
     assert problem in caught.value.problem
 
@@ -156,7 +156,7 @@ def test_flags_outweigh_a_file(tmp_path: Path) -> None:
 
 def test_no_data_is_an_error() -> None:
     with pytest.raises(UsageError) as caught:
-        resolve(RunRequest(method="tiny"))
+        resolve(method="tiny")
     assert (caught.value.asked, caught.value.problem) == ("training tiny", "no data is given")
 
 
@@ -165,7 +165,7 @@ def test_a_configuration_comes_back_from_its_yaml(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(config.to_yaml())
     assert RunConfig.read(path) == config
-    assert resolve(RunRequest(file=path)) == config
+    assert resolve(file=path) == config
 
 
 def test_differences_name_what_changed_but_for_what_may() -> None:

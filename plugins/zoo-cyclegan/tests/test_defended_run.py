@@ -11,7 +11,7 @@ from PIL import Image
 from zoo_core.errors import UsageError
 from zoo_core.models.modeldir import read_config
 from zoo_core.train.checkpoint import Checkpoints
-from zoo_core.train.config import RunConfig, RunRequest, resolve
+from zoo_core.train.config import RunConfig, resolve
 from zoo_core.train.start import resume_run, train_run
 
 DEFENCES = ("noise:std=0.1", "quantise")
@@ -27,19 +27,17 @@ def config(tmp_path: Path) -> RunConfig:
             Image.fromarray(pixels).save(tmp_path / name / f"{index}.png")
     loop = {"batch": 2, "steps": 4, "precision": "float32", "checkpoint_every": 2}
     return resolve(
-        RunRequest(
-            method="cyclegan",
-            preset="32px",
-            size=16,
-            settings={
-                **{"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1, "pool": 2},
-                **{f"train.{key}": value for key, value in loop.items()},
-            },
-            domains={name: str(tmp_path / name) for name in ("dark", "light")},
-            extra_losses=["guess:width=4,layers=1"],
-            defence=DEFENCES,
-            device="cpu",
-        )
+        method="cyclegan",
+        preset="32px",
+        size=16,
+        settings={
+            **{"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1, "pool": 2},
+            **{f"train.{key}": value for key, value in loop.items()},
+        },
+        domains={name: str(tmp_path / name) for name in ("dark", "light")},
+        extra_losses=["guess:width=4,layers=1"],
+        defence=DEFENCES,
+        device="cpu",
     )
 
 

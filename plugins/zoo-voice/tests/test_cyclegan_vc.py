@@ -18,7 +18,7 @@ from zoo_core.contracts.signals import Condition, Domains
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
 from zoo_core.models.modeldir import read_config
-from zoo_core.train.config import RunConfig, RunRequest, resolve
+from zoo_core.train.config import RunConfig, resolve
 from zoo_core.train.run import Run
 from zoo_core.train.start import train_run
 from zoo_testing.contract import MethodContract
@@ -166,14 +166,13 @@ def run(tmp_path_factory: pytest.TempPathFactory, speakers: dict[str, Path]) -> 
     """A run of three steps."""
     out = tmp_path_factory.mktemp("voice") / "run"
     domains = {name: str(folder) for name, folder in speakers.items()}
-    request = RunRequest(
+    config = resolve(
         method="cyclegan-vc",
         preset="tiny",
         domains=domains,
         settings={"train.steps": "3", "train.precision": "float32"},
         device="cpu",
     )
-    config = resolve(request)
     train_run(config, out, quiet=True)
     return out
 

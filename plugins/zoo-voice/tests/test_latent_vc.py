@@ -16,7 +16,7 @@ import zoo
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
-from zoo_core.train.config import RunRequest, resolve
+from zoo_core.train.config import resolve
 from zoo_core.train.start import train_run
 from zoo_nn.schedules import Stage
 from zoo_testing.contract import MethodContract
@@ -325,14 +325,14 @@ def test_a_trained_model_converts_between_any_two_voices(
     for take in range(2):
         soundfile.write(third / f"{take}.wav", voice(0.6, 150, 0.95, seed=take), 16_000)
     settings = {"train.steps": "3", "train.precision": "float32", "decoders": "each"}
-    request = RunRequest(
+    config = resolve(
         method="latent-vc",
         preset="tiny",
         domains=domains | {"third": str(third)},
         settings=settings,
         device="cpu",
     )
-    train_run(resolve(request), tmp_path / "run", quiet=True)
+    train_run(config, tmp_path / "run", quiet=True)
     translator = zoo.load(tmp_path / "run", device="cpu", precision="float32")
     source = sorted(speakers["low"].iterdir())[0]
     for target in ("high", "third"):

@@ -17,7 +17,7 @@ from zoo_core.contracts.signals import MIXED, Condition, Domains
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
 from zoo_core.models.modeldir import read_config
-from zoo_core.train.config import RunRequest, resolve
+from zoo_core.train.config import resolve
 from zoo_core.train.start import train_run
 from zoo_testing.contract import MethodContract
 from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
@@ -261,7 +261,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, speakers: dict[str, Path]) -> 
     """A run of three steps over three voices, two of which are one."""
     out = tmp_path_factory.mktemp("voice") / "run"
     folders = {"low": speakers["low"], "high": speakers["high"], "again": speakers["low"]}
-    request = RunRequest(
+    config = resolve(
         method="stargan-vc",
         preset="small",
         domains={name: str(folder) for name, folder in folders.items()},
@@ -274,7 +274,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, speakers: dict[str, Path]) -> 
         },
         device="cpu",
     )
-    train_run(resolve(request), out, quiet=True)
+    train_run(config, out, quiet=True)
     return out
 
 

@@ -6,7 +6,7 @@ Importing this module imports no torch; resolving a configuration imports the me
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -96,51 +96,24 @@ class RunConfig:
         ]
 
 
-@dataclass(frozen=True)
-class RunRequest:
-    """What a user asked for: flags and ``--set``, before presets and defaults fill the rest.
+def resolve(
+    method: str | None = None,
+    *,
+    file: Path | None = None,
+    preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    size: int | None = None,
+    **given: Any,
+) -> RunConfig:
+    """Fills a request from a file, the preset and the method's defaults.
 
-    Attributes:
-        method: Name of the method; None where a file names it.
+    Args:
+        method: Name of the method; None where the file names it.
         file: YAML file in the form of `RunConfig`, all keys optional.
-        preset: Name of a preset; None for the method's first.
+        preset: Name of a preset; None for the file's, or the method's first.
         settings: ``--set``: options of the method, ``train.KEY`` and ``signal.KEY``.
         size: Width and height of the signals; None for the preset's.
-        domains: Source of each domain.
-        data: Root of all domains.
-        attributes: Attributes to learn.
-        extra_losses: Losses to add.
-        defence: Defences of the way back.
-        device: Device.
-        processes: Processes.
-        threads: Threads of each process.
-        trackers: Trackers.
-    """
-
-    method: str | None = None
-    file: Path | None = None
-    preset: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    size: int | None = None
-    domains: Mapping[str, str] = field(default_factory=dict)
-    data: str | None = None
-    attributes: Sequence[str] = ()
-    extra_losses: Sequence[str] = ()
-    defence: Sequence[str] = ()
-    device: str | None = None
-    processes: int | None = None
-    threads: int | None = None
-    trackers: Sequence[str] = ()
-
-    def named_as_in_config(self) -> dict[str, Any]:
-        """What is given under the name that it has in `RunConfig`, too, and is a value there."""
-        names = {item.name for item in dataclasses.fields(RunConfig)} - {*_GROUPS}
-        shared = (item.name for item in dataclasses.fields(self) if item.name in names)
-        return {name: getattr(self, name) for name in shared if getattr(self, name)}
-
-
-def resolve(request: RunRequest) -> RunConfig:
-    """Fills a request from its file, the preset and the method's defaults.
+        given: Other attributes of `RunConfig`, which outweigh the file's unless empty.
 
     Raises:
         UsageError: For an unknown method, preset, option or key (with the near match), a value of
@@ -149,29 +122,29 @@ def resolve(request: RunRequest) -> RunConfig:
     from zoo_core.contracts.method import make_options
     from zoo_core.host.plugins import host
 
-    given = _read(request.file) if request.file else {}
-    name = request.method or given.get("method")
+    written = _read(file) if file else {}
+    name = method or written.get("method")
     if not name:
         raise UsageError("no method is given", asked="run", hint="See zoo list --methods.")
     cls = host().load("method", name)
-    preset_name, preset = pick_preset(cls, name, request.preset or given.get("preset"))
-    by_file = {group: _mapping(given, group, request.file) for group in _GROUPS}
-    by_flag = _grouped(request.settings, cls, name)
-    options = {**preset.options, **by_file["options"], **by_flag["options"]}
-    signal = _signal(preset.signal, {**by_file["signal"], **by_flag["signal"]}, request.size)
-    train = _train(preset, signal, {**by_file["train"], **by_flag["train"]})
+    preset_name, base = pick_preset(cls, name, preset or written.get("preset"))
+    by_file = {group: _mapping(written, group, file) for group in _GROUPS}
+    by_flag = _grouped(settings or {}, cls, name)
+    options = {**base.options, **by_file["options"], **by_flag["options"]}
+    signal = _signal(base.signal, {**by_file["signal"], **by_flag["signal"]}, size)
+    train = _train(base, signal, {**by_file["train"], **by_flag["train"]})
     if train.speed not in ("auto", "eager"):
         host().find("step-runner", train.speed)
     values = {
-        **given,
-        **request.named_as_in_config(),
+        **written,
+        **{key: value for key, value in given.items() if value},
         "method": name,
         "preset": preset_name,
         "options": make_options(cls.Options, options, asked=name),
         "signal": signal,
         "train": train,
     }
-    config = RunConfig.of(plain(values), asked=str(request.file or f"training {name}"))
+    config = RunConfig.of(plain(values), asked=str(file or f"training {name}"))
     if not config.domains and config.data is None:
         raise UsageError(
             "no data is given",

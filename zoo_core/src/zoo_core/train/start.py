@@ -15,7 +15,7 @@ from typing import Any
 from lightning_fabric import Fabric
 
 from zoo_core.errors import UsageError, ZooError
-from zoo_core.train.config import RunConfig, RunRequest, resolve
+from zoo_core.train.config import RunConfig, resolve
 from zoo_core.train.devices import launched_outside, make_fabric
 from zoo_core.train.directory import (
     forget_progress,
@@ -90,34 +90,39 @@ def train(
         UsageError: If the request does not fit, ``out`` is taken, or the run there is another one.
         ZooError: As `train_run`.
     """
-    request = RunRequest(
-        method=method,
-        file=None if config is None else Path(config),
-        preset=preset,
-        settings=settings or {},
-        size=size,
-        domains={name: str(source) for name, source in (domains or {}).items()},
-        data=None if data is None else str(data),
-        attributes=tuple(attributes),
-        extra_losses=tuple(losses),
-        defence=tuple(defence),
-        device=device,
-        processes=processes,
-        threads=threads,
-        trackers=tuple(trackers),
-    )
     if resume and method is None and config is None:
-        changes: dict[str, Any] = {"device": device, "processes": processes, "threads": threads}
-        if request != RunRequest(**changes):
+        if any((domains, data, attributes, preset, settings, size, losses, defence, trackers)):
             raise UsageError(
                 "a run goes on as it began; only steps, device, processes and threads may change",
                 asked=f"resuming the run {out}",
                 hint="Give the method, too, to compare the run with all that is asked.",
             )
-        return resume_run(Path(out), steps=steps, restart=restart, quiet=quiet, **changes)
-    if steps is not None:
-        request = replace(request, settings={**request.settings, "train.steps": steps})
-    return train_run(resolve(request), Path(out), resume=resume, restart=restart, quiet=quiet)
+        return resume_run(
+            Path(out),
+            steps=steps,
+            device=device,
+            processes=processes,
+            threads=threads,
+            restart=restart,
+            quiet=quiet,
+        )
+    asked = resolve(
+        method,
+        file=None if config is None else Path(config),
+        preset=preset,
+        settings={**(settings or {}), **({} if steps is None else {"train.steps": steps})},
+        size=size,
+        domains=domains,
+        data=data,
+        attributes=attributes,
+        extra_losses=losses,
+        defence=defence,
+        device=device,
+        processes=processes,
+        threads=threads,
+        trackers=trackers,
+    )
+    return train_run(asked, Path(out), resume=resume, restart=restart, quiet=quiet)
 
 
 def train_run(

@@ -14,7 +14,7 @@ from zoo_core.contracts.spec import MethodSpec, TrainConfig
 from zoo_core.errors import DataError, UsageError, unknown
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
-from zoo_core.train.config import RunConfig, RunRequest, resolve
+from zoo_core.train.config import RunConfig, resolve
 from zoo_core.train.data.folders import data_root
 from zoo_core.train.export import model_config
 from zoo_evaluate.bench.protocol import Benchmark, Override, Task
@@ -190,18 +190,16 @@ class Planner:
         if self.asked.steps is not None:
             loop["steps"] = self.asked.steps
         config = resolve(
-            RunRequest(
-                method=method,
-                preset=override.preset or self.benchmark.preset,
-                settings={
-                    **filled(override.options, places),
-                    **{f"train.{name}": value for name, value in loop.items()},
-                },
-                size=self.benchmark.size or None,
-                domains={name: sources[name] for name in domains},
-                extra_losses=[text.format(**places) for text in override.extra_losses],
-                device=self.asked.device,
-            )
+            method=method,
+            preset=override.preset or self.benchmark.preset,
+            settings={
+                **filled(override.options, places),
+                **{f"train.{name}": value for name, value in loop.items()},
+            },
+            size=self.benchmark.size or None,
+            domains={name: sources[name] for name in domains},
+            extra_losses=[text.format(**places) for text in override.extra_losses],
+            device=self.asked.device,
         )
         return replace(config, train=self._loop(config.train, method))
 
