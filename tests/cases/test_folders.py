@@ -112,3 +112,41 @@ def test_the_same_folder_as_two_domains_is_warned_of_in_a_training(tmp_path, cap
     said = capsys.readouterr().out
     assert "warning: 3 of 3 pictures of a are in b, too, byte for byte, such as 0.png" in said
     assert "warning: a has 3 pictures; fewer than 10 teach little" in said
+
+
+def wide(folder, size=(64, 36), count=2):
+    for number in range(count):
+        picture(folder / f"{number}.png", (number, 0, 0), size)
+    return folder
+
+
+def test_case_26_what_is_cut_from_wide_pictures_is_said_with_the_way_out(tmp_path):
+    codec = ImageCodec(TensorSpec(shape=(3, 32, 32)))
+    sources = {"a": str(wide(tmp_path / "a"))}
+    line, advice = open_sources(sources, codec=codec, config=TrainConfig()).describe()
+    assert "cut to 32×32, 44 % of each picture is not used" in line
+    assert '--set "signal.shape=[3,32,56]"' in advice
+    whole = ImageCodec(TensorSpec(shape=(3, 32, 56)))
+    (line,) = open_sources(sources, codec=whole, config=TrainConfig()).describe()
+    assert "not used" not in line
+
+
+def test_tall_pictures_are_offered_a_tall_shape(tmp_path):
+    codec = ImageCodec(TensorSpec(shape=(3, 32, 32)))
+    sources = {"a": str(wide(tmp_path / "a", (36, 64)))}
+    _, advice = open_sources(sources, codec=codec, config=TrainConfig()).describe()
+    assert '--set "signal.shape=[3,56,32]"' in advice
+
+
+def test_nets_of_one_size_are_offered_no_other_shape(tmp_path):
+    codec = ImageCodec(TensorSpec(shape=(3, 32, 32), flexible=0))
+    sources = {"a": str(wide(tmp_path / "a"))}
+    (line,) = open_sources(sources, codec=codec, config=TrainConfig()).describe()
+    assert "44 % of each picture is not used" in line
+
+
+def test_a_crop_that_was_asked_for_is_no_remark(tmp_path):
+    codec = ImageCodec(TensorSpec(shape=(3, 32, 32)))
+    sources = {"a": str(wide(tmp_path / "a"))}
+    (line,) = open_sources(sources, codec=codec, config=TrainConfig(crop_first=30)).describe()
+    assert "not used" not in line

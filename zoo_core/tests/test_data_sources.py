@@ -39,13 +39,13 @@ def opened(domains=None, **options):
 
 
 def test_two_folders_are_two_domains_described_in_plain_words(tmp_path):
-    a, b = pictures(tmp_path / "a", 3), pictures(tmp_path / "b" / "deep", 2, (9, 16), "jpg").parent
+    a, b = pictures(tmp_path / "a", 3), pictures(tmp_path / "b" / "deep", 2, (16, 16), "jpg").parent
     data = opened({"photo": str(a), "draw-ing": str(b)})
     assert data.domains.names == ("photo", "draw-ing")
     assert data.domains.kind == "domains"
     assert data.describe() == [
         f"photo: 3 pictures from {a} (8×8 px, PNG)",
-        f"draw-ing: 2 pictures from {b} (9×16 px, JPEG)",
+        f"draw-ing: 2 pictures from {b} (16×16 px, JPEG)",
     ]
     assert data.stores["draw-ing"].names == ["deep/0.jpg", "deep/1.jpg"]
     assert data.stores["photo"].labels is None

@@ -24,7 +24,7 @@ from zoo_images.scan import File, deep_range, files_key, notes_of, pages_of, pic
 from zoo_images.store import ImageStore, ImageStoreContents, Pixels
 from zoo_images.values import ValueRange
 
-_VERSION = 2  # part of every cache key: raise it when the decoded pixels would differ
+_VERSION = 3  # part of every cache key: raise it when the decoded pixels would differ
 
 Usable = tuple[tuple[int, int], str, tuple[str, ...]]
 """(height, width), format and notes of a picture that can be used."""
@@ -158,7 +158,16 @@ def _fill(
         )
     smallest, largest = (choose(shapes, key=lambda s: s[0] * s[1]) for choose in (min, max))
     common = sorted(formats, key=lambda name: -formats[name])
-    return ImageStoreContents(kept, skipped, list(smallest), list(largest), common, notes)
+    cut: tuple[float, float] = (0, 0) if config.crop_first else cut_away(shapes, layers["crop"])
+    return ImageStoreContents(kept, skipped, list(smallest), list(largest), common, notes, *cut)
+
+
+def cut_away(shapes: Sequence[tuple[int, int]], layer: Pixels) -> tuple[float, float]:
+    """Mean share of each picture that its crop leaves out, and the mean of width / height."""
+    wanted = layer.shape[2] / layer.shape[1]
+    aspects = np.array([width / height for height, width in shapes])
+    used = np.minimum(aspects / wanted, wanted / aspects)
+    return float(1 - used.mean()), float(aspects.mean())
 
 
 def _ready(file: File, layers: Mapping[str, Pixels], config: TrainConfig) -> Bytes | None:

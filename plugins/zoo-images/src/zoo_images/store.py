@@ -17,6 +17,8 @@ from zoo_images.values import ValueRange
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 _SHOWN = 3
+_MUCH = 0.05
+"""Share of the pictures from which what is cut away is told of."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class ImageStoreContents:
         largest: (height, width) of the largest.
         formats: Formats of the files, the commonest first.
         notes: What of the files is not used or is doubtful, and in how many.
+        unused: Mean share of a picture that is cut away, where nobody asked for it.
+        aspect: Mean width of the pictures in their heights.
     """
 
     kept: list[int]
@@ -38,6 +42,8 @@ class ImageStoreContents:
     largest: list[int]
     formats: list[str]
     notes: dict[str, int] = field(default_factory=dict)
+    unused: float = 0
+    aspect: float = 1
 
 
 class ImageStore:
@@ -71,7 +77,8 @@ class ImageStore:
         self.labels: Tensor | None = None
         self.kept: Sequence[int] = contents.kept
         self.skipped: Sequence[str] = contents.skipped
-        self.summary = _summary(contents, words)
+        self.summary = _summary(contents, words, spec)
+        self.notes = _advice(contents, spec)
         self._layers, self._spec, self._config = layers, spec, config
         self._rows = np.asarray(contents.kept, dtype=np.intp)
 
@@ -112,14 +119,33 @@ class ImageStore:
         return gathered.reshape(*place.shape, 3)  # (N, H, W, 3)
 
 
-def _summary(contents: ImageStoreContents, words: str) -> str:
+def _summary(contents: ImageStoreContents, words: str, spec: TensorSpec) -> str:
     small, large = ("×".join(map(str, (s[1], s[0]))) for s in (contents.smallest, contents.largest))
     sizes = small if small == large else f"{small} to {large}"
     parts = [f"{sizes} px, {', '.join(contents.formats)}"]
     if words:
         parts.append(words)
+    if contents.unused >= _MUCH:
+        height, width = spec.shape[-2:]
+        share = 100 * contents.unused
+        parts.append(f"cut to {width}×{height}, {share:.0f} % of each picture is not used")
     notes = sorted(contents.notes.items(), key=lambda pair: -pair[1])
     parts += [f"{count:,} with {note}" for note, count in notes[:_SHOWN]]
     if len(notes) > _SHOWN:
         parts.append(f"and {len(notes) - _SHOWN} further remarks")
     return "; ".join(parts)
+
+
+def _advice(contents: ImageStoreContents, spec: TensorSpec) -> list[str]:
+    """The shape of signals that would keep most of what is cut away, where nets take any."""
+    height, width = spec.shape[-2:]
+    if contents.unused < _MUCH or spec.flexible < 2:
+        return []
+    if contents.aspect > width / height:
+        width = max(1, round(height * contents.aspect / spec.stride)) * spec.stride
+    else:
+        height = max(1, round(width / contents.aspect / spec.stride)) * spec.stride
+    if (height, width) == spec.shape[-2:]:
+        return []  # some are wide and some are tall: no one shape keeps them
+    shape = f"[{spec.channels},{height},{width}]"
+    return [f'to use more of each picture: --set "signal.shape={shape}"']

@@ -57,6 +57,7 @@ class DataSet:
         for name, line in zip(self.stores, self._lines(self.places), strict=True):
             store, found = self.stores[name], self.found.get(name)
             lines.append(line)
+            lines += [f"  {note}" for note in getattr(store, "notes", ())]
             if found is not None:
                 lines += [f"  {note}" for note in found.notes]
                 lines += [f"  left out: {reason}" for reason in found.left_out.lines()]
