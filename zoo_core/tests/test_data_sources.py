@@ -253,7 +253,8 @@ def test_mistakes_are_named_with_their_remedy(tmp_path):
         (UsageError, {"a": "mnist:"}, {}, "names no folder"),
         (UsageError, {"a": ""}, {}, "empty"),
         (UsageError, {"mixed": good}, {}, "Rename"),
-        (UsageError, {"a.b": good}, {}, "letters"),
+        (UsageError, {"a\x1bb": good}, {}, "printable"),
+        (UsageError, {"a" * 81: good}, {}, "at most 80"),
     ]
     for kind, domains, options, fault in cases:
         with pytest.raises(kind, match=fault):

@@ -93,7 +93,9 @@ def test_attributes_start_from_nothing_without_an_origin():
     assert ATTRIBUTES.vector({"male": 1, "young": 1}) == [0.0, 0.0, 0.0, 1.0, 1.0]
 
 
-@pytest.mark.parametrize("names", [("a", "a"), ("a", ""), ("a", "b/c"), ("a", "..")])
+@pytest.mark.parametrize(
+    "names", [("a", "a"), ("a", ""), ("a", " "), ("a", "b\nc"), ("a", "\x1b[1m"), ("a", "{b}")]
+)
 def test_names_that_cannot_serve_are_refused(names):
     with pytest.raises(UsageError):
         Domains(names)

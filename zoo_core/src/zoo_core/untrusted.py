@@ -11,7 +11,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -107,22 +107,35 @@ def is_inside(path: str) -> bool:
     return bool(parts) and not parts[0].startswith("/") and ".." not in parts and not odd
 
 
-def require_names(value: object, *, asked: str, inside: str = "") -> None:
-    """Raises `WeightsError` where plain values hold a text that is a path or an address."""
+def require_names(
+    value: object, *, asked: str, inside: str = "", known: Collection[str] = ()
+) -> None:
+    """Raises `WeightsError` where plain values hold a text that is a path or an address.
+
+    Args:
+        value: The values.
+        asked: Where they come from, for the error.
+        inside: The key that they are under, for the error.
+        known: Texts that may be there whatever they look like: the model's domains.
+    """
     items: Iterable[tuple[object, object]] = ()
     if isinstance(value, Mapping):
         items = value.items()
     elif isinstance(value, list | tuple):
         items = enumerate(value)
-    elif isinstance(value, str) and (re.search(r"[/\\@\0]", value) or len(value) > 200):
+    elif (
+        isinstance(value, str)
+        and value not in known
+        and (re.search(r"[/\\@\0]", value) or len(value) > 200)
+    ):
         raise WeightsError(
             f'"{inside}" is {value[:60]!r}: a model says names and numbers, no paths or addresses',
             asked=asked,
             hint="Do not use it, unless you know who wrote it and why.",
         )
     for key, item in items:
-        require_names(key, asked=asked, inside=inside)
-        require_names(item, asked=asked, inside=f"{inside}.{key}".lstrip("."))
+        require_names(key, asked=asked, inside=inside, known=known)
+        require_names(item, asked=asked, inside=f"{inside}.{key}".lstrip("."), known=known)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, DiscriminatorOutput, Encoder
+from zoo_core.contracts.nets import safe_name
 from zoo_core.contracts.signals import Condition
 from zoo_xgan.blocks import SIDE, Norm, Upsample, doubled, doublings, normed
 
@@ -163,4 +164,4 @@ class DomainClassifier(Discriminator):
 
 def key_of(domain: str) -> str:
     """The name of a domain's own layers."""
-    return f"domain_{domain}"
+    return safe_name(f"domain_{domain}")

@@ -216,7 +216,7 @@ def parse_config(values: Mapping[str, Any], asked: str) -> ModelConfig:
             raise WeightsError(f'"{key}" is missing', asked=asked, hint=hint)
     config = fill(ModelConfig, given, asked=asked, error=WeightsError, hint=hint)
     for part in ("options", "preprocessing"):
-        require_names(getattr(config, part), asked=asked, inside=part)
+        require_names(getattr(config, part), asked=asked, inside=part, known=config.domains.names)
     size, domains = math.prod(config.signal.shape), len(config.domains)
     for found, most, what in (
         (domains, _MOST_DOMAINS, "domains"),

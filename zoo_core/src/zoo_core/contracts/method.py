@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo_core.contracts.interfaces import Code, Decoder, Encoder, Generator
+from zoo_core.contracts.nets import Nets
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import Preset, Progress
 from zoo_core.contracts.step import Route, Step
@@ -170,7 +171,7 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
         self.domains = domains
         self.signal = signal
         self.defence: Callable[[Step, Tensor], Tensor] | None = None
-        self.nets = nn.ModuleDict(dict(self.build()))
+        self.nets: nn.ModuleDict = Nets(self.build())
 
     @property
     def targets(self) -> tuple[str, ...]:

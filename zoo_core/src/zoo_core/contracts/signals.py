@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoo_core.errors import UsageError, unknown
+from zoo_core.text import printable
 
 if TYPE_CHECKING:
     import torch
@@ -83,11 +84,11 @@ class Domains:
         if len(set(self.names)) != len(self.names):
             raise UsageError("a domain is named twice", asked=f"domains {', '.join(self.names)}")
         for name in self.names:
-            if not name or any(character in name for character in "./\\{}"):
+            if not name.strip() or printable(name) != name or set("\n\t{}") & set(name):
                 raise UsageError(
-                    "a name must not be empty or hold any of . / \\ { }",
-                    asked=f'domain "{name}"',
-                    hint="Rename it: nets, files and folders are named after it.",
+                    "a name must be one line of printable text, without { and }",
+                    asked=f'domain "{printable(name)}"',
+                    hint="Rename it.",
                 )
         for group in self.exclusive:
             for name in group:

@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 from torch.nn.modules import module as registration
 from torch.overrides import TorchFunctionMode
 
+from zoo_core.contracts.nets import safe_name
 from zoo_core.errors import WeightsError, ZooError
 from zoo_core.text import printable
 from zoo_core.untrusted import PARAMETERS, building, tensor_header
@@ -112,7 +113,7 @@ def net_state(method: Method[Any], names: Sequence[str]) -> dict[str, Tensor]:
         for key, tensor in method.nets[name].state_dict(keep_vars=True).items():
             if id(tensor) not in seen:
                 seen.add(id(tensor))
-                state[f"{name}.{key}"] = tensor
+                state[f"{safe_name(name)}.{key}"] = tensor
     return state
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zoo_core.contracts.nets import safe_name
 from zoo_core.contracts.step import Step
 from zoo_core.translate.precision import at_least_float32
 
@@ -109,9 +110,10 @@ class ImagePools(nn.Module):
 
     def __getitem__(self, critic: str) -> ImagePool:
         """The pool of a critic."""
-        if critic not in self.pools:
-            self.pools[critic] = ImagePool(self.size)
-        pool = self.pools[critic]
+        name = safe_name(critic)
+        if name not in self.pools:
+            self.pools[name] = ImagePool(self.size)
+        pool = self.pools[name]
         assert isinstance(pool, ImagePool)
         return pool
 

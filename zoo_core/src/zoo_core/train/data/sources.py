@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from zoo_core.contracts.signals import MIXED
+from zoo_core.contracts.signals import MIXED, Domains
 from zoo_core.errors import UsageError, unknown
+from zoo_core.text import printable
 
-_NAME = re.compile(r"[\w-]+")
+_LONGEST_NAME = 80
 _RESERVED = (MIXED, "all")
 _RANGE = re.compile(r"\{(?P<first>\d+)\.\.(?P<last>\d+)\}")
 _LONGEST = 10_000
@@ -114,13 +115,14 @@ def check_name(name: str) -> None:
     """Refuses what cannot name a domain.
 
     Raises:
-        UsageError: If it has odd characters or is reserved.
+        UsageError: If it cannot be printed, is very long, or is reserved.
     """
-    if not _NAME.fullmatch(name) or name in _RESERVED:
+    Domains((name,))
+    if name != name.strip() or len(name) > _LONGEST_NAME or name in _RESERVED:
         raise UsageError(
-            "a domain's name is made of letters, digits, _ and -, and is neither "
-            + " nor ".join(_RESERVED),
-            asked=f'domain "{name}"',
+            f"a domain's name has at most {_LONGEST_NAME} signs, no space at its ends, and is "
+            f"neither {' nor '.join(_RESERVED)}",
+            asked=f'domain "{printable(name, limit=_LONGEST_NAME)}"',
             hint="Rename it.",
         )
 
