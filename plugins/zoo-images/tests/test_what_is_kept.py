@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image, ImageCms
 
@@ -114,7 +116,21 @@ def test_postscript_called_png_is_refused_and_starts_nothing(
     assert not started
 
 
-def test_heic_names_the_package_that_reads_it(tmp_path: Path) -> None:
+def test_heic_is_read_by_its_content(tmp_path: Path) -> None:
+    before = Image.new("RGB", (60, 40), (200, 120, 40))
+    pillow_heif.from_pillow(before).save(tmp_path / "IMG_0001", format="HEIF", quality=90)
+    codec = ImageCodec(TensorSpec(shape=(3, 16, 16), stride=4))
+    assert codec.recognises(tmp_path / "IMG_0001")
+    assert codec.output_suffix(tmp_path / "IMG_0001") == ".png"
+    values = codec.read(tmp_path / "IMG_0001").value
+    assert values.shape == (40, 60, 3)
+    assert np.abs(values.astype(int) - (200, 120, 40)).max() < 8
+
+
+def test_heic_names_the_package_that_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
     (tmp_path / "phone.heic").write_bytes(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic")
     with pytest.raises(DataError) as caught:
         decode(tmp_path / "phone.heic")

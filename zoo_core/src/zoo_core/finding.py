@@ -19,6 +19,7 @@ IGNORED_FOLDERS = frozenset({"__macosx", "__pycache__", "@eadir", "$recycle.bin"
 BROUGHT_BY = {
     "picture": {
         **dict.fromkeys((".dcm", ".dicom", ".ima", ".nii", ".nii.gz"), "zoo-medical"),
+        **dict.fromkeys((".heic", ".heif"), "pillow-heif"),
         **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), "zoo-video"),
     }
 }

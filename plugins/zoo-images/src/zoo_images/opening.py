@@ -21,7 +21,7 @@ SUFFIXES = (
 FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "BMP", "DIB", "GIF", "TIFF", "PPM")
 """Pillow's decoders that are used, whatever a file is called: none of them starts a program."""
 
-_HEIC = "HEIC pictures need the package pillow-heif, or convert them to JPEG."
+_HEIC = "Install it: pip install pillow-heif; or convert them to JPEG."
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _PILLOW_LIMIT = threading.Lock()
 
@@ -74,6 +74,8 @@ def open_header(data: bytes, asked: str) -> Image.Image | None:
     except UnidentifiedImageError as error:
         if data[:4] in _TIFF:
             return None
+        if _is_heic(data):
+            return _open_heic(data, asked)
         what = "it holds text, not a picture" if _is_text(data) else "it is in no known format"
         from zoo_core.finding import brought_by  # pictures that open need none of it
 
@@ -81,7 +83,7 @@ def open_header(data: bytes, asked: str) -> Image.Image | None:
         hint = "Give a PNG, JPEG, WebP, AVIF, GIF or TIFF file."
         if package:
             what, hint = f"{package}, which reads it, is not installed", f"pip install {package}"
-        raise DataError(what, asked=asked, hint=_HEIC if _is_heic(data) else hint) from error
+        raise DataError(what, asked=asked, hint=hint) from error
     except Exception as error:
         raise DataError(
             f"its header is damaged ({error})",
@@ -96,7 +98,8 @@ def recognises(path: Path) -> bool:
         with path.open("rb") as file:
             head = file.read(1 << 16)
         if _is_heic(head):
-            return False
+            _open_heic(head, str(path)).close()
+            return True
         with Image.open(io.BytesIO(head), formats=FORMATS):
             return True
     except Exception:  # Pillow raises many kinds for damaged headers
@@ -110,6 +113,21 @@ def is_animated(path: Path) -> bool:
             return getattr(image, "n_frames", 1) > 1
     except Exception:  # reading it says what is wrong
         return False
+
+
+def _open_heic(data: bytes, asked: str) -> Image.Image:
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        raise DataError(
+            "HEIC pictures need the package pillow-heif", asked=asked, hint=_HEIC
+        ) from error
+    try:
+        return HeifImageFile(io.BytesIO(data))
+    except Exception as error:  # libheif raises many kinds for damaged files
+        raise DataError(
+            "its header is damaged", asked=asked, hint="Fetch or save it again, or remove it."
+        ) from error
 
 
 def _is_heic(data: bytes) -> bool:
