@@ -4,17 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml zoo_core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
-DEMO := $(foreach name,noto/1f337 noto/1f433 noto/1f601 openmoji/1f43c openmoji/1f68e openmoji/1f44d \
-	twemoji/1f33b twemoji/1f349 twemoji/1f62d,examples/emoji/$(name).png)
-LINTED := .ci/isolated.py zoo_core plugins tests benchmarks templates
+LINTED := .ci/isolated.py zoo_core plugins tests benchmarks templates examples
 
 .PHONY: help setup demo demo-voice test parity test-cpus test-isolated lint docs bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make setup   make .venv and install everything into it, editable'
-	@echo 'make demo    translate a few emoji and write one picture, demo/grid.png'
-	@echo 'make demo-voice  convert four words into another voice, into demo-voice/'
+	@echo 'make demo    draw twelve emoji in four styles, out/demo/emoji.png'
+	@echo 'make demo-voice  convert four words into another voice, into out/demo-voice/'
 	@echo 'make test    run all tests'
 	@echo 'make parity  hold five steps of every method against its published losses, in float64'
 	@echo 'make test-cpus  run the tests that compare numbers as on other CPUs'
@@ -36,12 +34,11 @@ $(VENV)/.demo: $(PROJECTS) .ci/setup
 	@touch $@
 
 demo: $(VENV)/.demo
-	@$(BIN)/zoo translate stargan-emoji $(DEMO) --to all --size 64 --out demo \
-		--grid demo/grid.png --overwrite
+	@$(BIN)/python examples/demo.py out/demo/emoji.png
 
 demo-voice: setup
-	@$(BIN)/zoo translate cyclegan-vc-fsdd examples/voice/jackson --to nicolas --out demo-voice \
-		--grid demo-voice/spectrograms.png --overwrite
+	@$(BIN)/zoo translate cyclegan-vc-fsdd examples/voice/jackson --to nicolas --out out/demo-voice \
+		--grid out/demo-voice/spectrograms.png --overwrite
 
 test: setup
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 $(ARGS)
@@ -74,5 +71,5 @@ bench: setup
 	@$(BIN)/python benchmarks/voice.py
 
 clean:
-	rm -rf $(VENV) dist build runs demo demo-voice .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build runs out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find zoo_core plugins templates tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -63,7 +63,7 @@ def written(folder: Path, seed: int) -> Path:
 
 
 def emoji() -> Path:
-    model = Registry.load(host()).get("stargan-emoji")
+    model = Registry.load(host()).get("stargan-emoji-64")
     assert model.embedded is not None
     return model.embedded.parent
 
@@ -76,10 +76,10 @@ def test_an_embedded_model_is_the_same_when_others_load_it(
     capsys: pytest.CaptureFixture[str],
     install_models: Callable[..., None],
 ):
-    assert run(["publish", "stargan-emoji", "--repo", "org/emoji"]) == 0
+    assert run(["publish", "stargan-emoji-64", "--repo", "org/emoji"]) == 0
     shown = capsys.readouterr().out
     x = torch.rand(2, 3, 64, 64) * 2 - 1
-    expected = zoo.load("stargan-emoji", device="cpu", precision="float32")(x, to="twemoji")
+    expected = zoo.load("stargan-emoji-64", device="cpu", precision="float32")(x, to="twemoji")
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "another"))
     monkeypatch.delenv("HF_TOKEN")
     assert torch.equal(
@@ -99,7 +99,7 @@ def test_an_embedded_model_is_the_same_when_others_load_it(
 def test_the_card_is_read_by_the_hub_and_shows_metrics_samples_and_how_to_load(writer: HubServer):
     publish(emoji(), "org/emoji", host())
     card = ModelCard.load("org/emoji", token=TOKEN)
-    entry = Registry.load(host()).get("stargan-emoji").entry
+    entry = Registry.load(host()).get("stargan-emoji-64").entry
     assert {r.metric_name: r.metric_value for r in card.data.eval_results} == {
         metric.name: metric.value for metric in entry.metrics
     }
@@ -115,7 +115,7 @@ def test_the_card_is_read_by_the_hub_and_shows_metrics_samples_and_how_to_load(w
         "![Inputs and translations](samples.png)",
     ):
         assert text in card.text, text
-    assert 'zoo.load("stargan-emoji")' not in card.text
+    assert 'zoo.load("stargan-emoji-64")' not in card.text
 
 
 def test_a_run_is_published_with_an_entry_of_its_own(
@@ -240,9 +240,9 @@ def test_what_stands_in_the_way_is_said(
     [
         (["stargan-emojy", "--repo", REPO], "nor an embedded model of this name"),
         (["stargan-celeba", "--repo", REPO], "not in its plugin but on the Hub"),
-        (["stargan-emoji", "--repo", "emoji"], "not the form of a model on the Hub"),
-        (["stargan-emoji", "--repo", f"{REPO}@main"], "no plain name of a model repository"),
-        (["stargan-emoji"], "not said what, or where to"),
+        (["stargan-emoji-64", "--repo", "emoji"], "not the form of a model on the Hub"),
+        (["stargan-emoji-64", "--repo", f"{REPO}@main"], "no plain name of a model repository"),
+        (["stargan-emoji-64"], "not said what, or where to"),
         (["--all"], "it takes --org ORG"),
         (["--all", "--org", "org", "--root", "/tmp"], "not the workspace"),
     ],
@@ -274,7 +274,7 @@ def test_all_embedded_models_are_published_and_then_work_without_their_weights(
     )
     plugins = host_with(released, installed=INSTALLED)
     x = torch.rand(1, 3, 64, 64)
-    expected = load("stargan-emoji", "cpu", host=plugins, precision="float32")(x, to="noto")
+    expected = load("stargan-emoji-64", "cpu", host=plugins, precision="float32")(x, to="noto")
     embedded = {e.id for e in read_entries(package / "registry.yaml") if e.weights.path}
     done = list(publish_embedded("org", root, plugins))
     assert {item.repo for item in done} == {f"org/{name}" for name in embedded}
@@ -285,6 +285,7 @@ def test_all_embedded_models_are_published_and_then_work_without_their_weights(
             assert entry.weights.revision == published.refs["main"]
             assert (entry.weights.source, entry.weights.file) == ("embedded", "model.safetensors")
     writer.forget()
+<<<<<<< HEAD
     load("stargan-emoji", "cpu", host=host_with(released, installed=INSTALLED), precision="float32")
     assert writer.count() == 0
     shutil.rmtree(package / "weights")
@@ -292,4 +293,11 @@ def test_all_embedded_models_are_published_and_then_work_without_their_weights(
         "stargan-emoji", "cpu", host=host_with(released, installed=INSTALLED), precision="float32"
     )
     assert writer.count("GET", "/org/stargan-emoji/") == 3
+=======
+    load("stargan-emoji-64", "cpu", host=host_with(released), precision="float32")
+    assert writer.count() == 0
+    shutil.rmtree(package / "weights")
+    fetched = load("stargan-emoji-64", "cpu", host=host_with(released), precision="float32")
+    assert writer.count("GET", "/org/stargan-emoji-64/") == 3
+>>>>>>> 6c4daea (stargan-emoji at 128 px, four vendors; the 64 px model keeps its figures as stargan-emoji-64; make demo draws a sheet)
     assert torch.equal(fetched(x, to="noto"), expected)

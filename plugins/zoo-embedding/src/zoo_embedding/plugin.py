@@ -40,6 +40,12 @@ def zoo_components() -> Iterable[Component]:
             "EfficientNet-Lite0, trained on ImageNet",
         ),
         Component(
+            "judge-architecture",
+            "imagenet",
+            "zoo_embedding.judge:ImagenetArchitecture",
+            "EfficientNet-Lite0, begun at its ImageNet weights",
+        ),
+        Component(
             "importer",
             "cartoongan-official",
             "zoo_embedding.importers:CartoonGANImporter",
