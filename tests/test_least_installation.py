@@ -16,6 +16,7 @@ EMOJI = ROOT / "examples" / "emoji"
 LEAST = {"zoo-core", "zoo-nn", "zoo-images", "zoo-stargan"}
 ABSENT = {
     "evaluate": "zoo-evaluate",
+    "options": "zoo-runs",
     "audit": "zoo-evaluate",
     "judge": "zoo-evaluate",
     "bench": "zoo-evaluate",

@@ -35,7 +35,7 @@ def entry(name: str, **changes: Any) -> dict[str, Any]:
     return {
         "id": name,
         "task": "emoji-style",
-        "summary": "Emoji of three vendors",
+        "summary": "Drawings of three vendors",
         "config": config,
         "weights": {
             "source": "embedded",
@@ -77,6 +77,7 @@ def zoo(
         entry(
             "stargan-celeba-of-a-rather-long-name",
             task="faces",
+            summary="Faces of people who were photographed for it",
             domains={
                 "names": attributes,
                 "kind": "attributes",
@@ -141,6 +142,32 @@ def test_the_list_fits_eighty_columns_and_cuts_no_name(zoo: Callable[..., Shown]
     assert "pip install zoo-unit" in shown.out
 
 
+def words(text: str) -> set[str]:
+    return {word for line in text.splitlines() for word in line.split()}
+
+
+def test_the_list_breaks_no_word_of_a_summary(zoo: Callable[..., Shown]) -> None:
+    assert {"Drawings", "vendors", "photographed"} <= words(zoo("list").out)
+
+
+def test_the_list_as_json_has_summaries(zoo: Callable[..., Shown]) -> None:
+    assert {row["summary"] for row in zoo("list", "--json").json} == {
+        "Drawings of three vendors",
+        "Faces of people who were photographed for it",
+    }
+
+
+@pytest.mark.parametrize("columns", ["20", "40", "80", "300"])
+def test_info_is_complete_at_any_width(
+    columns: str, zoo: Callable[..., Shown], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    shown = zoo("info", "stargan-emoji").out
+    for text in ("stargan-emoji", "vendor accuracy: 0.91", "FID: 31.5 (paper: 28)", "(ours)", SHA):
+        assert "".join(text.split()) in "".join(shown.split()), text
+    assert "…" not in shown
+
+
 def test_the_list_names_broken_plugins_on_the_standard_error(zoo: Callable[..., Shown]) -> None:
     for arguments in (("list",), ("list", "--json"), ("list", "--methods"), ("info", "stargan")):
         shown = zoo(*arguments)
@@ -165,8 +192,11 @@ def test_the_list_as_json_says_what_is_installed(zoo: Callable[..., Shown]) -> N
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["emoji"], {"stargan-emoji"}),
+        (["gan-emoji"], {"stargan-emoji"}),
+        (["OPENMOJI"], {"lost-method", "stargan-emoji", "unit-digits"}),
         (["*-emoji"], {"stargan-emoji"}),
+        (["Faces"], {"stargan-celeba-of-a-rather-long-name"}),
+        (["attribute_3"], {"stargan-celeba-of-a-rather-long-name"}),
         (["--task", "digits"], {"lost-method", "unit-digits"}),
         (["--task", "digits", "--installed"], set()),
         (["--method", "unit", "--all"], {"unit-digits"}),

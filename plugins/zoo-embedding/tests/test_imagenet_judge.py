@@ -38,9 +38,10 @@ def test_it_begins_at_imagenets_weights_with_a_classifier_of_its_own() -> None:
 
 
 def test_its_default_rate_is_one_for_weights_that_have_learnt() -> None:
-    assert architecture_of(card()).rate < architecture_of(
-        card().model_copy(update={"architecture": "judge"})
-    ).rate
+    assert (
+        architecture_of(card()).rate
+        < architecture_of(card().model_copy(update={"architecture": "judge"})).rate
+    )
 
 
 def test_a_trained_judge_opens_where_imagenets_weights_are_absent(

@@ -10,8 +10,14 @@ from zoo_core.host.hookspecs import hookimpl
 
 @hookimpl
 def zoo_components() -> Iterable[Component]:
-    """Trackers, and what looks at the samples of every run."""
+    """Trackers, what looks at the samples of every run, and what explains options."""
     return [
+        Component(
+            "command",
+            "options",
+            "zoo_runs.options.command:options",
+            "Explain what can be set.",
+        ),
         Component(
             "tracker",
             "tensorboard",

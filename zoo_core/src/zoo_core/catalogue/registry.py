@@ -72,6 +72,11 @@ class Model:
         return str(self.data["id"])
 
     @property
+    def searched(self) -> str:
+        """What a word is looked for in: its id, domains and summary, in small letters."""
+        return " ".join([self.id, *self.domains, self.data.get("summary", "")]).lower()
+
+    @property
     def task(self) -> str:
         """Name of its task."""
         return str(self.data["task"])
@@ -176,7 +181,8 @@ class Registry:
         """The models that fit all filters.
 
         Args:
-            pattern: Shell pattern over ids; without wildcards, a part of the id.
+            pattern: Shell pattern over ids; without wildcards, a part of an id, a domain or a
+                summary, whatever its case.
             method: Name of a method.
             task: Name of a task.
             domain: Name of a domain or attribute, whatever its case.
@@ -185,9 +191,12 @@ class Registry:
         Raises:
             UsageError: If a filter names what no model has, with the near match.
         """
-        wild = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
-        chosen = [m for m in self.models.values() if fnmatchcase(m.id, wild.lower())]
-        if not chosen and wild.strip("*"):
+        if any(sign in pattern for sign in "*?["):
+            chosen = [m for m in self.models.values() if fnmatchcase(m.id, pattern.lower())]
+        else:
+            word = pattern.lower()
+            chosen = [m for m in self.models.values() if word in m.searched]
+        if not chosen and pattern.strip("*"):
             raise unknown("model", pattern, self.models, next_step="See zoo list.")
         chosen = self._having(chosen, "method", method, lambda model: (model.method,))
         chosen = self._having(chosen, "task", task, lambda model: (model.task,))

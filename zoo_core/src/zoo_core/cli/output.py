@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoo_core.catalogue.registry import Registry
 from zoo_core.host.plugins import PluginHost
 from zoo_core.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_NARROWEST = 40
+"""Columns below which nothing is wrapped any further."""
 
 
 def say(text: str, *, err: bool = False) -> None:
@@ -20,7 +26,7 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> None:
-    """Prints rows under headings, folded to the width of the terminal.
+    """Prints rows under headings, wrapped between words to the width of the terminal.
 
     Args:
         columns: Headings.
@@ -28,22 +34,47 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable
         right: Headings of columns that are aligned to the right.
     """
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    texts = [[printable(cell) for cell in row] for row in rows]
     result = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
+    console = _console()
+    room = console.width - 3 * len(columns) + 1  # what padding and rules leave
+    widths = _widths([columns, *texts], [column in right for column in columns], room)
+    for column, width in zip(columns, widths, strict=True):
         justify: Any = "right" if column in right else "left"
-        result.add_column(column, justify=justify, overflow="fold", no_wrap=number == 0)
-    for row in rows:
-        result.add_row(*(Text(printable(cell)) for cell in row))
-    Console(highlight=False).print(result)
+        result.add_column(column, justify=justify, overflow="fold", width=width)
+    for row in texts:
+        result.add_row(*map(Text, row))
+    console.print(result)
+
+
+def _widths(rows: Sequence[Sequence[str]], whole: Sequence[bool], room: int) -> list[int]:
+    """Widths of columns within ``room``: the widest gives way, down to its longest word.
+
+    Args:
+        rows: Texts of the cells, headings included.
+        whole: Columns that are not broken between words either, such as numbers with units.
+        room: Columns of the terminal that there are.
+    """
+    from rich.cells import cell_len
+
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(cell_len, column)) for column in columns]
+    spare = [
+        0 if keep else width - max(cell_len(word) for cell in column for word in cell.split(" "))
+        for column, width, keep in zip(columns, widths, whole, strict=True)
+    ]
+    while sum(widths) > room and any(spare):
+        widest = max((n for n, left in enumerate(spare) if left), key=lambda n: widths[n])
+        widths[widest] -= 1
+        spare[widest] -= 1
+    return widths
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> None:
     """Prints names and values, one pair a line, leaving out the empty ones."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -53,7 +84,16 @@ def facts(rows: Iterable[tuple[str, str]]) -> None:
     for name, value in rows:
         if value:
             grid.add_row(Text(printable(name)), Text(printable(value)))
-    Console(highlight=False).print(grid)
+    _console().print(grid)
+
+
+def _console() -> Console:
+    """A console as wide as the terminal, but never too narrow for names beside their values."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.width = max(_NARROWEST, console.width)
+    return console
 
 
 def as_json(value: Any) -> None:

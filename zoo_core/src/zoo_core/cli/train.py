@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from zoo_core.cli import complete
 from zoo_core.errors import UsageError
 
 CHANGEABLE = ("steps", "device", "processes", "threads")
@@ -15,7 +16,7 @@ CHANGEABLE = ("steps", "device", "processes", "threads")
 
 
 @click.command(epilog="zoo train --resume RUN goes on with a run that was stopped or killed.")
-@click.argument("method", metavar="METHOD")
+@click.argument("method", metavar="METHOD", shell_complete=complete.methods)
 @click.option("--domain", "domains", multiple=True, metavar="NAME=SOURCE", help="Each domain.")
 @click.option("--data", metavar="ROOT", help="A folder that holds all domains or attributes.")
 @click.option("--attributes", metavar="A,B", help="Attributes to learn from ROOT's lists.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo_core.cli import complete
 from zoo_core.cli.output import say
 from zoo_core.contracts.codec import WAYS
 from zoo_core.contracts.spec import OptionSpec
@@ -46,12 +47,19 @@ class _WithOptions(click.Command):
 
 
 @click.command(cls=_WithOptions)
-@click.argument("model")
+@click.argument("model", shell_complete=complete.models)
 @click.argument("inputs", nargs=-1, required=True)
 @click.option(
-    "--to", help="Target domain, unless there is one only; 'all'; for attributes also A,B=0."
+    "--to",
+    shell_complete=complete.domains,
+    help="Target domain, unless there is one only; 'all'; for attributes also A,B=0.",
 )
-@click.option("--from", "source", help="Domain (or attributes) of the inputs, where it matters.")
+@click.option(
+    "--from",
+    "source",
+    shell_complete=complete.domains,
+    help="Domain (or attributes) of the inputs, where it matters.",
+)
 @click.option(
     "--out",
     default="translated",

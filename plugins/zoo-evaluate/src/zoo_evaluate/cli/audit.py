@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo_core.cli.complete import models
 from zoo_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ SHOWN = (
 
 
 @click.command(epilog="zoo audit cyclegan-mnist-mnistm --domain mnist=mnist:DIR --domain ...")
-@click.argument("model", metavar="MODEL")
+@click.argument("model", metavar="MODEL", shell_complete=models)
 @click.option("--domain", "domains", multiple=True, metavar="NAME=SOURCE", help="Each domain.")
 @click.option("--data", metavar="ROOT", help="A folder that holds all domains or attributes.")
 @click.option("--split", default="test", show_default=True, help="train, val, test or all.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo_core.cli.complete import models
 from zoo_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="zoo evaluate runs/emoji --data emoji --judge judges/emoji --html page.html")
-@click.argument("model", metavar="MODEL")
+@click.argument("model", metavar="MODEL", shell_complete=models)
 @click.option("--domain", "domains", multiple=True, metavar="NAME=SOURCE", help="Each domain.")
 @click.option("--data", metavar="ROOT", help="A folder that holds all domains or attributes.")
 @click.option("--split", default="test", show_default=True, help="train, val, test or all.")

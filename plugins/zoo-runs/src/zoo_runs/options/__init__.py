@@ -1,0 +1,1 @@
+"""What can be set: ``zoo options`` explains the options of methods, losses and trainings."""
