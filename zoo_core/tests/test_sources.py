@@ -101,6 +101,18 @@ def test_a_source_that_is_not_reached_names_what_works_offline(tmp_path, shelf):
     assert str(caught.value.hint).endswith("offline: near.")
 
 
+def test_of_many_models_that_work_offline_the_nearest_are_named(tmp_path, shelf):
+    models = {f"near-{i}": embedded(tmp_path, f"near-{i}") for i in range(9)}
+    models["far-9"] = model(tmp_path, "far-9", source="hub", **ABSENT)
+    models["far-8"] = embedded(tmp_path, "far-8")
+    with pytest.raises(HubUnreachableError) as caught:
+        find_model("far-9", Registry(models), shelf)
+    named = str(caught.value.hint).partition("offline: ")[2]
+    assert named.startswith("far-8, ")
+    assert named.endswith(" and others (zoo list).")
+    assert named.count("near-") == 5
+
+
 def test_without_a_source_an_entry_names_the_package_that_fetches_it(tmp_path, without):
     far = model(tmp_path, "far", source="hub", **ABSENT)
     with pytest.raises(PluginError) as caught:
