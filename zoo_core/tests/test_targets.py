@@ -9,12 +9,11 @@ import torch
 
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.codec import SignalStore
-from zoo_core.contracts.signals import Condition, Domains, TensorSpec
+from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
 from zoo_core.train.samples import Samples
 from zoo_core.translate.translator import Translator
-from zoo_evaluate.eval_model import as_eval_model
 from zoo_testing.tiny import TinyCodeMethod, TinyOptions
 
 DOMAINS = Domains(("day", "night"))
@@ -66,17 +65,6 @@ def test_there_is_no_way_back(translator: Translator) -> None:
     with pytest.raises(UsageError) as caught:
         translator.cycle(torch.rand(1, 3, 8, 8) * 2 - 1, to="night")
     assert caught.value.asked == 'target "day"'
-
-
-def test_an_evaluation_leaves_the_other_direction_out(translator: Translator) -> None:
-    x = torch.rand(1, 3, 8, 8) * 2 - 1
-    day, night = (Condition.of(DOMAINS, name, 1) for name in DOMAINS)
-    for model in (translator, translator.method):
-        asked = as_eval_model(model)
-        assert asked.signals(x, day, night).shape == x.shape
-        with pytest.raises(UsageError) as caught:
-            asked.signals(x, night, day)
-        assert "night only" in caught.value.problem
 
 
 class Grey(SignalStore):
