@@ -1,11 +1,14 @@
-"""How much of the project one translation imports."""
+"""What the core leaves alone: modules that a translation does not need, and the network."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
-MOST = 53
+EMOJI = Path(__file__).parents[1] / "examples" / "emoji" / "noto" / "1f337.png"
+MOST = 54
 """Modules of the project that one translation may import; packages that hold none do not count."""
 CODE = r"""
 import sys, torch, zoo
@@ -28,3 +31,35 @@ def test_a_translation_imports_nothing_of_training_commands_or_other_methods() -
     assert packages == {"zoo_core", "zoo_images", "zoo_nn", "zoo_stargan"}
     assert not [name for name in found if name.startswith(("zoo_core.train", "zoo_core.cli"))]
     assert len(found) <= MOST, "\n".join(found)
+
+
+CONNECTIONS = r"""
+import sys
+seen = []
+events = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.bind")
+sys.addaudithook(lambda event, args: seen.append(event) if event in events else None)
+from zoo_core.cli import run
+picture, out = sys.argv[1:]
+commands = (
+    ["list"],
+    ["info", "stargan-celeba"],
+    ["translate", "stargan-emoji", picture, "--to", "twemoji", "--out", out],
+    ["translate", "stargan-celeba", picture, "--to", "Male"],
+    ["translate", "some/where", picture, "--to", "Male"],
+)
+print(*(run(command) for command in commands), file=sys.stderr)
+print(seen)
+"""
+
+
+def test_the_core_opens_no_connection(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CONNECTIONS, EMOJI, tmp_path / "out"],
+        env=os.environ | {"ZOO_PLUGINS": "images,nn,stargan", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.splitlines()[-1] == "0 0 0 1 2"
+    assert done.stderr.count("pip install zoo-hub") == 2
+    assert done.stdout.splitlines()[-1] == "[]"
