@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from zoo_core.contracts.codec import Codec
@@ -218,32 +218,32 @@ def match(rows: Iterable[str], files: Sequence[Path], folder: Path) -> dict[str,
 
     A file belongs to one row: the first that names it.
     """
-    ways: list[Callable[[PurePosixPath], str]] = [
+    ways: list[Callable[[str], str]] = [
         str,
-        lambda path: path.name,
-        lambda path: str(path.with_suffix("")),
-        lambda path: path.stem,
-        lambda path: path.stem.casefold(),
+        lambda path: path.rpartition("/")[2],
+        _without_suffix,
+        lambda path: _without_suffix(path.rpartition("/")[2]),
+        lambda path: _without_suffix(path.rpartition("/")[2]).casefold(),
     ]
-    by_way: list[dict[str, list[Path]]] = []
+    places = {file.relative_to(folder).as_posix(): file for file in files}
+    listed = {row: row.replace("\\", "/").removeprefix("./") for row in rows}
+    found: dict[str, Path] = {}
     for way in ways:
-        found: dict[str, list[Path]] = defaultdict(list)
-        for file in files:
-            found[way(PurePosixPath(file.relative_to(folder).as_posix()))].append(file)
-        by_way.append(found)
-    matched: dict[str, Path] = {}
-    taken: set[Path] = set()
-    for row in rows:
-        path = PurePosixPath(row.replace("\\", "/"))
-        if not path.name:
-            continue
-        for way, found in zip(ways, by_way, strict=True):
-            at = found.get(way(path), ())
-            if len(at) == 1 and at[0] not in taken:
-                matched[row] = at[0]
-                taken.add(at[0])
-                break
-    return matched
+        if len(found) == len(listed):
+            break
+        by_key: dict[str, list[str]] = defaultdict(list)
+        for place in places:
+            by_key[way(place)].append(place)
+        for row, path in listed.items():
+            at = by_key.get(way(path), ()) if row not in found else ()
+            if len(at) == 1 and at[0] in places:
+                found[row] = places.pop(at[0])
+    return {row: found[row] for row in listed if row in found}
+
+
+def _without_suffix(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    return f"{folder}{slash}{name.rpartition('.')[0] or name}"
 
 
 def parse_partition(path: Path) -> dict[str, str]:

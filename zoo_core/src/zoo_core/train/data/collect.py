@@ -27,6 +27,7 @@ from zoo_core.train.data.folders import (
     find_layout,
     lacks_split,
     require_layout,
+    understood,
 )
 from zoo_core.train.data.sources import DataSource, ranges
 from zoo_core.train.data.splits import (
@@ -116,9 +117,8 @@ def _of_split(place: Path, found: Found, parts: Sequence[Sequence[str]], split: 
         for at in kept
     ]
     files = [found.files[at] for at in kept]
-    folders = sorted({part for path in parts for part in path[:-1] if split_of(part)})
-    said = ", ".join(f"{printable(name)} ({split_of(name)})" for name in folders)
-    notes = (f"read as splits: {said}",)
+    said = {part: known for path in parts for part in path[:-1] if (known := split_of(part))}
+    notes = (understood(said),)
     return SourceFiles(files, names, None, f"{place}, split {split}", split, left_out, notes)
 
 

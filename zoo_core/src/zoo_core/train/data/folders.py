@@ -6,7 +6,7 @@ Nothing is decoded.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -148,13 +148,40 @@ def domain_folders(root: Path, split: str) -> dict[str, DomainFolders]:
     below = {path.name: path for path in _subfolders(root)}
     splits = {name: known for name in below if (known := split_of(name)) is not None}
     if splits:
-        return _split_first(root, below, splits, split)
-    both = by_split_and_domain(list(below))
-    if both:
-        return _split_and_domain(root, below, both, split)
-    if not below:
-        raise _no_domains(root)
-    return {name: DomainFolders([path]) for name, path in below.items()}
+        placed = [
+            (splits[name], path.name, path) for name in splits for path in _subfolders(below[name])
+        ]
+    else:
+        both = by_split_and_domain(list(below))
+        splits = {name: known for each in both.values() for known, name in each.items()}
+        placed = [
+            (known, domain, below[name])
+            for domain, each in both.items()
+            for known, name in each.items()
+        ]
+    if not splits and below:
+        return {name: DomainFolders([path]) for name, path in below.items()}
+    others = [path for name, path in below.items() if name not in splits]
+    if others and len(set(splits.values())) == 1:
+        raise DataError(
+            f"{', '.join(splits)} is named like a split, {names(others)} not: which are domains?",
+            asked=f"data {root}",
+            hint="Name each with --domain NAME=FOLDER, or move the other folders out.",
+        )
+    if splits and split not in (*splits.values(), "all"):
+        raise lacks_split(root, split, list(splits))
+    wanted = [(domain, path) for known, domain, path in placed if split in (known, "all")]
+    if not wanted:
+        raise DataError(
+            "it has no subfolder per domain",
+            asked=f"data {root}",
+            hint="Make one folder per domain in it, or name each with --domain NAME=FOLDER.",
+        )
+    note = understood(splits) + (f"; not used: {names(others)}" if others else "")
+    return {
+        domain: DomainFolders([path for each, path in wanted if each == domain], split, [note])
+        for domain, _ in wanted
+    }
 
 
 def data_root() -> Path | None:
@@ -180,60 +207,10 @@ def lacks_split(folder: Path, split: str, there: Sequence[str]) -> DataError:
     )
 
 
-def _split_first(
-    root: Path, below: dict[str, Path], splits: dict[str, str], split: str
-) -> dict[str, DomainFolders]:
-    """The domains of folders ``Train/cats``."""
-    others = [path for name, path in below.items() if name not in splits]
-    if others and len(set(splits.values())) < 2:
-        raise DataError(
-            f"{', '.join(splits)} is named like a split, {names(others)} not: which are domains?",
-            asked=f"data {root}",
-            hint="Name each with --domain NAME=FOLDER, or move the other folders out.",
-        )
-    wanted = [name for name, known in splits.items() if split in (known, "all")]
-    if not wanted:
-        raise lacks_split(root, split, list(splits))
-    note = _understood(splits) + (f"; not used: {names(others)}" if others else "")
-    domains: dict[str, list[Path]] = {}
-    for name in wanted:
-        for path in _subfolders(below[name]):
-            domains.setdefault(path.name, []).append(path)
-    if not domains:
-        raise _no_domains(below[wanted[0]])
-    return {name: DomainFolders(paths, split, [note]) for name, paths in domains.items()}
-
-
-def _split_and_domain(
-    root: Path, below: dict[str, Path], both: dict[str, dict[str, str]], split: str
-) -> dict[str, DomainFolders]:
-    """The domains of folders ``trainA``."""
-    known = {name: key for splits in both.values() for key, name in splits.items()}
-    others = [path for name, path in below.items() if name not in known]
-    note = _understood(known) + (f"; not used: {names(others)}" if others else "")
-    found = {
-        domain: [below[name] for key, name in splits.items() if split in (key, "all")]
-        for domain, splits in both.items()
-    }
-    found = {domain: folders for domain, folders in found.items() if folders}
-    if not found:
-        raise lacks_split(root, split, list(known))
-    return {domain: DomainFolders(folders, split, [note]) for domain, folders in found.items()}
-
-
-def _understood(splits: dict[str, str]) -> str:
+def understood(splits: Mapping[str, str]) -> str:
     """What was understood of folders that are named like splits."""
-    return "read as splits: " + ", ".join(
-        f"{printable(name)} ({split})" for name, split in sorted(splits.items())
-    )
-
-
-def _no_domains(root: Path) -> DataError:
-    return DataError(
-        "it has no subfolder per domain",
-        asked=f"data {root}",
-        hint="Make one folder per domain in it, or name each with --domain NAME=FOLDER.",
-    )
+    said = (f"{printable(name)} ({split})" for name, split in sorted(splits.items()))
+    return f"read as splits: {', '.join(said)}"
 
 
 def _subfolders(folder: Path) -> list[Path]:
