@@ -14,7 +14,14 @@ from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.errors import DataError, UsageError, WeightsError
 from zoo_core.models.card import Card
 from zoo_core.models.modeldir import build_method, write_model
-from zoo_core.train.data.trained_on import MOST, TRAINED_ON, TrainedOn, read_trained_on, to_json
+from zoo_core.train.data.trained_on import (
+    MOST,
+    TRAINED_ON,
+    TrainedOn,
+    content_hashes,
+    read_trained_on,
+    to_json,
+)
 
 NETS = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1}
 
@@ -189,3 +196,12 @@ def test_a_damaged_record_is_an_error_that_names_it(tmp_path, text):
 def test_a_model_without_record_knows_nothing(tmp_path):
     assert read_trained_on(tmp_path) is None
     assert TrainedOn(frozenset({"aa"})).count(["aa", "bb"]) == (1, 2)
+
+
+def test_slices_of_one_file_are_known_and_no_duplicates(tmp_path):
+    (tmp_path / "volume.tif").write_bytes(b"slices")
+    (tmp_path / "copy.tif").write_bytes(b"slices")
+    volume, copy = tmp_path / "volume.tif", tmp_path / "copy.tif"
+    hashes = content_hashes([volume, volume, volume])
+    assert len(set(hashes)) == 3
+    assert content_hashes([copy, copy, copy]) == hashes

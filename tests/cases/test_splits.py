@@ -144,3 +144,11 @@ def test_all_splits_together_keep_their_folders_in_the_names(tmp_path):
     pictures(tmp_path / "test" / "a", "0")
     data = opened(data=str(tmp_path), split="all")
     assert len(data.stores["a"]) == 2
+
+
+def test_another_folder_beside_lettered_ones_is_named_as_not_used(tmp_path):
+    for folder in ("trainA", "trainB", "samples"):
+        pictures(tmp_path / folder)
+    data = opened(data=str(tmp_path))
+    assert sorted(names(data)) == ["A", "B"]
+    assert any("not used: samples" in line for line in data.describe())

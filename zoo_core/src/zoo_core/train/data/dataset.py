@@ -19,7 +19,7 @@ from zoo_core.train.data.collect import collect, collect_folders
 from zoo_core.train.data.folders import Layout, SourceFiles, domain_folders, require_layout
 from zoo_core.train.data.sampling import BatchSampler, Sampling
 from zoo_core.train.data.sources import check_name, parse_source
-from zoo_core.train.data.trained_on import content_hash, to_json
+from zoo_core.train.data.trained_on import content_hashes, to_json
 
 Progress = Callable[[str, int, int], None]
 """Called with (domain, files done, files in all) while files are decoded."""
@@ -88,7 +88,7 @@ class DataSet:
     @cached_property
     def hashes(self) -> dict[str, list[str]]:
         """A hash of the content of each signal, by domain."""
-        return {name: [content_hash(file) for file in files] for name, files in self.files.items()}
+        return {name: content_hashes(files) for name, files in self.files.items()}
 
     def fingerprint(self) -> dict[str, dict[str, Any]]:
         """By domain, ``count`` and ``digest`` of its signals: equal where the data is the same.

@@ -162,7 +162,7 @@ def domain_folders(root: Path, split: str) -> dict[str, DomainFolders]:
     if not splits and below:
         return {name: DomainFolders([path]) for name, path in below.items()}
     others = [path for name, path in below.items() if name not in splits]
-    if others and len(set(splits.values())) == 1:
+    if others and len(set(splits.values())) == 1 and any(map(split_of, splits)):
         raise DataError(
             f"{', '.join(splits)} is named like a split, {names(others)} not: which are domains?",
             asked=f"data {root}",

@@ -43,18 +43,23 @@ class TrainedOn:
         return sum(one in self.hashes for one in known), len(known)
 
 
-def content_hash(signal: Path | InMemorySignal) -> str:
-    """A hash of the bytes of a file, or of the values of a signal in memory: 16 digits."""
-    digest = hashlib.blake2b(digest_size=_DIGITS // 2)
-    if isinstance(signal, Path):
-        with signal.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-    else:
-        values = np.ascontiguousarray(signal.value)
-        digest.update(f"{values.dtype.str}{values.shape}".encode())
-        digest.update(values.tobytes())
-    return digest.hexdigest()
+def content_hashes(signals: Iterable[Path | InMemorySignal]) -> list[str]:
+    """A hash of each signal's content, 16 digits: of a file's bytes, or of values in memory.
+
+    A file that holds several signals, such as the slices of a volume, is read once, and its signals
+    are told apart by their order.
+    """
+    files: dict[Path, list[str]] = {}
+    hashes = []
+    for signal in signals:
+        if isinstance(signal, Path):
+            found = files.setdefault(signal, [])
+            found.append(_hash(found[0], len(found)) if found else _hash_of_file(signal))
+            hashes.append(found[-1])
+        else:
+            values = np.ascontiguousarray(signal.value)
+            hashes.append(_hash(values.dtype.str, values.shape, values.tobytes()))
+    return hashes
 
 
 def to_json(
@@ -99,3 +104,18 @@ def _taken_apart(text: str) -> Collection[str]:
     if not re.fullmatch(rf"(?:[0-9a-f]{{{_DIGITS}}})*", text):
         raise ValueError("no hashes")
     return [text[at : at + _DIGITS] for at in range(0, len(text), _DIGITS)]
+
+
+def _hash(*parts: object) -> str:
+    digest = hashlib.blake2b(digest_size=_DIGITS // 2)
+    for part in parts:
+        digest.update(part if isinstance(part, bytes) else f"{part} ".encode())
+    return digest.hexdigest()
+
+
+def _hash_of_file(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=_DIGITS // 2)
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
