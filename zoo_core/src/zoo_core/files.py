@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -149,6 +150,20 @@ def file_sha256(path: Path) -> str:
     """The sha256 of a file, in lowercase hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def utf8_named(path: Path) -> Iterator[Path]:
+    """A file by a name that is UTF-8, for libraries that take no other: its own, or a link's."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            link = Path(folder) / "file"
+            link.symlink_to(path.absolute())
+            yield link
+    else:
+        yield path
 
 
 def stamp(path: Path) -> bytes:

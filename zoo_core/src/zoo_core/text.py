@@ -6,6 +6,8 @@ import unicodedata
 
 _KEPT = frozenset("\n\t\u200c\u200d")
 """Line feed, tab, and the joiners that some scripts and emoji are written with."""
+_PRIVATE = 0x100000
+"""From a byte of a file name that is no text, as Python holds it, to a private sign."""
 _DANGEROUS = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 """Unicode categories that a terminal may obey rather than show."""
 
@@ -30,8 +32,22 @@ def printable(text: str, *, limit: int | None = None) -> str:
     )
 
 
+def storable(path: str) -> str:
+    """A path that JSON and YAML can hold: bytes that are no text become private signs."""
+    return "".join(chr(ord(s) + _PRIVATE) if 0xDC80 <= ord(s) <= 0xDCFF else s for s in path)
+
+
+def restored(path: str) -> str:
+    """The path that became a `storable` one."""
+    return "".join(
+        chr(ord(s) - _PRIVATE) if 0xDC80 <= ord(s) - _PRIVATE <= 0xDCFF else s for s in path
+    )
+
+
 def _escaped(sign: str) -> str:
     number = ord(sign)
+    if 0xDC80 <= number - _PRIVATE <= 0xDCFF:
+        number -= _PRIVATE
     if 0xDC80 <= number <= 0xDCFF:  # a byte of a file name that is not UTF-8
         return f"\\x{number - 0xDC00:02x}"
     return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"

@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from zoo_core.errors import UsageError, WeightsError, ZooError
+from zoo_core.files import utf8_named
 from zoo_core.text import printable
 
 _SHA256, _COMMIT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
@@ -267,7 +268,7 @@ def tensor_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
         length = int.from_bytes(head, "little")
         if length > _LARGEST_HEADER:
             raise ValueError(f"a header of {length:,} bytes")
-        with safe_open(path, framework="np") as tensors:
+        with utf8_named(path) as named, safe_open(named, framework="np") as tensors:
             slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
             header = {
                 name: (_type_name(part.get_dtype()), tuple(part.get_shape()))

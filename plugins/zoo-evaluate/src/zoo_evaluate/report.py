@@ -78,9 +78,12 @@ class Report:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file atomically, making its folder where needed."""
+    """Writes a text file atomically, making its folder where needed.
+
+    Bytes of file names that are no text are escaped, as JSON has them, too.
+    """
     with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:

@@ -9,26 +9,37 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 
 from zoo_core.contracts.spec import Progress
+from zoo_core.errors import UsageError
 from zoo_core.files import replacing
 from zoo_core.train.events import RunEvents
 
 
 class TensorBoard(RunEvents):
-    """TensorBoard's event files in ``RUN/log``."""
+    """TensorBoard's event files in ``RUN/log``; none where the run's name is no UTF-8."""
+
+    writer: SummaryWriter | None = None
 
     def started(self, directory: Path, config: Mapping[str, object], progress: Progress) -> None:
         """Begins a file; on resuming, TensorBoard drops what earlier files hold of later steps."""
         done = progress.step
+        if str(directory) != str(directory).encode(errors="replace").decode():
+            raise UsageError(
+                "TensorBoard writes only where the folder's name is UTF-8",
+                asked=f"tracker tensorboard in {directory}",
+                hint="log/stats.jsonl has the same values.",
+            )
         self.writer = SummaryWriter(str(directory / "log"), purge_step=done + 1 if done else None)
 
     def step_done(self, directory: Path, progress: Progress, values: Mapping[str, float]) -> None:
         """Writes the values of a logged step."""
-        for name, value in values.items():
-            self.writer.add_scalar(name, value, progress.step)
+        if self.writer is not None:
+            for name, value in values.items():
+                self.writer.add_scalar(name, value, progress.step)
 
     def closed(self, directory: Path) -> None:
         """Ends the file."""
-        self.writer.close()
+        if self.writer is not None:
+            self.writer.close()
 
 
 class Csv(RunEvents):

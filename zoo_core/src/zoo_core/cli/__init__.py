@@ -89,7 +89,8 @@ def run(args: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         result: Any = cli.main(args=None if args is None else list(args), standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as it is where the console was closed
+            sys.stdout.flush()
     except ZooError as error:
         click.echo(f"zoo: {printable(str(error))}", err=True)
         return error.exit_code

@@ -10,6 +10,7 @@ import click
 
 from zoo_core.cli import complete
 from zoo_core.errors import UsageError
+from zoo_core.text import printable
 
 CHANGEABLE = ("steps", "device", "processes", "threads")
 """Options that a run may change when it is resumed by the name of its directory."""
@@ -69,7 +70,7 @@ def train(
         raise UsageError(
             "no directory is given for the run", asked=f"training {method}", hint="Add --out RUN."
         )
-    click.echo(f"model: {model}")
+    click.echo(printable(f"model: {model}"))
 
 
 def _changes(run: str, flags: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from zoo_core.catalogue.description import MetricValue, ModelConfig
 from zoo_core.errors import WeightsError
 from zoo_core.schema import write_yaml
+from zoo_core.text import printable
 from zoo_core.untrusted import read_yaml
 
 _FRONT = re.compile(r"\s*---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -90,6 +91,13 @@ class Card:
     limitations: str = ""
     tags: Sequence[str] = ()
     metrics: Sequence[MetricValue] = ()
+
+    def __post_init__(self) -> None:
+        """Makes all text printable: names of files and folders may be no text."""
+        for name, value in vars(self).items():
+            if isinstance(value, str):
+                object.__setattr__(self, name, printable(value))
+        object.__setattr__(self, "title", self.title.replace("\n", "\\n"))
 
     def render(self, config: ModelConfig, parameters: Mapping[str, int] | None = None) -> str:
         """The text of ``README.md``: YAML front matter for the Hub, then Markdown.

@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from zoo_core.contracts.nets import safe_name
 from zoo_core.errors import WeightsError, ZooError
+from zoo_core.files import utf8_named
 from zoo_core.text import printable
 from zoo_core.untrusted import PARAMETERS, building, tensor_header
 
@@ -101,7 +102,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     from safetensors import safe_open
 
     names = tensor_header(path)  # which refuses what is no such file
-    with safe_open(path, framework="pt", device="cpu") as file:
+    with utf8_named(path) as named, safe_open(named, framework="pt", device="cpu") as file:
         return {key: file.get_tensor(key) for key in names}, dict(file.metadata() or {})
 
 

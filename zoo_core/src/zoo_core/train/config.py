@@ -15,6 +15,7 @@ from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_core.errors import UsageError, unknown
 from zoo_core.schema import brief, fill, plain, write_yaml
+from zoo_core.text import storable
 from zoo_core.untrusted import read_yaml_file
 
 FORMAT = 1
@@ -144,7 +145,7 @@ def resolve(
         "signal": signal,
         "train": train,
     }
-    config = RunConfig.of(plain(values), asked=str(file or f"training {name}"))
+    config = RunConfig.of(_storable(plain(values)), asked=str(file or f"training {name}"))
     if not config.domains and config.data is None:
         raise UsageError(
             "no data is given",
@@ -152,6 +153,13 @@ def resolve(
             hint="Give --domain NAME=SOURCE for each domain, or --data ROOT.",
         )
     return config
+
+
+def _storable(values: Any) -> Any:
+    """Plain values whose texts JSON and YAML can hold; `zoo_core.text.restored` undoes it."""
+    if isinstance(values, dict):
+        return {key: _storable(value) for key, value in values.items()}
+    return storable(values) if isinstance(values, str) else values
 
 
 def pick_preset(cls: Any, method: str, name: str | None) -> tuple[str, Preset]:

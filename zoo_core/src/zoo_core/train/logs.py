@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -64,11 +65,11 @@ class Terminal(Display):
 
     def note(self, text: str) -> None:
         """A message."""
-        self._console.print(text, markup=False)
+        self._tell(text)
 
     def warn(self, text: str) -> None:
         """A warning."""
-        self._console.print(f"warning: {text}", style="yellow", markup=False)
+        self._tell(f"warning: {text}", style="yellow")
 
     def decoding(self, name: str, done: int, total: int) -> None:
         """So many files of a domain are decoded."""
@@ -113,6 +114,11 @@ class Terminal(Display):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+    def _tell(self, text: str, style: str | None = None) -> None:
+        """Prints a message; a log without room, as on a full disk, ends no run."""
+        with contextlib.suppress(OSError):
+            self._console.print(text, style=style, markup=False)
 
     def _line(self, text: str) -> None:
         self._last_line = time.monotonic()

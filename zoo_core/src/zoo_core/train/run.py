@@ -14,6 +14,7 @@ from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
 from zoo_core.schema import plain
+from zoo_core.text import printable, restored
 from zoo_core.train.checkpoint import Checkpoints, writing
 from zoo_core.train.config import RunConfig
 from zoo_core.train.data.dataset import DataSet, open_sources
@@ -237,13 +238,13 @@ class Run:
     def _open(self) -> DataSet:
         config, spec = self.config, host().method(self.config.method)
         data = open_sources(
-            config.domains,
+            {name: restored(source) for name, source in config.domains.items()},
             codec=self.codec,
             config=config.train,
             split="train",
             cache=self.directory / "cache",
             attributes=list(config.attributes) or None,
-            data=config.data,
+            data=None if config.data is None else restored(config.data),
             progress=self.display.decoding,
             need=(1, None) if config.attributes else spec.domains,
         )
@@ -274,7 +275,7 @@ class Run:
         threads = f"{count} thread{'' if count == 1 else 's'}"
         return (
             f"{left} of {trainer.steps} steps to go on {where} in {precision} with {threads} "
-            f"(--threads), into {self.directory}"
+            f"(--threads), into {printable(str(self.directory))}"
         )
 
     def _fire(self, event: str, **values: Any) -> None:
