@@ -137,3 +137,15 @@ def test_nan_in_an_array_comes_back() -> None:
     output = codec.join(item, [(w, w.signal) for w in codec.windows(item)])
     assert np.isnan(output[4, 4])
     assert np.nanmax(np.abs(output - values)) < 1e-3
+
+
+def test_pages_without_data_are_one_line_of_the_account(tmp_path: Path) -> None:
+    pages = np.stack([heights() for _ in range(3)])
+    pages[1, 5, 5:7] = np.nan
+    pages[2, 5:8] = np.nan
+    path = save(tmp_path / "x.tif", pages, photometric="minisblack")
+    codec = ImageCodec(SPEC)
+    codec.ask(range="100,900")
+    for limit in (None, 300):
+        _, notes = through(codec, path, tmp_path / "out.tif", limit=limit)
+        assert notes == ("74 pixels without data (NaN), which stay as they are",)

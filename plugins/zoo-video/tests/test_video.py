@@ -116,6 +116,27 @@ def test_another_format_gets_sound_that_it_can_hold(clip: Path, tmp_path: Path) 
     assert len(frames_of(tmp_path / "out.webm")[0]) == 20
 
 
+@pytest.mark.parametrize(
+    ("suffix", "codec", "sound"),
+    [
+        (".mov", "libx264", "aac"),
+        (".mkv", "libx264", "libopus"),
+        (".webm", "libvpx-vp9", "libopus"),
+        (".avi", "mpeg4", "libmp3lame"),
+        (".mp4", "mpeg4", "aac"),
+    ],
+)
+def test_every_format_keeps_frames_times_and_sound(
+    suffix: str, codec: str, sound: str, tmp_path: Path
+) -> None:
+    clip = save_clip(tmp_path / f"x{suffix}", codec=codec, sound=sound)
+    through(clip, tmp_path / f"out{suffix}", change=lambda x: x)
+    (before, shown), (after, made) = frames_of(clip), frames_of(tmp_path / f"out{suffix}")
+    assert after == pytest.approx(before, abs=1e-3)
+    assert np.abs(made[7].astype(int) - shown[7]).mean() < 6
+    assert sound_of(tmp_path / f"out{suffix}") == sound_of(clip)
+
+
 def test_a_silent_clip_and_one_without_a_suffix_are_translated(tmp_path: Path) -> None:
     clip = save_clip(tmp_path / "x.mp4", sound=None).rename(tmp_path / "clip")
     made = codec()

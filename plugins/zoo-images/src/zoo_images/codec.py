@@ -184,7 +184,7 @@ class ImageCodec(Codec):
             for number, picture in item.value.pictures():
                 part = windows.from_picture(picture, item.name, item.form)
                 for inner in self.windows(part, size=size, limit=limit, source=source):
-                    windows.note(item, part.info["notes"])
+                    windows.note_page(item, number, part.info["notes"])
                     place = windows.FramePosition(number, part, inner.position)
                     yield replace(inner, position=place)
             return
@@ -363,7 +363,7 @@ class ImageCodec(Codec):
     def _item(self, file: Pages, form: str) -> Item:
         item = windows.from_picture(file.picture(), file.asked, form)
         single = isinstance(file, PictureFile) and len(file) == 1
-        return item if single else Item(file, file.asked, form, item.info)
+        return item if single else Item(file, file.asked, form, item.info | {"notes": ()})
 
     def _made(
         self, item: Item, outputs: Iterable[tuple[Window, Tensor]], target: str | None
@@ -374,5 +374,5 @@ class ImageCodec(Codec):
             part = first[0].position.item
             inner = ((Window(w.signal, w.position.position), y) for w, y in (first, *rest))
             picture = self.join(part, inner, target=target)
-            windows.note(item, part.info["notes"])
+            windows.note_page(item, number, part.info["notes"])
             yield Made(number, picture, part.info["duration"])

@@ -17,6 +17,7 @@ from torch.nn import functional
 from zoo_core.contracts.codec import Item, Whole, Window
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import PluginError, UsageError, WeightsError
+from zoo_core.notes import Notes
 from zoo_images import tiles
 from zoo_images.colour import to_rgb
 from zoo_images.decode import MAX_PIXELS, Picture
@@ -147,6 +148,15 @@ def cut(value: Any, row: tiles.Span, column: tiles.Span, spec: TensorSpec) -> Te
         return value[:, rows][:, :, columns].contiguous()
     pixels = value[np.ix_(row.source, column.source)]  # (h, w, 3)
     return to_tensor(torch.from_numpy(pixels), spec)
+
+
+def note_page(item: Item, number: int, notes: Iterable[str]) -> None:
+    """Adds what is doubtful about a page to the item that it is of."""
+    pages: Notes = item.info.setdefault("page_notes", Notes())
+    before = pages.texts()
+    pages.add(number, notes)
+    others = (text for text in item.info["notes"] if text not in before)
+    item.info["notes"] = (*others, *pages.texts())
 
 
 def note(item: Item, notes: Iterable[str]) -> None:

@@ -22,10 +22,11 @@ from zoo_video.frames import Look
 
 FRAMES = 48
 """Frames of a segment: what a kill costs at most."""
-_ORIGIN, _MIXED = "origin", "mixed.npy"
+_ORIGIN = "origin"
 _THREADS = 4  # whatever the machine: encoders make other bits with another number
 _CODECS = {
     "libx264": {"preset": "fast", "crf": "17"},
+    "mpeg4": {"b": "20M", "qmin": "2"},
     "libvpx-vp9": {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4"},
 }
 
@@ -70,17 +71,18 @@ class Segments:
     @property
     def mixed(self) -> Any:
         """The last frame of the last segment as it was mixed, (H, W, 3) float32, or None."""
-        path = self.folder / _MIXED
-        return np.load(path) if self.done and path.is_file() else None
+        path = self._mixed_after(self.done)
+        return np.load(path) if path.is_file() else None
 
     def add(self, frames: list[Any], mixed: Any = None) -> None:
         """Encodes frames (H, W, 3) uint8, upright, as the next segment."""
-        if mixed is not None:
-            with replacing(self.folder / _MIXED) as part, part.open("xb") as file:
+        done = self.done
+        if mixed is not None:  # first, and by number: a kill in between leaves both usable
+            with replacing(self._mixed_after(done + len(frames))) as part, part.open("xb") as file:
                 np.save(file, mixed)
-        name = f"{self.done:09}-{len(frames)}.mkv"
-        with replacing(self.folder / name) as part:
+        with replacing(self.folder / f"{done:09}-{len(frames)}.mkv") as part:
             self._encode(frames, part)
+        self._mixed_after(done).unlink(missing_ok=True)
 
     def packets(self) -> Iterator[Any]:
         """The packets of all frames, in order."""
@@ -92,6 +94,9 @@ class Segments:
         """Removes the folder with all that it holds."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _mixed_after(self, done: int) -> Path:
+        return self.folder / f"mixed-{done:09}.npy"
+
     def _encode(self, frames: list[Any], path: Path) -> None:
         turns = -round(self._look.rotation / 90)
         height, width = np.rot90(frames[0], turns).shape[:2]
@@ -99,8 +104,8 @@ class Segments:
         with av.open(str(path), "w", format="matroska") as container:
             stream: Any = container.add_stream(self._codec, rate=25, options=_CODECS[self._codec])
             stream.width, stream.height = width, height
-            # Colours of half the size need an even number of pixels.
-            stream.pix_fmt = "yuv444p" if odd else "yuv420p"
+            # Colours of half the size need an even number of pixels in most codecs.
+            stream.pix_fmt = "yuv444p" if odd and self._codec != "mpeg4" else "yuv420p"
             context = stream.codec_context
             context.max_b_frames, context.thread_count = 0, _THREADS
             context.sample_aspect_ratio = self._look.aspect

@@ -131,7 +131,8 @@ class VideoFrames(Pages):
             stream = _video_stream(container, self.asked)
             chosen = self._chosen(container, stream)
             for number, (time, frame) in enumerate(chosen):
-                self.times.append(time)
+                # Some files give two frames one time, which no file can hold.
+                self.times.append(max(time, self.times[-1] + 1 if self.times else 0))
                 if number >= self.first:
                     yield number, self._picture(frame)
         if not self.times:
@@ -160,16 +161,20 @@ class VideoFrames(Pages):
         begin = round((Fraction(start) + zero) / unit)
         if start:
             container.seek(begin, stream=stream, backward=True)
-        frames = (
-            (frame.pts - begin, frame)
-            for frame in self._decoded(container, stream)
-            if frame.pts is not None
-        )
+        frames = ((time - begin, frame) for time, frame in self._dated(container, stream))
         inside = (
             (time, frame) for time, frame in frames if time >= 0 and time * unit < end - start
         )
         fps = self.options.get("fps")
         return inside if fps is None else _at_rate(inside, unit, Fraction(fps))
+
+    def _dated(self, container: Any, stream: Any) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Frames with their time; one without gets that of the one before, and a frame's length."""
+        step = max(1, round(1 / (Fraction(stream.time_base) * (stream.average_rate or 25))))
+        time = -step
+        for frame in self._decoded(container, stream):
+            time = time + step if frame.pts is None else frame.pts
+            yield time, frame
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[av.VideoFrame]:
         try:

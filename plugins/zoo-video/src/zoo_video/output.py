@@ -25,7 +25,7 @@ _FORMATS = {
     ".m4v": ("mp4", "libx264"),
     ".mov": ("mov", "libx264"),
     ".mkv": ("matroska", "libx264"),
-    ".avi": ("avi", "libx264"),
+    ".avi": ("avi", "mpeg4"),
     ".webm": ("webm", "libvpx-vp9"),
 }
 

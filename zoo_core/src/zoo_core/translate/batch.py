@@ -12,6 +12,7 @@ from zoo_core.contracts.codec import StreamedOutput
 from zoo_core.errors import DataError, ZooError
 from zoo_core.finding import LeftOut
 from zoo_core.host.isolation import version_of
+from zoo_core.notes import Notes
 from zoo_core.translate.outputs import Entry, prepare
 from zoo_core.translate.provenance import Origin, Outputs, sha256_of
 
@@ -107,14 +108,17 @@ def translate_files(
         windows=request.windows,
         finish=finish,
     )
+    notes = Notes()
     for result in results:
         progress(1 - done[result.index])
-        for note in result.notes:
-            tally.notes.add(Path(result.name), f"with {note}")
+        notes.add(result.index, result.notes)
         if result.error is not None:
             tally.failed.append(result.error)
         else:
             tally.written += result.value
+    for note, numbers in notes.things().items():
+        for number in numbers:
+            tally.notes.add(todo[number].source.path, f"with {note}")
 
 
 class _Work:
