@@ -1,9 +1,14 @@
 """Pictures that go through the nets in several windows come out as the whole would."""
 
+import resource
+import subprocess
+import sys
+import zlib
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -11,10 +16,12 @@ from torch import Tensor, nn
 import zoo
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.cli import run
-from zoo_core.contracts.signals import Domains, TensorSpec
-from zoo_core.errors import UsageError
-from zoo_core.models.modeldir import build_method
+from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.errors import DataError, UsageError
+from zoo_core.models.card import Card
+from zoo_core.models.modeldir import build_method, write_model
 from zoo_core.translate.translator import Translator
+from zoo_images import large
 from zoo_images.codec import ImageCodec
 from zoo_testing.photos import apart, photo, steps
 
@@ -284,3 +291,169 @@ def test_alpha_is_kept(tmp_path) -> None:
     )
     assert np.array_equal(made[..., 3:], alpha)
     assert apart(made[..., :3], whole[..., :3]) < 0.1
+
+
+# Case 29: pictures that are not held in memory.
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Pictures count as large from 5,000 pixels on; the heights of what is decoded of them."""
+    monkeypatch.setattr(large, "LARGE", 5000)
+    heights: list[int] = []
+    decoded = large.StripedTiff._decoded
+
+    def counted(tiff: large.StripedTiff, first: int, last: int) -> Any:
+        heights.append(last - first)
+        return decoded(tiff, first, last)
+
+    monkeypatch.setattr(large.StripedTiff, "_decoded", counted)
+    return heights
+
+
+LAYOUTS = {
+    "strips": {"rowsperstrip": 37},
+    "tiles": {"tile": (64, 48)},
+    "packed": {"tile": (64, 64), "compression": "zlib", "predictor": True},
+    "jpeg": {"tile": (64, 64), "compression": "jpeg"},
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_case_29_a_large_tiff_is_read_and_written_in_parts(tmp_path, parts, layout):
+    translator = made_of(convolved(nn.InstanceNorm2d(8)))
+    path = tmp_path / "slide.tif"
+    tifffile.imwrite(path, photo(900, 100), photometric="rgb", **LAYOUTS[layout])
+    whole = translator(Image.open(path), to="b", limit=WHOLE)
+    (result,) = translator.stream(
+        [path],
+        "b",
+        limit=64**2,
+        windows="exact",
+        finish=lambda done: translator.codec.write(done.output, tmp_path / "out.tif"),
+    )
+    assert result.error is None
+    made = tifffile.imread(tmp_path / "out.tif")
+    assert made.shape == (900, 100, 3)
+    assert apart(made, whole) < 0.1
+    assert parts
+    assert max(parts) <= 256
+    assert apart(translator(path, to="b", limit=64**2, windows="exact"), made) == 0
+
+
+def test_grey_and_geographic_tags_of_a_large_tiff_are_kept(tmp_path, parts):
+    translator = made_of(convolved(nn.InstanceNorm2d(8)))
+    path, out = tmp_path / "map.tif", tmp_path / "out.tif"
+    place = (33550, 12, 3, (2.0, 2.0, 0.0), True)
+    grey = photo(200, 150)[..., 0]
+    tifffile.imwrite(path, grey, photometric="minisblack", rowsperstrip=16, extratags=[place])
+    item = translator.codec.read(path)
+    assert np.array_equal(item.value[:][..., 1], grey)
+    pairs = ((window, window.signal) for window in translator.codec.windows(item, limit=64**2))
+    translator.codec.write(translator.codec.join(item, pairs), out)
+    with tifffile.TiffFile(out) as file:
+        assert file.pages[0].tags[33550].value == place[3]
+        assert apart(file.asarray(), np.stack([grey] * 3, -1)) < 0.01
+
+
+def test_a_large_picture_of_another_format_is_decoded_at_once_and_joined_in_parts(tmp_path, parts):
+    translator = made_of(convolved(nn.InstanceNorm2d(8)))
+    pixels = photo(200, 150)
+    Image.fromarray(pixels).save(tmp_path / "slide.png")
+    item = translator.codec.read(tmp_path / "slide.png")
+    pairs = ((window, window.signal) for window in translator.codec.windows(item, limit=64**2))
+    output = translator.codec.join(item, pairs)
+    assert isinstance(output, large.Spool)
+    translator.codec.write(output, tmp_path / "out.png")
+    assert apart(Image.open(tmp_path / "out.png"), pixels) < 0.01
+    assert not parts
+
+
+def test_a_model_of_one_tone_sees_a_large_tiff_reduced(tmp_path, parts):
+    tifffile.imwrite(tmp_path / "slide.tif", photo(400, 300), photometric="rgb", rowsperstrip=20)
+    codec = ImageCodec(TensorSpec(shape=(3, 32, 32), stride=4), {"scale": "whole"})
+    item = codec.read(tmp_path / "slide.tif")
+    (window,) = codec.windows(item, limit=64**2)
+    output = codec.unwrap("slide.tif", [codec.join(item, [(window, window.signal)])])
+    assert output.size == (300, 400)
+    expected = Image.fromarray(photo(400, 300)).resize((52, 72), Image.Resampling.BICUBIC)
+    assert apart(output, expected.resize((300, 400), Image.Resampling.BICUBIC)) < 4
+    assert max(parts) < 400
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"extratags": [(274, 3, 1, 6, True)]},  # it lies on its side
+        {"extratags": [(42113, 2, 2, "0", True)]},  # a value stands for no data
+        {"planarconfig": "separate"},
+    ],
+)
+def test_a_large_tiff_that_is_more_than_its_strips_is_read_as_a_whole(tmp_path, parts, more):
+    translator = made_of(convolved(nn.InstanceNorm2d(8)))
+    pixels = photo(200, 150)
+    if "planarconfig" in more:
+        pixels = np.moveaxis(pixels, -1, 0)
+    tifffile.imwrite(tmp_path / "slide.tif", pixels, photometric="rgb", rowsperstrip=16, **more)
+    output = translator(tmp_path / "slide.tif", to="b", limit=64**2)
+    sideways = more.get("extratags", [(0,)])[0][0] == 274
+    assert output.size == ((200, 150) if sideways else (150, 200))
+    assert not parts
+
+
+def test_a_large_tiff_that_is_cut_short_is_named(tmp_path, parts):
+    translator = made_of(convolved(nn.InstanceNorm2d(8)))
+    path = tmp_path / "slide.tif"
+    tifffile.imwrite(path, photo(200, 150), photometric="rgb", tile=(64, 64), compression="zlib")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
+    path.write_bytes(data)
+    (result,) = translator.stream([path], "b", limit=64**2)
+    assert isinstance(result.error, DataError)
+    assert result.error.asked == str(path)
+    assert "damaged" in result.error.problem
+
+
+def test_case_29_the_bound_says_what_is_decoded_at_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(photo(200, 150)).save("slide.png")
+    command = ["translate", "cyclegan-mnist-mnistm", "slide.png", "--to", "mnistm"]
+    assert run([*command, "--largest", "0.02"]) == 1
+    said = capsys.readouterr().err
+    assert "--largest" in said
+    assert "in strips or tiles" in said
+
+
+@pytest.mark.slow
+def test_case_29_210_megapixels_take_less_than_3_gib(tmp_path):
+    """Windows of a megapixel, statistics of a copy, and a TIFF that is written in strips."""
+    height, width, rows = 14_000, 15_000, 100
+    band = np.repeat(photo(rows, width // 50 + 1), 50, 1)[:, :width]
+    packed = [
+        zlib.compress(np.ascontiguousarray(np.roll(band, n, 2)).tobytes(), 1) for n in range(3)
+    ]
+    tifffile.imwrite(
+        tmp_path / "slide.tif",
+        (packed[n % 3] for n in range(height // rows)),
+        shape=(height, width, 3),
+        dtype=np.uint8,
+        photometric="rgb",
+        rowsperstrip=rows,
+        compression="zlib",
+    )
+    signal = TensorSpec(shape=(3, 32, 32), stride=4)
+    config = ModelConfig("cyclegan", {"width": 2, "blocks": 1}, Domains(("a", "b")), signal)
+    x = torch.rand(1, 3, 32, 32) * 2 - 1
+    labels = {name: Condition.of(config.domains, name, 1) for name in config.domains}
+    write_model(
+        tmp_path / "model",
+        build_method(config),
+        config,
+        card=Card("narrow", "A narrow model."),
+        sample_batch=Batch({"a": x, "b": x}, labels),
+    )
+    command = [sys.executable, "-m", "zoo_core", "translate", "model", "slide.tif", "--to", "b"]
+    subprocess.run([*command, "--largest", "300", "--out", "out"], cwd=tmp_path, check=True)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 3 << 20  # KiB
+    with tifffile.TiffFile(tmp_path / "out" / "slide_b.tif") as file:
+        assert file.pages[0].shape == (height, width, 3)

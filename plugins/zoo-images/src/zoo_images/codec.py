@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -24,9 +24,10 @@ from zoo_core.contracts.codec import (
 from zoo_core.contracts.signals import MIXED, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError
-from zoo_images import formats, tiles, windows
+from zoo_images import formats, large, tiles, windows
 from zoo_images.decode import PictureFile, open_file
 from zoo_images.formats import MAX_PIXELS, Pages
+from zoo_images.joining import bands, joined
 from zoo_images.opening import SUFFIXES, is_animated, recognises
 from zoo_images.pixels import bounds, to_bytes
 from zoo_images.save import Frames, Made, format_of, save
@@ -141,9 +142,15 @@ class ImageCodec(Codec):
         """Decodes a file into uint8 (H, W, 3), or into what it holds where that is deeper.
 
         Animations, and TIFFs of many pages, are opened only: their frames are decoded as windows
-        are asked for. See `zoo_images.decode.PictureFile`.
+        are asked for. See `zoo_images.decode.PictureFile`. Of a large TIFF only the parts that are
+        asked for are decoded; see `zoo_images.large.open_striped`.
         """
-        return self._item(open_file(Path(path), self._options, largest=self._largest), "path")
+        path = Path(path)
+        striped = large.open_striped(path, self._largest)
+        if striped is not None:
+            info = {"size": striped.shape[:2], "format": "TIFF", "mode": "RGB"}
+            return Item(striped, str(path), "path", {**info, "tags": striped.tags})
+        return self._item(open_file(path, self._options, largest=self._largest), "path")
 
     def wrap(self, value: Any) -> list[Item]:
         """Accepts a path, PIL image, uint8 array, float tensor, or a list of them.
@@ -155,7 +162,8 @@ class ImageCodec(Codec):
 
     def unwrap(self, value: Any, outputs: Sequence[Any]) -> Any:
         """One picture for one, a stack for a batch, a list for a list."""
-        return windows.regroup(value, list(outputs))
+        held = [made.image() if isinstance(made, large.Spool) else made for made in outputs]
+        return windows.regroup(value, held)
 
     def windows(
         self,
@@ -218,11 +226,14 @@ class ImageCodec(Codec):
         Returns:
             A PIL image for a path or PIL image, (H, W, 3) for an array, a tensor of the input's
             type and device for a tensor; `zoo_images.save.Frames` for many frames or pages,
-            `zoo_images.save.Raster` for what Pillow has no mode for.
+            `zoo_images.save.Raster` for what Pillow has no mode for, `zoo_images.large.Spool` for
+            a large file.
         """
         if isinstance(item.value, Pages):
             return item.value.joined(self._made(item, outputs, target), target, self.identity)
-        whole, size = windows.joined(item, outputs)
+        if windows.is_large(item):
+            return self._spooled(item, outputs)
+        whole, size = joined(item, outputs)
         return windows.dress(
             item, whole, size, target, spec=self.spec, preprocessing=self.preprocessing
         )
@@ -240,7 +251,7 @@ class ImageCodec(Codec):
             DataError: If the file cannot be written.
         """
         path = Path(path)
-        if isinstance(value, StreamedOutput):
+        if isinstance(value, StreamedOutput | large.Spool):
             value.write(path)
             return
         if (
@@ -364,6 +375,17 @@ class ImageCodec(Codec):
         item = windows.from_picture(file.picture(), file.asked, form)
         single = isinstance(file, PictureFile) and len(file) == 1
         return item if single else Item(file, file.asked, form, item.info | {"notes": ()})
+
+    def _spooled(self, item: Item, outputs: Iterable[tuple[Window, Tensor]]) -> large.Spool:
+        """A large picture, of which a band at a time is in memory."""
+        outputs = iter(outputs)
+        first = next(outputs)
+        place, outputs = first[0].position, chain([first], outputs)
+        if place.size == (place.plan.height, place.plan.width):
+            made = (to_bytes(band, self.spec) for _, _, band in bands(item, outputs))
+        else:
+            made = windows.enlarged(to_bytes(joined(item, outputs)[0], self.spec), place.size)
+        return large.Spool.of(made, item.info.get("tags"))
 
     def _made(
         self, item: Item, outputs: Iterable[tuple[Window, Tensor]], target: str | None

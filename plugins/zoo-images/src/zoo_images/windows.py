@@ -16,14 +16,15 @@ from torch.nn import functional
 
 from zoo_core.contracts.codec import Item, Whole, Window
 from zoo_core.contracts.signals import TensorSpec
-from zoo_core.errors import PluginError, UsageError, WeightsError
+from zoo_core.errors import UsageError
 from zoo_core.notes import Notes
-from zoo_images import tiles
+from zoo_images import large, tiles
 from zoo_images.colour import to_rgb
 from zoo_images.decode import MAX_PIXELS, Picture
 from zoo_images.gaps import Gaps
 from zoo_images.pixels import (
     RESAMPLE,
+    Bytes,
     centre_crop,
     from_unit,
     largest_within,
@@ -91,7 +92,7 @@ def working(
                 f"these nets work at {height}×{width} pixels only", asked=f"size {size}"
             )
         output = extent_of(value) if size is None else (height, width)
-        return resize(value, (height, width)), output
+        return _resized(value, (height, width)), output
     if size is None:
         return _scaled(value, bound, spec, preprocessing), extent_of(value)
     crop = preprocessing.get("crop_first")
@@ -100,7 +101,7 @@ def working(
     seen = working_size(extent_of(value), size)
     if seen[0] * seen[1] > MAX_PIXELS:
         raise UsageError(f"the picture would have {seen[0]}×{seen[1]} pixels", asked=f"size {size}")
-    return resize(value, seen), seen
+    return _resized(value, seen), seen
 
 
 def cut_all(
@@ -130,7 +131,7 @@ def reduced(value: Any, factor: int, spec: TensorSpec) -> Tensor:
             value[None], (down, across), ceil_mode=True, count_include_pad=False
         )[0]  # (C, H', W')
     else:
-        step = 256 * down  # rows at a time, so that no second copy of the picture is made
+        step = down * max(1, 256 // down)  # some rows at a time, never a second copy of all
         small = np.concatenate(
             [
                 np.asarray(Image.fromarray(value[top : top + step]).reduce((across, down)))
@@ -170,13 +171,34 @@ def extent_of(value: Any) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def is_large(item: Item) -> bool:
+    """Whether an output is not to be held in memory: one of 8 bits, for a file, without more."""
+    height, width = item.info["size"]
+    more = (item.info.get(name) is not None for name in ("alpha", "extra", "gaps"))
+    shallow = not isinstance(item.value, Tensor) and item.value.dtype == np.uint8
+    return height * width >= large.LARGE and item.form == "path" and shallow and not any(more)
+
+
+def enlarged(pixels: Bytes, size: tuple[int, int], rows: int = 256) -> Iterator[Bytes]:
+    """Bands (h, W, 3) of a picture (H, W, 3) that is scaled to ``size``, from the top down."""
+    image, (height, width) = Image.fromarray(pixels), size
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        part = (0, top * image.height / height, image.width, bottom * image.height / height)
+        yield np.asarray(image.resize((width, bottom - top), RESAMPLE, box=part))
+
+
+def _resized(value: Any, size: tuple[int, int]) -> Any:
+    return resize(value.shrunk(size) if isinstance(value, large.StripedTiff) else value, size)
+
+
 def _scaled(value: Any, bound: int, spec: TensorSpec, preprocessing: Mapping[str, Any]) -> Any:
     """The picture at its own size, as trained, or as a whole, as the model asks."""
     scale, extent = preprocessing.get("scale"), extent_of(value)
     if scale == "trained":
-        return resize(value, working_size(extent, min(spec.shape[-2:])))
+        return _resized(value, working_size(extent, min(spec.shape[-2:])))
     if scale == "whole" and extent[0] * extent[1] > bound:
-        return resize(value, largest_within(extent, bound, spec.stride))
+        return _resized(value, largest_within(extent, bound, spec.stride))
     return value
 
 
@@ -210,42 +232,6 @@ class FramePosition:
     number: int
     item: Item
     position: Any
-
-
-def joined(item: Item, outputs: Iterable[tuple[Window, Tensor]]) -> tuple[Tensor, tuple[int, int]]:
-    """The translated windows of an item as one float picture (C, H, W), and the output's size."""
-    whole: Tensor | None = None
-    place: TilePosition | None = None
-    for window, output in outputs:
-        place = window.position
-        if tuple(output.shape) != tuple(window.signal.shape):
-            raise PluginError(
-                f"the net made shape {tuple(output.shape)} of {tuple(window.signal.shape)}",
-                asked=item.name,
-            )
-        if not torch.isfinite(output).all():
-            raise WeightsError(
-                "the nets gave values that are not finite numbers",
-                asked=item.name,
-                hint="Try float32 precision; if that fails too, the weights are damaged.",
-            )
-        if whole is None:
-            whole = torch.zeros(output.shape[0], place.plan.height, place.plan.width)
-        _add(whole, place, output)
-    if whole is None or place is None:
-        raise UsageError("there is nothing to join", asked=item.name)
-    return whole, place.size
-
-
-def _add(whole: Tensor, place: TilePosition, output: Tensor) -> None:
-    """Adds a window's weighted output (C, h, w) to the whole picture (C, H, W)."""
-    used = output.detach()[:, place.row.used, place.column.used].float().cpu()  # (C, h', w')
-    target = whole[:, place.row.written, place.column.written]
-    if len(place.plan) == 1:
-        target.copy_(used)
-        return
-    rows = torch.from_numpy(place.row.weight)[:, None]  # (h', 1)
-    target.add_(used * rows * torch.from_numpy(place.column.weight))
 
 
 def dress(
