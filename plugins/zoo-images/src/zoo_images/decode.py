@@ -138,8 +138,8 @@ class PictureFile(Pages):
             f"MB when decoded, more than {3 * largest / 1e6:,.0f} MB: this may be a decompression "
             "bomb",
             asked=self.asked,
-            hint="If it is none, allow it: --largest MEGAPIXELS. It is decoded at once (only TIFFs in "
-            "strips or tiles, of 8 bits, are read in parts); or scale it down first.",
+            hint="If it is none, allow it: --largest MEGAPIXELS. It is decoded at once (TIFFs "
+            "of 8 bits in strips or tiles are read in parts); or scale it down first.",
         )
 
 
