@@ -9,6 +9,7 @@ import pytest
 from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.contracts.spec import Component
 from zoo_core.errors import HubUnreachableError, PluginError, UsageError
+from zoo_core.host.isolation import Plugin
 from zoo_core.models.sources import FirstSeen, ModelSource, find_model, model_source
 from zoo_testing.hosts import InMemoryPlugin, host_with
 
@@ -136,6 +137,14 @@ def test_without_a_source_the_catalogue_says_what_is_lacking(tmp_path):
     found = Registry.load(host).models["far"]
     assert not found.installed
     assert "pip install zoo-hub" in str(found.unavailable_reason)
+
+
+def test_a_source_that_is_broken_is_not_to_be_installed_again(monkeypatch, without):
+    broken = Plugin("hub", "zoo-hub", "1.0", "it is broken")
+    monkeypatch.setattr(without, "_plugins", [*without.plugins, broken])
+    with pytest.raises(PluginError) as caught:
+        model_source("x", host=without)
+    assert "zoo plugins" in str(caught.value.hint)
 
 
 def test_a_source_of_another_name_names_its_package(without):

@@ -273,7 +273,8 @@ class _Reader:
             return f'its method "{model.method}" is not installed'
         far = model.embedded is None and model.data["weights"].get("repo") is not None
         if far and HUB not in self.host.components("model-source"):
-            return f"its weights are on the Hub, which needs zoo-{HUB}; pip install zoo-{HUB}"
+            remedy = self.host.remedy(f"zoo-{HUB}")
+            return f"its weights are on the Hub, which needs zoo-{HUB}; {remedy}"
         return None
 
     def _described(self, row: dict[str, Any], path: Path) -> Mapping[str, Any]:

@@ -156,6 +156,11 @@ class PluginHost:
         plugin = self._owners.get((kind, name))
         return plugin.distribution if plugin else CORE
 
+    def remedy(self, distribution: str) -> str:
+        """What to do where a distribution brings nothing: install it, or see why it is broken."""
+        broken = any(plugin.distribution == distribution for plugin in self.problems)
+        return "see zoo plugins: it is broken" if broken else f"pip install {distribution}"
+
     @property
     def hook(self) -> Any:
         """The hooks of all working plugins."""

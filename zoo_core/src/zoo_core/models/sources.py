@@ -106,14 +106,13 @@ def model_source(asked: str, name: str = HUB, host: PluginHost | None = None) ->
         host: The plugins; None for the installed ones.
 
     Raises:
-        PluginError: If it is not installed, with the package that brings it.
+        PluginError: If it is not there, with the package that brings it.
     """
     host = host or shared()
     if name not in host.components("model-source"):
+        remedy = host.remedy(f"zoo-{name}")
         raise PluginError(
-            f"the package zoo-{name}, which fetches it, is not installed",
-            asked=asked,
-            hint=f"Install it with pip install zoo-{name}.",
+            f"the package zoo-{name}, which fetches it, is not here", asked=asked, hint=f"{remedy}."
         )
     source: ModelSource = host.load("model-source", name)()
     return source
@@ -151,7 +150,7 @@ def find_model(name: str | os.PathLike[str], registry: Registry, host: PluginHos
                 opens = host.hook.zoo_open_reference
                 found: Path | None = opens(reference=text, entry=None, file=None)
                 return found or source.directory(text)
-    far = "ORG/REPO of the Hub" + ("" if sources else " after pip install zoo-hub")
+    far = "ORG/REPO of the Hub" + ("" if sources else f" ({host.remedy(f'zoo-{HUB}')})")
     raise UsageError(
         "there is no such directory",
         asked=f'model "{text[:200]}"',
