@@ -342,36 +342,3 @@ def test_new_never_writes_into_what_is_there(zoo: Callable[..., Shown], tmp_path
     shown = zoo("new", "mine", "--dir", str(tmp_path / "file"))
     assert shown.status == 1
     assert "cannot be written" in shown.err
-
-
-def workspace(folder: Path) -> Path:
-    package = folder / "plugins" / "zoo-one" / "src" / "zoo_one"
-    for made in (package, folder / "zoo_core" / "src" / "zoo_core"):
-        made.mkdir(parents=True)
-    (package / "plugin.py").write_text("")
-    (package.parents[1] / "pyproject.toml").write_text('[project]\nname = "zoo-one"\n')
-    (package / "registry.yaml").write_text(write_yaml({"models": [entry("stargan-x")]}))
-    return folder
-
-
-def test_a_stale_index_fails_the_check_until_it_is_built(
-    zoo: Callable[..., Shown], tmp_path: Path
-) -> None:
-    root = str(workspace(tmp_path / "repository"))
-    stale = zoo("registry", "check", "--root", root)
-    assert stale.status == 1
-    assert "zoo registry build" in stale.err
-    assert zoo("registry", "build", "--root", root).status == 0
-    assert zoo("registry", "check", "--root", root).status == 0
-
-
-def test_a_registry_with_an_unknown_key_fails_the_check(
-    zoo: Callable[..., Shown], tmp_path: Path
-) -> None:
-    root = workspace(tmp_path / "repository")
-    registry = root / "plugins" / "zoo-one" / "src" / "zoo_one" / "registry.yaml"
-    registry.write_text(write_yaml({"models": [entry("stargan-x", licens={})]}))
-    shown = zoo("registry", "check", "--root", str(root))
-    assert shown.status == 1
-    assert 'unknown key "licens" (did you mean "licence"?)' in shown.err
-    assert str(registry) in shown.err

@@ -23,11 +23,7 @@ from zoo_hub.reference import Reference, parse
 from zoo_testing.hub_server import TOKEN, Close, HubServer, Status, Truncate
 
 BIG = os.urandom(600_000)
-<<<<<<< HEAD:plugins/zoo-hub/tests/test_hub_load.py
-EMOJI = Path(__file__).parents[2] / "zoo-stargan/src/zoo_stargan/weights/stargan-emoji"
-=======
-EMOJI = Path(__file__).parents[2] / "plugins/zoo-stargan/src/zoo_stargan/weights/stargan-emoji-64"
->>>>>>> 6c4daea (stargan-emoji at 128 px, four vendors; the 64 px model keeps its figures as stargan-emoji-64; make demo draws a sheet):zoo_core/tests/test_hub_load.py
+EMOJI = Path(__file__).parents[2] / "zoo-stargan/src/zoo_stargan/weights/stargan-emoji-64"
 
 
 def digest(path: Path) -> str:

@@ -285,19 +285,10 @@ def test_all_embedded_models_are_published_and_then_work_without_their_weights(
             assert entry.weights.revision == published.refs["main"]
             assert (entry.weights.source, entry.weights.file) == ("embedded", "model.safetensors")
     writer.forget()
-<<<<<<< HEAD
-    load("stargan-emoji", "cpu", host=host_with(released, installed=INSTALLED), precision="float32")
+    load("stargan-emoji-64", "cpu", host=plugins, precision="float32")
     assert writer.count() == 0
     shutil.rmtree(package / "weights")
-    fetched = load(
-        "stargan-emoji", "cpu", host=host_with(released, installed=INSTALLED), precision="float32"
-    )
-    assert writer.count("GET", "/org/stargan-emoji/") == 3
-=======
-    load("stargan-emoji-64", "cpu", host=host_with(released), precision="float32")
-    assert writer.count() == 0
-    shutil.rmtree(package / "weights")
-    fetched = load("stargan-emoji-64", "cpu", host=host_with(released), precision="float32")
+    plugins = host_with(released, installed=INSTALLED)
+    fetched = load("stargan-emoji-64", "cpu", host=plugins, precision="float32")
     assert writer.count("GET", "/org/stargan-emoji-64/") == 3
->>>>>>> 6c4daea (stargan-emoji at 128 px, four vendors; the 64 px model keeps its figures as stargan-emoji-64; make demo draws a sheet)
     assert torch.equal(fetched(x, to="noto"), expected)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from zoo_core.catalogue.registry import read_index
+from zoo_core.cli import run
 from zoo_core.errors import PluginError, UsageError
 from zoo_core.schema import write_yaml
 from zoo_publish.workspace import indexed_files, stale
@@ -93,3 +94,24 @@ def test_a_folder_that_is_no_workspace_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         indexed_files(tmp_path)
     assert "not the workspace" in caught.value.problem
+
+
+def test_a_stale_index_fails_the_check_until_it_is_built(
+    workspace: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = str(workspace)
+    assert run(["registry", "check", "--root", root]) == 1
+    assert "zoo registry build" in capfd.readouterr().err
+    assert run(["registry", "build", "--root", root]) == 0
+    assert run(["registry", "check", "--root", root]) == 0
+
+
+def test_a_registry_with_an_unknown_key_fails_the_check(
+    workspace: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    registry = workspace / "plugins" / "zoo-one" / "src" / "zoo_one" / "registry.yaml"
+    registry.write_text(write_yaml({"models": [entry("painter-a") | {"licens": {}}]}))
+    assert run(["registry", "check", "--root", str(workspace)]) == 1
+    shown = capfd.readouterr().err
+    assert 'unknown key "licens" (did you mean "licence"?)' in shown
+    assert str(registry) in shown
