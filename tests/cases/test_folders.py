@@ -150,3 +150,22 @@ def test_a_crop_that_was_asked_for_is_no_remark(tmp_path):
     sources = {"a": str(wide(tmp_path / "a"))}
     (line,) = open_sources(sources, codec=codec, config=TrainConfig(crop_first=30)).describe()
     assert "not used" not in line
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+            "a Git LFS pointer",
+        ),
+        (b"\n<!DOCTYPE html><html><body>Too many requests</body></html>", "a web page"),
+        (b"", "the file is empty"),
+    ],
+)
+def test_case_23_what_only_claims_to_be_a_picture_is_called_what_it_is(tmp_path, content, what):
+    picture(tmp_path / "a" / "good.png")
+    (tmp_path / "a" / "bad.png").write_bytes(content)
+    lines = opened({"a": str(tmp_path / "a")}).describe()
+    assert "  warning: 1 skipped" in lines
+    assert any("bad.png" in line and what in line for line in lines)

@@ -236,3 +236,40 @@ def test_a_data_frame(tmp_path):
     )
     data = labelled(labels(frame, pictures(tmp_path)))
     assert data.stores[MIXED].labels.tolist() == SMILING
+
+
+def test_a_table_of_a_spreadsheet_in_utf_16(tmp_path):
+    pictures(tmp_path)
+    text = "file\tlabel\n000001.jpg\tčížek\n000002.jpg\tkos\n"
+    (tmp_path / "labels.tsv").write_bytes(text.encode("utf-16"))
+    assert labelled(str(tmp_path), "čížek").stores[MIXED].labels.tolist() == [[1], [0]]
+
+
+def test_a_table_in_another_encoding_says_how_to_save_it(tmp_path):
+    pictures(tmp_path)
+    path = tmp_path / "mine.csv"
+    path.write_bytes("file,label\n000001.jpg,Größe\n".encode("latin-1"))
+    with pytest.raises(DataError) as caught:
+        labelled(str(path), "Größe")
+    assert "UTF-8" in caught.value.hint
+
+
+@pytest.mark.parametrize("title", ["Image Name", "IMG_PATH", "photo"])
+def test_the_column_of_names_is_found_wherever_it_is(tmp_path, title):
+    pictures(tmp_path)
+    rows = "1,cat,000001.jpg\n2,dog,000002.jpg\n3,cat,000003.jpg\n4,dog,000004.jpg\n"
+    written(tmp_path, f",label,{title}\n{rows}")
+    assert labelled(str(tmp_path), "cat").stores[MIXED].labels.tolist() == [[1], [0], [1], [0]]
+
+
+def test_names_without_suffix_that_hold_dots(tmp_path):
+    pictures(tmp_path, ["scan.001.png", "scan.002.png"])
+    written(tmp_path, "image,MEL,NV\nscan.001,1.0,0.0\nscan.002,0.0,1.0\n")
+    assert labelled(str(tmp_path), "MEL", "NV").stores[MIXED].labels.tolist() == [[1, 0], [0, 1]]
+
+
+def test_lists_of_two_splits_beside_their_folders(tmp_path):
+    pictures(tmp_path / "train", ["1.jpg", "2.jpg"])
+    pictures(tmp_path / "test", ["3.jpg", "4.jpg"])
+    path = written(tmp_path, "file,label\n1.jpg,cat\n2.jpg,dog\n", "train.csv")
+    assert list(opened({"cat": f"{path}:cat"}).stores["cat"].names) == ["train/1.jpg"]

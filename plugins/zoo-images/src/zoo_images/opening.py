@@ -76,11 +76,10 @@ def open_header(data: bytes, asked: str) -> Image.Image | None:
             return None
         if _is_heic(data):
             return _open_heic(data, asked)
-        what = "it holds text, not a picture" if _is_text(data) else "it is in no known format"
+        what, hint = _instead(data)
         from zoo_core.finding import brought_by  # pictures that open need none of it
 
         package = brought_by(Path(asked), "picture")
-        hint = "Give a PNG, JPEG, WebP, AVIF, GIF or TIFF file."
         if package:
             what, hint = f"{package}, which reads it, is not installed", f"pip install {package}"
         raise DataError(what, asked=asked, hint=hint) from error
@@ -132,6 +131,17 @@ def _open_heic(data: bytes, asked: str) -> Image.Image:
 
 def _is_heic(data: bytes) -> bool:
     return data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"hevc", b"msf1")
+
+
+def _instead(data: bytes) -> tuple[str, str]:
+    """What a file is that is no picture, and what to do."""
+    if data.startswith(b"version https://git-lfs"):
+        what = "it is a Git LFS pointer, which only stands for the picture"
+        return what, "Fetch the pictures themselves: git lfs pull."
+    if data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "it is a web page, not a picture", "Fetch the picture by its own address."
+    what = "it holds text, not a picture" if _is_text(data) else "it is in no known format"
+    return what, "Give a PNG, JPEG, WebP, AVIF, GIF or TIFF file."
 
 
 def _is_text(data: bytes) -> bool:

@@ -218,27 +218,37 @@ def match(rows: Iterable[str], files: Sequence[Path], folder: Path) -> dict[str,
 
     A file belongs to one row: the first that names it.
     """
-    ways: list[Callable[[str], str]] = [
-        str,
-        lambda path: path.rpartition("/")[2],
-        _without_suffix,
-        lambda path: _without_suffix(path.rpartition("/")[2]),
-        lambda path: _without_suffix(path.rpartition("/")[2]).casefold(),
+    ways: list[tuple[Callable[[str], str], Callable[[str], str]]] = [  # of a file, and of a row
+        (str, str),
+        (_name, _name),
+        (_without_suffix, str),
+        (_without_suffix, _without_suffix),
+        (_stem, _name),
+        (_stem, _stem),
+        (lambda path: _stem(path).casefold(), lambda path: _stem(path).casefold()),
     ]
     places = {file.relative_to(folder).as_posix(): file for file in files}
     listed = {row: row.replace("\\", "/").removeprefix("./") for row in rows}
     found: dict[str, Path] = {}
-    for way in ways:
+    for of_file, of_row in ways:
         if len(found) == len(listed):
             break
         by_key: dict[str, list[str]] = defaultdict(list)
         for place in places:
-            by_key[way(place)].append(place)
+            by_key[of_file(place)].append(place)
         for row, path in listed.items():
-            at = by_key.get(way(path), ()) if row not in found else ()
+            at = by_key.get(of_row(path), ()) if row not in found else ()
             if len(at) == 1 and at[0] in places:
                 found[row] = places.pop(at[0])
     return {row: found[row] for row in listed if row in found}
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _stem(path: str) -> str:
+    return _without_suffix(_name(path))
 
 
 def _without_suffix(path: str) -> str:

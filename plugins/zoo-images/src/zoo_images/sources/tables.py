@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import itertools
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +21,10 @@ from zoo_images.opening import SUFFIXES
 TABLES = (".csv", ".tsv", ".parquet")
 _NAMES = (
     "image_id", "filename", "file_name", "file", "image", "img", "picture", "path", "filepath",
-    "file_path", "image_path", "name", "id",
+    "file_path", "image_path", "image_name", "img_name", "fname", "name", "id",
 )  # fmt: skip
-"""Columns that hold the pictures' names, in this order; else the first column does."""
+"""Columns that hold the pictures' names, in this order; else the first that holds such does."""
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def parse_csv(text: str, *, asked: str) -> Table:
     if not rows:
         raise DataError("it is empty", asked=asked, hint="Its first line names the columns.")
     header = rows[0]
-    if any(value.lower().endswith(SUFFIXES) for value in header):  # no names, but a picture
+    if any(map(_is_picture, header)):  # no names, but a picture
         header = (
             ["file", "label"] if len(header) == 2 else [f"column{i}" for i in range(len(header))]
         )
@@ -135,7 +139,9 @@ def parse_celeba(text: str, *, asked: str) -> Table:
 def text_of(path: Path) -> str:
     """The text of a list, without the mark that some programs put at its beginning."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
+        text = data.decode("utf-16" if data.startswith(_WIDE) else "utf-8-sig")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"it cannot be read as text ({error})",
@@ -146,11 +152,14 @@ def text_of(path: Path) -> str:
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]], asked: str) -> Table:
     """A table of its lines; the column of the pictures' names is found by its name."""
-    lower = [name.strip().lower() for name in header]
+    rows = list(rows)
+    lower = [re.sub(r"[ -]+", "_", name.strip().lower()) for name in header]
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
         raise DataError(f'the column "{printable(twice, limit=40)}" is there twice', asked=asked)
-    key = next((lower.index(name) for name in _NAMES if name in lower), 0)
+    named = (lower.index(name) for name in _NAMES if name in lower)
+    shown = (at for at, value in enumerate(rows[0] if rows else ()) if _is_picture(value))
+    key = next(itertools.chain(named, shown), 0)
     known: dict[str, tuple[str, ...]] = {}
     uneven, repeated = [], []
     for number, row in enumerate(rows, 1):
@@ -177,6 +186,10 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], asked: str) -> 
         raise DataError("it has no row", asked=asked, hint="Write one row for each picture.")
     columns = tuple(name.strip() for at, name in enumerate(header) if at != key)
     return Table(asked, columns, known)
+
+
+def _is_picture(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
 
 
 def _parquet(path: Path, asked: str) -> Any:
