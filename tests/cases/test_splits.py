@@ -143,7 +143,7 @@ def test_all_splits_together_keep_their_folders_in_the_names(tmp_path):
     pictures(tmp_path / "train" / "a", "0")
     pictures(tmp_path / "test" / "a", "0")
     data = opened(data=str(tmp_path), split="all")
-    assert len(data.stores["a"]) == 2
+    assert names(data)["a"] == ["test/a/0.png", "train/a/0.png"]
 
 
 def test_another_folder_beside_lettered_ones_is_named_as_not_used(tmp_path):

@@ -5,6 +5,7 @@ Nothing is decoded here.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import itertools
 import os
@@ -68,11 +69,12 @@ def collect(source: DataSource, split: str, codec: Codec) -> SourceFiles:
 def collect_folders(domain: DomainFolders, split: str, codec: Codec) -> SourceFiles:
     """Gathers the files of one domain's folders, of the split that is asked for."""
     found, names = Found(), []
+    base = Path(os.path.commonpath(domain.folders))
     for folder in domain.folders:
         below = find_files(folder, codec.suffixes, recognises=codec.recognises, what=codec.noun)
         found.files += below.files
         found.left_out.extend(below.left_out)
-        names += [file.relative_to(folder).parts for file in below.files]
+        names += [file.relative_to(base).parts for file in below.files]
     place = ", ".join(str(folder) for folder in domain.folders)
     if not found.files:
         raise nothing_found(found.left_out, f"folder {place}", codec.suffixes, codec.noun)
@@ -142,8 +144,9 @@ def _split_of_folder(folder: Path) -> str | None:
     folder = folder.absolute()
     said, above = split_said(folder.name), split_of(folder.parent.name)
     if said is None and above is not None:
-        beside = {split_of(path.name) for path in folder.parent.parent.iterdir() if path.is_dir()}
-        return above if len(beside - {None}) > 1 else None
+        with contextlib.suppress(OSError):  # it may lie where nothing may be listed
+            beside = {split_of(path.name) for path in folder.parent.parent.iterdir()}
+            return above if len(beside - {None}) > 1 else None
     return said
 
 

@@ -63,7 +63,7 @@ class DataSet:
                 lines += [f"  left out: {reason}" for reason in found.left_out.lines()]
             if store.skipped:
                 lines.append(f"  warning: {len(store.skipped):,} skipped")
-                lines += [f"    {fault}" for fault in store.skipped[:_SHOWN]]
+                lines += [f"    {printable(fault)}" for fault in store.skipped[:_SHOWN]]
                 if len(store.skipped) > _SHOWN:
                     lines.append(f"    and {len(store.skipped) - _SHOWN:,} more")
         return lines
