@@ -47,7 +47,7 @@ def content_hashes(signals: Iterable[Path | InMemorySignal]) -> list[str]:
     """A hash of each signal's content, 16 digits: of a file's bytes, or of values in memory.
 
     A file that holds several signals, such as the slices of a volume, is read once, and its signals
-    are told apart by their order.
+    are told apart by their order. Values that are no numbers count by their name.
     """
     files: dict[Path, list[str]] = {}
     hashes = []
@@ -58,7 +58,8 @@ def content_hashes(signals: Iterable[Path | InMemorySignal]) -> list[str]:
             hashes.append(found[-1])
         else:
             values = np.ascontiguousarray(signal.value)
-            hashes.append(_hash(values.dtype.str, values.shape, values.tobytes()))
+            data = signal.name if values.dtype.hasobject else values.tobytes()
+            hashes.append(_hash(values.dtype.str, values.shape, data))
     return hashes
 
 
