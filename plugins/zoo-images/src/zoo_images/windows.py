@@ -17,7 +17,6 @@ from torch.nn import functional
 from zoo_core.contracts.codec import Item, Whole, Window
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import UsageError
-from zoo_core.notes import Notes
 from zoo_images import large, tiles
 from zoo_images.colour import to_rgb
 from zoo_images.decode import MAX_PIXELS, Picture
@@ -153,6 +152,8 @@ def cut(value: Any, row: tiles.Span, column: tiles.Span, spec: TensorSpec) -> Te
 
 def note_page(item: Item, number: int, notes: Iterable[str]) -> None:
     """Adds what is doubtful about a page to the item that it is of."""
+    from zoo_core.notes import Notes  # single pictures need none of it
+
     pages: Notes = item.info.setdefault("page_notes", Notes())
     before = pages.texts()
     pages.add(number, notes)
