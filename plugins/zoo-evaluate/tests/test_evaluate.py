@@ -81,7 +81,7 @@ class OneWay(Shift):
         return super().signals(x, source, target)
 
 
-PAIRED = EvalConfig(paired=True)
+PAIRED = EvalConfig(paired=True, allow_few=True)
 
 
 def pictures(count: int, seed: int) -> Tensor:
@@ -258,7 +258,7 @@ def test_every_figure_of_the_json_has_its_protocol() -> None:
         name="m",
     )
     values = json.loads(report.to_json())
-    assert set(values) == {"model", "protocol", "directions", "mean", "notes"}
+    assert set(values) == {"model", "protocol", "directions", "mean", "names", "notes"}
     protocol = values["protocol"]
     for key in ("data", "split", "resize", "num_samples", "seed", "device", "precision", "judges"):
         assert key in protocol
@@ -502,11 +502,11 @@ def test_samples_are_spread_over_the_inputs() -> None:
 
 
 def test_columns_are_split_into_tables_that_fit_the_terminal(monkeypatch) -> None:
-    from zoo_evaluate.cli.evaluate import _fitting
+    from zoo_evaluate.cli.evaluate import _fitting, _heading
 
     monkeypatch.setenv("COLUMNS", "60")
     names = ["fid", "kid", "domain_accuracy", "retrieval_untranslated", "l1"]
-    parts = _fitting(names, ["noto->twemoji"])
+    parts = _fitting({name: _heading(name) for name in names}, ["noto->twemoji"])
     assert [name for part in parts for name in part] == names
     assert len(parts) == 2
 

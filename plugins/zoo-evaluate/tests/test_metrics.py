@@ -80,7 +80,7 @@ def side(name: str, signals: Tensor, names=None, labels=None) -> DomainData:
 
 def a_direction(source: DomainData, target: DomainData, **context) -> Direction:
     references = find_references(source.names(), target.names())
-    return Direction(source, target, references, EvalContext(**context))
+    return Direction(source, target, references, EvalContext(**{"allow_few": True, **context}))
 
 
 def measured(cls: type[Metric], direction: Direction, translated: Tensor, restored=None):

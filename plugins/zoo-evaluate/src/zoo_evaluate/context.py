@@ -36,6 +36,7 @@ class EvalContext:
         device: Where judges and extractor compute.
         limit: Most real signals per domain that are measured; None for all.
         batch: Signals at once.
+        allow_few: Whether distances of distributions are measured of however few signals.
     """
 
     judges: Sequence[EvalClassifier] = ()
@@ -44,6 +45,7 @@ class EvalContext:
     device: str = "cpu"
     limit: int | None = None
     batch: int = 64
+    allow_few: bool = False
     _kept: dict[object, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:

@@ -35,6 +35,7 @@ class EvalConfig:
         paired: Whether signals of one name are references; see
             `zoo_evaluate.directions.find_directions`.
         samples: Sample pictures per direction.
+        allow_few: Whether FID and KID are measured of fewer signals than they state anything of.
     """
 
     split: str = "test"
@@ -43,6 +44,7 @@ class EvalConfig:
     batch: int | None = None
     paired: bool | None = None
     samples: int = 8
+    allow_few: bool = False
 
 
 class DirectionEvaluation:
@@ -67,6 +69,7 @@ class DirectionEvaluation:
         self.direction, self.translator, self.config = direction, translator, config
         self.notes, self.on_progress = notes, on_progress
         self.panels: list[SamplePanel] = []
+        self.titles: dict[str, str] = {}
 
     def measure(
         self, classes: Sequence[type[Metric]]
@@ -89,8 +92,13 @@ class DirectionEvaluation:
                 done += len(at)
                 if self.on_progress is not None:
                     self.on_progress(self.direction.name, done, len(positions))
-            values = {metric.name: metric.compute() for metric in metrics}
-        facts = {metric.name: metric.protocol() for metric in metrics}
+            computed = [(metric, self._computed(metric)) for metric in metrics]
+        values = {metric.name: found for metric, found in computed if found is not None}
+        facts = {metric.name: metric.protocol() for metric, found in computed if found is not None}
+        for metric, found in computed:
+            if found is not None:
+                self.titles |= metric.titles()
+                self.notes += [f"{self.direction.name}: {text}" for text in metric.caveats()]
         return values, {"num_samples": len(positions), "metrics": facts}
 
     def chosen(self) -> Tensor:
@@ -147,6 +155,14 @@ class DirectionEvaluation:
             self._without(metric.name, error.problem)
             return False
         return True
+
+    def _computed(self, metric: Metric) -> dict[str, float] | None:
+        """The values of a metric; None where it refuses to state any."""
+        try:
+            return metric.compute()
+        except UsageError as error:
+            self._without(metric.name, error.problem)
+            return None
 
     def _without(self, metric: str, reason: str) -> None:
         self.notes.append(f"{self.direction.name}: no {metric}: {reason}")

@@ -61,11 +61,25 @@ class Metric(ABC):
 
     @abstractmethod
     def compute(self) -> dict[str, float]:
-        """The values of the direction, by name; every one finite."""
+        """The values of the direction, by name; every one finite.
+
+        Where ``NAME_low`` and ``NAME_high`` are among them, they bound the value ``NAME``.
+
+        Raises:
+            UsageError: If nothing can be said of so few signals.
+        """
 
     def protocol(self) -> dict[str, object]:
         """How the values were found, for the report: units, sizes, tools and their hashes."""
         return {}
+
+    def titles(self) -> dict[str, str]:
+        """Printed names of values that say little by their name alone, by name."""
+        return {}
+
+    def caveats(self) -> list[str]:
+        """What a reader of the values must know, a phrase each."""
+        return []
 
     @classmethod
     def mean(cls, directions: Sequence[Mapping[str, float]]) -> dict[str, float]:

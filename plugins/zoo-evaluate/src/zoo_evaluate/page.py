@@ -42,6 +42,7 @@ def render_page(report: Report) -> str:
             f"<title>{title}</title><style>{STYLE}</style></head><body>",
             f"<h1>{title}</h1>",
             _table(report),
+            *(f"<p>{html.escape(line)}</p>" for line in report.titled()),
             *(_samples(name, panels, report.signal) for name, panels in report.panels.items()),
             f"<h2>Notes</h2><ul>{notes}</ul>" if notes else "",
             f"<h2>Protocol</h2><pre>{protocol}</pre></body></html>",

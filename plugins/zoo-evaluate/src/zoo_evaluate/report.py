@@ -48,6 +48,7 @@ class Report:
         notes: What was left out, and why.
         panels: Sample signals by direction.
         signal: Form of the signals; None where there are no panels.
+        titles: Printed names of values by direction and name: with the extractor and the counts.
     """
 
     model: str
@@ -57,6 +58,20 @@ class Report:
     notes: list[str] = field(default_factory=list)
     panels: Mapping[str, list[SamplePanel]] = field(default_factory=dict)
     signal: TensorSpec | None = None
+    titles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def title(self, name: str) -> str:
+        """The printed name of a value: one that holds in all directions, else ``name``."""
+        found = {titles[name] for titles in self.titles.values() if name in titles}
+        return found.pop() if len(found) == 1 else name
+
+    def titled(self) -> list[str]:
+        """A line for each value that has a printed name, such as ``a->b: FID (…) 3.1 (2 to 4)``."""
+        return [
+            f"{direction}: {title} {shown_value(self.directions[direction], name)}"
+            for direction, titles in self.titles.items()
+            for name, title in titles.items()
+        ]
 
     def values(self) -> dict[str, Any]:
         """The report as plain values, without pictures: what ``--json`` gives."""
@@ -65,6 +80,7 @@ class Report:
             "protocol": self.protocol,
             "directions": {name: _rounded(values) for name, values in self.directions.items()},
             "mean": _rounded(self.mean),
+            "names": {name: dict(titles) for name, titles in self.titles.items()},
             "notes": self.notes,
         }
 
@@ -75,6 +91,15 @@ class Report:
     def write_json(self, path: Path) -> None:
         """Writes the JSON text, atomically."""
         write_text(path, self.to_json() + "\n")
+
+
+def shown_value(values: Mapping[str, float], name: str) -> str:
+    """A value, with the bounds of its interval where it has one; empty where there is none."""
+    if name not in values:
+        return ""
+    low, high = (values.get(f"{name}_{end}") for end in ("low", "high"))
+    interval = "" if low is None or high is None else f" ({low:.4g} to {high:.4g})"
+    return f"{values[name]:.4g}{interval}"
 
 
 def write_text(path: Path, text: str) -> None:

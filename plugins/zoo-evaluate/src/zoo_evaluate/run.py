@@ -84,7 +84,13 @@ def evaluate_model(
     _refuse_other_kinds(judges, extractor, translator.signal)
     size = config.batch or max(1, PIXELS // max(1, translator.signal.shape[-1] ** 2))
     context = EvalContext(
-        judges, extractor, config.seed, str(translator.device), config.num_samples, size
+        judges,
+        extractor,
+        config.seed,
+        str(translator.device),
+        config.num_samples,
+        size,
+        config.allow_few,
     )
     notes: list[str] = []
     directions = find_directions(
@@ -101,12 +107,14 @@ def evaluate_model(
     found: dict[str, dict[str, dict[str, float]]] = {}
     facts: dict[str, Any] = {}
     panels: dict[str, list[SamplePanel]] = {}
+    titles: dict[str, dict[str, str]] = {}
     for direction in directions:
         evaluation = DirectionEvaluation(direction, translator, config, notes, on_progress)
         result = evaluation.measure(classes)
         if result is not None:
             found[direction.name], facts[direction.name] = result
             panels[direction.name] = evaluation.panels
+            titles[direction.name] = evaluation.titles
     _refuse_nothing(metrics, found, notes)
     return Report(
         model=name or translator.name,
@@ -127,6 +135,7 @@ def evaluate_model(
         notes=notes,
         panels=panels,
         signal=translator.signal,
+        titles={name: known for name, known in titles.items() if known},
     )
 
 

@@ -63,7 +63,7 @@ class Instruments:
             known = [j for j in wanted if target in j.card.domains]
             extractor = JudgeExtractor(known[0], f"judge of {target}") if known else None
             self._contexts[key] = EvalContext(
-                judges, extractor, SEED, self.device, None, self.batch
+                judges, extractor, SEED, self.device, None, self.batch, allow_few=True
             )
         return self._contexts[key]
 
@@ -182,6 +182,7 @@ def _metrics(case: BenchCase) -> dict[str, float]:
         return {}
     by_metric, facts = result
     case.facts["inputs"] = facts["num_samples"]
+    case.facts |= evaluation.titles
     return {name: value for values in by_metric.values() for name, value in values.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     "--num-samples", type=click.IntRange(2), help="Most inputs per direction; all without."
 )
 @click.option("--batch", type=click.IntRange(1), help="Signals at once.")
+@click.option("--allow-few", is_flag=True, help="FID and KID of fewer than 50 signals, too.")
 @click.option("--samples", type=click.IntRange(0), default=8, show_default=True)
 @click.option(
     "--paired/--unpaired",
@@ -84,6 +85,7 @@ def evaluate(model: str, json_to: str | None, html: Path | None, **options: Any)
         batch=options["batch"],
         paired=asked_paired(options),
         samples=options["samples"],
+        allow_few=options["allow_few"],
     )
     known = read_trained_on(find_model(model, Registry.load(host()), host()))
     report = with_progress(
@@ -147,32 +149,43 @@ def _give(report: Report, json_to: str | None, html: Path | None) -> None:
 def _show(report: Report) -> None:
     """Prints the values that the metrics name as their headlines, and what was left out."""
     from zoo_core.cli import output
+    from zoo_evaluate.report import shown_value
     from zoo_evaluate.run import metric_classes
 
     headlines = [name for cls in metric_classes() for name in cls.headline]
     shown = [name for name in headlines if name in report.mean]
     shown += [] if shown else list(report.mean)
-    for part in _fitting(shown, [*report.directions, "direction"]):
+    headings = {name: _heading(report.title(name)) for name in shown}
+    for part in _fitting(headings, [*report.directions, "direction"]):
         rows = [
-            [title, *(f"{values[name]:.4g}" if name in values else "" for name in part)]
+            [title, *(shown_value(values, name) for name in part)]
             for title, values in (*report.directions.items(), ("mean", report.mean))
         ]
-        columns = [name.replace("_", "\n") for name in part]
+        columns = [headings[name] for name in part]
         output.table(["direction", *columns], rows, right=columns)
+    for line in report.titled():
+        output.say(line)
     click.echo(f"split: {report.protocol['split']}")
     for note in _grouped(report.notes):
         click.echo(note)
 
 
-def _fitting(names: Sequence[str], titles: Sequence[str]) -> list[list[str]]:
+def _heading(title: str) -> str:
+    """A heading in short lines: ``domain_accuracy`` in two, a title's brackets in lines below."""
+    name, mark, rest = title.partition(" (")
+    return name + "\n(" + rest.replace(", ", ",\n") if mark else name.replace("_", "\n")
+
+
+def _fitting(headings: Mapping[str, str], titles: Sequence[str]) -> list[list[str]]:
     """Splits the columns so that each table fits the terminal: numbers are not to be folded."""
     from rich.console import Console
 
     room = Console().width - max(len(title) for title in titles) - 2
     parts: list[list[str]] = [[]]
     used = 0
-    for name in names:
-        width = max(10, *(len(word) + 2 for word in name.split("_")))
+    for name, heading in headings.items():
+        interval = 14 if heading.startswith(("FID", "KID")) else 0
+        width = max(10 + interval, *(len(line) + 2 for line in heading.split("\n")))
         if parts[-1] and used + width > room:
             parts.append([])
             used = 0
