@@ -143,7 +143,7 @@ def test_defence_acts_once_and_on_the_way_back_alone():
         calls.append(translated)
         return translated * 0
 
-    method.defence = defence
+    method.defences = [defence]
     (route,) = make_step(MIXED_SUBJECT, method=method).routes
     back = method.translate(route.translated * 0, route.target, route.source_condition)
     assert torch.equal(route.restored, back)

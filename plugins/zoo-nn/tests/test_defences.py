@@ -4,12 +4,11 @@ import dataclasses
 
 import pytest
 import torch
-from torch import Tensor
 
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError
-from zoo_core.train.extra_losses import Chain, defend, players_with
+from zoo_core.train.extra_losses import defend, players_with
 from zoo_nn.defences import LowPass, Noise, Quantise
 from zoo_testing.tiny import TinyCodeMethod, TinyMethod, TinyOptions
 
@@ -96,9 +95,8 @@ def test_any_method_can_be_defended_and_only_its_way_back_is_disturbed() -> None
 
 def test_defences_act_in_their_order() -> None:
     method = defended("noise:std=0.2", "quantise:bits=4")
-    assert isinstance(method.defence, Chain)
-    assert [type(part) for part in method.defence.parts] == [Noise, Quantise]
-    seen: Tensor = method.defence(a_step(method=method), torch.rand(2, 3, 16, 16))
+    assert [type(defence) for defence in method.defences] == [Noise, Quantise]
+    seen = a_step(method=method).apply_defence(torch.rand(2, 3, 16, 16))
     levels = (seen + 1) * 7.5
     assert torch.allclose(levels, levels.round(), atol=1e-4)
 

@@ -170,7 +170,7 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
         self.options = options
         self.domains = domains
         self.signal = signal
-        self.defence: Callable[[Step, Tensor], Tensor] | None = None
+        self.defences: Sequence[Callable[[Step, Tensor], Tensor]] = ()
         self.nets: nn.ModuleDict = Nets(self.build())
 
     @property

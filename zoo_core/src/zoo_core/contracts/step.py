@@ -26,7 +26,7 @@ class MethodProtocol(Protocol):
     nets: nn.ModuleDict
     domains: Domains
     signal: TensorSpec
-    defence: Callable[[Step, Tensor], Tensor] | None
+    defences: Sequence[Callable[[Step, Tensor], Tensor]]
     has_code: ClassVar[bool]
 
     def translate(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
@@ -306,13 +306,15 @@ class Step:
         self._kept.clear()
 
     def apply_defence(self, translated: Tensor) -> Tensor:
-        """(N, *S) the translation as the way back sees it: through the defence, once per step."""
-        defence = self.method.defence
-        if defence is None:
-            return translated
-        return self._once(
-            ("seen", id(translated)), "", (translated,), lambda: defence(self, translated)
-        )
+        """(N, *S) the translation as the way back sees it: through the defences, once per step."""
+
+        def seen() -> Tensor:
+            x = translated
+            for defence in self.method.defences:
+                x = defence(self, x)  # (N, *S)
+            return x
+
+        return self._once(("seen", id(translated)), "", (translated,), seen)
 
     def rand(self, count: int, *shape: int) -> Tensor:
         """(count, *shape) uniform in [0, 1); the same numbers for any number of processes."""
@@ -325,9 +327,8 @@ class Step:
     def _draw(self, draw: Callable[..., Tensor], count: int, shape: Sequence[int]) -> Tensor:
         device = next(iter(self.batch.signals.values())).device
         place = None if self.rng is None else self.rng.device
-        numbers = draw(
-            (count * self.world, *shape), generator=self.rng, device=place
-        )  # (count * world, *shape)
+        size = (count * self.world, *shape)
+        numbers = draw(size, generator=self.rng, device=place)  # (count * world, *shape)
         return numbers[self.rank :: self.world].to(device)  # (count, *shape)
 
     def _once(self, key: object, what: str, keep: object, compute: Callable[[], T]) -> T:

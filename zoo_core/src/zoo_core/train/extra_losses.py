@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from torch import Tensor
-
 from zoo_core.contracts.method import Defence, Loss, Method, Player, Term
 from zoo_core.contracts.spec import LossSpec
-from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.named import make_named, parse_named
 from zoo_core.host.plugins import host
@@ -48,28 +45,11 @@ def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player,
     return tuple(players)
 
 
-class Chain(Defence):
-    """Several defences, one after the other.
-
-    Args:
-        parts: The defences in their order.
-    """
-
-    def __init__(self, parts: Sequence[Defence]) -> None:
-        self.parts = tuple(parts)
-
-    def __call__(self, step: Step, x: Tensor) -> Tensor:
-        """(N, *S) ``x`` through all of them."""
-        for part in self.parts:
-            x = part(step, x)  # (N, *S)
-        return x
-
-
 def defend(method: Method[Any], players: Sequence[Player], texts: Sequence[str]) -> None:
     """Puts defences, in their order, before the way back of a method.
 
     Args:
-        method: The method; its ``defence`` is set.
+        method: The method; its ``defences`` are set.
         players: Its players with all losses, own and added.
         texts: Each ``NAME:key=value,...``.
 
@@ -90,7 +70,7 @@ def defend(method: Method[Any], players: Sequence[Player], texts: Sequence[str])
             asked=f"--defence {texts[0]}",
             hint="Add --loss cycle:weight=10, or leave the defence away.",
         )
-    method.defence = parts[0] if len(parts) == 1 else Chain(parts)
+    method.defences = tuple(parts)
 
 
 def _joined(player: Player, name: str, loss: Loss, weight: float) -> Player:
