@@ -13,7 +13,6 @@ from PIL import Image
 
 from zoo_core.errors import DataError
 from zoo_core.files import replacing
-from zoo_images.deep import GEO_TAGS
 from zoo_images.pixels import Bytes
 from zoo_images.save import format_of, save
 
@@ -43,6 +42,8 @@ class StripedTiff:
     dtype = np.dtype(np.uint8)
 
     def __init__(self, path: Path, page: Any) -> None:
+        from zoo_images.deep import GEO_TAGS  # most pictures need none of it
+
         self.path = path
         self.shape = (int(page.imagelength), int(page.imagewidth), 3)
         tags = page.tags
