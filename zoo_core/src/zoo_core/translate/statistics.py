@@ -12,9 +12,10 @@ import inspect
 import math
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import torch
@@ -22,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from zoo_core.contracts.codec import Whole, Window
+from zoo_core.contracts.codec import FAR, Whole, Window
 from zoo_core.contracts.signals import TensorSpec
 
 _SIGNATURES = {f: inspect.signature(f) for f in (functional.group_norm, functional.instance_norm)}
@@ -183,6 +184,49 @@ class _Frontier(Shared):
             if part.numel():
                 self.next = merged(self.next, Moments.of(part[None], call.groups))
         raise _Reached
+
+
+class WindowStatistics:
+    """The statistics that windows of a signal share.
+
+    Args:
+        way: Where they come from, of `zoo_core.contracts.codec.WAYS`.
+        spec: Form of the signals.
+    """
+
+    def __init__(self, way: str, spec: TensorSpec) -> None:
+        self.way, self.spec = way, spec
+        self._far: dict[str, bool] = {}  # by output: whether its nets look further than a window
+
+    def of(
+        self,
+        whole: Whole,
+        name: str,
+        compute: Callable[[Tensor], Tensor],
+        batches: Callable[[Iterator[Window]], Iterable[list[Window]]],
+    ) -> tuple[Callable[[], AbstractContextManager[object]], str]:
+        """A context in which the windows of a signal share them, and how they were taken.
+
+        Args:
+            whole: The signal.
+            name: Name of the output.
+            compute: The nets: windows (N, *S) to outputs (N, *S).
+            batches: Puts windows together that go through the nets at once.
+        """
+        cut = f"{whole.count} windows"
+        if self.way == "own":
+            return nullcontext, f"{cut}, each normalised by itself"
+        moments = of_copy(whole, compute)
+        if name not in self._far:
+            self._far[name] = reaches_far(compute, moments, self.spec)
+        if self._far[name]:
+            return nullcontext, f"{cut}, {FAR}"
+        if not moments:
+            return nullcontext, cut
+        where = f"a copy at 1/{whole.factor}"
+        if self.way == "exact":
+            moments, where = of_windows(lambda: batches(whole.windows()), compute), "the whole"
+        return partial(Shared, moments), f"{cut}, normalised by the statistics of {where}"
 
 
 def merged(some: Moments | None, more: Moments | None) -> Moments | None:

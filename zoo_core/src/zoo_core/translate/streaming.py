@@ -7,25 +7,25 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain, groupby, islice
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import WAYS, Codec, Item, StreamedOutput, Whole, Window
+from zoo_core.contracts.codec import WAYS, Codec, Item, StreamedOutput, Window
 from zoo_core.errors import DataError, UsageError, ZooError, unknown
-from zoo_core.translate import statistics
-from zoo_core.translate.statistics import Moments, Shared
+
+if TYPE_CHECKING:
+    from zoo_core.translate.statistics import WindowStatistics
 
 EXTENT = 1024 * 1024
 """Bound on pixels (or frames) that go through the nets at once, whatever the batch size."""
-FAR = "each normalised by itself, since the nets look further than a window: borders may show"
-"""What is said of a signal whose windows cannot share statistics."""
 _READERS, _WRITERS, _AHEAD, _BACKLOG = 2, 2, 8, 8
 
 Compute = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
@@ -165,9 +165,15 @@ class _Stream:
         self.plan = plan
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="zoo-read")
         self.writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="zoo-write")
-        self.far: dict[str, bool] = {}  # by output: whether the nets look further than a window
         self.slots: deque[_Slot] = deque()  # read, not yet yielded
         self.waiting: list[tuple[_Slot, Item, Window]] = []  # read, not yet computed
+
+    @cached_property
+    def statistics(self) -> WindowStatistics:
+        """What the windows of a signal share; most signals are one window and need none of it."""
+        from zoo_core.translate.statistics import WindowStatistics
+
+        return WindowStatistics(self.plan.windows, self.plan.codec.spec)
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Result]:
         """Yields the results."""
@@ -268,16 +274,19 @@ class _Stream:
     def _translated(
         self, item: Item, windows: Iterator[Window], name: str
     ) -> Iterator[tuple[Window, Tensor]]:
+        def compute(x: Tensor) -> Tensor:
+            return self.plan.compute(x, [name])[name]  # (N, *S)
+
         for whole, group in groupby(windows, key=attrgetter("whole")):
-            moments: list[Moments] = []
+            sharing: Callable[[], AbstractContextManager[object]] = nullcontext
             if whole is not None:
-                moments, note = self._statistics(whole, name)
+                sharing, note = self.statistics.of(whole, name, compute, self._batches)
                 item.info["notes"] = tuple(dict.fromkeys((*_notes(item), note)))
             for batch in self._batches(group):
                 x = torch.stack([window.signal for window in batch])  # (N, *S)
                 # Entered for each batch, since whoever takes the outputs works in between.
-                with Shared(moments) if moments else nullcontext():
-                    made = self.plan.compute(x, [name])[name]  # (N, *S)
+                with sharing():
+                    made = compute(x)  # (N, *S)
                 yield from zip(batch, made, strict=True)
 
     def _batches(self, windows: Iterator[Window]) -> Iterator[list[Window]]:
@@ -293,27 +302,6 @@ class _Stream:
             batch.append(window)
         if batch:
             yield batch
-
-    def _statistics(self, whole: Whole, name: str) -> tuple[list[Moments], str]:
-        """The statistics that the windows of a signal share, and in words how they were taken."""
-
-        def compute(x: Tensor) -> Tensor:
-            return self.plan.compute(x, [name])[name]  # (N, *S)
-
-        cut = f"{whole.count} windows"
-        if self.plan.windows == "own":
-            return [], f"{cut}, each normalised by itself"
-        moments = statistics.of_copy(whole, compute)
-        if name not in self.far:
-            self.far[name] = statistics.reaches_far(compute, moments, self.plan.codec.spec)
-        if self.far[name]:
-            return [], f"{cut}, {FAR}"
-        if not moments:
-            return [], cut
-        if self.plan.windows == "exact":
-            moments = statistics.of_windows(lambda: self._batches(whole.windows()), compute)
-            return moments, f"{cut}, normalised by the statistics of the whole"
-        return moments, f"{cut}, normalised by the statistics of a copy at 1/{whole.factor}"
 
     def _finish(self, result: Result) -> None:
         """Hands the result over, and lets go of what is no longer needed (in a writer thread)."""

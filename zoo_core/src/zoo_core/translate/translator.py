@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from zoo_core.catalogue.description import ModelConfig
-from zoo_core.contracts.codec import Codec
+from zoo_core.contracts.codec import FAR, Codec
 from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import UsageError
 from zoo_core.translate.engine import ALL, Engine, Target
-from zoo_core.translate.streaming import FAR, Job, Result, StreamPlan, file_job, jobs_of, stream
+from zoo_core.translate.streaming import Job, Result, StreamPlan, file_job, jobs_of, stream
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method
