@@ -205,3 +205,14 @@ def test_slices_of_one_file_are_known_and_no_duplicates(tmp_path):
     hashes = content_hashes([volume, volume, volume])
     assert len(set(hashes)) == 3
     assert content_hashes([copy, copy, copy]) == hashes
+
+
+def test_large_files_are_told_apart_by_size_beginning_and_end(tmp_path, monkeypatch):
+    from zoo_core.train.data import trained_on
+
+    monkeypatch.setattr(trained_on, "_WHOLE", 8)
+    contents = [b"abcd----wxyz", b"abcd-----wxyz", b"Abcd----wxyz", b"abcd----wxyZ", b"abcd"]
+    paths = [tmp_path / str(number) for number in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    assert len(set(content_hashes(paths))) == len(contents)
