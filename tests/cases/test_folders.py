@@ -75,7 +75,9 @@ def test_a_folder_of_other_things_says_which(tmp_path):
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
     with pytest.raises(DataError) as caught:
         opened({"a": str(tmp_path)})
-    assert caught.value.problem == "there is no picture in it: 1 other files (1 × .heic)"
+    assert caught.value.problem == (
+        "it holds no picture that can be read: 1 other files (1 × .heic)"
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names on Windows are text")

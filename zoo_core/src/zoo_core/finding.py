@@ -139,9 +139,9 @@ def nothing_found(left_out: LeftOut, asked: str, suffixes: Sequence[str], what: 
     """The error where nothing that was looked at can be used."""
     others = f"{len(left_out)} other files ({by_suffix(left_out.reasons)})"
     return DataError(
-        f"there is no {what} in it: {others if left_out.reasons else 'it is empty'}",
+        f"it holds no {what} that can be read: {others if left_out.reasons else 'it is empty'}",
         asked=printable(asked),
-        hint=f"Files that count end in {', '.join(suffixes)}.",
+        hint=f"Files end in {', '.join(suffixes)}.",
     )
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from zoo_core.contracts.codec import Codec
 from zoo_core.errors import DataError, UsageError
-from zoo_core.finding import LeftOut, by_suffix, find_files
-from zoo_core.text import printable
+from zoo_core.finding import LeftOut, find_files, nothing_found
 
 _WILD = re.compile(r"[*?\[]")
 
@@ -160,12 +159,7 @@ def safe_name(text: str) -> str:
 def _below(folder: Path, codec: Codec, left_out: LeftOut) -> list[InputSource]:
     found = find_files(folder, codec.suffixes, recognises=codec.recognises, what=codec.noun)
     if not found.files:
-        others = by_suffix(found.left_out.reasons)
-        raise DataError(
-            f"it holds no {codec.noun} that can be read: {others or 'it is empty'}",
-            asked=f"folder {printable(str(folder))}",
-            hint=f"Files end in {', '.join(codec.suffixes)}.",
-        )
+        raise nothing_found(found.left_out, f"folder {folder}", codec.suffixes, codec.noun)
     left_out.extend(found.left_out)
     return [InputSource(path, path.parent.relative_to(folder), folder) for path in found.files]
 
