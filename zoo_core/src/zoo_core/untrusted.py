@@ -178,8 +178,8 @@ def member(directory: Path, name: str) -> Path | None:
         if real.is_relative_to(whole) and stat.S_ISREG(real.stat().st_mode):
             return path
         problem = "it is no regular file of this directory"
-    except OSError as fault:
-        problem = f"it cannot be opened ({fault.strerror})"
+    except (OSError, RuntimeError) as fault:  # the latter for a loop of links, before Python 3.13
+        problem = f"it cannot be opened ({getattr(fault, 'strerror', 'a loop of links')})"
     raise WeightsError(
         problem,
         asked=f"file {path}",

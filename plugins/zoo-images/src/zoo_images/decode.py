@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from zoo_core.errors import DataError
+from zoo_images import gif
 from zoo_images.colour import alpha_of, to_rgb, to_srgb, turn_upright
 from zoo_images.formats import MAX_PIXELS, Pages, open_pages
 from zoo_images.gaps import declared_by, gaps_of
@@ -219,16 +221,13 @@ def _pages(image: Image.Image | None, data: bytes) -> list[int]:
 
 
 def _extent(image: Image.Image | None, data: bytes, asked: str) -> tuple[int, int, int]:
-    """Width, height and bytes per pixel when decoded, from the header."""
+    """Width, height and bytes per pixel of the largest frame or page when decoded."""
     if image is None or image.format == "TIFF":
         import tifffile
 
         try:
             with tifffile.TiffFile(io.BytesIO(data)) as file:
-                page = file.pages[0]
-                samples, size = int(page.samplesperpixel), int(page.bitspersample) // 8
-                depth = max(3, samples * max(1, size))
-                return int(page.imagewidth), int(page.imagelength), depth
+                return max(map(_extent_of_page, file.pages), key=math.prod)
         except Exception as error:
             if image is None:
                 raise DataError(
@@ -236,7 +235,15 @@ def _extent(image: Image.Image | None, data: bytes, asked: str) -> tuple[int, in
                     asked=asked,
                     hint="Fetch or save it again, or remove it.",
                 ) from error
+    if image.format == "GIF":
+        return (*gif.canvas(data), 3)
     return image.width, image.height, 6 if _is_deep(image, data) else 3
+
+
+def _extent_of_page(page: Any) -> tuple[int, int, int]:
+    """Width, height and bytes per pixel of a page of a TIFF."""
+    samples, size = int(page.samplesperpixel), int(page.bitspersample) // 8
+    return int(page.imagewidth), int(page.imagelength), max(3, samples * max(1, size))
 
 
 def _is_deep(image: Image.Image, data: bytes) -> bool:

@@ -234,7 +234,9 @@ def jpeg(y: Tensor, quality: int, low: float, high: float) -> Tensor:
         array = picture.squeeze(0) if len(picture) == 1 else picture.permute(1, 2, 0)
         file = io.BytesIO()
         Image.fromarray(array.contiguous().numpy()).save(file, "JPEG", quality=quality)
-        pixels = torch.frombuffer(bytearray(Image.open(file).tobytes()), dtype=torch.uint8)
+        pixels = torch.frombuffer(
+            bytearray(Image.open(file, formats=["JPEG"]).tobytes()), dtype=torch.uint8
+        )
         back.append(pixels.view(*picture.shape[1:], len(picture)).permute(2, 0, 1))  # (C, H, W)
     return (torch.stack(back).float() / 255 * (high - low) + low).to(y.device, y.dtype)
 

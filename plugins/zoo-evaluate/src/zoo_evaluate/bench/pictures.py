@@ -38,7 +38,7 @@ def sheet(strips: Sequence[tuple[str, Path]], size: int) -> Image.Image:
     """Strips one below the other, each under its title, small pictures enlarged twice."""
     font = ImageFont.load_default(13)
     factor = 2 if 0 < size <= 32 else 1
-    images = [(title, Image.open(path).convert("RGB")) for title, path in strips]
+    images = [(title, Image.open(path, formats=["PNG"]).convert("RGB")) for title, path in strips]
     scaled = [
         (
             title,
