@@ -12,12 +12,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 from zoo_core.errors import DataError, WeightsError
 
 STALE_SECONDS = 24 * 3600
 """Age from which what was never finished counts as left behind by a killed writer."""
+_before: ContextVar[Callable[[Path, Path], None] | None] = ContextVar("before", default=None)
 _AGAIN = "Restore the file, or export the model again."
 
 
@@ -40,12 +42,28 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         yield part
         if durable:
             sync(part)
+        if (act := _before.get()) is not None:
+            act(path, part)
         part.replace(path)
         if durable:
             sync(path.parent)
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def before_replacing(act: Callable[[Path, Path], None]) -> Iterator[None]:
+    """While the block lasts, `replacing` calls ``act`` just before a file takes its place.
+
+    Args:
+        act: Takes the file to be, and the one with its content.
+    """
+    token = _before.set(act)
+    try:
+        yield
+    finally:
+        _before.reset(token)
 
 
 @contextlib.contextmanager

@@ -91,11 +91,11 @@ def translate_files(
         for target, path in paths.items():
             prepare(path, root)
             origin, output = work.origin(entry, target), result.outputs[target]
-            if isinstance(output, StreamedOutput):
-                output.write(path, origin=origin.digest, progress=advance)
-            else:
-                translator.codec.write(output, path)
-            known.note(path, origin)
+            with known.noting(path, origin):
+                if isinstance(output, StreamedOutput):
+                    output.write(path, origin=origin.digest, progress=advance)
+                else:
+                    translator.codec.write(output, path)
         return list(paths.values())
 
     results = translator.stream(

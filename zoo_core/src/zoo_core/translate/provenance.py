@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from zoo_core.files import before_replacing
 
 RECORDS = "zoo-outputs.jsonl"
 """Name of the file in an output folder that says what each output was made from."""
@@ -43,7 +46,8 @@ class Origin:
 class Outputs:
     """The outputs in one folder, with what each was made from.
 
-    A line per output is appended when it is written; of two lines for one output the later holds.
+    A line per output is appended just before it takes its place, so that no killed process leaves
+    an output of which nothing is known. The line that holds is the one with the output's hash.
     Lines that are damaged are passed over: their outputs count as unknown.
 
     Args:
@@ -52,25 +56,47 @@ class Outputs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._known = dict(self._read())
+        self._known: dict[str, dict[str, Mapping[str, Any]]] = {}
+        for record in self._read():
+            self._known.setdefault(record["output"], {})[record["sha256"]] = record
 
     def is_unchanged(self, output: Path) -> bool:
         """Whether an output was written here by the zoo, and nobody has changed it since."""
-        record = self._known.get(self._name(output), {})
-        size, digest = record.get("bytes"), record.get("sha256")
-        return size is not None and size == _size(output) and digest == sha256_of(output)
+        return self._record(output) is not None
 
     def is_current(self, output: Path, origin: Origin) -> bool:
         """Whether an unchanged output was made from just this."""
-        record = self._known.get(self._name(output), {})
-        return record.get("origin") == asdict(origin) and self.is_unchanged(output)
+        record = self._record(output)
+        return record is not None and record.get("origin") == asdict(origin)
 
-    def note(self, output: Path, origin: Origin) -> None:
-        """Notes what an output was made from, after it was written."""
+    @contextmanager
+    def noting(self, output: Path, origin: Origin) -> Iterator[None]:
+        """Notes what an output is made from, as soon as the block has made its content."""
+        noted: list[Path] = []
+
+        def note(path: Path, content: Path) -> None:
+            if path == output:
+                self.note(output, origin, content)
+                noted.append(path)
+
+        with before_replacing(note):
+            yield
+        if not noted:  # it was written by other means than `zoo_core.files.replacing`
+            self.note(output, origin)
+
+    def note(self, output: Path, origin: Origin, content: Path | None = None) -> None:
+        """Notes what an output is made from.
+
+        Args:
+            output: The output.
+            origin: What it is made from.
+            content: The file that is about to become the output; None: the output itself.
+        """
+        content = content or output
         record = {
             "output": self._name(output),
-            "sha256": sha256_of(output),
-            "bytes": _size(output),
+            "sha256": sha256_of(content),
+            "bytes": _size(content),
             "origin": asdict(origin),
         }
         line = json.dumps(record, ensure_ascii=True) + "\n"
@@ -81,8 +107,15 @@ class Outputs:
     def _name(self, output: Path) -> str:
         return os.path.relpath(output, self.root)
 
-    def _read(self) -> list[tuple[str, Mapping[str, Any]]]:
-        records: list[tuple[str, Mapping[str, Any]]] = []
+    def _record(self, output: Path) -> Mapping[str, Any] | None:
+        """What is known of an output as it is now."""
+        known, size = self._known.get(self._name(output), {}), _size(output)
+        if not any(record.get("bytes") == size for record in known.values()):
+            return None  # which spares reading it
+        return known.get(sha256_of(output) or "")
+
+    def _read(self) -> list[Mapping[str, Any]]:
+        records: list[Mapping[str, Any]] = []
         try:
             file = (self.root / RECORDS).open("rb")
         except OSError:
@@ -91,7 +124,8 @@ class Outputs:
             while line := file.readline(_LONGEST_LINE):
                 try:
                     record = json.loads(line)
-                    records.append((str(record["output"]), record))
+                    if isinstance(record["output"], str) and isinstance(record["sha256"], str):
+                        records.append(record)
                 except (ValueError, KeyError, TypeError, RecursionError):
                     continue
         return records
