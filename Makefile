@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml zoo_core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
-LINTED := .ci/isolated.py zoo_core plugins tests benchmarks templates examples
+LINTED := .ci/isolated.py .ci/lowest.py fuzz zoo_core plugins tests benchmarks templates examples
 
-.PHONY: help setup demo demo-voice test parity test-cpus test-isolated lint docs bench clean
+.PHONY: help setup demo demo-voice test parity test-cpus test-isolated test-lowest lint docs bench fuzz audit clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,9 @@ help:
 	@echo 'make parity  hold five steps of every method against its published losses, in float64'
 	@echo 'make test-cpus  run the tests that compare numbers as on other CPUs'
 	@echo 'make test-isolated  tests of each distribution with only what it declares'
+	@echo 'make test-lowest  tests with the lowest versions of all packages that are allowed'
+	@echo 'make fuzz    feed mutated files to all parsers, for SECONDS=60'
+	@echo 'make audit   hold installed packages against published holes'
 	@echo 'make lint    formatting, linting and types'
 	@echo 'make docs    run every command and sample in the documentation'
 	@echo 'make bench   speed of inference, training and conversion of voices on this machine'
@@ -52,6 +55,15 @@ test-cpus: setup
 # Each distribution where nothing is installed but what it declares; DISTS=zoo-nn for one of them.
 test-isolated: setup
 	@OMP_NUM_THREADS=1 $(BIN)/python .ci/isolated.py $(DISTS) -- $(ARGS)
+
+test-lowest: setup
+	@$(BIN)/python .ci/lowest.py $(VENV)/lowest $(if $(ARGS),-- $(ARGS))
+
+fuzz: setup
+	@$(BIN)/python fuzz/fuzz.py --seconds $(or $(SECONDS),60) $(ARGS)
+
+audit: setup
+	@PYTHON='$(BIN)/python' FOLDER='$(VENV)/audit' sh .ci/audit
 
 lint: setup
 	@$(BIN)/ruff format --check $(LINTED)

@@ -140,8 +140,8 @@ def outputs(data: bytes) -> object:
 
 def reference(data: bytes) -> object:
     """The name of a file on the Hub: it stays inside the cache."""
-    from zoo_core.hub.cache import RepoCache
-    from zoo_core.hub.reference import parse
+    from zoo_hub.cache import RepoCache
+    from zoo_hub.reference import parse
 
     read = parse(data.decode("utf-8", "replace"))
     place = RepoCache(read, Path("/cache")).path("ab" * 20, read.file or "x")
@@ -152,8 +152,8 @@ def reference(data: bytes) -> object:
 
 def record(data: bytes) -> object:
     """What the cache remembers of a repository."""
-    from zoo_core.hub.cache import RepoCache
-    from zoo_core.hub.reference import Reference
+    from zoo_hub.cache import RepoCache
+    from zoo_hub.reference import Reference
 
     root = _folder() / "record"
     cache_of = RepoCache(Reference("org/name"), root)
@@ -168,8 +168,8 @@ def answers(data: bytes) -> object:
     """
     import huggingface_hub
 
-    from zoo_core.hub.cache import fetch
-    from zoo_core.hub.reference import parse
+    from zoo_hub.cache import fetch
+    from zoo_hub.reference import parse
 
     # The library's own client: its name differs between versions of huggingface_hub.
     httpx: Any = import_module(type(huggingface_hub.get_session()).__module__.partition(".")[0])

@@ -68,6 +68,16 @@ def growing_tiff(path: Path) -> None:
     path.write_bytes(bytes(data) + moved)
 
 
+def circular_tiff(path: Path) -> None:
+    """A TIFF whose first page is also the one after it."""
+    data = bytearray(tifffile_bytes(np.zeros((4, 4), np.uint16)))
+    (directory,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, directory)
+    following = directory + 2 + 12 * count
+    data[following : following + 4] = struct.pack("<I", directory)
+    path.write_bytes(data)
+
+
 def tifffile_bytes(pixels: Any) -> bytes:
     """A TIFF of an array."""
     stream = io.BytesIO()
@@ -222,6 +232,7 @@ PICTURES: dict[str, Make] = {
     "deep.tiff": deep_tiff,
     "growing.gif": growing_gif,
     "growing.tiff": growing_tiff,
+    "circular.tiff": circular_tiff,
 }
 CHECKPOINTS: dict[str, Make] = {
     "views-of-stride-0.pth": stride_0,

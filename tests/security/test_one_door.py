@@ -17,7 +17,7 @@ READERS = {
     "yaml.safe_load": {"zoo_core/host/named.py", "zoo_evaluate/cli/judge.py"},
     # In turn: a stranger's, whose pickle was searched before; a run's own; one file, by its hash.
     "torch.load": {
-        "zoo_import/checkpoint.py",
+        "zoo_import/pickles.py",
         "zoo_core/train/checkpoint.py",
         "zoo_embedding/imagenet.py",
     },

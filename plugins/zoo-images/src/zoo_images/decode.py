@@ -217,7 +217,7 @@ def _pages(image: Image.Image | None, data: bytes) -> list[int]:
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        return [i for i, page in enumerate(file.pages) if i == 0 or not page.is_reduced]
+        return [i for i, page in enumerate(_tiff_pages(file)) if i == 0 or not page.is_reduced]
 
 
 def _extent(image: Image.Image | None, data: bytes, asked: str) -> tuple[int, int, int]:
@@ -227,7 +227,7 @@ def _extent(image: Image.Image | None, data: bytes, asked: str) -> tuple[int, in
 
         try:
             with tifffile.TiffFile(io.BytesIO(data)) as file:
-                return max(map(_extent_of_page, file.pages), key=math.prod)
+                return max(map(_extent_of_page, _tiff_pages(file)), key=math.prod)
         except Exception as error:
             if image is None:
                 raise DataError(
@@ -238,6 +238,16 @@ def _extent(image: Image.Image | None, data: bytes, asked: str) -> tuple[int, in
     if image.format == "GIF":
         return (*gif.canvas(data), 3)
     return image.width, image.height, 6 if _is_deep(image, data) else 3
+
+
+def _tiff_pages(file: Any) -> Iterator[Any]:
+    """The pages of a TIFF, each of which says where the next one is."""
+    seen: set[int] = set()
+    for page in file.pages:
+        if page.offset in seen:
+            raise ValueError("its pages lead back to earlier ones")
+        seen.add(page.offset)
+        yield page
 
 
 def _extent_of_page(page: Any) -> tuple[int, int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import logging
 import os
 import threading
 from pathlib import Path
@@ -24,6 +25,8 @@ FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "BMP", "DIB", "GIF", "TIFF
 _HEIC = "Install it: pip install pillow-heif; or convert them to JPEG."
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _PILLOW_LIMIT = threading.Lock()
+# What the library says of damaged files is text of strangers; our errors name these files.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 def contents(path: Path, asked: str, limit: int) -> bytes:
