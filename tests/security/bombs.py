@@ -153,13 +153,13 @@ def nested_pickle(path: Path) -> None:
 
 
 def deflated_checkpoint(path: Path) -> None:
-    """A checkpoint of 6 MB that becomes 6 GB when it is decompressed, as no torch writes it."""
+    """A checkpoint that becomes a thousand times as large when it is decompressed."""
     plain = io.BytesIO()
     torch.save({"weight": torch.zeros(4)}, plain)
     with zipfile.ZipFile(plain) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
         for member in old.infolist():
             large = member.filename.endswith("data/0")
-            parts = [bytes(10**7)] * 600 if large else [old.read(member)]
+            parts = [bytes(10**7)] * 20 if large else [old.read(member)]
             with new.open(member.filename, "w", force_zip64=True) as file:
                 for part in parts:
                     file.write(part)
@@ -232,7 +232,6 @@ PICTURES: dict[str, Make] = {
     "deep.tiff": deep_tiff,
     "growing.gif": growing_gif,
     "growing.tiff": growing_tiff,
-    "circular.tiff": circular_tiff,
 }
 CHECKPOINTS: dict[str, Make] = {
     "views-of-stride-0.pth": stride_0,

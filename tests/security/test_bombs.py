@@ -18,6 +18,7 @@ from bombs import (
     RECORDINGS,
     SIX_GB,
     aliases,
+    circular_tiff,
     sparse,
     sparse_safetensors,
 )
@@ -26,6 +27,7 @@ from PIL import Image
 
 from zoo_core.errors import WeightsError, ZooError
 from zoo_core.models.card import read_card
+from zoo_images.decode import open_file
 from zoo_nn.nets.classifier import Classifier
 from zoo_testing.hub_server import Claim, Endless, HubServer
 
@@ -74,6 +76,11 @@ def of_pictures(place: Path) -> Endings:
 def test_a_picture_that_is_a_bomb_is_refused(name: str, of_pictures: Endings, place: Path) -> None:
     of_pictures[name].require_refused(name)
     assert not list((place / "out").glob(f"{Path(name).stem}*"))
+
+
+def test_pages_that_lead_back_to_earlier_ones_end(tmp_path: Path) -> None:
+    circular_tiff(tmp_path / "circle.tiff")
+    assert len(open_file(tmp_path / "circle.tiff")) == 1
 
 
 @pytest.fixture(scope="module")
