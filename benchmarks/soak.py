@@ -165,9 +165,6 @@ class Soak:
         self.counts["kills"] += 1
         self.counts[f"killed by {signal.Signals(number).name}"] += 1
         self.counts[f"{job.arguments[0]} killed"] += 1
-        if self.rng.random() < 0.1:
-            shutil.rmtree(self.root / "cache", ignore_errors=True)  # as a user might
-            self.counts["caches removed"] += 1
 
     def check(self) -> None:
         """Lets everything end, then holds all files against what they must be."""
@@ -186,6 +183,7 @@ class Soak:
                 digest = sha256(file.read_bytes()).hexdigest()
                 if digest not in self.hub.values():
                     self.faults.append(f"{file} is not the Hub's")
+        shutil.rmtree(self.root / "cache")  # so that downloads are killed, too
         if self.rng.random() < 0.5:
             shutil.rmtree(self.root / "out")
 
@@ -201,7 +199,10 @@ class Soak:
         elif code > 0 and code < 128:
             line = said.strip().splitlines()[-1][:200] if said.strip() else ""
             refused = kind == "train" and ("is training into it" in line or "differs" in line)
-            self.counts["second writers refused" if refused else f"{kind} said: {line}"] += 1
+            if refused:
+                self.counts["second writers refused"] += 1
+            elif code != 130:  # interrupted before it had begun to listen
+                self.faults.append(f"{' '.join(job.arguments[:4])} ended with {code}: {line}")
         job.log.unlink(missing_ok=True)
 
     def _check_run(self, job: Job) -> None:

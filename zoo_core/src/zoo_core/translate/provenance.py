@@ -57,8 +57,8 @@ class Outputs:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._known: dict[str, dict[str, Mapping[str, Any]]] = {}
-        for record in self._read():
-            self._known.setdefault(record["output"], {})[record["sha256"]] = record
+        self._length = 0
+        self._refresh()
 
     def is_unchanged(self, output: Path) -> bool:
         """Whether an output was written here by the zoo, and nobody has changed it since."""
@@ -109,10 +109,17 @@ class Outputs:
 
     def _record(self, output: Path) -> Mapping[str, Any] | None:
         """What is known of an output as it is now."""
+        if self._length != (_size(self.root / RECORDS) or 0):
+            self._refresh()  # other processes write into this folder, too
         known, size = self._known.get(self._name(output), {}), _size(output)
         if not any(record.get("bytes") == size for record in known.values()):
             return None  # which spares reading it
         return known.get(sha256_of(output) or "")
+
+    def _refresh(self) -> None:
+        self._length = _size(self.root / RECORDS) or 0
+        for record in self._read():
+            self._known.setdefault(record["output"], {})[record["sha256"]] = record
 
     def _read(self) -> list[Mapping[str, Any]]:
         records: list[Mapping[str, Any]] = []
