@@ -39,6 +39,12 @@ def zoo_components() -> Iterable[Component]:
         ),
         Component(
             "run-events",
+            "lasting-alarms",
+            "zoo_runs.lasting:LastingAlarms",
+            "Warns of a critic that has won, and of translations that ignore their target",
+        ),
+        Component(
+            "run-events",
             "whole-samples",
             "zoo_runs.whole_samples:WholeSamples",
             "Translates whole inputs, where parts say little",

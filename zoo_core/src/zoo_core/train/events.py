@@ -58,8 +58,14 @@ class RunEvents:
     def started(self, directory: Path, config: Mapping[str, object], progress: Progress) -> None:
         """A run starts, or resumes after some steps; ``config`` is that of ``config.yaml``."""
 
-    def step_done(self, directory: Path, progress: Progress, values: Mapping[str, float]) -> None:
-        """A step that is logged has ended; ``values`` are its losses and rates."""
+    def step_done(
+        self, directory: Path, progress: Progress, values: Mapping[str, float]
+    ) -> Iterable[str] | None:
+        """A step that is logged has ended; ``values`` are its losses and rates.
+
+        May give warnings, as `sampled` does.
+        """
+        return None
 
     def sampled(self, directory: Path, progress: Progress, sampled: Sampled) -> Iterable[str]:
         """Samples were translated and drawn; gives warnings for the user, a sentence each."""
