@@ -236,6 +236,21 @@ def test_a_file_without_pixels_and_one_that_is_no_dicom_are_named(tmp_path: Path
         assert caught.value.asked == str(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    "broken", [{"PhotometricInterpretation": None}, {"RescaleSlope": None, "Rows": None}]
+)
+def test_a_header_that_lacks_something_is_named_and_not_quoted(broken, tmp_path: Path) -> None:
+    path = save_slice(tmp_path / "x.dcm", anatomy(32, 0))
+    dataset = pydicom.dcmread(path)
+    for name in broken:
+        delattr(dataset, name)
+    dataset.save_as(path)
+    with pytest.raises(DataError) as caught:
+        codec().read(path)
+    assert caught.value.asked == str(path)
+    assert "Zebulon" not in str(caught.value)
+
+
 def test_a_truncated_file_is_named(tmp_path: Path) -> None:
     path = save_slice(tmp_path / "x.dcm", anatomy(32, 0))
     path.write_bytes(path.read_bytes()[:-500])

@@ -89,6 +89,16 @@ def test_nan_stays_nan(tmp_path: Path) -> None:
     assert np.abs(made[4:] - values[4:]).max() < 1e-6
 
 
+def test_big_endian_volumes_stay_so(tmp_path: Path) -> None:
+    values = RNG.integers(-1000, 3000, (16, 16, 3)).astype(">i2")
+    image = nibabel.Nifti1Image(values, AFFINE, nibabel.Nifti1Header(endianness=">"))
+    image.header.set_data_dtype(">i2")
+    nibabel.save(image, tmp_path / "x.nii")
+    made = through(tmp_path / "x.nii", tmp_path / "out.nii")
+    assert made.header.endianness == ">"
+    assert np.abs(np.asarray(made.dataobj).astype(int) - values).max() <= 1
+
+
 def test_every_slice_is_a_training_picture(tmp_path: Path) -> None:
     values = RNG.integers(-1000, 3000, (20, 18, 5)).astype(np.int16)
     first = save(tmp_path / "a.nii", values)

@@ -71,7 +71,7 @@ def test_a_killed_translation_goes_on_and_ends_with_the_bytes_of_one_that_was_no
     clip = save_clip(tmp_path / "clip.mp4", frames=240, size=(160, 120))
     run(command(tiny_model, clip, tmp_path / "whole", *more))
     made = tmp_path / "killed" / "clip_noto.mp4"
-    parts = made.with_name("clip_noto.mp4.parts")
+    parts = made.with_name(".clip_noto.mp4.parts")
     process = subprocess.Popen(
         command(tiny_model, clip, tmp_path / "killed", *more), stdout=subprocess.DEVNULL
     )
@@ -99,7 +99,7 @@ def test_what_another_model_had_begun_is_not_gone_on_with(
 
     clip = save_clip(tmp_path / "clip.mp4")
     model = write_tiny(tmp_path / "tiny", config)
-    parts = tmp_path / "out" / "clip_noto.mp4.parts"
+    parts = tmp_path / "out" / ".clip_noto.mp4.parts"
     parts.mkdir(parents=True)
     (parts / "origin").write_text("another")
     (parts / "000000000-48.mkv").write_bytes(b"frames of another")
@@ -113,7 +113,7 @@ def test_a_folder_in_the_way_is_never_removed(tiny_model: Path, tmp_path: Path, 
     from zoo_core.cli import run as zoo
 
     clip = save_clip(tmp_path / "clip.mp4")
-    parts = tmp_path / "out" / "clip_noto.mp4.parts"
+    parts = tmp_path / "out" / ".clip_noto.mp4.parts"
     parts.mkdir(parents=True)
     (parts / "holiday.txt").write_text("mine")
     arguments = ["translate", str(tiny_model), str(clip), "--to", "noto", "--out"]

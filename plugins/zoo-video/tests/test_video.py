@@ -24,7 +24,7 @@ def test_frames_times_and_sound_are_those_of_the_input(clip: Path, tmp_path: Pat
     with av.open(str(clip)) as source, av.open(str(tmp_path / "out.mp4")) as output:
         assert output.duration == source.duration
         assert output.streams.video[0].average_rate == source.streams.video[0].average_rate
-    assert not (tmp_path / "out.mp4.parts").exists()
+    assert not (tmp_path / ".out.mp4.parts").exists()
 
 
 def test_variable_rates_keep_the_time_of_every_frame(tmp_path: Path) -> None:

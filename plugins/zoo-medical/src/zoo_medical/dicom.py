@@ -37,11 +37,11 @@ class DicomFormat(ImageFormat):
                 asked=asked,
                 hint="Reports, structures and directories are no pictures: leave it out.",
             )
-        pages = DicomPages(dataset, asked)
-        size = 1
-        for name in ("Rows", "Columns", "SamplesPerPixel"):
-            size *= int(dataset.get(name) or 1)
-        size *= len(pages) * max(1, int(dataset.get("BitsAllocated") or 8) // 8)
+        with unquoted(asked, "its header is damaged"):
+            pages = DicomPages(dataset, asked)
+            size = len(pages) * max(1, int(dataset.get("BitsAllocated") or 8) // 8)
+            for name in ("Rows", "Columns", "SamplesPerPixel"):
+                size *= int(dataset.get(name) or 1)
         if size > 3 * largest:
             raise DataError(
                 f"it has {size / 1e6:,.0f} MB when decoded, more than {3 * largest / 1e6:,.0f} MB",
@@ -68,6 +68,10 @@ class DicomPages(FormatPages):
 
     def picture(self, number: int = 0) -> Picture:
         """See `zoo_images.formats.Pages.picture`; values are in the units of the header."""
+        with unquoted(self.asked, "its header lacks what a picture needs, or is damaged"):
+            return self._picture(number)
+
+    def _picture(self, number: int) -> Picture:
         stored = self._stored(number)
         if stored.ndim == 3:
             return Picture.of(stored, "DICOM")

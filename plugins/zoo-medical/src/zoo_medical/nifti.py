@@ -54,8 +54,7 @@ class NiftiFormat(ImageFormat):
                 hint="If it is meant to, allow it: --largest MEGAPIXELS.",
             )
         with unquoted(asked, "its data is damaged or truncated"):
-            stored = np.asanyarray(image.dataobj.get_unscaled())
-        return NiftiPages(image, stored, asked)
+            return NiftiPages(image, np.asanyarray(image.dataobj.get_unscaled()), asked)
 
 
 class NiftiPages(FormatPages):

@@ -50,7 +50,7 @@ class TranslatedVideo(StreamedOutput):
     ) -> None:
         """See `zoo_core.contracts.codec.StreamedOutput.write`."""
         form, codec = _format_of(path)
-        segments = Segments(path.with_name(f"{path.name}.parts"), origin, codec, self._video.look)
+        segments = Segments(path.with_name(f".{path.name}.parts"), origin, codec, self._video.look)
         advance = _Advance(progress, len(self._video))
         try:
             self._encode(segments, advance)
