@@ -148,9 +148,11 @@ def format_by_suffix(path: Path) -> str | None:
 
 def format_of_file(path: Path) -> str | None:
     """The format of a file by its suffix, or by its first bytes; None for any other."""
+    if path.suffix.lower() in SUFFIXES:
+        return None
     known = format_by_suffix(path)
     signed = {name: spec for name, spec in specs().items() if spec.signatures}
-    if known is not None or not signed or path.suffix.lower() in SUFFIXES:
+    if known is not None or not signed:
         return known
     try:
         with path.open("rb") as file:
