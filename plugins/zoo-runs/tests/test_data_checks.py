@@ -1,6 +1,10 @@
 """What is said of doubtful data before a training, with counts."""
 
-from zoo_runs.data_checks import doubts
+from zoo_core.contracts.signals import Domains
+from zoo_core.finding import LeftOut
+from zoo_core.train.data.dataset import DataSet
+from zoo_core.train.data.folders import SourceFiles
+from zoo_runs.data_checks import doubts, leaks
 
 
 def said(**contents):
@@ -43,3 +47,16 @@ def test_uneven_domains_are_named_with_their_sizes():
 
 def test_attributes_of_one_folder_are_one_part():
     assert said(mixed=range(40)) == []
+
+
+def test_test_files_that_are_trained_on_under_another_name_are_counted(tmp_path):
+    train, test = tmp_path / "train.png", [tmp_path / f"test{at}.png" for at in range(3)]
+    train.write_bytes(b"0")
+    for at, path in enumerate(test):
+        path.write_bytes(b"%d" % at)
+    left_out = LeftOut({"of the split test": test})
+    source = SourceFiles([train], ["train.png"], None, "here", "train", left_out)
+    data = DataSet(Domains(("a",)), {}, {"a": source}, "picture", {"a": [train]})
+    assert leaks(data) == [
+        "1 of 3 pictures of the split test of a are trained on under another name: test0.png"
+    ]

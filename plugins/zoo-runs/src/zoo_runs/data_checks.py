@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
+from zoo_core.finding import names as shown
 from zoo_core.text import printable
 from zoo_core.train.data.dataset import DataSet
+from zoo_core.train.data.trained_on import content_hashes
 from zoo_core.train.events import RunEvents
 
 FEWEST = 10
@@ -22,7 +24,7 @@ class DataChecks(RunEvents):
     def opened(self, directory: Path, data: DataSet) -> list[str]:
         """One sentence per doubt, with its count."""
         names = {domain: store.names for domain, store in data.stores.items()}
-        return doubts(data.hashes, names, data.noun)
+        return doubts(data.hashes, names, data.noun) + leaks(data)
 
 
 def doubts(
@@ -62,6 +64,23 @@ def doubts(
             f"{large} has {most:,} {noun}s and {small} {least:,}: each of {small} is seen "
             f"{most / least:,.0f} times as often"
         )
+    return found
+
+
+def leaks(data: DataSet) -> list[str]:
+    """What of the splits that are held out is trained on all the same, a sentence each."""
+    trained = {content for hashes in data.hashes.values() for content in hashes}
+    found = []
+    for domain, source in data.found.items():
+        for split in ("val", "test"):
+            held_out = source.left_out.reasons.get(f"of the split {split}", [])
+            contents = zip(held_out, content_hashes(held_out), strict=True)
+            leaked = [path for path, content in contents if content in trained]
+            if leaked:
+                found.append(
+                    f"{len(leaked):,} of {_count(len(held_out), data.noun)} of the split {split} "
+                    f"of {domain} are trained on under another name: {shown(leaked)}"
+                )
     return found
 
 

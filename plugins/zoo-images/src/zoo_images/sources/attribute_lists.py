@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from zoo_core.contracts.codec import Codec
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import DataError
+from zoo_core.files import stamp
 from zoo_core.finding import LeftOut, find_files, is_hidden, names
 from zoo_core.text import printable
 from zoo_core.train.data.folders import SourceFiles
 from zoo_core.train.data.splits import split_of_path
 from zoo_images.sources.labelled import LabelledPictures
+from zoo_images.sources.matching import match
 from zoo_images.sources.meanings import Meanings, meanings, split_named
 from zoo_images.sources.tables import TABLES, Table, of_columns, read_table, text_of
 
@@ -53,15 +55,22 @@ class AttributeList:
         """See `zoo_core.train.data.folders.Layout`."""
         return self.read(split, codec).label(attributes)
 
-    @cached_property
-    def table(self) -> Table:
-        """What the list says, as text."""
-        return read_table(self.list) if isinstance(self.list, Path) else of_columns(self.list)
-
-    @cached_property
+    @property
     def meanings(self) -> Meanings:
         """What it means: attributes, and why other columns are none."""
-        return meanings(self.table)
+        return self._said[1]
+
+    @property
+    def table(self) -> Table:
+        """What the list says, as text."""
+        return self._said[0]
+
+    @cached_property
+    def _said(self) -> tuple[Table, Meanings]:
+        if isinstance(self.list, Path):
+            return _read(self.list, stamp(self.list))
+        table = of_columns(self.list)
+        return table, meanings(table)
 
     def read(self, split: str, codec: Codec) -> LabelledPictures:
         """The pictures of one split, in the list's order.
@@ -213,49 +222,6 @@ def labels(table: Any, pictures: str | Path) -> AttributeList:
     return AttributeList(folder, table, folder)
 
 
-def match(rows: Iterable[str], files: Sequence[Path], folder: Path) -> dict[str, Path]:
-    """The file of each row, where there is exactly one: by path, by name, or without suffix.
-
-    A file belongs to one row: the first that names it.
-    """
-    ways: list[tuple[Callable[[str], str], Callable[[str], str]]] = [  # of a file, and of a row
-        (str, str),
-        (_name, _name),
-        (_without_suffix, str),
-        (_without_suffix, _without_suffix),
-        (_stem, _name),
-        (_stem, _stem),
-        (lambda path: _stem(path).casefold(), lambda path: _stem(path).casefold()),
-    ]
-    places = {file.relative_to(folder).as_posix(): file for file in files}
-    listed = {row: row.replace("\\", "/").removeprefix("./") for row in rows}
-    found: dict[str, Path] = {}
-    for of_file, of_row in ways:
-        if len(found) == len(listed):
-            break
-        by_key: dict[str, list[str]] = defaultdict(list)
-        for place in places:
-            by_key[of_file(place)].append(place)
-        for row, path in listed.items():
-            at = by_key.get(of_row(path), ()) if row not in found else ()
-            if len(at) == 1 and at[0] in places:
-                found[row] = places.pop(at[0])
-    return {row: found[row] for row in listed if row in found}
-
-
-def _name(path: str) -> str:
-    return path.rpartition("/")[2]
-
-
-def _stem(path: str) -> str:
-    return _without_suffix(_name(path))
-
-
-def _without_suffix(path: str) -> str:
-    folder, slash, name = path.rpartition("/")
-    return f"{folder}{slash}{name.rpartition('.')[0] or name}"
-
-
 def parse_partition(path: Path) -> dict[str, str]:
     """The split of each picture: 0 (train), 1 (val) or 2 (test), or the split's name.
 
@@ -282,6 +248,13 @@ def parse_partition(path: Path) -> dict[str, str]:
     if twice:
         raise DataError(f"it names {len(twice):,} pictures again: {twice[0]}", asked=asked)
     return {row: split for row, split in splits.items() if split is not None}
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, state: bytes) -> tuple[Table, Meanings]:
+    """A list, read once for all domains that are made of it; ``state`` says that it is the same."""
+    table = read_table(path)
+    return table, meanings(table)
 
 
 def _of_list(root: Path, file: Path) -> AttributeList:
