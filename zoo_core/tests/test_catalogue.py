@@ -139,7 +139,7 @@ def test_the_list_fits_eighty_columns_and_cuts_no_name(zoo: Callable[..., Shown]
     assert max(map(len, shown.out.splitlines())) <= 80
     for name in ("stargan-emoji", "stargan-celeba-of-a-rather-long-name", "4.3 MB", "unit-digits"):
         assert name in shown.out
-    assert "pip install zoo-unit" in shown.out
+    assert "pip install zoo-hub zoo-unit" in shown.out
 
 
 def words(text: str) -> set[str]:

@@ -136,6 +136,7 @@ def test_without_a_source_the_catalogue_says_what_is_lacking(tmp_path):
     host = host_with(InMemoryPlugin("shelf", [], [registry]))
     found = Registry.load(host).models["far"]
     assert not found.installed
+    assert found.lacks == "zoo-hub"
     assert "pip install zoo-hub" in str(found.unavailable_reason)
 
 

@@ -47,12 +47,14 @@ class Model:
         distribution: The plugin's distribution, such as ``zoo-stargan``.
         file: The registry file; None where only the index knows the model.
         unavailable_reason: Why it cannot be loaded here, and what to do; None where it can.
+        lacks: Distribution that must be installed for that; None where none would help.
     """
 
     data: Mapping[str, Any]
     distribution: str
     file: Path | None = None
     unavailable_reason: str | None = None
+    lacks: str | None = None
 
     @cached_property
     def entry(self) -> ModelEntry:
@@ -265,17 +267,20 @@ class _Reader:
             return
         for row in rows:
             model = Model(row, distribution, path)
-            self.models[model.id] = replace(model, unavailable_reason=self._lacking(model))
+            self.models[model.id] = self._held_against_what_is_here(model)
 
-    def _lacking(self, model: Model) -> str | None:
-        """What a model of an installed plugin needs that is not here."""
+    def _held_against_what_is_here(self, model: Model) -> Model:
+        """A model of an installed plugin, unavailable where it needs what is not here."""
         if model.method and model.method not in self.host.methods():
-            return f'its method "{model.method}" is not installed'
+            reason = f'its method "{model.method}" is not installed'
+            return replace(model, unavailable_reason=reason)
         far = model.embedded is None and model.data["weights"].get("repo") is not None
         if far and HUB not in self.host.components("model-source"):
-            remedy = self.host.remedy(f"zoo-{HUB}")
-            return f"its weights are on the Hub, which needs zoo-{HUB}; {remedy}"
-        return None
+            package = f"zoo-{HUB}"
+            reason = f"its weights are on the Hub, which needs {package}"
+            reason += f"; {self.host.remedy(package)}"
+            return replace(model, unavailable_reason=reason, lacks=package)
+        return model
 
     def _described(self, row: dict[str, Any], path: Path) -> Mapping[str, Any]:
         """An entry with its configuration: its own, else the index's or its directory's."""
@@ -298,11 +303,11 @@ class _Reader:
             owner = row[OWNER]
             if owner in present - broken:
                 continue
-            reason = f"its plugin is not installed; pip install {owner}"
+            reason, lacks = f"its plugin is not installed; pip install {owner}", owner
             if owner in broken:
-                reason = f"its plugin {owner} is broken; see zoo plugins"
+                reason, lacks = f"its plugin {owner} is broken; see zoo plugins", None
             values = {key: value for key, value in row.items() if key != OWNER}
-            self.models.setdefault(row["id"], Model(values, owner, None, reason))
+            self.models.setdefault(row["id"], Model(values, owner, None, reason, lacks))
 
     def _skip(self, distribution: str, error: ZooError) -> None:
         if self.host.strict:

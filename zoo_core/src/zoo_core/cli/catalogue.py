@@ -106,7 +106,7 @@ def _list_methods(plugins: PluginHost, pattern: str, json_: bool) -> None:
 def _print_models(models: list[Model]) -> None:
     rows = [(m.id, m.data.get("summary", ""), size_text(size(m)), where(m)) for m in models]
     table(("MODEL", "SUMMARY", "SIZE", "WEIGHTS"), rows, right=("SIZE",))
-    absent = sorted({m.distribution for m in models if not m.installed and m.file is None})
+    absent = sorted({model.lacks for model in models if model.lacks})
     if absent:
         click.echo(f"To install what is absent: pip install {' '.join(absent)}")
 

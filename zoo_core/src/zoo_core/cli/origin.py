@@ -13,7 +13,8 @@ from zoo_core.models.sources import FirstSeen, model_source
 def where(model: Model) -> str:
     """Where they are, in a word or two, for a column."""
     if not model.installed:
-        return "not installed" if model.file is None else "unavailable"
+        needs = f"needs {model.lacks}" if model.lacks else "no method"
+        return "not installed" if model.file is None else needs
     weights = model.data["weights"]
     if weights.get("source") == "embedded":
         return "embedded"
