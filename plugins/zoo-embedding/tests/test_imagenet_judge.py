@@ -1,63 +1,103 @@
-"""Judges that begin at ImageNet's weights."""
+"""Judges of what a net sees that has learnt ImageNet."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
+from torch import Tensor
 
-from zoo_core.errors import WeightsError
-from zoo_embedding import imagenet as module
+from zoo_core.contracts.signals import TensorSpec
+from zoo_embedding.imagenet import imagenet
+from zoo_embedding.judge import FEATURES, HeadNet, ImagenetArchitecture
+from zoo_evaluate.examples import LabeledSubset
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
+from zoo_evaluate.judge_train import JudgeConfig, train_judge
 from zoo_nn.nets.classifier import make_net
-from zoo_nn.nets.judge_architecture import architecture_of
+
+SIZE = 48
 
 
 def card() -> JudgeCard:
     return JudgeCard(
         task="domain",
-        classes=("a", "b", "c"),
-        domains=("a", "b", "c"),
-        size=64,
+        classes=("a", "b"),
+        domains=("a", "b"),
+        size=SIZE,
         architecture="imagenet",
+        widths=(16,),
     )
 
 
-def test_it_begins_at_imagenets_weights_with_a_classifier_of_its_own() -> None:
-    net = make_net(card())
-    taught = module.imagenet().net.state_dict()
-    for name, value in net.net.state_dict().items():
-        if name.startswith("classifier."):
-            assert (value.shape[0], float(value.abs().max())) == (3, 0)
-        else:
-            torch.testing.assert_close(value, taught[name], atol=0, rtol=0)
-    assert all(parameter.requires_grad for parameter in net.parameters())
+def pictures(count: int = 3, seed: int = 0) -> Tensor:
+    return torch.rand(count, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
-def test_its_default_rate_is_one_for_weights_that_have_learnt() -> None:
-    assert (
-        architecture_of(card()).rate
-        < architecture_of(card().model_copy(update={"architecture": "judge"})).rate
-    )
+class Store:
+    """Pictures in memory, smooth or noisy, that count how often they are read."""
+
+    def __init__(self, smooth: bool) -> None:
+        self.signals = pictures(40, seed=int(smooth))
+        if smooth:
+            blurred = torch.nn.functional.avg_pool2d(self.signals, 9, 1, 4)
+            self.signals = blurred * 4
+        self.read = 0
+
+    def batch(self, indices: list[int]) -> Tensor:
+        self.read += len(indices)
+        return self.signals[indices]
 
 
-def test_a_trained_judge_opens_where_imagenets_weights_are_absent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_it_reads_are_statistics_of_every_stage() -> None:
+    x = pictures()
+    found = ImagenetArchitecture(card()).prepare(x)
+    assert found.shape == (3, FEATURES)
+    body = imagenet().net.eval()
+    with torch.no_grad():
+        stem = body.bn1(body.conv_stem(x))  # (3, 32, 24, 24)
+    torch.testing.assert_close(found[:, :32], stem.mean((2, 3)), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(found[:, 64:96], stem.amax((2, 3)), atol=1e-4, rtol=1e-4)
+
+
+def test_the_frozen_net_is_no_part_of_the_judges_file(tmp_path: Path) -> None:
     judge = EvalClassifier(make_net(card()), card()).save(tmp_path)
-
-    def absent() -> None:
-        raise WeightsError("absent", asked="imagenet")
-
-    monkeypatch.setattr("zoo_embedding.judge.imagenet", absent)
-    x = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert isinstance(judge.net, HeadNet)
+    assert judge.card.bytes < 200_000
     opened = EvalClassifier.load(tmp_path)
     with torch.no_grad():
-        logits = opened(x).logits  # (2, 3)
-        torch.testing.assert_close(logits, judge(x).logits, atol=2e-2, rtol=0)
-    assert opened.architecture.features == opened(x).features.shape[1]
-    with pytest.raises(WeightsError, match=re.escape("absent")):
-        make_net(card())
+        torch.testing.assert_close(
+            opened(pictures()).logits, judge(pictures()).logits, atol=2e-2, rtol=0
+        )
+    assert opened.architecture.features == 16
+
+
+def test_it_learns_a_style_and_reads_each_training_picture_once_for_its_lessons() -> None:
+    stores = [Store(smooth=False), Store(smooth=True)]
+    whole = [
+        LabeledSubset(name, cast(Any, store), torch.arange(40), torch.full((40,), label))
+        for label, (name, store) in enumerate(zip("ab", stores, strict=True))
+    ]
+    parts = [part.pick(torch.arange(30)) for part in whole]
+    tests = [part.pick(torch.arange(30, 40)) for part in whole]
+    config = JudgeConfig(
+        "domain", ("a", "b"), size=SIZE, steps=60, batch=16, architecture="imagenet"
+    )
+    judge = train_judge(parts, tests, config)
+    assert judge.card.accuracy["mean"]["test"] >= 0.95
+    lessons = 27  # what is left of 30 once a tenth is held out
+    measured = 27 + 3 + 10  # accuracies of the three splits
+    assert [store.read for store in stores] == [lessons + measured] * 2
+
+
+def test_the_form_of_its_pictures_is_that_of_its_size() -> None:
+    assert ImagenetArchitecture.form(128) == TensorSpec("image", (3, 128, 128))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_pictures_and_other_sizes_are_read(channels: int) -> None:
+    judge = EvalClassifier(make_net(card()), card())
+    with torch.no_grad():
+        assert judge(torch.zeros(2, channels, 30, 70)).logits.shape == (2, 2)

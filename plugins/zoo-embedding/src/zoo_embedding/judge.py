@@ -1,34 +1,93 @@
-"""Judges that begin at what ImageNet taught: few pictures and few steps make a good one."""
+"""Judges of what a net sees that has learnt ImageNet: few pictures and minutes make a good one."""
 
 from __future__ import annotations
 
-from torch import nn
+from functools import cached_property
 
-from zoo_embedding.imagenet import ARCHITECTURE, imagenet
-from zoo_nn.nets.classifier import PictureArchitecture, TimmNet
+import torch
+from torch import Tensor, nn
+
+from zoo_embedding.imagenet import imagenet
+from zoo_nn.nets.classifier import PictureArchitecture
+from zoo_nn.nets.judge_architecture import Changes, ClassifierOutput
+
+FEATURES = 2448
+"""Numbers per picture: three of each channel of the stem and of the seven stages."""
+
+
+class HeadNet(nn.Module):
+    """A classifier of standardised features.
+
+    Args:
+        classes: Number of classes K.
+        width: Number of hidden units W, which are the judge's features.
+    """
+
+    def __init__(self, classes: int, width: int) -> None:
+        super().__init__()
+        self.standardise = nn.BatchNorm1d(FEATURES, affine=False)
+        self.drop_inputs = nn.Dropout(0.3)
+        self.hidden = nn.Linear(FEATURES, width)
+        self.drop = nn.Dropout(0.5)
+        self.classifier = nn.Linear(width, classes)
+
+    def forward(self, x: Tensor) -> ClassifierOutput:
+        """Judges features ``x`` (N, 2448)."""
+        x = self.drop_inputs(self.standardise(x).clamp(-5, 5))  # (N, 2448)
+        features = self.hidden(x).relu()  # (N, W)
+        return ClassifierOutput(self.classifier(self.drop(features)), features)  # (N, K), (N, W)
 
 
 class ImagenetArchitecture(PictureArchitecture):
-    """``imagenet``: EfficientNet-Lite0, which starts from its ImageNet weights.
+    """``imagenet``: a small classifier of what EfficientNet-Lite0 sees at all its stages.
 
-    A trained judge holds all weights itself: only training needs those of ImageNet.
+    The net is frozen, with ImageNet's weights, and no part of the judge's file. Of each channel of
+    its stem and of each stage, mean, deviation and largest value over the picture are read: styles
+    lie in early stages, things in late ones. Pictures are read once and kept, unchanged.
     """
 
     size = 128
-    widths = (1280,)
-    rate = 5e-4
+    widths = (256,)
+    rate = 3e-3
+    once = True
 
-    def make_net(self) -> nn.Module:
-        """The net: with ImageNet's weights below the classifier, unless a file's are to come.
+    @cached_property
+    def body(self) -> nn.Module:
+        """The frozen net, in eval mode.
 
         Raises:
-            WeightsError: If a judge is to be trained and ImageNet's weights are not at hand.
+            WeightsError: If its weights are not at hand.
         """
-        net = TimmNet(ARCHITECTURE, len(self.card.classes))
-        if not self.card.sha256:  # no file yet: it is to be trained
-            head = net.net.get_classifier()
-            for value in head.parameters():
-                nn.init.zeros_(value)  # timm's first guesses are so sure that they spoil the rest
-            taught = imagenet().net.state_dict()
-            net.net.load_state_dict(taught | head.state_dict(prefix="classifier."))
-        return net
+        return imagenet().net.eval()
+
+    def make_net(self) -> nn.Module:
+        """A `HeadNet`."""
+        return HeadNet(len(self.card.classes), (self.card.widths or self.widths)[-1])
+
+    def augment(
+        self, inputs: tuple[Tensor, ...], changes: Changes, rng: torch.Generator
+    ) -> tuple[Tensor, ...]:
+        """Features as they are."""
+        return inputs
+
+    def prepare(self, signals: Tensor) -> Tensor:
+        """(N, 2448) of pictures (N, 1 or 3, H, W) in [-1, 1]."""
+        x = super().prepare(signals)  # (N, 3, S, S)
+        body = self.body.to(x.device)
+        found: list[Tensor] = []
+        hooks = [
+            part.register_forward_hook(lambda _, __, output: found.append(output))
+            for part in (body.bn1, *body.blocks)
+        ]
+        try:
+            with torch.no_grad():
+                body.forward_features(x.contiguous(memory_format=torch.channels_last))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        parts = [
+            statistic
+            for output in found  # (N, C, h, w) each
+            for statistic in (output.mean((2, 3)), output.std((2, 3)), output.amax((2, 3)))
+        ]  # (N, C) each
+        return torch.cat(parts, 1)  # (N, 2448)

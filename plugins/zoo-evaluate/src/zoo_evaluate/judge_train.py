@@ -26,6 +26,9 @@ from zoo_nn.nets.judge_architecture import (
     architecture_of,
 )
 
+_AT_ONCE = 64
+"""Signals that are prepared at once."""
+
 
 @dataclass(frozen=True)
 class JudgeConfig:
@@ -36,8 +39,8 @@ class JudgeConfig:
         classes: Names of the classes.
         size: Size of the signals; None: the architecture's.
         steps: Optimiser steps (AdamW, one cycle).
-        batch: Signals per step, shared equally among the domains; of whole signals, each is read
-            once per round instead.
+        batch: Signals per step, shared equally among the domains; of signals that are prepared
+            once, each is read once per round instead.
         lr: Largest learning rate of the cycle; None: the architecture's.
         validation: Share of the training split that is held out for validation.
         measure: Most training signals per domain on which the training accuracy is measured.
@@ -244,7 +247,7 @@ class _Balanced:
 
 
 class _Rounds:
-    """Whole signals, prepared once and kept; each is read once per round."""
+    """Signals that are prepared once and kept; each is read once per round."""
 
     def __init__(
         self,
@@ -255,8 +258,12 @@ class _Rounds:
     ) -> None:
         self._architecture, self._rng = architecture, rng
         self._batch, self._device = config.batch, config.device
-        prepared = [architecture.prepare(part.wholes()) for part in parts]
-        self._prepared = [one for some in prepared for one in some]
+        self._prepared = [
+            one
+            for part in parts
+            for signals, _ in part.batches(_AT_ONCE, whole=architecture.whole)
+            for one in architecture.prepare(signals)
+        ]
         self._labels = torch.cat([part.labels for part in parts])  # (M,)
         self._order = torch.randperm(len(self._prepared), generator=rng)  # (M,)
 
@@ -276,7 +283,7 @@ def _lessons(
     config: JudgeConfig,
     rng: torch.Generator,
 ) -> _Lessons:
-    make = _Rounds if architecture.whole else _Balanced
+    make = _Rounds if architecture.whole or architecture.once else _Balanced
     return make(parts, architecture, config, rng)
 
 

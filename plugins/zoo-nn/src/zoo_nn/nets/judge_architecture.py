@@ -59,6 +59,8 @@ class JudgeArchitecture(ABC):
         signal: Kind of signal that it reads.
         whole: Whether it reads whole signals, files or the codec's own form, such as recordings;
             otherwise it reads the tensors (N, *S) that models see.
+        once: Whether what it prepares of a training signal is kept rather than made anew for each
+            batch: right where that costs more than the lesson. Of whole signals it always is.
         size: Size of the signals that it reads unless the card says otherwise.
         widths: Channels of its stages unless the card says otherwise.
         rate: Largest learning rate.
@@ -66,6 +68,7 @@ class JudgeArchitecture(ABC):
 
     signal: ClassVar[str]
     whole: ClassVar[bool] = False
+    once: ClassVar[bool] = False
     size: ClassVar[int] = 32
     widths: ClassVar[tuple[int, ...]] = ()
     rate: ClassVar[float] = 4e-3
