@@ -17,6 +17,7 @@ LEAST = {"zoo-core", "zoo-nn", "zoo-images", "zoo-stargan"}
 ABSENT = {
     "evaluate": "zoo-evaluate",
     "options": "zoo-runs",
+    "ui": "zoo-ui",
     "audit": "zoo-evaluate",
     "judge": "zoo-evaluate",
     "bench": "zoo-evaluate",

@@ -1,0 +1,157 @@
+"""The server behind the page."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+import zoo
+from zoo_core.catalogue.registry import Registry
+from zoo_core.errors import UsageError, WeightsError
+from zoo_core.host.plugins import host
+from zoo_ui import app as module
+from zoo_ui.app import build_app
+from zoo_ui.command import HOST, listen
+
+MODEL = "stargan-emoji-64"
+
+
+@pytest.fixture(scope="module")
+def client() -> TestClient:
+    return TestClient(build_app(device="cpu"), base_url=f"http://{HOST}")
+
+
+def picture(seed: int = 0, kind: str = "PNG") -> bytes:
+    values = np.random.default_rng(seed).integers(0, 255, (40, 56, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(values).save(stream, kind)
+    return stream.getvalue()
+
+
+def ask(client: TestClient, data: bytes, **changes: str) -> tuple[int, bytes, str]:
+    """Status, picture and sentence of a translation."""
+    query = {"model": MODEL, "to": "noto", "name": "mine.png"} | changes
+    answer = client.post("/translate", params=query, content=data)
+    is_error = answer.headers["content-type"] == "application/json"
+    return answer.status_code, answer.content, answer.json()["error"] if is_error else ""
+
+
+def test_the_models_for_pictures_that_are_here_are_offered(client: TestClient) -> None:
+    rows = {row["name"]: row for row in client.get("/models").json()}
+    assert rows[MODEL]["targets"] == ["noto", "openmoji", "twemoji"]
+    assert rows[MODEL]["summary"]
+    known = Registry.load(host()).models
+    assert all(known[name].embedded and known[name].installed for name in rows)
+    assert "stargan-vc-words" not in rows
+
+
+def test_a_models_picture_is_its_samples(client: TestClient) -> None:
+    answer = client.get("/picture", params={"model": MODEL})
+    model = Registry.load(host()).get(MODEL)
+    assert model.embedded is not None
+    assert answer.content == (model.embedded.parent / "samples.png").read_bytes()
+    assert client.get("/picture", params={"model": "../../etc/passwd"}).status_code == 404
+
+
+def test_a_translation_is_that_of_the_library_at_the_pictures_own_size(
+    client: TestClient, tmp_path: Path
+) -> None:
+    status, made, _ = ask(client, picture())
+    (tmp_path / "a.png").write_bytes(picture())
+    expected = zoo.load(MODEL, device="cpu")(str(tmp_path / "a.png"), to="noto")
+    assert status == 200
+    with Image.open(io.BytesIO(made)) as found:
+        assert found.size == (56, 40)
+        assert np.abs(np.asarray(found, int) - np.asarray(expected, int)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "data", "said"),
+    [
+        ({"name": "letter.txt"}, b"Dear Sir", r"letter\.txt.*not a picture"),
+        ({"name": "torn.png"}, picture()[:200], r"torn\.png"),
+        ({"name": "empty.png"}, b"", r"empty\.png"),
+        ({"model": "stargan-emojy"}, picture(), r"stargan-emojy.*no model"),
+        ({"to": "klingon"}, picture(), r"klingon.*noto, openmoji, twemoji"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(
+    changes: dict[str, str], data: bytes, said: str, client: TestClient
+) -> None:
+    status, _, sentence = ask(client, data, **changes)
+    assert status == 422
+    assert re.search(said, sentence), sentence
+    assert "zoo-ui-" not in sentence  # the place where files lie for a moment
+    assert "Traceback" not in sentence
+
+
+def test_too_large_a_file_is_refused(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LARGEST", 1000)
+    status, _, sentence = ask(client, picture())
+    assert status == 422
+    assert "mine.png" in sentence
+
+
+def test_two_users_at_once_get_their_own_pictures(client: TestClient) -> None:
+    alone = [ask(client, picture(seed))[1] for seed in range(2)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda n: ask(client, picture(n % 2)), range(6)))
+    assert [status for status, _, _ in together] == [200] * 6
+    assert [made for _, made, _ in together] == alone * 3
+
+
+def test_it_answers_this_machine_and_its_own_page_alone(client: TestClient) -> None:
+    assert client.get("/models", headers={"host": "elsewhere.example"}).status_code == 400
+    query = {"model": MODEL, "to": "noto", "name": "a.png"}
+    for origin, status in (("http://elsewhere.example", 403), (f"http://{HOST}", 200)):
+        answer = client.post(
+            "/translate", params=query, content=picture(), headers={"origin": origin}
+        )
+        assert answer.status_code == status
+    with listen(0) as listening:
+        assert listening.getsockname()[0] == "127.0.0.1"
+
+
+def test_the_page_names_no_other_address(client: TestClient) -> None:
+    for name in ("", "page.css", "page.js"):
+        answer = client.get(f"/{name}")
+        assert answer.status_code == 200
+        assert not re.findall(r"(?:https?:)?//[\w.]+\.\w", answer.text)
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert client.get("/plugin.py").status_code == 404
+    names = {path.name for path in (resources.files("zoo_ui") / "page").iterdir()}
+    assert names == {"index.html", "page.css", "page.js"}
+
+
+def test_a_taken_port_is_an_error() -> None:
+    with listen(0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError) as caught:
+            listen(port)
+    assert caught.value.asked == f"--port {port}"
+
+
+def test_a_directory_of_ones_own_is_offered_first(tmp_path: Path) -> None:
+    model = Registry.load(host()).get(MODEL)
+    assert model.embedded is not None
+    shutil.copytree(model.embedded.parent, tmp_path / "mine")
+    own = TestClient(build_app([str(tmp_path / "mine")]), base_url=f"http://{HOST}")
+    row = own.get("/models").json()[0]
+    assert (row["name"], row["picture"]) == (str(tmp_path / "mine"), True)
+    assert ask(own, picture(), model=row["name"])[0] == 200
+
+
+def test_a_directory_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError) as caught:
+        build_app([str(tmp_path)])
+    assert str(tmp_path) in (caught.value.asked or "")
