@@ -15,6 +15,7 @@ import soxr
 from zoo_core.errors import DataError, UsageError
 from zoo_core.files import replacing
 from zoo_voice.cepstrum import Floats
+from zoo_voice.cut_off import cut_off
 from zoo_voice.world import RATE
 
 FORMATS = {
@@ -191,6 +192,8 @@ def _opened(source: Path | Sound, name: str) -> tuple[int, Iterator[Floats]]:
         raise DataError("it is no file", asked=name, hint="Give a recording, or a folder of them.")
     if source.stat().st_size == 0:
         raise DataError("the file is empty (0 bytes)", asked=name, hint="Fetch or save it again.")
+    if missing := cut_off(source):
+        raise DataError(f"it is cut off: {missing}", asked=name, hint="Fetch or save it again.")
     try:
         return soundfile.info(source).samplerate, _file(source, name)
     except (soundfile.LibsndfileError, OSError) as error:
