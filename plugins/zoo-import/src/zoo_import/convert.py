@@ -210,7 +210,8 @@ def _prove(host: PluginHost, directory: Path) -> None:
         signal = next(iter(batch.signals.values()))[:1]  # (1, *S)
         output = _translated(translator, signal)  # (1, *S)
     except ZooError as error:
-        problem = f"it cannot be used: {error.problem}"
+        what = f"{error.asked}: " if error.asked else ""
+        problem = f"it cannot be used ({what}{error.problem})"
         raise WeightsError(
             problem, asked=asked, hint=f"{error.hint or ''} {hint}".strip()
         ) from error
