@@ -14,7 +14,6 @@ import numpy as np
 from PIL import Image
 
 from zoo_core.errors import DataError
-from zoo_images import gif
 from zoo_images.colour import alpha_of, to_rgb, to_srgb, turn_upright
 from zoo_images.formats import MAX_PIXELS, Pages, open_pages
 from zoo_images.gaps import declared_by, gaps_of
@@ -236,6 +235,8 @@ def _extent(image: Image.Image | None, data: bytes, asked: str) -> tuple[int, in
                     hint="Fetch or save it again, or remove it.",
                 ) from error
     if image.format == "GIF":
+        from zoo_images import gif  # other pictures need none of it
+
         return (*gif.canvas(data), 3)
     return image.width, image.height, 6 if _is_deep(image, data) else 3
 
