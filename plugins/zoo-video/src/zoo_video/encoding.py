@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ import numpy as np
 from PIL import Image
 
 from zoo_core.errors import DataError
-from zoo_core.files import replacing
 from zoo_video.frames import Look
 
 FRAMES = 48
@@ -74,15 +74,23 @@ class Segments:
         path = self._mixed_after(self.done)
         return np.load(path) if path.is_file() else None
 
-    def add(self, frames: list[Any], mixed: Any = None) -> None:
-        """Encodes frames (H, W, 3) uint8, upright, as the next segment."""
-        done = self.done
-        if mixed is not None:  # first, and by number: a kill in between leaves both usable
-            with replacing(self._mixed_after(done + len(frames))) as part, part.open("xb") as file:
-                np.save(file, mixed)
-        with replacing(self.folder / f"{done:09}-{len(frames)}.mkv") as part:
-            self._encode(frames, part)
+    def add(self, frames: Iterator[tuple[Any, Any]]) -> bool:
+        """Encodes the next segment as its frames are computed; False if there are none left.
+
+        Args:
+            frames: Frames (H, W, 3) uint8, upright, each with what is mixed into the next, or None.
+        """
+        own = islice(frames, FRAMES)
+        first = next(own, None)
+        if first is None:
+            return False
+        done, part = self.done, self.folder / "unfinished"
+        count, mixed = self._encode(chain([first], own), first[0].shape[:2], part)
+        if mixed is not None:  # by number: whether or not a kill comes in between
+            np.save(self._mixed_after(done + count), mixed)
+        part.replace(self.folder / f"{done:09}-{count}.mkv")
         self._mixed_after(done).unlink(missing_ok=True)
+        return True
 
     def packets(self) -> Iterator[Any]:
         """The packets of all frames, in order."""
@@ -97,10 +105,14 @@ class Segments:
     def _mixed_after(self, done: int) -> Path:
         return self.folder / f"mixed-{done:09}.npy"
 
-    def _encode(self, frames: list[Any], path: Path) -> None:
+    def _encode(
+        self, frames: Iterator[tuple[Any, Any]], size: tuple[int, int], path: Path
+    ) -> tuple[int, Any]:
+        """Writes frames; gives their number, and what is mixed into the one after them."""
         turns = -round(self._look.rotation / 90)
-        height, width = np.rot90(frames[0], turns).shape[:2]
+        height, width = size if turns % 2 == 0 else size[::-1]
         odd = height % 2 or width % 2
+        count, mixed = 0, None
         with av.open(str(path), "w", format="matroska") as container:
             stream: Any = container.add_stream(self._codec, rate=25, options=_CODECS[self._codec])
             stream.width, stream.height = width, height
@@ -112,11 +124,13 @@ class Segments:
             context.colorspace, context.color_range = self._look.matrix, int(self._look.range)
             context.color_primaries = self._look.primaries
             context.color_trc = self._look.transfer
-            for number, frame in enumerate(frames):
+            for frame, after in frames:
                 made = self._frame(np.ascontiguousarray(np.rot90(frame, turns)), stream.pix_fmt)
-                made.pts = number
+                made.pts = count
                 container.mux(stream.encode(made))
+                count, mixed = count + 1, after
             container.mux(stream.encode())
+        return count, mixed
 
     def _frame(self, rgb: Any, form: str) -> av.VideoFrame:
         frame = av.VideoFrame.from_ndarray(rgb, "rgb24")

@@ -16,7 +16,7 @@ from zoo_core.contracts.codec import StreamedOutput
 from zoo_core.errors import DataError, UsageError
 from zoo_core.files import replacing
 from zoo_images.save import Made
-from zoo_video.encoding import FRAMES, Segments, to_rgb
+from zoo_video.encoding import Segments, to_rgb
 from zoo_video.frames import VideoFrames
 from zoo_video.sound import Sound
 
@@ -43,7 +43,7 @@ class TranslatedVideo(StreamedOutput):
 
     def __iter__(self) -> Iterator[Any]:
         self._video.first = 0
-        return (frame for frame, _ in self._smoothed(0, None))
+        return (frame for frame, _ in self._smoothed(0, None, _Advance(None, 1)))
 
     def write(
         self, path: Path, *, origin: str = "", progress: Callable[[float], None] | None = None
@@ -67,18 +67,11 @@ class TranslatedVideo(StreamedOutput):
         done = segments.done
         self._video.first = done
         advance(done)
-        waiting: list[Any] = []
-        mixed = None
-        for frame, mixed in self._smoothed(done, segments.mixed):
-            waiting.append(frame)
-            advance(1)
-            if len(waiting) == FRAMES:
-                segments.add(waiting, mixed)
-                waiting = []
-        if waiting:
-            segments.add(waiting, mixed)
+        frames = self._smoothed(done, segments.mixed, advance)
+        while segments.add(frames):
+            pass
 
-    def _smoothed(self, first: int, mixed: Any) -> Iterator[tuple[Any, Any]]:
+    def _smoothed(self, first: int, mixed: Any, advance: _Advance) -> Iterator[tuple[Any, Any]]:
         """Each frame from ``first`` on, and what is mixed into the next; None without smoothing."""
         part = self._video.options.get("smoothing", 0.0)
         for made in self._made:
@@ -90,6 +83,7 @@ class TranslatedVideo(StreamedOutput):
                 mixed = new if mixed is None else part * mixed + (1 - part) * new
                 frame = np.rint(mixed).astype(np.uint8)
             yield frame, mixed
+            advance(1)
 
     def _join(self, segments: Segments, path: Path, form: str) -> None:
         """Writes pictures and sound into one file."""
