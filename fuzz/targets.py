@@ -65,7 +65,7 @@ def card(data: bytes) -> object:
     from zoo_core.models.card import read_card
     from zoo_core.models.modeldir import read_card_text
 
-    return read_card(read_card_text(_file("model/README.md", data).parent), "card").data.to_dict()
+    return read_card(read_card_text(_file("model/README.md", data).parent), "card").data
 
 
 def registry(data: bytes) -> object:
