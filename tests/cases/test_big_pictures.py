@@ -71,6 +71,30 @@ def test_windows_that_share_statistics_give_the_whole_picture(digits: Translator
     assert steps(made["exact"], whole, 8).max() < 1.1
 
 
+@pytest.mark.slow
+def test_case_12_a_large_photograph_comes_out_as_the_run_on_the_whole(digits: Translator) -> None:
+    pixels = photo(1696, 2304)
+    whole = digits(pixels, to="mnistm", limit=WHOLE)
+    fast = digits(pixels, to="mnistm")
+    assert apart(fast, whole) < 2.5
+    for made, of_whole in ((fast, whole), (np.rot90(fast), np.rot90(whole))):
+        assert steps(made, of_whole, 16).max() < 1.1
+
+
+@pytest.mark.slow
+def test_a_random_net_of_nine_blocks_is_as_near(tmp_path) -> None:
+    torch.manual_seed(0)
+    signal = TensorSpec(shape=(3, 256, 256), stride=4)
+    config = ModelConfig("cyclegan", {"width": 16}, Domains(("a", "b")), signal)
+    translator = Translator(build_method(config), config, ImageCodec(signal), precision="float32")
+    pixels = photo(848, 1152)
+    whole = translator(pixels, to="b", limit=WHOLE)
+    made = {w: translator(pixels, to="b", limit=512**2, windows=w) for w in ("fast", "exact")}
+    assert apart(made["fast"], whole) < 2.5
+    assert apart(made["exact"], whole) < 0.2
+    assert steps(made["fast"], whole, 16).max() < 1.1
+
+
 def test_windows_left_to_themselves_show(digits: Translator) -> None:
     pixels = photo(320, 448)
     whole = digits(pixels, to="mnistm", limit=WHOLE)

@@ -109,9 +109,11 @@ def cut_all(
     """The windows of a picture; where there are several, they are to share its statistics."""
     whole = None
     if len(plan) > 1:
+        factor = tiles.reduction(plan, spec.stride)
         whole = Whole(
             len(plan),
-            tiles.reduction(plan, spec.stride),
+            f"a copy at 1/{factor}",
+            factor,
             lambda factor: reduced(value, factor, spec),
             lambda: cut_all(value, plan, output, spec),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import Codec, InMemorySignal, Item, SignalStore, Window
+from zoo_core.contracts.codec import Codec, InMemorySignal, Item, SignalStore, Whole, Window
 from zoo_core.contracts.signals import MIXED, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import PluginError, UsageError, WeightsError
@@ -28,6 +29,7 @@ WINDOW = 2_000
 """Most frames of a window: 10 s."""
 OVERLAP = 96
 """Frames that a window shares with the next: 0.48 s; they are joined where it is quietest."""
+_EXCERPTS = 10  # at most, none shorter than what windows share
 _LEAST = 4 * OVERLAP  # frames; a smaller window would be all overlap
 
 
@@ -146,13 +148,27 @@ class SpeechCodec(Codec):
             raise UsageError("speech keeps its length", asked=f"size {size}", hint="Leave it out.")
         speaker = None if source is None else self._speaker(source)
         frames = max(_LEAST, WINDOW if limit is None else limit)
+        total = round(item.info["facts"].seconds * RATE)
+        whole: Whole | None = None
+        if total > frames * HOP:
+            whole = Whole(
+                count=math.ceil((total - OVERLAP * HOP) / ((frames - OVERLAP) * HOP)),
+                copy=f"excerpts of {frames * HOP / RATE:g} s",
+                factor=1,
+                reduced=lambda factor: self._excerpts(item, speaker, total, frames * HOP),
+                windows=lambda: self.windows(item, limit=limit, source=source),
+            )
         for begin, samples in _stretches(blocks(item.value, name=item.name), frames * HOP):
             analysis = analyse(samples, self.spec.channels)
             if speaker is None:
                 spoken = loud(analysis.cepstrum[:, 0])  # (T,)
                 speaker = Speaker.of(analysis.f0[spoken], analysis.cepstrum[spoken, 1:])
             signal = self._signal(speaker.normalise(analysis.cepstrum[:, 1:]))  # (order, T)
-            yield Window(signal, FramePosition(analysis, speaker, begin, len(samples)))
+            # Half of what windows share is each one's own.
+            first = OVERLAP // 2 if begin else 0
+            last = signal.shape[1] if begin + len(samples) >= total else frames - OVERLAP // 2
+            position = FramePosition(analysis, speaker, begin, len(samples))
+            yield Window(signal, position, whole, (slice(first, last),))
 
     def join(
         self,
@@ -262,6 +278,13 @@ class SpeechCodec(Codec):
         voices = {name: cast("SpeechStore", store).speaker for name, store in stores.items()}
         return {"speakers": {name: voice.plain() for name, voice in voices.items()}}
 
+    def _excerpts(self, item: Item, speaker: Speaker | None, total: int, size: int) -> Tensor:
+        """(order, T) stretches of a recording as the nets see them, ``size`` samples together."""
+        assert speaker is not None  # (its first window was analysed)
+        parts = excerpts(blocks(item.value, name=item.name), total, size)
+        cepstra = [analyse(samples, self.spec.channels).cepstrum[:, 1:] for samples in parts]
+        return self._signal(speaker.normalise(np.concatenate(cepstra)))  # (order, T)
+
     def _spoken(self, item: Item, window: Window, output: Tensor, voice: Speaker) -> Floats:
         """(n,) one translated window, synthesised."""
         place = cast("FramePosition", window.position)
@@ -305,6 +328,26 @@ class SpeechCodec(Codec):
         wanted = max(self.spec.shape[-1], -(-count // stride) * stride)
         padded = np.pad(values, ((0, wanted - count), (0, 0)), mode="edge")  # (T', order)
         return torch.from_numpy(np.ascontiguousarray(padded.T, np.float32))  # (order, T')
+
+
+def excerpts(parts: Iterable[Floats], total: int, size: int) -> list[Floats]:
+    """Stretches (n,) of a recording at even distances, of ``size`` samples together.
+
+    Args:
+        parts: The recording, block by block.
+        total: Its number of samples, no less than ``size``.
+        size: Samples of all stretches.
+    """
+    count = max(1, min(_EXCERPTS, size // (OVERLAP * HOP)))
+    starts = np.linspace(0, total - size // count, count).astype(int)
+    found, begin = np.zeros((count, size // count)), 0
+    for part in parts:
+        for number, start in enumerate(starts):
+            low, high = max(start, begin), min(start + found.shape[1], begin + len(part))
+            if low < high:
+                found[number, low - start : high - start] = part[low - begin : high - begin]
+        begin += len(part)
+    return list(found)
 
 
 def _stretches(parts: Iterable[Any], size: int) -> Iterator[tuple[int, Any]]:

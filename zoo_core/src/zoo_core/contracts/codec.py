@@ -54,13 +54,15 @@ class Whole:
 
     Attributes:
         count: Number of its windows.
+        copy: What `reduced` makes, for messages: ``a copy at 1/4``.
         factor: How many of its places have to become one, along each flexible axis, for a copy
-            that is no larger than a window.
+            that is no larger than a window; 1 where excerpts take the place of a copy.
         reduced: Makes a copy (C, *S) that is reduced by a factor.
         windows: Gives its windows anew, for another pass over them.
     """
 
     count: int
+    copy: str
     factor: int
     reduced: Callable[[int], Tensor]
     windows: Callable[[], Iterator[Window]]

@@ -223,7 +223,7 @@ class WindowStatistics:
             return nullcontext, f"{cut}, {FAR}"
         if not moments:
             return nullcontext, cut
-        where = f"a copy at 1/{whole.factor}"
+        where = whole.copy
         if self.way == "exact":
             moments, where = of_windows(lambda: batches(whole.windows()), compute), "the whole"
         return partial(Shared, moments), f"{cut}, normalised by the statistics of {where}"
@@ -241,9 +241,12 @@ def of_copy(whole: Whole, compute: Callable[[Tensor], object]) -> list[Moments]:
     the size tells how much, and the statistics are extrapolated to no reduction (Richardson).
     """
     near, far = _Recorder(), _Recorder()
-    for recorder, factor in ((near, whole.factor), (far, 2 * whole.factor)):
-        with recorder:
-            compute(whole.reduced(factor)[None])
+    with near:
+        compute(whole.reduced(whole.factor)[None])
+    if whole.factor == 1:
+        return near.moments
+    with far:
+        compute(whole.reduced(2 * whole.factor)[None])
     share = 1 - 1 / whole.factor
     return [a.beyond(b, share) for a, b in zip(near.moments, far.moments, strict=True)]
 
