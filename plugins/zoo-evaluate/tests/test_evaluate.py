@@ -183,13 +183,17 @@ def test_references_can_be_disregarded() -> None:
 
 
 def test_a_metric_that_was_asked_for_and_cannot_be_had_is_an_error() -> None:
-    with pytest.raises(UsageError, match=r'metric "domain".*domain judge'):
+    with pytest.raises(UsageError) as caught:
         evaluate_model(Shift(), paired(), ["l1", "domain"], config=PAIRED)
+    assert caught.value.asked == 'metric "domain"'
+    assert "domain judge" in caught.value.problem
 
 
 def test_an_unknown_metric_suggests_the_near_match() -> None:
-    with pytest.raises(UsageError, match='Did you mean "retrieval"'):
+    with pytest.raises(UsageError) as caught:
         evaluate_model(Shift(), paired(), ["retreival"])
+    assert caught.value.asked == 'metric "retreival"'
+    assert '"retrieval"' in (caught.value.hint or "")
 
 
 def test_a_direction_that_the_model_lacks_is_left_out_and_said() -> None:
@@ -378,13 +382,15 @@ def test_a_judge_is_not_said_to_be_tested_on_its_training_pictures(
 
 
 def test_a_judge_is_not_written_over_something_else(vendors: Path) -> None:
-    with pytest.raises(UsageError, match="no judge directory"):
+    with pytest.raises(UsageError) as caught:
         run("judge", "train", "--task", "domain", "--data", vendors, "--out", vendors)
+    assert str(vendors) in (caught.value.asked or "")
 
 
 def test_content_judges_need_labels(vendors: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no class labels"):
+    with pytest.raises(DataError) as caught:
         run("judge", "train", "--task", "content", "--data", vendors, "--out", tmp_path / "j")
+    assert "class labels" in caught.value.problem
 
 
 @pytest.fixture
@@ -444,21 +450,23 @@ def test_zoo_evaluate_prints_json_alone(vendors: Path, model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "problem"),
+    ("args", "asked"),
     [
-        ((), "no test data"),
-        (("--domain", "read=x"), 'Did you mean "red"'),
-        (("--metrics", "fidd"), 'Did you mean "fid"'),
-        (("--metrics", ","), "names no metric"),
-        (("--judge", "nowhere"), "no judge directory"),
-        (("--extractor", "nothing"), "no extractor"),
+        ((), "test of "),
+        (("--domain", "read=x"), '"read"'),
+        (("--metrics", "fidd"), '"fidd"'),
+        (("--metrics", ","), "--metrics"),
+        (("--judge", "nowhere"), "nowhere"),
+        (("--extractor", "nothing"), '"nothing"'),
     ],
 )
-def test_zoo_evaluate_refuses_wrong_requests(model: Path, args, problem) -> None:
+def test_zoo_evaluate_refuses_wrong_requests(model: Path, args, asked) -> None:
     from zoo_core.errors import ZooError
 
-    with pytest.raises(ZooError, match=problem):
+    with pytest.raises(ZooError) as caught:
         run("evaluate", model, *args)
+    assert asked in (caught.value.asked or "")
+    assert caught.value.problem
 
 
 def test_a_digit_judge_reads_mnist(tmp_path: Path) -> None:

@@ -121,20 +121,21 @@ def test_a_repository_that_no_registry_knows_is_taken_for_what_its_file_tells(hu
     x = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(translator(x, to="b"), net(x).detach(), atol=1e-5, rtol=0)
     assert translator.domains.names == ("a", "b")
-    with pytest.raises(UsageError, match="this model translates to b only"):
+    with pytest.raises(UsageError) as caught:
         translator(x, to="a")
+    assert "b only" in caught.value.problem
     hub.forget()
     zoo.load(f"someone/else@{commit}:G.pth", precision="float32")
     assert hub.count() == 0
-    with pytest.raises(HubError, match="holds no model of the zoo"):
+    with pytest.raises(HubError) as missing:
         zoo.load(f"someone/else@{commit}")
+    assert "config.yaml" in missing.value.problem
 
 
 def test_of_a_repository_with_several_models_one_is_named_by_its_file(hub: HubServer):
-    with pytest.raises(
-        UsageError, match=r"several models: g_celeba-128x128\.pth\.tar, g_celeba-256"
-    ):
+    with pytest.raises(UsageError) as caught:
         zoo.load("goodfellowliu/StarGAN-PyTorch", precision="float32")
+    assert "g_celeba-128x128.pth.tar, g_celeba-256" in caught.value.problem
 
 
 @pytest.mark.numeric
@@ -194,8 +195,9 @@ def test_an_entry_that_is_not_true_of_its_file_is_an_error(
         del entry["config"]["options"]["generators"]
     hub.add("someone/huggan", {"files/weights.pth": saved(CASES["huggan"].make().state_dict())})
     install_models(entry)
-    with pytest.raises(WeightsError, match=expected):
+    with pytest.raises(WeightsError) as caught:
         zoo.load("case-huggan")
+    assert expected in caught.value.problem
 
 
 def test_stargan_celeba_is_fetched_verified_converted_and_translates(hub: HubServer):
@@ -223,8 +225,9 @@ def test_hair_colours_exclude_each_other_and_several_attributes_are_set_at_once(
     wanted = {"Blond_Hair": 1, "Male": 0}
     assert domains.vector(wanted, black_haired_young_man) == [0, 1, 0, 0, 1]
     assert domains.vector("Blond_Hair") == [0, 1, 0, 0, 0]
-    with pytest.raises(UsageError, match="at most one of Black_Hair, Blond_Hair, Brown_Hair"):
+    with pytest.raises(UsageError) as caught:
         domains.vector({"Blond_Hair": 1, "Brown_Hair": 1})
+    assert "Black_Hair, Blond_Hair, Brown_Hair" in caught.value.problem
 
 
 @pytest.mark.parametrize(
@@ -242,15 +245,17 @@ def test_the_command_line_sets_attributes(text: str, expected: Any):
         domains = FOREIGN["stargan-celeba"].entry.config.domains
 
     assert parse_target(text, Faces()) == expected
-    with pytest.raises(UsageError, match="Male is there twice"):
+    with pytest.raises(UsageError) as caught:
         parse_target("Male,Male=0", Faces())
+    assert "Male" in caught.value.problem
 
 
 def test_cyclegan_horse2zebra_opens_only_the_very_file_of_its_entry(hub: HubServer):
     repository = hub.create("tmabraham/horse2zebra_cyclegan")
     repository.commits[HORSES] = {"pytorch_model.bin": saved(Upit().state_dict())}
-    with pytest.raises(HubError, match="sha256"):
+    with pytest.raises(HubError) as caught:
         zoo.load("cyclegan-horse2zebra")
+    assert "sha256" in caught.value.problem
     path = f"/tmabraham/horse2zebra_cyclegan/resolve/{HORSES}/pytorch_model.bin"
     assert {seen.path for seen in hub.requests} == {path}
 
