@@ -2,6 +2,7 @@
 
     python fuzz/fuzz.py --seconds 60                   all targets, two at a time
     python fuzz/fuzz.py --seconds 60 --only image      some of them
+    python fuzz/fuzz.py --corpus                       the files of the corpus, once each
     python fuzz/fuzz.py --replay fuzz/corpus/image/x   one file, with its traceback
 
 With atheris installed (Linux and macOS, Python 3.11 to 3.13) mutations are guided by the code that
@@ -190,6 +191,26 @@ def _keep(folder: Path, name: str, kind: str, data: bytes, text: str) -> None:
         file.write(json.dumps(row) + "\n")
 
 
+def corpus(names: list[str], folder: Path) -> int:
+    """Executes every file of the corpus once, in this process."""
+    from targets import close
+
+    for name in names:
+        watch = Watch(name, folder)
+        for path in sorted((HERE / "corpus" / name).iterdir()):
+            watch.run(path.read_bytes())
+        print(f"{name:12} {watch.count:9,} executions", flush=True)
+    close()
+    for row in _faults(folder):
+        print(f"\n{row['target']}: {row['kind']}\n{row['input']}\n{row['text']}")
+    return 1 if _faults(folder) else 0
+
+
+def _faults(folder: Path) -> list[dict[str, str]]:
+    found = folder / "faults.jsonl"
+    return [json.loads(line) for line in found.read_text().splitlines()] if found.exists() else []
+
+
 def watch_over(name: str, seconds: float, folder: Path, seed: int) -> int:
     """Runs one target in processes of its own until the time is over; how often it ran."""
     end, count = time.monotonic() + seconds, 0
@@ -234,6 +255,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60, help="for all targets together")
     parser.add_argument("--only", action="append", default=[], help="name of a target")
     parser.add_argument("--faults", type=Path, default=Path("build/fuzz"), help="folder")
+    parser.add_argument("--corpus", action="store_true", help="execute the corpus and nothing else")
     parser.add_argument("--replay", type=Path, help="execute one file of a target's folder")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--work", help=argparse.SUPPRESS)
@@ -256,6 +278,8 @@ def main() -> int:
     folder = given.faults.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "faults.jsonl").unlink(missing_ok=True)
+    if given.corpus:
+        return corpus(names, folder)
     seed = random.SystemRandom().getrandbits(30) if given.seed is None else given.seed
     each = given.seconds * PARALLEL / max(PARALLEL, len(names))
     print(f"{len(names)} targets, {each:.0f} s each, seed {seed}", flush=True)
@@ -263,8 +287,7 @@ def main() -> int:
         counts = dict(
             zip(names, pool.map(lambda n: watch_over(n, each, folder, seed), names), strict=True)
         )
-    found = folder / "faults.jsonl"
-    rows = [json.loads(line) for line in found.read_text().splitlines()] if found.exists() else []
+    rows = _faults(folder)
     for name, count in counts.items():
         mine = [row["kind"] for row in rows if row["target"] == name]
         print(f"{name:12} {count:9,} executions  {'; '.join(mine) or 'no fault'}")
