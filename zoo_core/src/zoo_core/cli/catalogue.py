@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -69,7 +70,7 @@ def list_command(
 )
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 def info(name: str, options: bool, json_: bool) -> None:
-    """Show all that is known of a model or a method."""
+    """Show all that is known of a model, a method, or the directory of a model or a run."""
     plugins = host()
     registry = Registry.load(plugins)
     report_broken(plugins, registry)
@@ -85,6 +86,8 @@ def info(name: str, options: bool, json_: bool) -> None:
             as_json(_method_json(plugins, registry, name) | details)
         else:
             _print_method(plugins, registry, name, details)
+    elif Path(name).is_dir():
+        _print_directory(name, plugins, registry, json_)
     else:
         known = [*registry.models, *plugins.methods()]
         raise unknown("model or method", name, known, next_step="See zoo list [--methods].")
@@ -193,7 +196,7 @@ def _print_model(model: Model) -> None:
             ("model", entry.id),
             ("", entry.summary),
             ("task", entry.task),
-            *_described(model),
+            *_described(model.config, model.data.get("nets", {}), f'model "{model.id}"'),
             ("weights", source_text(model)),
             ("licence", f"code {entry.licence.code}, weights {entry.licence.weights}"),
             ("provenance", entry.provenance),
@@ -210,11 +213,37 @@ def _print_model(model: Model) -> None:
         facts([("      ", f"{metric.protocol}{note}")])
 
 
-def _described(model: Model) -> list[tuple[str, str]]:
+def _print_directory(name: str, plugins: PluginHost, registry: Registry, json_: bool) -> None:
+    """What a model directory says, or the last model of a run, and how it was trained."""
+    from zoo_core.models.modeldir import read_config
+    from zoo_core.models.sources import find_model
+
+    directory = find_model(name, registry, plugins)
+    config = plain(read_config(directory))
+    if json_:
+        as_json({"directory": str(directory), "config": config})
+        return
+    training: dict[str, Any] = config["training"]
+    told = {key: value for key, value in training.items() if key not in ("data", "losses")}
+    facts(
+        [
+            ("model", str(directory)),
+            *_described(config, {}, f"model {directory}"),
+            ("training", _pairs(told)),
+            ("losses", _pairs(training.get("losses") or {})),
+            ("data", "\n".join(training.get("data") or ())),
+            ("use", f"zoo translate {name} INPUT --to {config['domains']['names'][-1]}"),
+        ]
+    )
+
+
+def _described(
+    values: Mapping[str, Any], nets: Mapping[str, int], asked: str
+) -> list[tuple[str, str]]:
     """What a model's configuration says; nothing where it is on the Hub and was never loaded."""
-    if not model.config:
+    if not values:
         return []
-    config = parse_config(model.config, f'model "{model.id}"')
+    config = parse_config(values, asked)
     signal, domains = config.signal, config.domains
     spec = host().methods().get(config.method)
     fixed = "" if not signal.flexible else ", any size (a multiple of the stride is padded to)"
@@ -224,7 +253,7 @@ def _described(model: Model) -> list[tuple[str, str]]:
         (domains.kind, ", ".join(domains.names)),
         ("exclusive", "; ".join(", ".join(group) for group in domains.exclusive)),
         ("signal", f"{signal.kind} {'×'.join(str(extent) for extent in signal.shape)}{fixed}"),
-        ("nets", "\n".join(_count_lines(model.data.get("nets", {})))),
+        ("nets", "\n".join(_count_lines(nets))),
         ("options", _pairs(config.options)),
         ("preprocessing", _pairs(config.preprocessing)),
     ]
