@@ -158,7 +158,8 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], asked: str) -> 
     if twice is not None:
         raise DataError(f'the column "{printable(twice, limit=40)}" is there twice', asked=asked)
     named = (lower.index(name) for name in _NAMES if name in lower)
-    shown = (at for at, value in enumerate(rows[0] if rows else ()) if _is_picture(value))
+    first = rows[0][: len(header)] if rows else ()
+    shown = (at for at, value in enumerate(first) if _is_picture(value))
     key = next(itertools.chain(named, shown), 0)
     known: dict[str, tuple[str, ...]] = {}
     uneven, repeated = [], []
