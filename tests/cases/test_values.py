@@ -282,6 +282,16 @@ def test_arrays_in_files_come_back_with_their_shape_type_and_gaps(tmp_path: Path
     assert np.nanmax(np.abs(after - values)) < 1e-5
 
 
+@pytest.mark.parametrize("shape", [(20, 24), (3, 20, 24), (20, 24, 3), (20, 24, 1)])
+def test_arrays_of_8_bits_keep_their_shape_grey_or_colour(
+    shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    values = grey("uint8", 0, 255, shape)
+    np.save(tmp_path / "x.npy", values)
+    through(model(), tmp_path / "x.npy", tmp_path / "out" / "x.npy")
+    assert np.array_equal(np.load(tmp_path / "out" / "x.npy"), values)
+
+
 @pytest.mark.parametrize(
     "values", [np.zeros(5), np.zeros((4, 4), complex), np.zeros((2, 2, 2, 2, 2)), np.zeros((0, 4))]
 )

@@ -180,6 +180,21 @@ def test_models_of_coloured_pictures_make_secondary_captures(tmp_path: Path) -> 
     assert "RescaleSlope" not in after
 
 
+def test_grey_of_8_bits_stays_grey(tmp_path: Path) -> None:
+    path = save_slice(tmp_path / "x.dcm", anatomy(32, 0))
+    dataset = pydicom.dcmread(path)
+    before = np.random.default_rng(0).integers(0, 256, (32, 32)).astype(np.uint8)
+    del dataset.RescaleSlope, dataset.RescaleIntercept
+    dataset.set_pixel_data(before, "MONOCHROME2", 8, generate_instance_uid=False)
+    dataset.save_as(path)
+    plain = ImageCodec(SPEC)
+    item = plain.read(path)
+    plain.write(plain.join(item, [(w, w.signal) for w in plain.windows(item)]), tmp_path / "o.dcm")
+    after = pydicom.dcmread(tmp_path / "o.dcm")
+    assert (after.BitsAllocated, after.PhotometricInterpretation) == (8, "MONOCHROME2")
+    assert np.array_equal(after.pixel_array, before)
+
+
 def test_run_length_coded_pixels_are_read_and_written_plainly(tmp_path: Path) -> None:
     body = anatomy(32, 0)
     path = save_slice(tmp_path / "x.dcm", body)

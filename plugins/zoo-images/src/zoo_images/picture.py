@@ -51,7 +51,7 @@ class Picture:
         notes: tuple[str, ...] = (),
         duration: float | None = None,
     ) -> Picture:
-        """A picture of values (H, W) or (H, W, 3) of any real type.
+        """A picture of values (H, W) or (H, W, 3) of any real type; grey ones stay grey.
 
         Args:
             values: The values.
@@ -62,9 +62,9 @@ class Picture:
         """
         gaps = gaps_of(values, no_data)
         kind = values.dtype.name
-        if values.dtype != np.uint8:
+        if values.dtype != np.uint8 or values.ndim == 2:
             return cls(None, form, kind, None, notes, values, duration=duration, gaps=gaps)
-        rgb = Image.fromarray(values).convert("RGB")
+        rgb = Image.fromarray(values)
         return cls(rgb, form, rgb.mode, None, notes, duration=duration, gaps=gaps)
 
     @property

@@ -240,6 +240,8 @@ def range_of_input(
         )
     low, high = _extremes(values)
     words = f"values {_text(low)} to {_text(high)}"
+    if values.dtype == np.uint8:
+        return ValueRange(0.0, 255.0, "uint8", channels), []
     if values.dtype == np.uint16:
         span = ValueRange(0.0, 65535.0, "uint16", channels)
         dark = f"{words} of 65,535: it is nearly black (--range LOW,HIGH tells what is white)"

@@ -65,7 +65,7 @@ def ranged(
     value, gaps = item.value, item.info.get("gaps")
     if isinstance(value, Tensor):
         return value
-    if value.dtype == np.uint8:
+    if value.dtype == np.uint8 and value.ndim == 3:
         return value if gaps is None else np.where(gaps.mask[..., None], np.uint8(0), value)
     if "span" not in item.info:  # once, however many targets the item is translated to
         item.info["span"], notes = range_of_input(value, preprocessing, source, item.name, gaps)
@@ -179,6 +179,7 @@ def is_large(item: Item) -> bool:
     height, width = item.info["size"]
     more = (item.info.get(name) is not None for name in ("alpha", "extra", "gaps"))
     shallow = not isinstance(item.value, Tensor) and item.value.dtype == np.uint8
+    shallow = shallow and len(item.value.shape) == 3
     return height * width >= large.LARGE and item.form == "path" and shallow and not any(more)
 
 
