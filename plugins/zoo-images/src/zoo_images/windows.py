@@ -148,7 +148,8 @@ def cut(value: Any, row: tiles.Span, column: tiles.Span, spec: TensorSpec) -> Te
     if isinstance(value, Tensor):
         rows, columns = torch.from_numpy(row.source), torch.from_numpy(column.source)
         return value[:, rows][:, :, columns].contiguous()
-    pixels = value[np.ix_(row.source, column.source)]  # (h, w, 3)
+    left, right = column.source.min(), column.source.max() + 1  # only what the window reads
+    pixels = value[row.source, left:right].take(column.source - left, axis=1)  # (h, w, 3)
     return to_tensor(torch.from_numpy(pixels), spec)
 
 
