@@ -202,7 +202,8 @@ def test_an_ordinary_large_picture_is_translated(place: Path, tmp_path: Path) ->
     )["large"]
     assert ending.code == 0, ending
     (made,) = (tmp_path / "out").glob("large*.png")
-    assert Image.open(made).size == (4_000, 3_000)
+    with Image.open(made) as image:
+        assert image.size == (4_000, 3_000)
     assert ending.bytes < 3 * 2**30
 
 
