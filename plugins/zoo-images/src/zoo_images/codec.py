@@ -212,7 +212,7 @@ class ImageCodec(Codec):
         if self.spec.flexible < 2:
             bound = height * width
         plan = tiles.plan(height, width, stride=stride, limit=bound, least=self._least)
-        yield from windows.cut_all(value, plan, output, self.spec)
+        yield from windows.cut_all(value, plan, output, self.spec, bound)
 
     def join(
         self,

@@ -81,13 +81,12 @@ def plan(height: int, width: int, *, stride: int, limit: int, least: int = LEAST
     return TilePlan(height, width, rows, columns)
 
 
-def reduction(plan: TilePlan, stride: int) -> int:
-    """How many pixels, down and across, have to become one for a copy no larger than a tile."""
-    tile = len(plan.rows[0].source) * len(plan.columns[0].source)
+def reduction(height: int, width: int, stride: int, limit: int) -> int:
+    """How many pixels, down and across, have to become one for a copy that is one tile."""
     factor = 2
     while math.prod(
-        padded_extent(math.ceil(extent / factor), stride) for extent in (plan.height, plan.width)
-    ) > max(tile, LEAST * LEAST):
+        padded_extent(math.ceil(extent / factor), stride) for extent in (height, width)
+    ) > max(limit, LEAST * LEAST):
         factor += 1
     return factor
 

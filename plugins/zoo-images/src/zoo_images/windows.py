@@ -104,18 +104,18 @@ def working(
 
 
 def cut_all(
-    value: Any, plan: tiles.TilePlan, output: tuple[int, int], spec: TensorSpec
+    value: Any, plan: tiles.TilePlan, output: tuple[int, int], spec: TensorSpec, bound: int
 ) -> Iterator[Window]:
-    """The windows of a picture; where there are several, they are to share its statistics."""
+    """The windows of a picture; several are to share its statistics, and a copy is no larger."""
     whole = None
     if len(plan) > 1:
-        factor = tiles.reduction(plan, spec.stride)
+        factor = tiles.reduction(plan.height, plan.width, spec.stride, bound)
         whole = Whole(
             len(plan),
             f"a copy at 1/{factor}",
             factor,
             lambda factor: reduced(value, factor, spec),
-            lambda: cut_all(value, plan, output, spec),
+            lambda: cut_all(value, plan, output, spec, bound),
         )
     for row in plan.rows:
         for column in plan.columns:
