@@ -167,7 +167,10 @@ def test_a_check_of_another_name_is_refused(capsys: pytest.CaptureFixture[str]) 
     assert "versions" in capsys.readouterr().err
 
 
-def test_without_json_it_says_the_same(capsys: pytest.CaptureFixture[str], machine: Path) -> None:
+def test_without_json_it_says_the_same(
+    capsys: pytest.CaptureFixture[str], machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     (machine / "cache").chmod(0o777)
     assert run(["doctor", "--only", "safety", "--only", "versions"]) == 1
     shown = capsys.readouterr().out

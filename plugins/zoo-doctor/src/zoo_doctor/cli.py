@@ -59,14 +59,14 @@ def _report(findings: Sequence[Finding]) -> None:
 
     shown = [f for f in findings if f.state != "ok" or f.check not in ("versions", "plugins")]
     rows = [
-        (f.check, f.state.upper() if f.state == "wrong" else f.state, f.subject, _said(f))
+        (f.state.upper() if f.state == "wrong" else f.state, f.check, f.subject, _said(f))
         for f in shown
     ]
     fine = [f for f in findings if f not in shown]
     for name in dict.fromkeys(f.check for f in fine):
         count = sum(f.check == name for f in fine)
-        rows.append((name, "ok", f"{count} {name}", "nothing to mend"))
-    table(("CHECK", "STATE", "WHAT", "FOUND"), rows)
+        rows.append(("ok", name, f"{count} {name}", "nothing to mend"))
+    table(("STATE", "CHECK", "WHAT", "FOUND"), rows)
 
 
 def _said(finding: Finding) -> str:
