@@ -43,7 +43,8 @@ class ImagenetArchitecture(PictureArchitecture):
 
     The net is frozen, with ImageNet's weights, and no part of the judge's file. Of each channel of
     its stem and of each stage, mean, deviation and largest value over the picture are read: styles
-    lie in early stages, things in late ones. Pictures are read once and kept, unchanged.
+    lie in early stages, things in late ones. Pictures are read once and kept, unchanged: a judge of
+    domains goes by fine traces, too, such as areas that a generator leaves not quite flat.
     """
 
     size = 128
