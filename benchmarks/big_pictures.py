@@ -59,7 +59,7 @@ def measure(
     command += ["--max-megapixels", str(bound), "--precision", options.precision]
     if way != WHOLE:
         command += ["--windows", way]
-    peak = peak_of_zoo([*command, "--out", str(out)])
+    peak = peak_of_zoo([*command, "--out", str(out), "--overwrite"])
     with Image.open(out) as image:
         return peak, image.convert("RGB")
 
