@@ -69,6 +69,21 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class Pretrained:
+    """The model whose weights a run starts from.
+
+    Attributes:
+        model: The model as the user named it.
+        name: What it is called elsewhere: a directory here without its path.
+        sha256: Hash of its weights.
+    """
+
+    model: str
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Weights:
     """Where the weights come from, and what they must be.
 

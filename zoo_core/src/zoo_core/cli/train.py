@@ -21,6 +21,9 @@ CHANGEABLE = ("steps", "device", "processes", "threads")
 @click.option("--domain", "domains", multiple=True, metavar="NAME=SOURCE", help="Each domain.")
 @click.option("--data", metavar="ROOT", help="A folder that holds all domains or attributes.")
 @click.option("--attributes", metavar="A,B", help="Attributes to learn from ROOT's lists.")
+@click.option(
+    "--pretrained", metavar="MODEL", shell_complete=complete.models, help="Start from its weights."
+)
 @click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="The run's directory.")
 @click.option("--preset", metavar="NAME", help="paper (default), 64px or 32px.")
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file of settings.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from zoo_core.catalogue.description import Pretrained
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_core.errors import UsageError, unknown
@@ -47,6 +48,7 @@ class RunConfig:
         threads: Threads of each process on the CPU; None for as many as there are cores for.
         trackers: Names of the trackers that note how the run goes; None for the default one, where
             it is installed.
+        pretrained: The model whose weights the run starts from; None where they are drawn.
     """
 
     method: str
@@ -63,6 +65,7 @@ class RunConfig:
     processes: int = 1
     threads: int | None = None
     trackers: tuple[str, ...] | None = None
+    pretrained: Pretrained | None = None
 
     def to_yaml(self) -> str:
         """The text of ``config.yaml``."""
@@ -89,6 +92,7 @@ class RunConfig:
         """
         mine, theirs = dict(_leaves(plain(self))), dict(_leaves(plain(other)))
         free = {key for key in mine | theirs if key.rpartition(".")[2] in (*FREE, "data")}
+        free |= {"pretrained.model", "pretrained.name"}  # it may lie elsewhere, too
         free |= {key for key in mine.keys() & theirs.keys() if key.startswith("domains.")}
         return [
             f"{key} is {mine.get(key)!r}, asked is {theirs.get(key)!r}"
@@ -104,6 +108,7 @@ def resolve(
     preset: str | None = None,
     settings: Mapping[str, Any] | None = None,
     size: int | None = None,
+    pretrained: str | None = None,
     **given: Any,
 ) -> RunConfig:
     """Fills a request from a file, the preset and the method's defaults.
@@ -114,11 +119,14 @@ def resolve(
         preset: Name of a preset; None for the file's, or the method's first.
         settings: ``--set``: options of the method, ``train.KEY`` and ``signal.KEY``.
         size: Width and height of the signals; None for the preset's.
+        pretrained: The model to start from, which gives the options and the form of the signals
+            that nothing else gives, before the preset; None for the file's, or none.
         given: Other attributes of `RunConfig`, which outweigh the file's unless empty.
 
     Raises:
         UsageError: For an unknown method, preset, option or key (with the near match), a value of
-            the wrong type, or a missing source.
+            the wrong type, a missing source, or a model of another method.
+        HubError, WeightsError: If the model to start from cannot be had, or does not fit.
     """
     from zoo_core.contracts.method import make_options
     from zoo_core.host.plugins import host
@@ -128,12 +136,23 @@ def resolve(
     if not name:
         raise UsageError("no method is given", asked="run", hint="See zoo list --methods.")
     cls = host().load("method", name)
-    preset_name, base = pick_preset(cls, name, preset or written.get("preset"))
+    pretrained, model = pretrained or written.get("pretrained"), None
+    wanted = preset or written.get("preset")
+    if isinstance(pretrained, str):
+        from zoo_core.train.pretrained import find_pretrained
+
+        written["pretrained"], model = find_pretrained(pretrained, name)
+        theirs = model.training.get("preset")
+        wanted = wanted or (theirs if theirs in cls.presets else None)
+    preset_name, base = pick_preset(cls, name, wanted)
     by_file = {group: _mapping(written, group, file) for group in _GROUPS}
     by_flag = _grouped(settings or {}, cls, name)
-    options = {**base.options, **by_file["options"], **by_flag["options"]}
-    signal = _signal(base.signal, {**by_file["signal"], **by_flag["signal"]}, size)
-    train = _train(base, signal, {**by_file["train"], **by_flag["train"]})
+    start = base.options if model is None else model.options
+    options = {**start, **by_file["options"], **by_flag["options"]}
+    signal = base.signal if model is None else model.signal
+    signal = _signal(signal, {**by_file["signal"], **by_flag["signal"]}, size)
+    learnt = {} if model is None else _learnt(model.preprocessing)
+    train = _train(base, signal, {**learnt, **by_file["train"], **by_flag["train"]})
     if train.speed not in ("auto", "eager"):
         host().find("step-runner", train.speed)
     values = {
@@ -153,6 +172,12 @@ def resolve(
             hint="Give --domain NAME=SOURCE for each domain, or --data ROOT.",
         )
     return config
+
+
+def _learnt(preprocessing: Mapping[str, Any]) -> dict[str, Any]:
+    """How a model's signals were prepared, as far as settings of the loop decide it."""
+    known = [item.name for item in dataclasses.fields(TrainConfig)]
+    return {key: value for key, value in preprocessing.items() if key in known}
 
 
 def _storable(values: Any) -> Any:

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from zoo_core.errors import TrainingError, UsageError
 from zoo_core.files import replacing
+from zoo_core.models.modeldir import MODEL
 from zoo_core.schema import plain
 from zoo_core.train.checkpoint import Checkpoints, writing
 from zoo_core.train.config import RunConfig
@@ -97,11 +98,19 @@ def require_usable(config: RunConfig, out: Path, *, resume: bool) -> None:
 
 def load_config(out: Path) -> RunConfig:
     """The configuration of the run in a directory; raises `UsageError` where there is none."""
+    if (out / MODEL).is_file():
+        raise UsageError(
+            "it is a model, not a run",
+            asked=f"directory {out}",
+            hint=f"Give the run's own directory, or start a new run from the model's weights: zoo "
+            f"train METHOD --pretrained {out} … --out RUN.",
+        )
     if not (out / CONFIG).is_file():
         raise UsageError(
             f"there is no run in it (no {CONFIG})",
             asked=f"directory {out}",
-            hint="Give the --out of a run that was started, or start one without --resume.",
+            hint="Give the --out of a run that was started, or start one without --resume; "
+            "--pretrained MODEL starts it from the weights of a model.",
         )
     return RunConfig.read(out / CONFIG)
 

@@ -82,6 +82,9 @@ def export(
         training["added_losses"] = list(config.extra_losses)
     if config.defence:
         training["defences"] = list(config.defence)
+    start = config.pretrained
+    if start is not None:
+        training["pretrained"] = {"name": start.name, "sha256": start.sha256}
     write_model(
         target,
         method,
@@ -94,7 +97,8 @@ def export(
             summary=_summary(config, data.domains, method.targets),
             data="\n".join(f"- {line}" for line in sources) or "Not stated.",
             paper=spec.paper,
-            provenance=f"Trained with `zoo train {config.method}`, preset `{config.preset}`.",
+            provenance=f"Trained with `zoo train {config.method}`, preset `{config.preset}`"
+            + ("." if start is None else f", from the weights of `{start.name}`."),
         ),
         sample_batch=samples.drawn(method.sampling),
         files={TRAINED_ON: data.trained_on(named=False)}

@@ -26,6 +26,7 @@ from zoo_core.train.extra_losses import defend, players_with
 from zoo_core.train.guard import StopFlag, StoppedError
 from zoo_core.train.logs import Display, Stats, read_stats
 from zoo_core.train.loop import Trainer
+from zoo_core.train.pretrained import load_pretrained
 from zoo_core.train.samples import Samples, engine_of, translate, write_sheet
 from zoo_core.translate.precision import resolve_precision
 
@@ -65,6 +66,11 @@ class Run:
         cls = host().load("method", config.method)
         seed_all(config.train.seed, -1, 0)  # the same initial nets in all processes
         method = build_method(model_config(config, self.data.domains))
+        if config.pretrained is not None and not Checkpoints(directory / "checkpoint").steps():
+            whole = model_config(config, self.data.domains, statistics=self.statistics)
+            load_pretrained(
+                method, config.pretrained, whole, note=self.display.note, warn=self.display.warn
+            )
         players = players_with(method, config.extra_losses)
         defend(method, players, config.defence)
         sampler = self.data.sampler(config.train.batch, cls.sampling, config.train.seed)

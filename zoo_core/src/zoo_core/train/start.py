@@ -53,6 +53,7 @@ def train(
     processes: int | None = None,
     threads: int | None = None,
     trackers: Sequence[str] = (),
+    pretrained: str | Path | None = None,
     resume: bool = False,
     restart: bool = False,
     quiet: bool = False,
@@ -79,6 +80,8 @@ def train(
         processes: Processes that share each batch.
         threads: Threads of each process on the CPU; None for as many as there are cores for.
         trackers: Names of trackers; none for the default one, where it is installed.
+        pretrained: The model whose weights the run starts from: anything that `zoo.load` opens, of
+            the same method. It gives all options, and the form of the signals, that nothing sets.
         resume: Whether ``out`` may hold a run already, which then goes on.
         restart: Whether a run that is there begins at step 0, whatever was done.
         quiet: Whether to tell nothing on standard output.
@@ -91,7 +94,8 @@ def train(
         ZooError: As `train_run`.
     """
     if resume and method is None and config is None:
-        if any((domains, data, attributes, preset, settings, size, losses, defence, trackers)):
+        shaping = (domains, data, attributes, preset, settings, size, losses, defence, trackers)
+        if any((*shaping, pretrained)):
             raise UsageError(
                 "a run goes on as it began; only steps, device, processes and threads may change",
                 asked=f"resuming the run {out}",
@@ -121,6 +125,7 @@ def train(
         processes=processes,
         threads=threads,
         trackers=trackers,
+        pretrained=None if pretrained is None else str(pretrained),
     )
     return train_run(asked, Path(out), resume=resume, restart=restart, quiet=quiet)
 
