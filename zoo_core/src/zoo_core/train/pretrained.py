@@ -80,7 +80,7 @@ def load_pretrained(
 
     Raises:
         UsageError: If the domains are others in number, kind or order.
-        WeightsError: If the weights are damaged, do not fit, or changed since the run was asked for.
+        WeightsError: If the weights are damaged, do not fit, or changed since the run began.
         HubError: If the Hub cannot be reached, or has no such model.
     """
     asked = f"--pretrained {pretrained.model}"
@@ -124,7 +124,8 @@ def load_pretrained(
     for line in _unlike("signal", plain(model.signal), plain(config.signal)):
         warn(f"unlike the model, {line}")
     for line in _unlike("preprocessing", there, here):
-        warn(f"unlike the model, {line}")
+        of_data = isinstance(here.get(line.split()[1]), dict)  # such as each speaker's voice
+        (note if of_data else warn)(f"unlike the model, {line}")
 
 
 def _require_places(there: Domains, here: Domains, asked: str) -> None:
