@@ -110,20 +110,31 @@ def load_pretrained(
     if anew:
         reason = f"holds no {TRAINING}" if critics is None else "has none of their shapes"
         warn(f"drawn anew: {', '.join(anew)}; the model {reason}")
-    for old, new in zip(model.domains, config.domains, strict=True):
-        if old != new:
-            note(f"{new} takes the place of {old}")
     for line in changed:
         note(f"unlike the model, {line}")
+    _tell_differences(model, config, note=note, warn=warn)
+
+
+def _tell_differences(
+    model: ModelConfig,
+    config: ModelConfig,
+    *,
+    note: Callable[[str], None],
+    warn: Callable[[str], None],
+) -> None:
+    """Says which domains, which signals and which preparation of them the model knew instead."""
     places = dict(zip(model.domains, config.domains, strict=True))
-    form = host().load("codec", config.signal.kind).Preprocessing
+    for old, new in places.items():
+        if old != new:
+            note(f"{new} takes the place of {old}")
+    asked, form = "preprocessing", host().load("codec", config.signal.kind).Preprocessing
     there, here = (
         given if form is None else plain(fill(form, given, asked=asked))
         for given in (_in_place(model.preprocessing, places), config.preprocessing)
     )
     for line in _unlike("signal", plain(model.signal), plain(config.signal)):
         warn(f"unlike the model, {line}")
-    for line in _unlike("preprocessing", there, here):
+    for line in _unlike(asked, there, here):
         of_data = isinstance(here.get(line.split()[1]), dict)  # such as each speaker's voice
         (note if of_data else warn)(f"unlike the model, {line}")
 
