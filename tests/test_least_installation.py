@@ -16,6 +16,7 @@ EMOJI = ROOT / "examples" / "emoji"
 LEAST = {"zoo-core", "zoo-nn", "zoo-images", "zoo-stargan"}
 ABSENT = {
     "evaluate": "zoo-evaluate",
+    "export": "zoo-export",
     "options": "zoo-runs",
     "ui": "zoo-ui",
     "audit": "zoo-evaluate",

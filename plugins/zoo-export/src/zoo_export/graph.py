@@ -1,0 +1,123 @@
+"""The translation of pictures as one module: bytes in, bytes out, for any batch and size.
+
+Shapes: N batch, H and W of the picture, h and w as the nets see it, C their channels, K domains.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo_core.contracts.method import Method
+from zoo_core.contracts.signals import Condition, TensorSpec
+from zoo_images.pixels import LUMA, bounds
+from zoo_images.tiles import LEAST
+
+
+class Direction(nn.Module):
+    """Translates pictures from one domain (where the method must know it) to one target.
+
+    Args:
+        method: The method with its weights, in float32 on the CPU.
+        source: The inputs' own condition vector (K,); zeros where it is unknown.
+        target: The condition vector (K,) of the output.
+        domains: Names of both, for methods with nets of their own for each domain.
+    """
+
+    def __init__(
+        self,
+        method: Method[Any],
+        source: Tensor,
+        target: Tensor,
+        domains: tuple[str | None, str | None] = (None, None),
+    ) -> None:
+        super().__init__()
+        self.method, self.domains = method, domains
+        self.register_buffer("source", source)
+        self.register_buffer("target", target)
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """The translated picture, uint8 (N, H, W, 3), and what the nets gave, (N, C, h, w)."""
+        count = picture.shape[0]
+        source = Condition(self.source.expand(count, -1), self.domains[0])  # (N, K)
+        target = Condition(self.target.expand(count, -1), self.domains[1])  # (N, K)
+        return translated(self.method, picture, source, target)
+
+
+class Chosen(nn.Module):
+    """Translates pictures to a target that is an input, for methods whose nets read a condition.
+
+    Args:
+        method: The method with its weights, in float32 on the CPU.
+    """
+
+    def __init__(self, method: Method[Any]) -> None:
+        super().__init__()
+        self.method = method
+        self.exclusive = method.domains.kind == "domains"
+        self.register_buffer("rows", torch.eye(len(method.domains)))  # (K, K)
+
+    def forward(self, picture: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Direction.forward`; ``target`` is a position (N,) or attributes (N, K)."""
+        label = self.rows[target] if self.exclusive else target  # (N, K)
+        return translated(
+            self.method, picture, Condition(torch.zeros_like(label)), Condition(label)
+        )
+
+
+def translated(
+    method: Method[Any], picture: Tensor, source: Condition, target: Condition
+) -> tuple[Tensor, Tensor]:
+    """The translated picture, uint8 (N, H, W, 3), and what the nets gave, (N, C, h, w).
+
+    Args:
+        method: The method.
+        picture: uint8 (N, H, W, 3).
+        source: The inputs' own condition.
+        target: The condition of the outputs.
+    """
+    spec = method.signal
+    height, width = picture.shape[1], picture.shape[2]
+    x = to_signal(picture, spec)  # (N, C, H, W)
+    if spec.flexible >= 2:
+        x = x[:, :, reflected(height, spec.stride)]  # (N, C, h, W)
+        x = x[:, :, :, reflected(width, spec.stride)]  # (N, C, h, w)
+    y = method.translate(x, source, target)  # (N, C, h, w)
+    top, left = (y.shape[2] - height) // 2, (y.shape[3] - width) // 2
+    inner = y[:, :, top : top + height, left : left + width]  # (N, C, H, W)
+    return to_picture(inner, spec), y
+
+
+def to_signal(picture: Tensor, spec: TensorSpec) -> Tensor:
+    """(N, C, H, W) within the range of the nets: uint8 pictures (N, H, W, 3), grey for one channel."""
+    low, high = bounds(spec)
+    x = picture.permute(0, 3, 1, 2).to(torch.float32) * ((high - low) / 255) + low  # (N, 3, H, W)
+    if spec.channels == 1:
+        x = (x * torch.tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)  # (N, 1, H, W)
+    return x  # (N, C, H, W)
+
+
+def to_picture(signal: Tensor, spec: TensorSpec) -> Tensor:
+    """uint8 (N, H, W, 3), rounded and clipped: signals (N, C, H, W) within the range of the nets."""
+    low, high = bounds(spec)
+    scaled = (signal - low) * (255 / (high - low))  # (N, C, H, W)
+    rounded = scaled.round().clamp(0, 255).to(torch.uint8)  # (N, C, H, W)
+    return rounded.expand(-1, 3, -1, -1).permute(0, 2, 3, 1)  # (N, H, W, 3)
+
+
+def reflected(extent: int, stride: int) -> Tensor:
+    """Positions (padded,) that an axis is read at: mirrored beyond its border, as often as needed.
+
+    The same as `zoo_images.tiles.plan` gives for a picture that is one tile.
+
+    Args:
+        extent: Of the axis, in pixels.
+        stride: The padded extent is a multiple of it, no less than `zoo_images.tiles.LEAST`.
+    """
+    padded = (torch.sym_max(extent, LEAST) + stride - 1) // stride * stride
+    positions = torch.arange(padded) - (padded - extent) // 2  # (padded,)
+    period = torch.sym_max(2 * extent - 2, 1) * torch.ones_like(positions)  # (padded,)
+    folded = positions % period  # (padded,)
+    return torch.minimum(folded, period - folded)  # (padded,)
