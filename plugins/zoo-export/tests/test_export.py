@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from zoo_export.export import export_model
 from zoo_export.verify import DIFFERENCE, psnr
 from zoo_images import tiles
 from zoo_images.pixels import to_bytes, to_tensor
+from zoo_nn.nets.norm import InstanceNorm
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -45,6 +47,18 @@ def test_an_axis_is_mirrored_as_translations_mirror_it(extent: int, stride: int)
     plan = tiles.plan(extent, 64, stride=stride, limit=2**30)
     (span,) = plan.rows
     assert graph.reflected(extent, stride).tolist() == span.source.tolist()
+
+
+def test_normalisation_is_exact_where_the_mean_is_large(tmp_path: Path) -> None:
+    x = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0)) + 3000
+    with graph.CentredNorms(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own
+        program = torch.onnx.export(InstanceNorm(4), (x,), dynamo=True, verbose=False)
+    program.save(tmp_path / "norm.onnx")
+    engine = opened(tmp_path / "norm.onnx")
+    (made,) = engine.run(None, {engine.get_inputs()[0].name: x.numpy()})
+    wanted = torch.nn.functional.instance_norm(x.double()).numpy()
+    assert np.abs(made - wanted).max() < 1e-3
 
 
 @pytest.mark.parametrize("channels", [1, 3])

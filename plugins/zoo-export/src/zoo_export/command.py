@@ -17,10 +17,17 @@ from zoo_core.errors import UsageError
 @click.argument("model", shell_complete=complete.models)
 @click.option("--to", "form", type=click.Choice(["onnx"]), required=True, help="The format.")
 @click.option("--out", help="File; default: MODEL.onnx in the current folder.")
-@click.option("--target", shell_complete=complete.domains,
-              help="Just this target; default: the graph's choice, or a file for each target.")  # fmt: skip
-@click.option("--from", "source", shell_complete=complete.domains,
-              help="Domain of the inputs, where it matters.")  # fmt: skip
+@click.option(
+    "--target",
+    shell_complete=complete.domains,
+    help="Just this target; default: the graph's choice, or a file for each target.",
+)
+@click.option(
+    "--from",
+    "source",
+    shell_complete=complete.domains,
+    help="Domain of the inputs, where it matters.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that are there already.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 def export(

@@ -107,10 +107,10 @@ def export_model(
             raise UsageError(
                 "it is there already", asked=f"output {file}", hint="--overwrite replaces it."
             )
-    facts = _facts(translator, model, directory)
+    facts, asked = _facts(translator, model, directory), f"export of {model}"
     with ExitStack() as whole:
         return [
-            _write(whole, translator, way, file, facts, golden, asked=f"export of {model}")
+            _write(whole, translator, way, file, facts, golden=golden, asked=asked)
             for way, file in zip(directions, files, strict=True)
         ]
 
@@ -178,8 +178,8 @@ def _write(
     way: Direction,
     path: Path,
     facts: Mapping[str, str],
-    golden: Path | None,
     *,
+    golden: Path | None,
     asked: str,
 ) -> Exported:
     """Writes one graph beside its place; it takes that when ``whole`` is left without an error."""
@@ -228,7 +228,7 @@ def _traced(method: Method[Any], way: Direction, asked: str) -> onnx.ModelProto:
         source = torch.tensor(way.source or [0.0] * len(method.domains))  # (K,)
         module = graph.Direction(method, source, torch.tensor(way.target), way.names)
     try:
-        with _quiet():
+        with _quiet(), graph.CentredNorms():
             program: Any = torch.onnx.export(
                 module.eval(),
                 tuple(arguments),

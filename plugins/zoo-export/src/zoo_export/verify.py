@@ -170,11 +170,13 @@ def _reference(
     spec, (height, width) = method.signal, pictures.shape[1:3]
     pads = [(0, 0), (0, 0)]
     for extent in (height, width):
-        padded = padded_extent(extent, spec.stride, LEAST) if spec.flexible >= 2 else extent
-        pads.append(((padded - extent) // 2, padded - extent - (padded - extent) // 2))
-    x = to_tensor(torch.from_numpy(pictures), spec).numpy()  # (N, C, H, W)
-    x = torch.from_numpy(np.pad(x, pads, mode="reflect"))  # (N, C, h, w)
-    y = eager(method, x, source, target)  # (N, C, h, w)
+        more = 0
+        if spec.flexible >= 2:
+            more = padded_extent(extent, spec.stride, LEAST) - extent
+        pads.append((more // 2, more - more // 2))
+    x = to_tensor(torch.from_numpy(pictures), spec)  # (N, C, H, W)
+    padded = torch.from_numpy(np.pad(x.numpy(), pads, mode="reflect"))  # (N, C, h, w)
+    y = eager(method, padded, source, target)  # (N, C, h, w)
     (top, _), (left, _) = pads[2:]
     inner = y[:, :, top : top + height, left : left + width]  # (N, C, H, W)
     return np.stack([to_bytes(signal, spec) for signal in inner]), y.numpy()
