@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET = 20
-"""Version of the ONNX operators, which ONNX Runtime reads since 1.17."""
+"""Version of the ONNX operators."""
 
 
 @dataclass(frozen=True)
