@@ -118,6 +118,7 @@ def work(name: str, seconds: float, folder: Path, seed: int) -> None:
     grown.mkdir(exist_ok=True)
     options = [f"-max_total_time={max(1, round(seconds))}", f"-max_len={1 << 16}", f"-seed={seed}"]
     options += ["-print_final_stats=0", "-rss_limit_mb=0", "-timeout=3600", "-verbosity=0"]
+    options += [f"-artifact_prefix={folder}/"]  # what libFuzzer keeps of its own goes there too
     atheris.Setup([sys.argv[0], *options, str(grown), str(HERE / "corpus" / name)], watch.run)
     atheris.Fuzz()
 
