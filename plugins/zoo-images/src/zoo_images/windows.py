@@ -65,7 +65,7 @@ def ranged(
     value, gaps = item.value, item.info.get("gaps")
     if isinstance(value, Tensor):
         return value
-    if value.dtype == np.uint8 and value.ndim == 3:
+    if value.dtype == np.uint8 and len(value.shape) == 3:  # an array, or a large TIFF on the disk
         return value if gaps is None else np.where(gaps.mask[..., None], np.uint8(0), value)
     if "span" not in item.info:  # once, however many targets the item is translated to
         item.info["span"], notes = range_of_input(value, preprocessing, source, item.name, gaps)
