@@ -113,6 +113,11 @@ def test_loss_defence_source_events_and_runner_of_one_run(site: Path, pictures: 
     )  # fmt: skip
     assert "the first step moves generator, then discriminator" in trained.stdout
     assert (pictures / "run" / "counted.txt").read_text() == "2"
+    large = zoo(
+        site, pictures, "translate", "run/model", "a", "--to", "b", "--from", "a", "--size", "64",
+        "--windows", "counted", "--max-megapixels", "0.002", "--precision", "float32",
+    )  # fmt: skip
+    assert "windows for b" in large.stdout + large.stderr
     assert "generator/brightness" in (pictures / "run" / "log" / "stats.jsonl").read_text()
     shown = zoo(
         site, pictures, "evaluate", "run/model", "--domain", "a=a", "--domain", "b=b",

@@ -10,7 +10,7 @@ from zoo_core.host.hookspecs import hookimpl
 
 @hookimpl
 def zoo_components() -> Iterable[Component]:
-    """Losses, defences and runners of steps for any method, and the backbone that the zoo ships."""
+    """Losses, defences, runners of steps and statistics of windows for any method; a backbone."""
     losses, defences = "zoo_nn.losses", "zoo_nn.defences"
     consistency, regularisers = f"{losses}.consistency", f"{losses}.regularisers"
     digits = "A small timm ResNet that has learnt MNIST's digits"
@@ -67,6 +67,8 @@ def zoo_components() -> Iterable[Component]:
             "zoo_nn.speed.compiled:CompiledSteps",
             "The same, and the nets that translate compiled, which takes a minute or two",
         ),
+        Component("windows", "fast", "zoo_nn.windows:Fast", "By the statistics of a reduced copy"),
+        Component("windows", "exact", "zoo_nn.windows:Exact", "By those of the whole, slowly"),
         Component("defence", "noise", f"{defences}:Noise", "White noise; std=0.1 as published"),
         Component("defence", "quantise", f"{defences}:Quantise", "8 bits, straight-through"),
         Component("defence", "lowpass", f"{defences}:LowPass", "A Gaussian filter"),

@@ -12,7 +12,6 @@ import click
 
 from zoo_core.cli import complete
 from zoo_core.cli.output import say
-from zoo_core.contracts.codec import WAYS
 from zoo_core.contracts.spec import OptionSpec
 from zoo_core.errors import UsageError, ZooError
 from zoo_core.finding import LeftOut, names
@@ -84,7 +83,7 @@ class _WithOptions(click.Command):
 )
 @click.option(
     "--windows",
-    type=click.Choice(WAYS),
+    metavar="fast|exact|own",
     default="fast",
     show_default=True,
     help="How parts of larger inputs are made to fit: by the statistics of a reduced copy (fast), "

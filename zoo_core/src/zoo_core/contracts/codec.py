@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from zoo_core.contracts.spec import TrainConfig
 
-WAYS = ("fast", "exact", "own")
-"""Where the windows of one signal take their statistics from: a reduced copy of the whole, the
-whole, or each its own."""
 FAR = "each normalised by itself, since the nets look further than a window: borders may show"
 """What is said of a signal whose windows cannot share statistics."""
 

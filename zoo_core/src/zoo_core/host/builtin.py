@@ -11,7 +11,10 @@ from zoo_core.host.hookspecs import hookimpl
 @hookimpl
 def zoo_components() -> Iterable[Component]:
     """The kinds of component that the core uses, and its commands."""
-    return [*_kinds(), *_commands()]
+    own = Component(
+        "windows", "own", "zoo_core.contracts.windows:WindowStatistics", "Each window by itself"
+    )
+    return [*_kinds(), own, *_commands()]
 
 
 def _kinds() -> Iterable[Kind]:
@@ -44,6 +47,11 @@ def _kinds() -> Iterable[Kind]:
             "step-runner",
             "zoo_core.train.step_runner:StepRunner",
             "How the steps of a run are made, for --set train.speed",
+        ),
+        Kind(
+            "windows",
+            "zoo_core.contracts.windows:WindowStatistics",
+            "What windows of large signals are normalised by, for --windows",
         ),
         Kind("command", "click:Command", "Commands of zoo"),
     ]

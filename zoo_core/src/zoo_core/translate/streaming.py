@@ -18,14 +18,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.codec import WAYS, Codec, Item, StreamedOutput, Window
-from zoo_core.errors import DataError, UsageError, ZooError, unknown
+from zoo_core.contracts.codec import Codec, Item, StreamedOutput, Window
+from zoo_core.errors import DataError, UsageError, ZooError
+from zoo_core.host.plugins import host
 
 if TYPE_CHECKING:
-    from zoo_core.translate.statistics import WindowStatistics
+    from zoo_core.contracts.windows import WindowStatistics
 
 EXTENT = 1024 * 1024
 """Bound on pixels (or frames) that go through the nets at once, whatever the batch size."""
+SHARED, OWN = "fast", "own"
+"""How windows are normalised by default, where zoo-nn is installed, and otherwise."""
 _READERS, _WRITERS, _AHEAD, _BACKLOG = 2, 2, 8, 8
 
 Compute = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
@@ -129,7 +132,7 @@ class StreamPlan:
         finish: Called with each result that has outputs, in a writer thread (to write files);
             what it returns is kept as the result's value, and the outputs are dropped.
         source: The domain of the inputs, where it is known.
-        windows: Where those of one signal take their statistics from, of `statistics.WAYS`.
+        windows: What those of one signal are normalised by: a component of kind ``windows``.
     """
 
     codec: Codec
@@ -143,8 +146,8 @@ class StreamPlan:
     windows: str = "fast"
 
     def __post_init__(self) -> None:
-        if self.windows not in WAYS:
-            raise unknown("way of windows", self.windows, WAYS)
+        if self.windows != SHARED:
+            host().find("windows", self.windows)
         for what in ("size", "batch", "limit"):
             value = getattr(self, what)
             if value is not None and value < 1:
@@ -171,9 +174,11 @@ class _Stream:
     @cached_property
     def statistics(self) -> WindowStatistics:
         """What the windows of a signal share; most signals are one window and need none of it."""
-        from zoo_core.translate.statistics import WindowStatistics
-
-        return WindowStatistics(self.plan.windows, self.plan.codec.spec)
+        name = self.plan.windows
+        if name == SHARED and name not in host().components("windows"):
+            name = OWN  # and the note of every such signal says so
+        cls: type[WindowStatistics] = host().load("windows", name)
+        return cls(self.plan.codec.spec)
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Result]:
         """Yields the results."""

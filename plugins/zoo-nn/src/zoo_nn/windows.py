@@ -25,6 +25,7 @@ from torch.overrides import TorchFunctionMode
 
 from zoo_core.contracts.codec import FAR, Whole, Window
 from zoo_core.contracts.signals import TensorSpec
+from zoo_core.contracts.windows import WindowStatistics
 
 _SIGNATURES = {f: inspect.signature(f) for f in (functional.group_norm, functional.instance_norm)}
 _FAR, _BROAD = 1024, 64
@@ -186,16 +187,11 @@ class _Frontier(Shared):
         raise _Reached
 
 
-class WindowStatistics:
-    """The statistics that windows of a signal share.
+class Fast(WindowStatistics):
+    """Windows share the statistics of a reduced copy of their signal."""
 
-    Args:
-        way: Where they come from, of `zoo_core.contracts.codec.WAYS`.
-        spec: Form of the signals.
-    """
-
-    def __init__(self, way: str, spec: TensorSpec) -> None:
-        self.way, self.spec = way, spec
+    def __init__(self, spec: TensorSpec) -> None:
+        super().__init__(spec)
         self._far: dict[str, bool] = {}  # by output: whether its nets look further than a window
 
     def of(
@@ -205,17 +201,8 @@ class WindowStatistics:
         compute: Callable[[Tensor], Tensor],
         batches: Callable[[Iterator[Window]], Iterable[list[Window]]],
     ) -> tuple[Callable[[], AbstractContextManager[object]], str]:
-        """A context in which the windows of a signal share them, and how they were taken.
-
-        Args:
-            whole: The signal.
-            name: Name of the output.
-            compute: The nets: windows (N, *S) to outputs (N, *S).
-            batches: Puts windows together that go through the nets at once.
-        """
+        """A context in which the windows share them, and how they were taken."""
         cut = f"{whole.count} windows"
-        if self.way == "own":
-            return nullcontext, f"{cut}, each normalised by itself"
         moments = of_copy(whole, compute)
         if name not in self._far:
             self._far[name] = reaches_far(compute, moments, self.spec)
@@ -223,10 +210,32 @@ class WindowStatistics:
             return nullcontext, f"{cut}, {FAR}"
         if not moments:
             return nullcontext, cut
-        where = whole.copy
-        if self.way == "exact":
-            moments, where = of_windows(lambda: batches(whole.windows()), compute), "the whole"
+        moments, where = self.refined(moments, whole, compute, lambda: batches(whole.windows()))
         return partial(Shared, moments), f"{cut}, normalised by the statistics of {where}"
+
+    def refined(
+        self,
+        moments: list[Moments],
+        whole: Whole,
+        compute: Callable[[Tensor], object],
+        batches: Callable[[], Iterable[Sequence[Window]]],
+    ) -> tuple[list[Moments], str]:
+        """The statistics to use, given those of the copy, and what they are of."""
+        return moments, whole.copy
+
+
+class Exact(Fast):
+    """Windows share the statistics of the whole, by a pass over all per normalisation."""
+
+    def refined(
+        self,
+        moments: list[Moments],
+        whole: Whole,
+        compute: Callable[[Tensor], object],
+        batches: Callable[[], Iterable[Sequence[Window]]],
+    ) -> tuple[list[Moments], str]:
+        """The statistics of the whole, whatever those of the copy are."""
+        return of_windows(batches, compute), "the whole"
 
 
 def merged(some: Moments | None, more: Moments | None) -> Moments | None:
