@@ -18,19 +18,20 @@ from zoo_core.catalogue.description import ModelConfig
 from zoo_core.translate.provenance import RECORDS
 
 PROGRAM = """
-import resource, sys
+import sys
 import zoo_core.translate.loading as loading
 from zoo_testing.hosts import InMemoryPlugin, host_with
+from zoo_testing.memory import peak_memory
 from zoo_testing.tiny import SPEC
 loading.shared_host = lambda: host_with(InMemoryPlugin("tiny", [SPEC]))
 import zoo
 import numpy as np
 model = zoo.load(sys.argv[2], precision="float32")
 model(np.zeros((64, 64, 3), np.uint8), to="noto")
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_memory()
 from zoo_core.cli import run
 status = run(sys.argv[1:])
-print("MiB", (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+print("MiB", (peak_memory() - before) >> 20)
 sys.exit(status)
 """
 
