@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import chain, groupby
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-import numpy as np
 from PIL import Image
 from torch import Tensor
 
@@ -30,12 +28,12 @@ from zoo_images.formats import MAX_PIXELS, Pages
 from zoo_images.joining import bands, joined
 from zoo_images.opening import SUFFIXES, is_animated, recognises
 from zoo_images.pixels import bounds, to_bytes
+from zoo_images.preprocessing import Preprocessing
 from zoo_images.save import Frames, Made, format_of, save
+from zoo_images.transparency import KEEP
 from zoo_images.values import (
     ASKED,
-    DTYPES,
     RANGES,
-    ValueRange,
     plain,
     recorded,
     smallest_to_largest,
@@ -43,41 +41,6 @@ from zoo_images.values import (
 
 WINDOW_PIXELS = 1024 * 1024
 """Most pixels of one window by default: keeps the nets' activations near 1 GiB."""
-LARGEST_CROP = 2**16
-"""Largest side of a centre crop."""
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """What a model records of its pictures.
-
-    Attributes:
-        crop_first: Side of the centre crop ahead of resizing.
-        scale: As `zoo_core.contracts.spec.TrainConfig.scale`.
-        size: Height and width as trained.
-        resample: The filter.
-        range: Values of black and white that the nets see.
-        alpha: What shows through transparent pixels.
-        value_ranges: By domain, for pictures of more than 8 bits.
-    """
-
-    crop_first: int | None = None
-    scale: Literal["own", "trained", "whole"] = "own"
-    size: tuple[int, ...] = ()
-    resample: Literal["bicubic"] = "bicubic"
-    range: tuple[float, float] = (-1.0, 1.0)
-    alpha: Literal["white"] = "white"
-    value_ranges: dict[str, ValueRange] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.crop_first is not None and not 1 <= self.crop_first <= LARGEST_CROP:
-            raise ValueError(f"crop_first must be 1 to {LARGEST_CROP}, got {self.crop_first}")
-        for name, span in self.value_ranges.items():
-            if span.dtype not in DTYPES or span.channels not in (1, 3):
-                form = f"{span.channels} x {span.dtype[:40]}"
-                raise ValueError(f"there are no pictures of {form}, as value_ranges says of {name}")
-            if not (math.isfinite(span.low) and span.low < span.high < math.inf):
-                raise ValueError(f"value_ranges of {name} must have black below white")
 
 
 class ImageCodec(Codec):
@@ -116,9 +79,12 @@ class ImageCodec(Codec):
         return recognises(path) or formats.format_of_file(path) is not None
 
     def ask(self, **wishes: Any) -> None:
-        """``range``: ``LOW,HIGH``, the values of black and white; ``largest``: most megapixels.
+        """Takes what the user asks for.
 
-        All else is for file formats that have options, such as ``fps`` for videos.
+        Args:
+            wishes: ``range``: ``LOW,HIGH``, the values of black and white; ``largest``: most
+                megapixels; ``alpha``: ``keep``, ``white`` or ``black``. All else is for file
+                formats that have options, such as ``fps`` for videos.
         """
         asked = formats.parsed_options(wishes)
         if "range" in asked:
@@ -197,6 +163,9 @@ class ImageCodec(Codec):
                     yield replace(inner, position=place)
             return
         bound = WINDOW_PIXELS if limit is None else limit
+        crop = self.preprocessing.get("crop_first")
+        if crop and size is not None:
+            windows.crop(item, int(crop))
         value, output = windows.working(
             windows.ranged(item, source, self.spec, self.preprocessing),
             size,
@@ -338,26 +307,26 @@ class ImageCodec(Codec):
         return tiles.LEAST if self.spec.flexible >= 2 else 1
 
     def _wrap(self, value: Any, name: str) -> list[Item]:
-        from zoo_images import convert_inputs  # files need none of it
-
         if isinstance(value, (str, Path)):
             return [self.read(Path(value))]
-        if isinstance(value, Image.Image):
-            return [convert_inputs.from_pil(value, name)]
-        if isinstance(value, np.ndarray):
-            ranged = ASKED in self.preprocessing or RANGES in self.preprocessing
-            return convert_inputs.from_array(value, name, ranged=ranged)
         if isinstance(value, bytes):
-            return [self._item(PictureFile(value, name=name, largest=self._largest), "pil")]
-        if isinstance(value, Tensor):
-            return convert_inputs.from_tensor(value, name, self.spec)
+            file = PictureFile(value, name=name, largest=self._largest, alpha=self._alpha)
+            return [self._item(file, "pil")]
+        from zoo_images import convert_inputs  # files need none of it
+
         if isinstance(value, (list, tuple)):
             if not value:
                 raise UsageError("the list is empty", asked=name, hint=convert_inputs.ACCEPTED)
             return [
                 item for i, part in enumerate(value) for item in self._wrap(part, f"{name}-{i}")
             ]
-        raise convert_inputs.refuse(value, name)
+        ranged = ASKED in self.preprocessing or RANGES in self.preprocessing
+        return convert_inputs.items_of(value, name, self.spec, ranged, self._alpha)
+
+    @property
+    def _alpha(self) -> str:
+        """What becomes of transparency, as the user asked."""
+        return str(self._options.get("alpha", KEEP))
 
     def _shown(self, item: Item, column: str) -> Tensor:
         """(C, h, w) the first window of an item, at the size of the model."""
@@ -385,7 +354,7 @@ class ImageCodec(Codec):
             made = (to_bytes(band, self.spec) for _, _, band in bands(item, outputs))
         else:
             made = windows.enlarged(to_bytes(joined(item, outputs)[0], self.spec), place.size)
-        return large.Spool.of(made, item.info.get("tags"))
+        return large.Spool.of(made, item.info.get("tags"), item.info.get("metadata"))
 
     def _made(
         self, item: Item, outputs: Iterable[tuple[Window, Tensor]], target: str | None

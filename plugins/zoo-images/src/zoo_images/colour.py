@@ -9,11 +9,15 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from zoo_images.gaps import Gaps, gaps_of
+from zoo_images.metadata import srgb
+from zoo_images.transparency import WHITE, Transparency, flattened
 from zoo_images.values import range_of_input
 
+_DAMAGED = "its colour profile is damaged and was not used"
 
-def to_rgb(image: Image.Image, *, name: str = "picture") -> Image.Image:
-    """Any Pillow picture as RGB: alpha on white, deep grey scaled to 8 bits.
+
+def to_rgb(image: Image.Image, *, name: str = "picture", ground: str = WHITE) -> Image.Image:
+    """Any Pillow picture as RGB: transparency over a ground, deep grey scaled to 8 bits.
 
     Raises:
         DataError: If nothing tells which of its deep values are black and white.
@@ -26,9 +30,7 @@ def to_rgb(image: Image.Image, *, name: str = "picture") -> Image.Image:
         values = from_image(image)
         return deep_to_rgb(values, name, gaps_of(values))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        if image.mode == "La":  # Pillow converts premultiplied grey only to LA
-            image = image.convert("LA")
-        return _on_white(image.convert("RGBA"))
+        return flattened(image, ground)
     return image.convert("RGB")
 
 
@@ -52,19 +54,37 @@ def to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
         if alpha is not None:
             result.putalpha(alpha)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return image, ["its colour profile is damaged and was not used"]
+        return image, [_DAMAGED]
     return result, [f"colours were converted from the profile {name!r} to sRGB"]
 
 
-def alpha_of(image: Image.Image) -> Image.Image | None:
-    """The transparency of a picture, mode ``L``; None where it is opaque."""
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        if image.mode == "La":
-            image = image.convert("LA")
-        alpha = image.convert("RGBA").getchannel("A")
-        if alpha.getextrema() != (255, 255):
-            return alpha
-    return None
+def deep_to_srgb(values: np.ndarray, profile: bytes) -> tuple[np.ndarray, list[str]]:
+    """Values (H, W) or (H, W, 3) of more than 8 bits in sRGB, and what was converted.
+
+    Only 16 bits are converted: which floats are white, a profile does not say. Grey stays as it
+    is, since it may be a measurement.
+    """
+    if not profile:
+        return values, []
+    try:
+        name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return values, [_DAMAGED]
+    name = name.strip()
+    if "srgb" in name.lower():
+        return values, []
+    unused = f"its colour profile {name!r}, which is not used for {values.dtype}"
+    if values.ndim != 3 or values.dtype != np.uint16:
+        return values, [unused if values.ndim == 3 else f"{unused} grey"]
+    import imagecodecs  # Pillow converts 8 bits only
+
+    try:
+        converted = imagecodecs.cms_transform(
+            np.ascontiguousarray(values), profile, srgb(), colorspace="rgb", outcolorspace="rgb"
+        )
+    except Exception:  # littlecms raises many kinds for profiles of other colours
+        return values, [unused]
+    return converted, [f"colours were converted from the profile {name!r} to sRGB"]
 
 
 def turn_upright(image: Image.Image) -> None:
@@ -73,13 +93,16 @@ def turn_upright(image: Image.Image) -> None:
         ImageOps.exif_transpose(image, in_place=True)
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-    return Image.alpha_composite(white, image).convert("RGB")
-
-
-def deep_to_rgb(values: np.ndarray, name: str, gaps: Gaps | None = None) -> Image.Image:
+def deep_to_rgb(
+    values: np.ndarray,
+    name: str,
+    gaps: Gaps | None = None,
+    transparency: Transparency | None = None,
+) -> Image.Image:
     """(H, W) or (H, W, 3) of more than 8 bits in 8 bits, by the convention of their type."""
     span, _ = range_of_input(values, {}, None, name, gaps)
-    signal = span.to_unit(values, gaps).mul_(255).round_().byte()  # (C, H, W)
+    unit = span.to_unit(values, gaps)
+    if transparency is not None:
+        unit = transparency.over_ground(unit)
+    signal = unit.mul(255).round_().byte()  # (C, H, W)
     return Image.fromarray(signal.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())

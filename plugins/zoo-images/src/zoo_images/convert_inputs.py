@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from torch import Tensor
 from zoo_core.contracts.codec import Item
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError, UsageError
-from zoo_images.colour import alpha_of, to_rgb
+from zoo_images.colour import to_rgb
 from zoo_images.gaps import gaps_of
+from zoo_images.metadata import Metadata
 from zoo_images.pixels import bounds
+from zoo_images.transparency import KEEP, Transparency, as_opacity, opacity_of
 
 ACCEPTED = (
     "Give a path, the bytes of a file, a PIL image, a uint8 array (H, W, 3), a float tensor "
@@ -25,8 +28,28 @@ ACCEPTED = (
 _SLACK = 1e-2  # bfloat16 and resampling overshoot a little
 
 
-def from_pil(image: Image.Image, name: str) -> Item:
+def items_of(value: Any, name: str, spec: TensorSpec, ranged: bool, alpha: str) -> list[Item]:
+    """Items from what is neither a file nor a list: an image, an array, a tensor.
+
+    Raises:
+        UsageError: If it is no picture.
+    """
+    if isinstance(value, Image.Image):
+        return [from_pil(value, name, alpha)]
+    if isinstance(value, np.ndarray):
+        return from_array(value, name, ranged=ranged, alpha=alpha)
+    if isinstance(value, Tensor):
+        return from_tensor(value, name, spec)
+    raise refuse(value, name)
+
+
+def from_pil(image: Image.Image, name: str, alpha: str = KEEP) -> Item:
     """An item from a Pillow image of any mode, turned upright by its EXIF tag like a file.
+
+    Args:
+        image: The image.
+        name: What it is called in errors.
+        alpha: What becomes of transparency; see `zoo_images.transparency.parse_alpha`.
 
     Raises:
         DataError: If it was opened from a file that turns out to be damaged.
@@ -48,17 +71,22 @@ def from_pil(image: Image.Image, name: str) -> Item:
 
         values = from_image(image)
         return _deep_item(values, name, "pil")
-    pixels = np.asarray(to_rgb(image, name=name))  # (H, W, 3)
-    return Item(pixels, name, "pil", {"size": pixels.shape[:2], "alpha": alpha_of(image)})
+    pixels = np.asarray(to_rgb(image, name=name, ground=alpha))  # (H, W, 3)
+    transparency = Transparency.of(opacity_of(image), alpha) if alpha == KEEP else None
+    info = {"size": pixels.shape[:2], "transparency": transparency}
+    return Item(pixels, name, "pil", info | {"metadata": Metadata.of(image)})
 
 
-def from_array(array: np.ndarray, name: str, *, ranged: bool = False) -> list[Item]:
+def from_array(
+    array: np.ndarray, name: str, *, ranged: bool = False, alpha: str = KEEP
+) -> list[Item]:
     """Items from uint8, or deeper, (H, W), (H, W, 1 | 3 | 4) or (N, H, W, 1 | 3 | 4).
 
     Args:
         array: Integers; floats only where ``ranged``.
         name: What it is called in errors.
         ranged: Whether a value range tells which floats are black and white.
+        alpha: What becomes of a fourth channel; see `zoo_images.transparency.parse_alpha`.
     """
     asked = f"{name}: array of shape {array.shape}, {array.dtype}"
     if array.dtype.kind not in ("uif" if ranged else "ui") or array.dtype == np.bool_:
@@ -79,8 +107,8 @@ def from_array(array: np.ndarray, name: str, *, ranged: bool = False) -> list[It
             hint="The channels come last in arrays and first in tensors.",
         )
     if array.ndim == 4:
-        return [_array_item(part, f"{name}-{i}") for i, part in enumerate(array)]
-    return [_array_item(array, name)]
+        return [_array_item(part, f"{name}-{i}", alpha) for i, part in enumerate(array)]
+    return [_array_item(array, name, alpha)]
 
 
 def from_tensor(tensor: Tensor, name: str, spec: TensorSpec) -> list[Item]:
@@ -121,19 +149,22 @@ def refuse(value: Any, name: str) -> UsageError:
     return UsageError(f"{kind} is not a picture", asked=name, hint=ACCEPTED)
 
 
-def _deep_item(values: np.ndarray, name: str, form: str, notes: tuple[str, ...] = ()) -> Item:
+def _deep_item(values: np.ndarray, name: str, form: str) -> Item:
     gaps = gaps_of(values)
-    if gaps is not None:
-        notes = (*notes, gaps.note)
+    notes = () if gaps is None else (gaps.note,)
     return Item(values, name, form, {"size": values.shape[:2], "notes": notes, "gaps": gaps})
 
 
-def _array_item(array: np.ndarray, name: str) -> Item:
+def _array_item(array: np.ndarray, name: str, alpha: str) -> Item:
+    opacity = as_opacity(array[..., 3]) if array.shape[-1] == 4 else None
+    transparency = Transparency.of(opacity, alpha)
     if array.dtype != np.uint8:
         values = array[..., 0] if array.shape[-1] == 1 else array[..., :3]
-        notes = ("a fourth channel, which is not used",) if array.shape[-1] == 4 else ()
-        return _deep_item(values, name, "numpy", notes)
+        item = _deep_item(values, name, "numpy")
+        return replace(item, info=item.info | {"transparency": transparency})
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[array.shape[-1]]
     squeezed = array[..., 0] if mode == "L" else array
-    pixels = np.asarray(to_rgb(Image.fromarray(np.ascontiguousarray(squeezed)), name=name))
-    return Item(pixels, name, "numpy", {"size": pixels.shape[:2]})
+    image = Image.fromarray(np.ascontiguousarray(squeezed))
+    pixels = np.asarray(to_rgb(image, name=name, ground=alpha))
+    kept = transparency if alpha == KEEP else None
+    return Item(pixels, name, "numpy", {"size": pixels.shape[:2], "transparency": kept})

@@ -14,12 +14,15 @@ import numpy as np
 from PIL import Image
 
 from zoo_core.errors import DataError
-from zoo_images.colour import alpha_of, to_rgb, to_srgb, turn_upright
+from zoo_images.colour import deep_to_srgb, to_rgb, to_srgb, turn_upright
 from zoo_images.formats import MAX_PIXELS, Pages, open_pages
 from zoo_images.gaps import declared_by, gaps_of
+from zoo_images.metadata import Metadata
 from zoo_images.opening import contents, open_header
 from zoo_images.picture import Picture
 from zoo_images.save import Frames, Made
+from zoo_images.transparency import KEEP, Transparency, opacity_of
+from zoo_images.values import ValueRange
 
 MAX_FILE = 1 << 29
 """Largest file that is read, in bytes, unless larger pictures are allowed."""
@@ -32,6 +35,7 @@ class PictureFile(Pages):
         source: A file, or the bytes of one.
         name: What to call it in errors; the path by default.
         largest: Most pixels (of three bytes) to decode, over all frames.
+        alpha: What becomes of transparency; see `zoo_images.transparency.parse_alpha`.
 
     Attributes:
         pages: Numbers of the frames or pages, without reduced copies of others.
@@ -42,8 +46,14 @@ class PictureFile(Pages):
     """
 
     def __init__(
-        self, source: Path | bytes, *, name: str | None = None, largest: int = MAX_PIXELS
+        self,
+        source: Path | bytes,
+        *,
+        name: str | None = None,
+        largest: int = MAX_PIXELS,
+        alpha: str = KEEP,
     ) -> None:
+        self.alpha = alpha
         self.asked = name or (str(source) if isinstance(source, Path) else "picture in memory")
         limit = max(MAX_FILE, 3 * largest)
         self._data = contents(source, self.asked, limit) if isinstance(source, Path) else source
@@ -94,39 +104,41 @@ class PictureFile(Pages):
             from zoo_images import deep  # most pictures need none of it
 
             bands = deep.read_bands(image, self._data, page, self.asked)
-            tags = deep.geo_tags(image, self._data, page) if tiff else {}
+            tags = deep.kept_tags(image, self._data, page) if tiff else {}
             declared = declared_by(tags[deep.NO_DATA][1]) if deep.NO_DATA in tags else None
         form = "TIFF" if image is None else image.format or "unknown"
+        metadata = None if image is None else Metadata.of(image)
         if bands is not None:
-            rgb = None
-            if bands.values.dtype.name == "uint8":
-                rgb = Image.fromarray(bands.values).convert("RGB")
-            return Picture(
-                rgb,
-                form,
-                bands.values.dtype.name if image is None else image.mode,
+            mode = bands.values.dtype.name if image is None else image.mode
+            values, notes = deep_to_srgb(bands.values, bands.profile)
+            picture = Picture(
                 None,
-                bands.notes,
-                None if rgb else bands.values,
+                form,
+                mode,
+                Transparency.of(bands.opacity, self.alpha),
+                (*bands.notes, *notes),
+                values,
                 bands.extra,
                 tags,
                 gaps=gaps_of(bands.values, declared),
+                metadata=metadata,
             )
+            return picture if values.dtype.name != "uint8" else _shallow(picture)
         assert image is not None  # (what Pillow cannot open has bands, or is refused)
         mode, duration = image.mode, image.info.get("duration")
         turn_upright(image)
         image, notes = to_srgb(image)
-        rgb = to_rgb(image, name=self.asked)
-        gaps = None if declared is None else gaps_of(np.asarray(rgb), declared)
+        rgb = to_rgb(image, name=self.asked, ground=self.alpha)
         return Picture(
             rgb,
             form,
             mode,
-            alpha_of(image),
+            Transparency.of(opacity_of(image), self.alpha) if self.alpha == KEEP else None,
             tuple(notes),
             tags=tags,
             duration=duration,
-            gaps=gaps,
+            gaps=None if declared is None else gaps_of(np.asarray(rgb), declared),
+            metadata=metadata,
         )
 
     def _check_size(self, frames: int, largest: int) -> None:
@@ -142,6 +154,18 @@ class PictureFile(Pages):
             hint="If it is none, allow it: --largest MEGAPIXELS. It is decoded at once (TIFFs "
             "of 8 bits in strips or tiles are read in parts); or scale it down first.",
         )
+
+
+def _shallow(picture: Picture) -> Picture:
+    """A picture of bands of 8 bits as the one of 8 bits that it is."""
+    assert picture.values is not None  # (it has bands)
+    rgb = Image.fromarray(picture.values).convert("RGB")
+    transparency = picture.transparency
+    if transparency is not None:
+        unit = transparency.over_ground(ValueRange(0, 255, "uint8", 3).to_unit(np.asarray(rgb)))
+        rgb = Image.fromarray(unit.mul(255).round_().byte().permute(1, 2, 0).numpy())
+    kept = transparency if transparency is not None and transparency.kept else None
+    return replace(picture, rgb=rgb, values=None, transparency=kept)
 
 
 def decode(source: Path | bytes, *, name: str | None = None, largest: int = MAX_PIXELS) -> Picture:
@@ -186,7 +210,10 @@ def open_file(
         DataError: If there is no such file, it is no picture, or it is too large.
     """
     pages = open_pages(source, options, largest=largest) if isinstance(source, Path) else None
-    return PictureFile(source, name=name, largest=largest) if pages is None else pages
+    if pages is not None:
+        return pages
+    alpha = (options or {}).get("alpha", KEEP)
+    return PictureFile(source, name=name, largest=largest, alpha=alpha)
 
 
 @contextlib.contextmanager
@@ -260,4 +287,5 @@ def _extent_of_page(page: Any) -> tuple[int, int, int]:
 def _is_deep(image: Image.Image, data: bytes) -> bool:
     """Whether a picture, which is no TIFF, has more than 8 bits."""
     deep_png = image.format == "PNG" and data[24:25] == b"\x10"
-    return deep_png or image.mode.startswith(("I", "F"))
+    deep_heic = image.format == "HEIF" and image.info.get("bit_depth", 8) > 8
+    return deep_png or deep_heic or image.mode.startswith(("I", "F"))

@@ -11,20 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from zoo_core.contracts.codec import InMemorySignal
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError, ZooError
 from zoo_core.files import caching
-from zoo_images.decode import Picture
 from zoo_images.pixels import Bytes, fit, fit_deep
 from zoo_images.scan import File, deep_range, files_key, notes_of, pages_of, picture_of
 from zoo_images.store import ImageStore, ImageStoreContents, Pixels
 from zoo_images.values import ValueRange
 
-_VERSION = 3  # part of every cache key: raise it when the decoded pixels would differ
+_VERSION = 4  # part of every cache key: raise it when the decoded pixels would differ
 
 Usable = tuple[tuple[int, int], str, tuple[str, ...]]
 """(height, width), format and notes of a picture that can be used."""
@@ -122,7 +120,7 @@ def _fill(
             return (ready.shape[0], ready.shape[1]), "arrays", ()
         try:
             picture = picture_of(files[position])
-            unit = None if span is None else _unit(picture, span)
+            unit = None if span is None else picture.unit(span)
             for layer in layers.values():
                 size = layer.shape[1], layer.shape[2]
                 if unit is not None:
@@ -181,13 +179,6 @@ def _ready(file: File, layers: Mapping[str, Pixels], config: TrainConfig) -> Byt
     fits = value.ndim == 3 and value.shape[-1] in (1, 3) and bytes_
     same = len(layers) == 1 and value.shape[:2] == layers["crop"].shape[1:3]
     return value if fits and same else None
-
-
-def _unit(picture: Picture, span: ValueRange) -> Tensor:
-    """(1 | 3, H, W) of black 0 and white 1; pictures of 8 bits among deeper ones fill it, too."""
-    if picture.values is not None:
-        return span.to_unit(picture.values, picture.gaps)
-    return ValueRange(0, 255, "uint8", 3).to_unit(np.asarray(picture.image))
 
 
 def _build(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,16 @@ import numpy as np
 from PIL import Image
 
 from zoo_core.errors import DataError
+from zoo_images.metadata import DESCRIPTION, TIFF_TAGS, describes_layout
+from zoo_images.transparency import Opacity, as_opacity
 from zoo_images.values import Array
 
 GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
 """TIFF tags that say where on Earth a picture lies, and which value means "no data"."""
+KEPT_TAGS = GEO_TAGS + TIFF_TAGS
 NO_DATA = 42113
 """GDAL's tag of the value that means "no data"."""
+_PREMULTIPLIED = 1
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _UPRIGHT = {
     2: lambda a: a[:, ::-1],
@@ -37,11 +41,15 @@ class Bands:
         values: (H, W) or (H, W, 3), of any real type.
         extra: (H, W, K) further bands of the same type; None where there are none.
         notes: What of them is doubtful.
+        opacity: (H, W) of an alpha channel, which is none of the bands; None without one.
+        profile: ICC profile of the colours, where the file has one.
     """
 
     values: Array
     extra: Array | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
+    opacity: Opacity | None = None
+    profile: bytes = b""
 
 
 def is_tiff(head: bytes) -> bool:
@@ -77,6 +85,8 @@ def read_bands(image: Image.Image | None, data: bytes, page: int, asked: str) ->
         return _tiff(image, data, page, asked)
     if image.format == "PNG" and data[24:25] == b"\x10":
         return _png(image, data, asked)
+    if image.format == "HEIF":
+        return _heic(data) if image.info.get("bit_depth", 8) > 8 else None
     if image.mode.startswith("I"):  # a PGM, which Pillow scales to 16 bits
         return Bands(np.asarray(image).astype(np.uint16))
     return None
@@ -103,15 +113,33 @@ def _png(image: Image.Image, data: bytes, asked: str) -> Bands:
             asked=asked,
             hint="Fetch or save it again, or remove it.",
         ) from error
-    return split(pixels)
+    return split(pixels, alpha=pixels.shape[-1] in (2, 4), profile=_profile_of(image))
 
 
-def split(pixels: Array) -> Bands:
-    """Grey or colour, and further bands, of (H, W, C)."""
+def _heic(data: bytes) -> Bands:
+    """Values of 10 or 12 bits, which libheif scales to 16."""
+    from pillow_heif import open_heif
+
+    image = open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    pixels = np.asarray(image)
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    profile = image.info.get("icc_profile") or b""
+    return split(pixels, alpha=pixels.shape[-1] in (2, 4), profile=profile)
+
+
+def _profile_of(image: Image.Image) -> bytes:
+    profile = image.info.get("icc_profile")
+    return profile if isinstance(profile, bytes) else b""
+
+
+def split(pixels: Array, *, alpha: bool = False, profile: bytes = b"") -> Bands:
+    """Grey or colour, and further bands, of (H, W, C); whether the last is an alpha channel."""
+    opacity = as_opacity(pixels[..., -1]) if alpha else None
+    pixels = pixels[..., :-1] if alpha else pixels
     colours = 3 if pixels.shape[-1] >= 3 else 1
-    values = pixels[..., 0] if colours == 1 else pixels[..., :3]
+    values = np.ascontiguousarray(pixels[..., 0] if colours == 1 else pixels[..., :3])
     extra = pixels[..., colours:]
-    return Bands(np.ascontiguousarray(values), extra if extra.shape[-1] else None)
+    return Bands(values, extra if extra.shape[-1] else None, (), opacity, profile)
 
 
 def _tiff(image: Image.Image | None, data: bytes, page: int, asked: str) -> Bands | None:
@@ -121,7 +149,8 @@ def _tiff(image: Image.Image | None, data: bytes, page: int, asked: str) -> Band
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             found = file.pages[page]
             kind, samples = found.dtype, int(found.samplesperpixel)
-            alpha = samples == 4 and bool({1, 2} & {int(e) for e in found.extrasamples})
+            further = [int(e) for e in found.extrasamples]
+            alpha = samples in (2, 4) and bool({1, 2} & set(further))
             plain = kind == np.uint8 and (samples in (1, 3) or alpha or samples == 2)
             if image is not None and (plain or kind is None or kind == np.bool_ or _cmyk(found)):
                 return None
@@ -133,6 +162,7 @@ def _tiff(image: Image.Image | None, data: bytes, page: int, asked: str) -> Band
             tag = found.tags.get(274)
             turned = _UPRIGHT.get(int(tag.value) if tag else 1, lambda a: a)(pixels)
             inverted = int(found.photometric) == 0
+            profile = bytes(found.iccprofile or b"")
     except Exception as error:  # tifffile raises many kinds for damaged data
         if image is not None and image.mode in ("I;16", "I;16B", "I", "F"):
             return Bands(np.asarray(image))
@@ -151,29 +181,51 @@ def _tiff(image: Image.Image | None, data: bytes, page: int, asked: str) -> Band
     if inverted and turned.dtype.kind == "u":
         turned = np.iinfo(turned.dtype).max - turned
     if turned.ndim == 2:
-        return Bands(np.ascontiguousarray(turned))
-    bands = split(turned)
-    if alpha or bands.extra is None:
+        return Bands(np.ascontiguousarray(turned), profile=profile)
+    bands = split(turned, alpha=alpha, profile=profile)
+    if bands.opacity is not None and further == [_PREMULTIPLIED]:
+        bands = replace(bands, values=_divided(bands.values, bands.opacity))
+    if bands.extra is None:
         return bands
     colours = samples - bands.extra.shape[-1]
     first = "first three are" if colours == 3 else "first is"
     rest = bands.extra.shape[-1]
     others = "the other is" if rest == 1 else f"the other {rest} are"
     note = f"a TIFF of {samples} bands: the {first} translated, {others} copied unchanged"
-    return Bands(bands.values, bands.extra, (note,))
+    return replace(bands, notes=(note,))
+
+
+def _divided(values: Array, opacity: Opacity) -> Array:
+    """Colours that were multiplied by their opacity as they were before."""
+    share = opacity if values.ndim == 2 else opacity[..., None]
+    plain = np.divide(values, share, out=np.zeros(values.shape, np.float64), where=share > 0)
+    if values.dtype.kind in "iu":
+        plain = np.clip(np.round(plain), 0, np.iinfo(values.dtype).max)
+    return plain.astype(values.dtype)
 
 
 def _cmyk(page: Any) -> bool:
     return int(page.photometric) in (5, 6, 8)  # separated, YCbCr, CIE L*a*b*: Pillow's
 
 
-def geo_tags(image: Image.Image | None, data: bytes, page: int) -> dict[int, tuple[int, Any]]:
+def kept_tags(image: Image.Image | None, data: bytes, page: int) -> dict[int, tuple[int, Any]]:
     """(type, value) by tag of the tags that are carried over to a TIFF output."""
     if image is not None:
         tags = getattr(image, "tag_v2", {})
-        return {tag: (tags.tagtype[tag], tags[tag]) for tag in GEO_TAGS if tag in tags}
+        return _kept({tag: (tags.tagtype[tag], tags[tag]) for tag in KEPT_TAGS if tag in tags})
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        found = file.pages[page].tags
-        return {tag: (int(found[tag].dtype), found[tag].value) for tag in GEO_TAGS if tag in found}
+        return tags_of_page(file.pages[page])
+
+
+def tags_of_page(page: Any) -> dict[int, tuple[int, Any]]:
+    """(type, value) by tag of the tags of a page of tifffile's that are carried over."""
+    found = page.tags
+    return _kept({t: (int(found[t].dtype), found[t].value) for t in KEPT_TAGS if t in found})
+
+
+def _kept(tags: dict[int, tuple[int, Any]]) -> dict[int, tuple[int, Any]]:
+    if DESCRIPTION in tags and describes_layout(tags[DESCRIPTION][1]):
+        del tags[DESCRIPTION]
+    return tags

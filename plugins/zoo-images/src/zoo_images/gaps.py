@@ -7,6 +7,7 @@ an output has there exactly what the input had.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,15 @@ class Gaps:
     def blackened(self, unit: Tensor) -> Tensor:
         """(C, H, W) with 0, which is black, wherever there is no data."""
         return unit.masked_fill(torch.from_numpy(self.mask), 0.0)
+
+    def cropped(self, crop: Callable[[Array], Array]) -> Gaps | None:
+        """The gaps of the part of the picture that ``crop`` cuts out of (H, W, 1)."""
+        held = np.zeros((*self.mask.shape, *self.values.shape[1:]), self.values.dtype)
+        held[self.mask] = self.values
+        held = held[..., None] if held.ndim == 2 else held
+        mask, held = crop(self.mask[..., None])[..., 0], crop(held)
+        held = held[..., 0] if self.values.ndim == 1 else held
+        return Gaps(mask, held[mask]) if mask.any() else None
 
     def restored(self, pixels: Array) -> Array | None:
         """An output (H, W) or (H, W, C) with what the input had; None if its type cannot hold it.

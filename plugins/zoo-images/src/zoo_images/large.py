@@ -13,8 +13,10 @@ from PIL import Image
 
 from zoo_core.errors import DataError
 from zoo_core.files import replacing
+from zoo_images.metadata import KEY as METADATA
+from zoo_images.metadata import Metadata
 from zoo_images.pixels import Bytes
-from zoo_images.save import format_of, save
+from zoo_images.save import format_of, save, written_tags
 
 LARGE = 50_000_000
 """Pixels from which a picture is not held in memory, where its format allows that."""
@@ -42,12 +44,11 @@ class StripedTiff:
     dtype = np.dtype(np.uint8)
 
     def __init__(self, path: Path, page: Any) -> None:
-        from zoo_images.deep import GEO_TAGS  # most pictures need none of it
+        from zoo_images.deep import tags_of_page  # most pictures need none of it
 
         self.path = path
         self.shape = (int(page.imagelength), int(page.imagewidth), 3)
-        tags = page.tags
-        self.tags = {t: (int(tags[t].dtype), tags[t].value) for t in GEO_TAGS if t in tags}
+        self.tags = tags_of_page(page)
         self._kept: tuple[int, int, Bytes] = (0, 0, np.empty((0, *self.shape[1:]), np.uint8))
 
     def __len__(self) -> int:
@@ -127,23 +128,34 @@ class Spool:
     Args:
         width: Its width in pixels.
         tags: TIFF tags that it carries on.
+        metadata: What else its file says of it.
 
     Attributes:
         height: Rows so far.
     """
 
-    def __init__(self, width: int, tags: dict[int, tuple[int, Any]] | None = None) -> None:
+    def __init__(
+        self,
+        width: int,
+        tags: dict[int, tuple[int, Any]] | None = None,
+        metadata: Metadata | None = None,
+    ) -> None:
         self.width, self.height = width, 0
-        self.tags = tags or {}
+        self.tags, self.metadata = tags or {}, metadata
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  (it lives as long as this does)
         weakref.finalize(self, self._file.close)
 
     @classmethod
-    def of(cls, bands: Iterable[Bytes], tags: dict[int, tuple[int, Any]] | None = None) -> Spool:
+    def of(
+        cls,
+        bands: Iterable[Bytes],
+        tags: dict[int, tuple[int, Any]] | None = None,
+        metadata: Metadata | None = None,
+    ) -> Spool:
         """A picture of bands (h, W, 3), from the top down."""
         spool: Spool | None = None
         for band in bands:
-            spool = spool or cls(band.shape[1], tags)
+            spool = spool or cls(band.shape[1], tags, metadata)
             spool._file.write(np.ascontiguousarray(band).data)
             spool.height += len(band)
         assert spool is not None  # (a picture has a window)
@@ -160,6 +172,7 @@ class Spool:
     def image(self) -> Image.Image:
         """The picture in memory."""
         image = Image.new("RGB", (self.width, self.height))
+        image.info[METADATA] = self.metadata
         for number, strip in enumerate(self.strips()):
             image.paste(Image.fromarray(strip), (0, number * _STRIP))
         return image
@@ -172,10 +185,6 @@ class Spool:
             return
         import tifffile
 
-        tags = [
-            (tag, kind, len(value) if isinstance(value, tuple | str) else 1, value, True)
-            for tag, (kind, value) in self.tags.items()
-        ]
         try:
             with replacing(path) as part, tifffile.TiffWriter(part, bigtiff=self._is_big) as file:
                 file.write(
@@ -184,8 +193,8 @@ class Spool:
                     dtype=np.uint8,
                     photometric="rgb",
                     rowsperstrip=_STRIP,
-                    extratags=tags,
                     metadata=None,
+                    **written_tags(self.tags, self.metadata),
                 )
         except OSError as error:
             raise DataError(

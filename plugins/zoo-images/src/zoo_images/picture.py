@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from zoo_images.colour import deep_to_rgb
 from zoo_images.gaps import Gaps, gaps_of
-from zoo_images.values import Array
+from zoo_images.metadata import Metadata
+from zoo_images.transparency import Transparency
+from zoo_images.values import Array, ValueRange
 
 
 @dataclass(frozen=True)
@@ -21,25 +24,27 @@ class Picture:
         rgb: 8 bits, upright, without transparency; None where there are more bits.
         format: Format of the file, such as ``PNG``.
         mode: Pillow's mode of the file, such as ``RGBA`` or ``I;16``.
-        alpha: Its transparency, mode ``L``; None where it is opaque.
+        transparency: Its transparency; None where it is opaque, or flattened in ``rgb``.
         notes: What was not used, or is doubtful, in plain words.
         values: (H, W) or (H, W, 3) values of more than 8 bits, as in the file; None for 8 bits.
         extra: (H, W, K) bands beyond the first three, or beyond grey; None where there are none.
         tags: (type, value) by number of the TIFF tags that an output carries on.
         duration: Milliseconds for which a frame is shown.
         gaps: The pixels that have no data; None where all have.
+        metadata: What else its file says of it.
     """
 
     rgb: Image.Image | None
     format: str
     mode: str
-    alpha: Image.Image | None = None
+    transparency: Transparency | None = None
     notes: tuple[str, ...] = ()
     values: Array | None = None
     extra: Array | None = None
     tags: dict[int, tuple[int, Any]] = field(default_factory=dict)
     duration: float | None = None
     gaps: Gaps | None = None
+    metadata: Metadata | None = None
 
     @classmethod
     def of(
@@ -80,4 +85,11 @@ class Picture:
         if self.rgb is not None:
             return self.rgb
         assert self.values is not None  # (one of the two is there)
-        return deep_to_rgb(self.values, "picture", self.gaps)
+        return deep_to_rgb(self.values, "picture", self.gaps, self.transparency)
+
+    def unit(self, span: ValueRange) -> Tensor:
+        """(1 | 3, H, W) of black 0 and white 1; a picture of 8 bits fills it, too."""
+        if self.values is None:
+            return ValueRange(0, 255, "uint8", 3).to_unit(np.asarray(self.image))
+        unit = span.to_unit(self.values, self.gaps)
+        return unit if self.transparency is None else self.transparency.over_ground(unit)

@@ -39,6 +39,12 @@ def zoo_components() -> Iterable[Component]:
             "Pictures: most megapixels of an input.",
             metavar="MEGAPIXELS",
         ),
+        OptionSpec(
+            "alpha",
+            "zoo_images.transparency:parse_alpha",
+            "Pictures: transparency put back (keep, the default), or flattened on a ground.",
+            metavar="keep|white|black",
+        ),
         Component("codec", "image", "zoo_images.codec:ImageCodec", "RGB pictures in [-1, 1]"),
         Component(
             "source",

@@ -13,6 +13,8 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from zoo_core.errors import DataError, UsageError
 from zoo_core.files import replacing
+from zoo_images.metadata import KEY as METADATA
+from zoo_images.metadata import Metadata
 from zoo_images.values import Array
 
 TAGS = "tiff_tags"
@@ -26,10 +28,14 @@ class Raster:
     Attributes:
         pixels: (H, W, C) or (H, W).
         tags: (type, value) by number of the TIFF tags that it carries on.
+        alpha: Whether the last channel is transparency.
+        metadata: What else its file says of it.
     """
 
     pixels: Array
     tags: dict[int, tuple[int, Any]] = field(default_factory=dict)
+    alpha: bool = False
+    metadata: Metadata | None = None
 
 
 @dataclass
@@ -71,32 +77,50 @@ class Made:
     duration: float | None = None
 
 
-def picture_of(pixels: Array, extra: Array | None, tags: dict[int, Any]) -> Image.Image | Raster:
-    """What holds pixels (H, W) or (H, W, 3): a Pillow image where it has a mode for them."""
+def picture_of(
+    pixels: Array,
+    extra: Array | None = None,
+    tags: dict[int, Any] | None = None,
+    metadata: Metadata | None = None,
+) -> Image.Image | Raster:
+    """What holds pixels: a Pillow image where it has a mode for them.
+
+    Args:
+        pixels: (H, W), (H, W, 3), or with transparency (H, W, 2) or (H, W, 4).
+        extra: (H, W, K) further bands of the same type.
+        tags: TIFF tags to carry on.
+        metadata: What else is to be said of it.
+    """
+    tags = tags or {}
     if extra is not None:
         flat = pixels[..., None] if pixels.ndim == 2 else pixels
-        return Raster(np.concatenate([flat, extra], -1), tags)
+        return Raster(np.concatenate([flat, extra], -1), tags, metadata=metadata)
     grey = pixels.ndim == 2 and pixels.dtype.name in ("uint16", "int32", "float32")
     if not grey and pixels.dtype.name != "uint8":
-        return Raster(pixels, tags)
+        alpha = pixels.ndim == 3 and pixels.shape[-1] in (2, 4)
+        return Raster(pixels, tags, alpha, metadata)
     picture = Image.fromarray(pixels)
     if tags:
         picture.info[TAGS] = tags
+    if metadata is not None:
+        picture.info[METADATA] = metadata
     return picture
 
 
 def options(image: Image.Image, form: str) -> dict[str, Any]:
     """How a Pillow image is saved: quality where that matters, tags that it carries on."""
+    metadata: Metadata | None = image.info.get(METADATA)
+    more = {} if metadata is None else metadata.options(form)
     if form in ("JPEG", "WEBP"):
-        return {"quality": 95}
+        return {"quality": 95, **more}
     tags = image.info.get(TAGS)
     if form != "TIFF" or not tags:
-        return {}
+        return more
     folder = ImageFileDirectory_v2()
     for tag, (kind, value) in tags.items():
         folder.tagtype[tag] = kind
         folder[tag] = value
-    return {"tiffinfo": folder}
+    return {**more, "tiffinfo": folder}
 
 
 def write_raster(raster: Raster, path: Path, form: str) -> None:
@@ -111,8 +135,9 @@ def write_raster(raster: Raster, path: Path, form: str) -> None:
 
         if pixels.shape[-1] == 2:  # grey and alpha, which imagecodecs writes as colour only
             pixels = pixels[..., [0, 0, 0, 1]]
+        data = imagecodecs.png_encode(np.ascontiguousarray(pixels))
         with replacing(path) as part:
-            part.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels)))
+            part.write_bytes(data if raster.metadata is None else raster.metadata.in_png(data))
         return
     if form != "TIFF":
         raise UsageError(
@@ -139,7 +164,9 @@ def as_raster(picture: Image.Image | Raster) -> Raster:
     """Any output as a raster."""
     if isinstance(picture, Raster):
         return picture
-    return Raster(np.asarray(picture), picture.info.get(TAGS, {}))
+    alpha = picture.mode in ("LA", "RGBA")
+    info = picture.info
+    return Raster(np.asarray(picture), info.get(TAGS, {}), alpha, info.get(METADATA))
 
 
 def _page(raster: Raster) -> dict[str, Any]:
@@ -151,13 +178,28 @@ def _page(raster: Raster) -> dict[str, Any]:
         "data": pixels,
         "photometric": "rgb" if colours else "minisblack",
         "planarconfig": "contig" if pixels.ndim == 3 and pixels.shape[-1] > 1 else None,
-        "extrasamples": [0] * extra if extra else None,
-        "extratags": [
-            (tag, kind, len(value) if isinstance(value, tuple | str) else 1, value, True)
-            for tag, (kind, value) in raster.tags.items()
-        ],
+        "extrasamples": [0] * (extra - raster.alpha) + [2] * raster.alpha if extra else None,
         "metadata": None,
+        **written_tags(raster.tags, raster.metadata),
     }
+
+
+def written_tags(
+    tags: dict[int, tuple[int, Any]], metadata: Metadata | None = None
+) -> dict[str, Any]:
+    """How tifffile is told to write tags that are carried on, and what else is to be said."""
+    options: dict[str, Any] = {
+        "extratags": [
+            (tag, kind, len(value) if isinstance(value, tuple | str | bytes) else 1, value, True)
+            for tag, (kind, value) in tags.items()
+        ],
+        "software": False,  # no tag of its own beside a carried one
+    }
+    if metadata is not None and metadata.icc:
+        options["iccprofile"] = metadata.icc
+    if metadata is not None and metadata.dpi:
+        options |= {"resolution": metadata.dpi, "resolutionunit": 2}
+    return options
 
 
 _FORMATS = {

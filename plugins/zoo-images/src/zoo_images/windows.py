@@ -35,6 +35,7 @@ from zoo_images.pixels import (
     working_size,
 )
 from zoo_images.save import KEEPS_ALPHA, Frames, Raster, format_of, picture_of
+from zoo_images.transparency import Transparency
 from zoo_images.values import ValueRange, range_of_input, range_of_output
 
 
@@ -45,7 +46,8 @@ def from_picture(picture: Picture, name: str, form: str) -> Item:
         "size": value.shape[:2],
         "format": picture.format,
         "mode": picture.mode,
-        "alpha": picture.alpha,
+        "transparency": picture.transparency,
+        "metadata": picture.metadata,
         "notes": picture.notes,
         "extra": picture.extra,
         "tags": picture.tags,
@@ -56,6 +58,20 @@ def from_picture(picture: Picture, name: str, form: str) -> Item:
     if picture.gaps is not None:
         note(item, [picture.gaps.note])
     return item
+
+
+def crop(item: Item, side: int) -> None:
+    """Cuts the centre out of an item, and out of all that belongs to its pixels."""
+
+    def cut_out(value: Any) -> Any:
+        return centre_crop(value, side, side)
+
+    for name in ("gaps", "transparency"):
+        part: Gaps | Transparency | None = item.info.get(name)
+        item.info[name] = None if part is None else part.cropped(cut_out)
+    if item.info.get("extra") is not None:
+        item.info["extra"] = cut_out(item.info["extra"])
+    item.value = cut_out(item.value)
 
 
 def ranged(
@@ -71,7 +87,9 @@ def ranged(
         item.info["span"], notes = range_of_input(value, preprocessing, source, item.name, gaps)
         note(item, notes)
     span: ValueRange = item.info["span"]
-    return from_unit(span.to_unit(value, gaps), spec)
+    unit = span.to_unit(value, gaps)
+    transparency: Transparency | None = item.info.get("transparency")
+    return from_unit(unit if transparency is None else transparency.over_ground(unit), spec)
 
 
 def working(
@@ -94,9 +112,6 @@ def working(
         return _resized(value, (height, width)), output
     if size is None:
         return _scaled(value, bound, spec, preprocessing), extent_of(value)
-    crop = preprocessing.get("crop_first")
-    if crop:
-        value = centre_crop(value, int(crop), int(crop))
     seen = working_size(extent_of(value), size)
     if seen[0] * seen[1] > MAX_PIXELS:
         raise UsageError(f"the picture would have {seen[0]}×{seen[1]} pixels", asked=f"size {size}")
@@ -178,7 +193,7 @@ def extent_of(value: Any) -> tuple[int, int]:
 def is_large(item: Item) -> bool:
     """Whether an output is not to be held in memory: one of 8 bits, for a file, without more."""
     height, width = item.info["size"]
-    more = (item.info.get(name) is not None for name in ("alpha", "extra", "gaps"))
+    more = (item.info.get(name) is not None for name in ("transparency", "extra", "gaps"))
     shallow = not isinstance(item.value, Tensor) and item.value.dtype == np.uint8
     shallow = shallow and len(item.value.shape) == 3
     return height * width >= large.LARGE and item.form == "path" and shallow and not any(more)
@@ -258,17 +273,15 @@ def dress(
     else:
         pixels = span.from_unit(to_unit(resize(whole, size), spec, span.channels))
     pixels = _with_gaps(item, pixels)
+    transparency: Transparency | None = item.info.get("transparency")
+    if transparency is not None and transparency.kept:
+        pixels = transparency.behind(pixels)
     if item.form == "numpy":
         return pixels
     extra = item.info.get("extra")
     if extra is not None and (extra.shape[:2] != size or extra.dtype != pixels.dtype):
         extra = None
-    picture = picture_of(pixels, extra, item.info.get("tags") or {})
-    alpha = item.info.get("alpha")
-    if alpha is not None and isinstance(picture, Image.Image) and span is None:
-        # Colours are translated, the input's transparency is put back.
-        picture.putalpha(alpha.resize(picture.size, RESAMPLE))
-    return picture
+    return picture_of(pixels, extra, item.info.get("tags"), item.info.get("metadata"))
 
 
 def _with_gaps(item: Item, pixels: Any) -> Any:
@@ -288,7 +301,7 @@ def to_save(value: Any, path: Path, spec: TensorSpec) -> Image.Image | Raster | 
         return value
     if isinstance(value, Image.Image):
         deep = value.mode.startswith(("I", "F"))
-        keeps = value.mode == "RGBA" and format_of(path) in KEEPS_ALPHA
+        keeps = value.mode in ("RGBA", "LA") and format_of(path) in KEEPS_ALPHA
         return value if keeps or deep or value.mode == "RGB" else to_rgb(value)
     from zoo_images import convert_inputs
 
@@ -296,7 +309,9 @@ def to_save(value: Any, path: Path, spec: TensorSpec) -> Image.Image | Raster | 
         return Image.fromarray(to_bytes(value, spec))
     if isinstance(value, np.ndarray):
         (item,) = convert_inputs.from_array(value, str(path), ranged=True)
-        return picture_of(item.value, None, {})
+        transparency = item.info.get("transparency")
+        held = item.value if transparency is None else transparency.behind(item.value)
+        return picture_of(held)
     raise convert_inputs.refuse(value, str(path))
 
 
