@@ -135,3 +135,23 @@ def test_heic_names_the_package_that_reads_it(
     with pytest.raises(DataError) as caught:
         decode(tmp_path / "phone.heic")
     assert "pillow-heif" in (caught.value.hint or "")
+
+
+def deep_heic(path: Path, bits: int = 10) -> np.ndarray:
+    """A ramp of more than 8 bits, (H, W, 3) in 16."""
+    values = np.zeros((40, 60, 3), np.uint16)
+    values[..., 0] = np.linspace(0, 65535, 60).astype(np.uint16)
+    heic = pillow_heif.from_bytes("RGB;16", (60, 40), values.tobytes())
+    heic.save(path, format="HEIF", quality=100)
+    return values
+
+
+def test_heic_of_10_bits_keeps_its_depth(tmp_path: Path) -> None:
+    before = deep_heic(tmp_path / "x.heic")
+    values = CODEC.read(tmp_path / "x.heic").value
+    assert values.dtype == np.uint16
+    assert np.abs(values.astype(int) - before).mean() < 65535 / 100
+    assert len(np.unique(values[..., 0])) > 50
+    output = translated(tmp_path / "x.heic")
+    CODEC.write(output, tmp_path / "out.png")
+    assert np.abs(CODEC.read(tmp_path / "out.png").value.astype(int) - values).max() <= 1
