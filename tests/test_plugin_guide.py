@@ -116,8 +116,14 @@ def test_loss_defence_source_events_and_runner_of_one_run(site: Path, pictures: 
     large = zoo(
         site, pictures, "translate", "run/model", "a", "--to", "b", "--from", "a", "--size", "64",
         "--windows", "counted", "--max-megapixels", "0.002", "--precision", "float32",
+        "--engine", "torch",
     )  # fmt: skip
     assert "windows for b" in large.stdout + large.stderr
+    small = zoo(
+        site, pictures, "translate", "run/model", "a/0.png", "--to", "b", "--from", "a",
+        "--precision", "float32", "--engine", "told", "--out", "told.png",
+    )  # fmt: skip
+    assert "told to translate 1" in small.stdout
     assert "generator/brightness" in (pictures / "run" / "log" / "stats.jsonl").read_text()
     shown = zoo(
         site, pictures, "evaluate", "run/model", "--domain", "a=a", "--domain", "b=b",

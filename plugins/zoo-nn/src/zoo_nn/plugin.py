@@ -10,7 +10,7 @@ from zoo_core.host.hookspecs import hookimpl
 
 @hookimpl
 def zoo_components() -> Iterable[Component]:
-    """Losses, defences, runners of steps and statistics of windows for any method; a backbone."""
+    """Losses, defences, runners of steps, engines and statistics of windows; a backbone."""
     losses, defences = "zoo_nn.losses", "zoo_nn.defences"
     consistency, regularisers = f"{losses}.consistency", f"{losses}.regularisers"
     digits = "A small timm ResNet that has learnt MNIST's digits"
@@ -66,6 +66,18 @@ def zoo_components() -> Iterable[Component]:
             "compiled",
             "zoo_nn.speed.compiled:CompiledSteps",
             "The same, and the nets that translate compiled, which takes a minute or two",
+        ),
+        Component(
+            "engine",
+            "compiled",
+            "zoo_nn.speed.engines:Compiled",
+            "Nets compiled by torch, which needs a C++ compiler",
+        ),
+        Component(
+            "engine",
+            "auto",
+            "zoo_nn.speed.engines:Auto",
+            "The fastest that is ready, or pays, and agrees with the model",
         ),
         Component("windows", "fast", "zoo_nn.windows:Fast", "By the statistics of a reduced copy"),
         Component("windows", "exact", "zoo_nn.windows:Exact", "By those of the whole, slowly"),

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import inspect
 import math
-import sys
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
@@ -109,15 +108,8 @@ class _Watch(TorchFunctionMode):
 
     def __enter__(self) -> Self:
         self.number = 0
-        self._eager = ExitStack()
-        if "torch._dynamo" in sys.modules:  # compiled nets call nothing that could be met
-            self._eager.enter_context(torch.compiler.set_stance("force_eager"))
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
-
-    def __exit__(self, *fault: Any) -> None:
-        super().__exit__(*fault)  # type: ignore[no-untyped-call]
-        self._eager.close()
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None

@@ -89,7 +89,13 @@ class _WithOptions(click.Command):
     help="How parts of larger inputs are made to fit: by the statistics of a reduced copy (fast), "
     "of the whole (exact: several times as long), or not (own).",
 )
-@click.option("--compile", "compile_", is_flag=True, help="Compile the nets: for many files.")
+@click.option(
+    "--engine",
+    default="auto",
+    show_default=True,
+    help="What computes: torch, one that `zoo plugins --kinds` names, or auto, the fastest that "
+    "pays for as many files.",
+)
 @click.option("--renderer", help="Another way to make outputs, NAME:key=value: a vocoder, say.")
 def translate(
     *,
@@ -107,7 +113,7 @@ def translate(
     overwrite: bool,
     max_megapixels: float | None,
     windows: str,
-    compile_: bool,
+    engine: str,
     renderer: str | None,
     **wishes: str | None,
 ) -> int:
@@ -121,7 +127,7 @@ def translate(
     from zoo_core.translate.threads import computing_threads
 
     translator = zoo.load(
-        model, device=device, precision=precision, compile=compile_, renderer=renderer
+        model, device=device, precision=precision, engine=engine, renderer=renderer
     )
     wished = {name: wish for name, wish in wishes.items() if wish is not None}
     translator.codec.ask(**wished)
@@ -147,6 +153,10 @@ def translate(
         translator, request, inputs, out=out, grid=grid, left_out=tally.left_out
     )
     _refuse_overwriting(grid, entries)
+    with computing_threads(threads):
+        chosen = translator.choose(request.to, request.source, len(entries))
+    if engine == "auto" and chosen != "torch":
+        say(f"Computed by {chosen} (--engine torch does without).")
     with _progress(len(entries)) as advance, computing_threads(threads):
         translate_files(translator, request, entries, root, tally, progress=advance)
     if grid is not None:

@@ -53,6 +53,11 @@ def _kinds() -> Iterable[Kind]:
             "zoo_core.contracts.windows:WindowStatistics",
             "What windows of large signals are normalised by, for --windows",
         ),
+        Kind(
+            "engine",
+            "zoo_core.translate.engines:EngineChoice",
+            "What computes translations, for zoo translate --engine",
+        ),
         Kind("command", "click:Command", "Commands of zoo"),
     ]
 

@@ -75,6 +75,7 @@ def translate_files(
         tally: Takes what became of the files.
         progress: Called with the part (0 to 1) of a file that was done since the call before.
     """
+    translator.choose(request.to, request.source, len(entries))  # what outputs are made by
     known = Outputs(root)
     work = _Work(translator, request, known, tally)
     todo = [entry for entry in entries if work.wanted(entry)]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Target = str | Mapping[str, float]
 """A domain, an attribute, or attributes with 0/1 (and in between): ``{"Blond_Hair": 1}``."""
 ALL = "all"
+AUTO, TORCH = "auto", "torch"
+"""The engine that chooses others, where a package brings it, and the one that is always there."""
 Label = Sequence[float]
 """A condition vector (K,)."""
 
@@ -32,7 +34,6 @@ class Engine:
         method: The method with its weights. It is moved, and nets of training are dropped.
         device: ``auto`` or a device.
         precision: ``auto``, ``float32`` (exact, eager) or ``bfloat16``.
-        compile: Whether to compile the nets (slow at first, faster after).
 
     Attributes:
         method: The method.
@@ -41,9 +42,7 @@ class Engine:
         precision: In what it computes.
     """
 
-    def __init__(
-        self, method: Method[Any], *, device: Any, precision: str, compile: bool = False
-    ) -> None:
+    def __init__(self, method: Method[Any], *, device: Any, precision: str) -> None:
         self.device = resolve_device(device)
         self.precision = resolve_precision(self.device, precision)
         self.method, self.domains = method.eval().requires_grad_(False), method.domains
@@ -55,9 +54,6 @@ class Engine:
             cast_weights(method, self.precision)
         if self._channels_last:
             method.to(memory_format=torch.channels_last)
-        if compile:
-            for net in method.nets.values():
-                net.compile()
 
     def targets(self, to: Target, source: Target | None) -> dict[str, list[float]]:
         """Condition vector (K,) by the name of the output; ``"all"`` gives every other target.
@@ -189,12 +185,6 @@ class Engine:
                 "the device has not enough memory",
                 asked=f"translation on {self.device}",
                 hint="Lower --batch or --size, or use --device cpu.",
-            ) from fault
-        except torch._dynamo.exc.TorchDynamoException as fault:
-            raise ZooError(
-                f"the nets cannot be compiled here: {str(fault).splitlines()[0]}",
-                asked="compile=True",
-                hint="Leave it out, or install a C++ compiler.",
             ) from fault
 
     def _named(self, label: Label) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -11,10 +11,20 @@ from zoo_core.catalogue.registry import Registry
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.plugins import PluginHost
 from zoo_core.host.plugins import host as shared_host
-from zoo_core.models.modeldir import build_method, read_card_text, read_config, weights_file
+from zoo_core.models.modeldir import (
+    GOLDEN,
+    build_method,
+    read_card_text,
+    read_config,
+    weights_file,
+)
 from zoo_core.models.sources import find_model
 from zoo_core.models.weights import loaded
+from zoo_core.translate.engine import AUTO, TORCH, Engine
 from zoo_core.translate.translator import Translator
+
+if TYPE_CHECKING:
+    from zoo_core.contracts.method import Method
 
 
 def load(
@@ -22,7 +32,7 @@ def load(
     device: str | torch.device = "auto",
     precision: str = "auto",
     *,
-    compile: bool = False,
+    engine: str = AUTO,
     renderer: Any = None,
     host: PluginHost | None = None,
 ) -> Translator:
@@ -35,14 +45,15 @@ def load(
             first, and a path that exists goes before the Hub; write ``./NAME`` for a directory.
         device: ``auto`` (CUDA, Apple's MPS, else the CPU), or a device as torch names it.
         precision: ``auto`` (bfloat16 where it is fast), ``float32`` (exact) or ``bfloat16``.
-        compile: Whether to compile the nets: slow at first, faster afterwards.
+        engine: What computes: ``torch``; a component of kind ``engine``, such as ``openvino``; or
+            ``auto``, the fastest that is ready, or that pays for as many signals as there are.
         renderer: Makes translated signals perceivable in place of the codec's own way, such as a
             vocoder: the name of one that a plugin brings, with options, as ``NAME:key=value``, or
             an object that the codec takes.
         host: The plugins; None for the installed ones.
 
     Raises:
-        UsageError: If there is no such model, device, precision or renderer.
+        UsageError: If there is no such model, device, precision, engine or renderer.
         HubError: If the Hub cannot be reached, or has no such model.
         WeightsError: If weights are missing, damaged, not those that are meant, or do not fit.
     """
@@ -55,16 +66,32 @@ def load(
     codec = host.load("codec", config.signal.kind)(config.signal, config.preprocessing)
     if renderer is not None:
         codec.render_with(_made(renderer, host))
-    method = loaded(lambda: build_method(config, host), weights_file(directory))
+    weights = weights_file(directory)
+
+    def build() -> Method[Any]:
+        return loaded(lambda: build_method(config, host), weights)
+
+    engines = None
+    if engine != TORCH and not (engine == AUTO and AUTO not in host.components("engine")):
+        from zoo_core.translate.engines import EngineChoice, LoadedModel  # torch needs none of it
+
+        cls: type[EngineChoice] = host.load("engine", engine)
+        if precision == "auto" and "bfloat16" not in cls.precisions:
+            precision = "float32"
+
+        def engines(plain: Engine) -> EngineChoice:
+            golden = directory / GOLDEN
+            return cls(LoadedModel(plain, config, weights, golden, build, host), engine)
+
     return Translator(
-        method,
+        build(),
         config,
         codec,
         card=read_card_text(directory),
         name=os.fspath(name),
         device=device,
         precision=precision,
-        compile=compile,
+        engines=engines,
     )
 
 

@@ -133,6 +133,7 @@ class StreamPlan:
             what it returns is kept as the result's value, and the outputs are dropped.
         source: The domain of the inputs, where it is known.
         windows: What those of one signal are normalised by: a component of kind ``windows``.
+        plain: The nets in torch, where ``compute`` is something else, for such windows.
     """
 
     codec: Codec
@@ -144,6 +145,7 @@ class StreamPlan:
     finish: Callable[[Result], Any] | None = None
     source: str | None = None
     windows: str = "fast"
+    plain: Compute | None = None
 
     def __post_init__(self) -> None:
         if self.windows != SHARED:
@@ -279,10 +281,12 @@ class _Stream:
     def _translated(
         self, item: Item, windows: Iterator[Window], name: str
     ) -> Iterator[tuple[Window, Tensor]]:
-        def compute(x: Tensor) -> Tensor:
-            return self.plan.compute(x, [name])[name]  # (N, *S)
-
         for whole, group in groupby(windows, key=attrgetter("whole")):
+            nets = self.plan.compute if whole is None else self.plan.plain or self.plan.compute
+
+            def compute(x: Tensor, nets: Compute = nets) -> Tensor:
+                return nets(x, [name])[name]  # (N, *S)
+
             sharing: Callable[[], AbstractContextManager[object]] = nullcontext
             if whole is not None:
                 sharing, note = self.statistics.of(whole, name, compute, self._batches)

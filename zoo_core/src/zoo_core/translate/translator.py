@@ -18,12 +18,13 @@ from zoo_core.contracts.codec import FAR, Codec
 from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import UsageError
-from zoo_core.translate.engine import ALL, Engine, Target
-from zoo_core.translate.streaming import Job, Result, StreamPlan, file_job, jobs_of, stream
+from zoo_core.translate.engine import ALL, TORCH, Engine, Target
+from zoo_core.translate.streaming import Compute, Job, Result, StreamPlan, file_job, jobs_of, stream
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method
     from zoo_core.models.card import ModelCard
+    from zoo_core.translate.engines import EngineChoice, NetEngine, Route
 
 
 class Translator:
@@ -37,13 +38,14 @@ class Translator:
         name: Name for messages.
         device: ``auto`` or a device.
         precision: ``auto``, ``float32`` (exact, eager) or ``bfloat16``.
-        compile: Whether to compile the nets (slow at first, faster after).
+        engines: Finds another engine than torch for what is to be translated; None for torch.
 
     Attributes:
         name: Name of the model.
         config: Its configuration.
         codec: The codec of its kind of signal.
-        engine: Runs the nets.
+        engine: Runs the nets in torch.
+        net: What translates in its place, as far as `choose` found another engine.
     """
 
     def __init__(
@@ -56,11 +58,13 @@ class Translator:
         name: str = "model",
         device: str | torch.device = "auto",
         precision: str = "auto",
-        compile: bool = False,
+        engines: Callable[[Engine], EngineChoice] | None = None,
     ) -> None:
         self.name, self.config, self.codec = name, config, codec
         codec.identity = lambda: self.fingerprint
-        self.engine = Engine(method, device=device, precision=precision, compile=compile)
+        self.engine = Engine(method, device=device, precision=precision)
+        self.net: NetEngine | None = None
+        self._engines = None if engines is None else engines(self.engine)
         self._card = card
 
     @property
@@ -94,9 +98,13 @@ class Translator:
 
         return read_card(self._card, f"model {self.name}")
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """Hash of the nets, of what they were built from, and of how they are computed."""
+        return f"{self._nets} {self.net.name}" if self.net else self._nets
+
+    @cached_property
+    def _nets(self) -> str:
         digest = hashlib.sha256(repr((self.config, self.precision)).encode())
         for name, value in sorted(self.method.nets.state_dict().items()):
             digest.update(name.encode())
@@ -148,7 +156,8 @@ class Translator:
             UsageError: If ``to``, ``source`` or the type of ``x`` is wrong.
             DataError: If a file cannot be used.
         """
-        plan = self._plan(to, source, size=size, batch=batch, limit=limit, windows=windows)
+        x, count = self._listed(x)
+        plan = self._plan(to, source, count, size=size, batch=batch, limit=limit, windows=windows)
         outputs = self._collect(plan, x)
         return outputs if to == ALL and ALL not in self.domains else next(iter(outputs.values()))
 
@@ -190,23 +199,30 @@ class Translator:
                 hint=f"Give source=, one of {', '.join(self.domains)}.",
             )
 
-        def compute(x: Tensor, names: Sequence[str]) -> Mapping[str, Tensor]:
-            made = {"translated": engine.translate(x, back, target)}  # (N, *S)
-            if "restored" in names:
-                made["restored"] = engine.translate(made["translated"], target, back)  # (N, *S)
-            return made
+        x, count = self._listed(x)
+        self._choose([(back, target), (target, back)], count)
+
+        def by(net: Engine | NetEngine) -> Compute:
+            def compute(x: Tensor, names: Sequence[str]) -> Mapping[str, Tensor]:
+                made = {"translated": net.translate(x, back, target)}  # (N, *S)
+                if "restored" in names:
+                    made["restored"] = net.translate(made["translated"], target, back)  # (N, *S)
+                return made
+
+            return compute
 
         origin_domain = engine.domain(back)
         names = {"translated": engine.domain(target), "restored": origin_domain}
         plan = StreamPlan(
             self.codec,
-            compute,
+            by(self.net or engine),
             names,
             size,
             batch,
             limit,
             source=origin_domain,
             windows=windows,
+            plain=by(engine),
         )
         outputs = self._collect(plan, x)
         return outputs["translated"], outputs["restored"]
@@ -280,21 +296,47 @@ class Translator:
         """Names of the outputs that a request gives, as results and file names carry them."""
         return list(self.engine.targets(to, source))
 
-    def _plan(self, to: Target, source: Target | None, **settings: Any) -> StreamPlan:
+    def choose(self, to: Target, source: Target | None = None, count: int = 1) -> str:
+        """Finds the engine for a number of signals, and prepares it where that pays.
+
+        Returns:
+            Its name, or ``torch``.
+
+        Raises:
+            ZooError: If the engine that was asked for cannot compute the model.
+        """
+        targets = self.engine.targets(to, source).values()
+        return self._choose(
+            [(self.engine.source(source, label), label) for label in targets], count
+        )
+
+    def _choose(self, routes: Sequence[Route], count: int) -> str:
+        self.net = None if self._engines is None else self._engines.chosen(routes, count)
+        return TORCH if self.net is None else self.net.name
+
+    def _plan(
+        self, to: Target, source: Target | None, count: int = 1, **settings: Any
+    ) -> StreamPlan:
         """What happens to the inputs of a request."""
         engine = self.engine
         targets = engine.targets(to, source)
         origin = {name: engine.source(source, label) for name, label in targets.items()}
+        self._choose([(origin[name], label) for name, label in targets.items()], count)
+        net = self.net
 
-        def compute(x: Tensor, names: Sequence[str]) -> Mapping[str, Tensor]:
+        def plain(x: Tensor, names: Sequence[str]) -> Mapping[str, Tensor]:
             return engine.translate_each(
                 x, {name: origin[name] for name in names}, {name: targets[name] for name in names}
             )
 
+        def compute(x: Tensor, names: Sequence[str]) -> Mapping[str, Tensor]:
+            if net is None:
+                return plain(x, names)
+            return {name: net.translate(x, origin[name], targets[name]) for name in names}
+
         names = {name: engine.domain(label) for name, label in targets.items()}
-        return StreamPlan(
-            self.codec, compute, names, source=self._source(source, targets), **settings
-        )
+        of = self._source(source, targets)
+        return StreamPlan(self.codec, compute, names, source=of, plain=plain, **settings)
 
     def _source(self, source: Target | None, targets: Mapping[str, Sequence[float]]) -> str | None:
         """The domain of the inputs: as given, or the other of two where one is the target."""
@@ -303,12 +345,16 @@ class Translator:
             label = self.engine.other(next(iter(targets.values())))
         return self.engine.domain(label)
 
-    def _collect(self, plan: StreamPlan, x: Any) -> dict[str, Any]:
+    def _listed(self, x: Any) -> tuple[Any, int]:
+        """Of a folder the list of its files; and how many signals these are, roughly."""
         if isinstance(x, str | os.PathLike) and Path(x).is_dir():
             from zoo_core.finding import LeftOut
             from zoo_core.translate.outputs import expand
 
             x = [source.path for source in expand([os.fspath(x)], self.codec, LeftOut())]
+        return x, len(x) if isinstance(x, list | tuple) else 1
+
+    def _collect(self, plan: StreamPlan, x: Any) -> dict[str, Any]:
         results = list(stream(plan, jobs_of(self.codec, x)))
         for result in results:
             if result.error is not None:
