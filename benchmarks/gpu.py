@@ -26,9 +26,9 @@ from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import Domains
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
-from zoo_core.train import devices
-from zoo_core.train.devices import make_fabric
-from zoo_core.train.loop import Trainer
+from zoo_train import devices
+from zoo_train.devices import make_fabric
+from zoo_train.loop import Trainer
 
 SECONDS = 2.0
 """How long each variant is timed, about."""

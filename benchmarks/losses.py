@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from passes import nets_of, run
 
-from zoo_core.train.loop import Trainer
+from zoo_train.loop import Trainer
 
 
 class Losses:

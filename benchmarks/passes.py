@@ -22,9 +22,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo_core.train.loop import Trainer
-from zoo_core.train.player_state import PlayerState
 from zoo_nn.nets.backbone import Backbone
+from zoo_train.loop import Trainer
+from zoo_train.player_state import PlayerState
 
 
 @dataclass

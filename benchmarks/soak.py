@@ -331,9 +331,8 @@ def main() -> int:
         (root / "logs").mkdir()
         import torch
 
-        import zoo_core.cli.train
-        import zoo_core.cli.translate
-        import zoo_core.train.start  # noqa: F401
+        import zoo_train.command
+        import zoo_train.start  # noqa: F401
 
         torch.set_num_threads(1)
         soak = Soak(root, given.seed)

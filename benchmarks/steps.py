@@ -30,7 +30,7 @@ from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import Domains
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
-from zoo_core.train.loop import Trainer
+from zoo_train.loop import Trainer
 
 PRESETS = ("32px", "small")
 STEPS = 1000

@@ -20,10 +20,10 @@ from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
-from zoo_core.train import loop
-from zoo_core.train.devices import generator_for, make_fabric
-from zoo_core.train.loop import Trainer
 from zoo_core.translate.precision import resolve_device, resolve_precision
+from zoo_train import loop
+from zoo_train.devices import generator_for, make_fabric
+from zoo_train.loop import Trainer
 
 NAMES = ("apple", "google", "twitter")
 

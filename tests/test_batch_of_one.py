@@ -21,10 +21,10 @@ from zoo_core.contracts.spec import Progress
 from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
-from zoo_core.train.devices import generator_for, seed_all
 from zoo_testing.exact import Wide
 from zoo_testing.session import STEPS, RandomBatches, Session
 from zoo_testing.subject import Subject, subjects
+from zoo_train.devices import generator_for, seed_all
 
 SUBJECTS = [subject for name in sorted(host().methods()) for subject in subjects(name, host())]
 CLOSE = 0.05

@@ -10,8 +10,8 @@ from PIL import Image
 import zoo
 from zoo_core.cli import run
 from zoo_core.errors import UsageError
-from zoo_core.train import run as run_module
 from zoo_images.pixels import to_bytes
+from zoo_train import run as run_module
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -9,8 +9,8 @@ from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorS
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
-from zoo_core.train.devices import generator_for, make_fabric
-from zoo_core.train.loop import Trainer
+from zoo_train.devices import generator_for, make_fabric
+from zoo_train.loop import Trainer
 
 pytestmark = pytest.mark.numeric
 

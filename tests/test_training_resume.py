@@ -19,12 +19,12 @@ import torch
 from zoo_core.contracts.spec import Component, Progress
 from zoo_core.errors import TrainingError
 from zoo_core.host.plugins import PluginHost, host
-from zoo_core.train.checkpoint import Checkpoints
-from zoo_core.train.config import RunConfig, resolve
-from zoo_core.train.directory import save_config
-from zoo_core.train.events import RunEvents
-from zoo_core.train.guard import StoppedError
-from zoo_core.train.start import resume_run, train_run
+from zoo_train.checkpoint import Checkpoints
+from zoo_train.config import RunConfig, resolve
+from zoo_train.directory import save_config
+from zoo_train.events import RunEvents
+from zoo_train.guard import StoppedError
+from zoo_train.start import resume_run, train_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -19,10 +19,10 @@ import yaml
 from PIL import Image
 
 from zoo_core.errors import DataError, TrainingError, UsageError, ZooError
-from zoo_core.train.checkpoint import Checkpoints
-from zoo_core.train.config import RunConfig, resolve
-from zoo_core.train.directory import CONFIG, LOCK, PROGRESS, WRITER, sole_writer
-from zoo_core.train.start import resume_run, train_run
+from zoo_train.checkpoint import Checkpoints
+from zoo_train.config import RunConfig, resolve
+from zoo_train.directory import CONFIG, LOCK, PROGRESS, WRITER, sole_writer
+from zoo_train.start import resume_run, train_run
 
 SMALL = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 3}
 CODE = "import sys; from zoo_core.cli import main; main(sys.argv[1:])"

@@ -10,8 +10,8 @@ from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError
 from zoo_core.finding import find_files
-from zoo_core.train.data.dataset import open_sources
 from zoo_images.codec import ImageCodec
+from zoo_train.data.dataset import open_sources
 
 CODEC = ImageCodec(TensorSpec(shape=(3, 8, 8)))
 

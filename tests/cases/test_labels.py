@@ -6,9 +6,9 @@ from PIL import Image
 from zoo_core.contracts.signals import MIXED, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError
-from zoo_core.train.data.dataset import open_sources
 from zoo_images.codec import ImageCodec
 from zoo_images.sources.attribute_lists import labels
+from zoo_train.data.dataset import open_sources
 
 CODEC = ImageCodec(TensorSpec(shape=(3, 8, 8)))
 ROWS = [("000001", -1, -1), ("000002", 1, 1), ("000003", -1, 1), ("000004", 1, -1)]

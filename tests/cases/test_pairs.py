@@ -14,7 +14,7 @@ from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.errors import DataError, UsageError, WeightsError
 from zoo_core.models.card import Card
 from zoo_core.models.modeldir import build_method, write_model
-from zoo_core.train.data.trained_on import (
+from zoo_train.data.trained_on import (
     MOST,
     TRAINED_ON,
     TrainedOn,
@@ -208,7 +208,7 @@ def test_slices_of_one_file_are_known_and_no_duplicates(tmp_path):
 
 
 def test_large_files_are_told_apart_by_size_beginning_and_end(tmp_path, monkeypatch):
-    from zoo_core.train.data import trained_on
+    from zoo_train.data import trained_on
 
     monkeypatch.setattr(trained_on, "_WHOLE", 8)
     contents = [b"abcd----wxyz", b"abcd-----wxyz", b"Abcd----wxyz", b"abcd----wxyZ", b"abcd"]

@@ -6,8 +6,8 @@ from PIL import Image
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError
-from zoo_core.train.data.dataset import open_sources
 from zoo_images.codec import ImageCodec
+from zoo_train.data.dataset import open_sources
 
 CODEC = ImageCodec(TensorSpec(shape=(3, 8, 8)))
 

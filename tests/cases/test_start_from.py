@@ -11,8 +11,8 @@ import zoo
 from zoo_core.cli import run
 from zoo_core.errors import UsageError, WeightsError
 from zoo_core.models.weights import net_state, read_tensors
-from zoo_core.train import run as run_module
-from zoo_core.train.checkpoint import Checkpoints
+from zoo_train import run as run_module
+from zoo_train.checkpoint import Checkpoints
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -18,7 +18,7 @@ READERS = {
     # In turn: a stranger's, whose pickle was searched before; a run's own; one file, by its hash.
     "torch.load": {
         "zoo_import/pickles.py",
-        "zoo_core/train/checkpoint.py",
+        "zoo_train/checkpoint.py",
         "zoo_embedding/imagenet.py",
     },
     "safe_open": {"zoo_core/untrusted.py", "zoo_core/models/weights.py"},

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from zoo_core.contracts.spec import Component, Kind, LossSpec, MethodSpec
+from zoo_core.contracts.spec import Component, Kind, MethodSpec
 from zoo_core.errors import PluginError, UsageError
 from zoo_core.host.hookspecs import hookimpl
 from zoo_core.host.isolation import resolve
@@ -72,13 +72,16 @@ def only_problem(host: PluginHost) -> str:
 
 
 def test_components_are_found_by_kind_and_name(plugin: Make) -> None:
-    loss, metric = LossSpec("soft", "package:Soft"), Component("metric", "odd", "package:Odd")
+    codec, metric = (
+        Component("codec", "soft", "package:Soft"),
+        Component("metric", "odd", "package:Odd"),
+    )
     host = PluginHost(
-        [plugin("one", zoo_components=brings(method("one"), loss)),
+        [plugin("one", zoo_components=brings(method("one"), codec)),
          plugin("two", zoo_components=brings(method("two"), metric, Kind("metric", "")))]
     )  # fmt: skip
     assert set(host.methods()) == {"one", "two"}
-    assert host.components("loss")["soft"] == loss
+    assert host.components("codec")["soft"] == codec
     assert host.components("metric")["odd"] == metric
     assert host.owner("method", "two") == "zoo-two"
     assert host.owner("kind", "metric") == "zoo-two"
@@ -135,17 +138,17 @@ def raising(error: BaseException) -> Any:
         ({"zoo_components": hookimpl(lambda: method("one"))}, "not a list"),
         ({"zoo_components": brings("cyclegan")}, "not a Component"),
         ({"zoo_components": hookimpl(lambda: itertools.repeat(method("x")))}, "more than 10,000"),
-        ({"zoo_components": hookimpl(lambda: [Component("loss", 5, "a:b")])}, "name is 5"),
-        ({"zoo_components": hookimpl(lambda: [Component("loss", "a", "a:b", None)])}, "summary"),
-        ({"zoo_components": hookimpl(lambda: [Component("loss", "a", "a")])}, "target 'a'"),
+        ({"zoo_components": hookimpl(lambda: [Component("codec", 5, "a:b")])}, "name is 5"),
+        ({"zoo_components": hookimpl(lambda: [Component("codec", "a", "a:b", None)])}, "summary"),
+        ({"zoo_components": hookimpl(lambda: [Component("codec", "a", "a")])}, "target 'a'"),
         ({"zoo_components": hookimpl(lambda: [MethodSpec("m", "a:b", presets=3)])}, "presets"),
         ({"zoo_components": hookimpl(lambda: [MethodSpec("m", "a:b", domains="2")])}, "domains"),
-        ({"zoo_components": brings(Component("los", "a", "b:c"))}, 'Did you mean "loss"'),
+        ({"zoo_components": brings(Component("codek", "a", "b:c"))}, 'Did you mean "codec"'),
         ({"zoo_components": brings(Component("method", "a", "b:c"))}, "not by a MethodSpec"),
         ({"zoo_components": brings(method("x"), method("x"))}, "both itself and zoo-bad"),
         ({"zoo_components": brings(method("good"))}, "both zoo-good and zoo-bad"),
         ({"zoo_components": brings(Component("command", "list", "a:b"))}, "both zoo-core and zoo-"),
-        ({"zoo_components": brings(Kind("loss", ""))}, "both zoo-core and zoo-bad"),
+        ({"zoo_components": brings(Kind("codec", ""))}, "both zoo-core and zoo-bad"),
         ({"zoo_models": hookimpl(lambda: "registry.yaml")}, "not a list"),
         ({"zoo_models": brings(3)}, "not a path"),
     ],
@@ -258,8 +261,8 @@ def test_a_target_is_resolved_to_what_it_names() -> None:
 
 def test_the_core_brings_its_own_through_the_same_hook() -> None:
     host = PluginHost([])
-    assert {"method", "loss", "codec", "source", "command"} <= set(host.kinds)
-    assert {"list", "train", "translate"} <= set(host.components("command"))
+    assert {"method", "codec", "command", "public"} <= set(host.kinds)
+    assert {"list", "info", "translate"} <= set(host.components("command"))
 
 
 def test_every_contract_of_a_kind_can_be_imported() -> None:

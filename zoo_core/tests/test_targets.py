@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
 from zoo_core.catalogue.description import ModelConfig
-from zoo_core.contracts.codec import SignalStore
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
-from zoo_core.train.samples import Samples
 from zoo_core.translate.translator import Translator
 from zoo_testing.tiny import TinyCodeMethod, TinyOptions
 
@@ -65,26 +61,3 @@ def test_there_is_no_way_back(translator: Translator) -> None:
     with pytest.raises(UsageError) as caught:
         translator.cycle(torch.rand(1, 3, 8, 8) * 2 - 1, to="night")
     assert caught.value.asked == 'target "day"'
-
-
-class Grey(SignalStore):
-    """Four grey signals."""
-
-    names = ("0", "1", "2", "3")
-    labels = None
-
-    def __init__(self) -> None: ...
-
-    def __len__(self) -> int:
-        return 4
-
-    def batch(self, indices: object, rng: object = None) -> torch.Tensor:
-        return torch.zeros(4, *SPEC.shape)
-
-
-def test_samples_show_the_targets_alone(translator: Translator, tmp_path: Path) -> None:
-    stores = {name: Grey() for name in DOMAINS}
-    samples = Samples.of(stores, DOMAINS, translator.method.targets)
-    assert samples.columns == ("night",)
-    assert list(samples.targets("day")) == ["night"]
-    assert Samples.of(stores, DOMAINS).columns == DOMAINS.names

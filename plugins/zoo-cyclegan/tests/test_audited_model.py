@@ -2,10 +2,10 @@
 
 import pytest
 
-from zoo_core.train.data.folders import data_root
 from zoo_core.translate.loading import load
 from zoo_evaluate.audit import AuditConfig, audit
 from zoo_evaluate.cli.measuring import open_test_data
+from zoo_train.data.folders import data_root
 
 
 def test_the_audit_finds_the_hidden_background_of_mnist_m() -> None:

@@ -10,9 +10,9 @@ from PIL import Image
 
 from zoo_core.errors import UsageError
 from zoo_core.models.modeldir import read_config
-from zoo_core.train.checkpoint import Checkpoints
-from zoo_core.train.config import RunConfig, resolve
-from zoo_core.train.start import resume_run, train_run
+from zoo_train.checkpoint import Checkpoints
+from zoo_train.config import RunConfig, resolve
+from zoo_train.start import resume_run, train_run
 
 DEFENCES = ("noise:std=0.1", "quantise")
 

@@ -13,7 +13,6 @@ from zoo_core.cli import run
 from zoo_core.errors import DataError, PluginError, UsageError
 from zoo_core.host.plugins import host
 from zoo_core.models.weights import read_tensors
-from zoo_core.train.loop import Trainer
 from zoo_evaluate.bench.digits import DIGITS
 from zoo_evaluate.bench.emoji import EMOJI
 from zoo_evaluate.bench.picture_cells import PictureCellEvaluator
@@ -32,6 +31,7 @@ from zoo_evaluate.bench.selection import best_of
 from zoo_evaluate.bench.work_dir import WorkDir
 from zoo_evaluate.cli.bench import run_benchmark
 from zoo_evaluate.judge import EvalClassifier
+from zoo_train.loop import Trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

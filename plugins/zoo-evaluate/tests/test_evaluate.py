@@ -17,7 +17,6 @@ from zoo_core import cli
 from zoo_core.contracts.signals import MIXED, Condition, Domains, TensorSpec
 from zoo_core.errors import DataError, UsageError
 from zoo_core.host.plugins import host
-from zoo_core.train.data.folders import data_root
 from zoo_evaluate.context import DomainData
 from zoo_evaluate.direction_evaluation import EvalConfig
 from zoo_evaluate.extractors import JudgeExtractor
@@ -27,6 +26,7 @@ from zoo_evaluate.page import png_uri, render_page
 from zoo_evaluate.report import Report
 from zoo_evaluate.run import evaluate_model, metric_classes
 from zoo_nn.nets.classifier import ClassifierNet
+from zoo_train.data.folders import data_root
 
 
 @dataclass

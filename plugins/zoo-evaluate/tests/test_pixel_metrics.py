@@ -11,10 +11,10 @@ from torch import Tensor
 
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
-from zoo_core.train.data.dataset import open_sources
 from zoo_evaluate.pixel_metrics import at_side, rmse, share_within
 from zoo_evaluate.run import evaluate_model
 from zoo_images.codec import ImageCodec
+from zoo_train.data.dataset import open_sources
 
 
 def flat(*colours: tuple[int, int, int], side: int = 4) -> Tensor:

@@ -10,9 +10,9 @@ from PIL import Image
 import zoo
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
-from zoo_core.train.data.dataset import open_sources
 from zoo_core.translate.translator import Translator
 from zoo_images.codec import ImageCodec
+from zoo_train.data.dataset import open_sources
 
 pytestmark = pytest.mark.numeric
 

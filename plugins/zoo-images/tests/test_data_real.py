@@ -5,9 +5,9 @@ import torch
 
 from zoo_core.contracts.signals import MIXED, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
-from zoo_core.train.data.dataset import open_sources
-from zoo_core.train.data.folders import data_root
 from zoo_images.codec import ImageCodec
+from zoo_train.data.dataset import open_sources
+from zoo_train.data.folders import data_root
 
 ROOT = data_root()
 pytestmark = pytest.mark.skipif(

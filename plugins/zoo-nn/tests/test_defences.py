@@ -8,9 +8,9 @@ import torch
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError
-from zoo_core.train.extra_losses import defend, players_with
 from zoo_nn.defences import LowPass, Noise, Quantise
 from zoo_testing.tiny import TinyCodeMethod, TinyMethod, TinyOptions
+from zoo_train.extra_losses import defend, players_with
 
 pytestmark = pytest.mark.numeric
 

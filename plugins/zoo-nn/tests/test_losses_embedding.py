@@ -15,12 +15,12 @@ from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorS
 from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError, WeightsError
-from zoo_core.train.extra_losses import players_with
-from zoo_core.train.loop import Trainer
 from zoo_nn.losses.embedding import EmbeddingDistance
 from zoo_nn.nets.backbones import open_backbone
 from zoo_nn.synthetic import random_batch
 from zoo_testing.tiny import TinyCodeMethod, TinyMethod, TinyOptions
+from zoo_train.extra_losses import players_with
+from zoo_train.loop import Trainer
 
 pytestmark = pytest.mark.numeric
 

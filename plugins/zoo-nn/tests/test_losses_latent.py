@@ -16,8 +16,6 @@ from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorS
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
-from zoo_core.train.extra_losses import players_with
-from zoo_core.train.loop import Trainer
 from zoo_nn.losses.latent import (
     CodeClassification,
     CodeConfusion,
@@ -32,6 +30,8 @@ from zoo_nn.nets.code import CodeDiscriminator
 from zoo_testing.session import RandomBatches
 from zoo_testing.subject import COUNT, Subject
 from zoo_testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
+from zoo_train.extra_losses import players_with
+from zoo_train.loop import Trainer
 
 pytestmark = pytest.mark.numeric
 

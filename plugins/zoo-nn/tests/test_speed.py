@@ -16,13 +16,13 @@ from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorS
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.contracts.step import Step
 from zoo_core.errors import TrainingError
-from zoo_core.train.devices import generator_for, make_fabric
-from zoo_core.train.loop import Trainer
-from zoo_core.train.step_runner import StepRunner
 from zoo_nn.losses.pool import ImagePool
 from zoo_nn.speed.captured import CapturedSteps
 from zoo_nn.speed.compiled import CompiledSteps
 from zoo_testing.tiny import CycleLoss, TinyCodeMethod, TinyMethod, TinyOptions
+from zoo_train.devices import generator_for, make_fabric
+from zoo_train.loop import Trainer
+from zoo_train.step_runner import StepRunner
 
 pytestmark = pytest.mark.numeric
 

@@ -2,9 +2,9 @@
 
 from zoo_core.contracts.signals import Domains
 from zoo_core.finding import LeftOut
-from zoo_core.train.data.dataset import DataSet
-from zoo_core.train.data.folders import SourceFiles
 from zoo_runs.data_checks import doubts, leaks
+from zoo_train.data.dataset import DataSet
+from zoo_train.data.folders import SourceFiles
 
 
 def said(**contents):

@@ -11,8 +11,8 @@ from PIL import Image
 from zoo_core.cli import run
 from zoo_core.contracts.signals import MIXED
 from zoo_core.contracts.spec import Progress
-from zoo_core.train.events import Listeners
 from zoo_runs.lasting import SAMPLINGS, STEPS, LastingAlarms
+from zoo_train.events import Listeners
 
 INPUTS = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 OTHER = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1

@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
-from zoo_core.train.events import Listeners, RunEvents
+from zoo_train.events import Listeners, RunEvents
 
 
 def tracked(name: str, run: Path, *steps: int, done: int = 0) -> None:

@@ -17,10 +17,10 @@ from zoo_core.contracts.signals import MIXED, Condition, Domains
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
 from zoo_core.models.modeldir import read_config
-from zoo_core.train.config import resolve
-from zoo_core.train.start import train_run
 from zoo_testing.contract import MethodContract
 from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
+from zoo_train.config import resolve
+from zoo_train.start import train_run
 from zoo_voice.audio import Sound
 from zoo_voice.nets import speech
 from zoo_voice.nets_conditional import (

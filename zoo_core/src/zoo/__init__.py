@@ -1,4 +1,4 @@
-"""The public face of the zoo: load a model, translate, train.
+"""The public face of the zoo: load a model, translate, and what plugins add.
 
 ```python
 import zoo
@@ -7,40 +7,35 @@ translator = zoo.load("stargan-emoji")
 picture = translator("cat.png", to="twemoji")
 ```
 
-Importing it imports no torch; what needs torch is imported on first use.
+Importing it imports no torch; what needs torch is imported on first use. Plugins add names, as
+components of kind ``public``: ``zoo.train`` comes with zoo-nn, ``zoo.evaluate`` with zoo-evaluate.
+The core knows no plugin, so for a type checker these are of type ``Any``.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zoo_core.host.hookspecs import hookimpl
-    from zoo_core.train.start import train
     from zoo_core.translate.loading import list_models, load
     from zoo_core.translate.translator import Translator
 
-__all__ = ["Translator", "hookimpl", "list_models", "load", "train"]
-
-_PLACES = {
-    "Translator": "zoo_core.translate.translator",
-    "hookimpl": "zoo_core.host.hookspecs",
-    "list_models": "zoo_core.translate.loading",
-    "load": "zoo_core.translate.loading",
-    "train": "zoo_core.train.start",
-}
+__all__ = ["Translator", "hookimpl", "list_models", "load"]
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     """Imports a public name on first use."""
-    if name not in _PLACES:
+    if name.startswith("_"):  # what tools ask of every module
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_PLACES[name]), name)
-    globals()[name] = value
+    from zoo_core.host.public import public_name
+
+    value = globals()[name] = public_name(name)
     return value
 
 
 def __dir__() -> list[str]:
     """The public names."""
-    return sorted({*globals(), *__all__})
+    from zoo_core.host.public import public_names
+
+    return sorted({*globals(), *public_names()})

@@ -44,6 +44,10 @@ class UsageError(ZooError):
     exit_code = 2
 
 
+class AbsentNameError(UsageError, AttributeError):
+    """Nothing that is installed brings a name of ``import zoo``."""
+
+
 class DataError(ZooError):
     """A file, folder or recording cannot be used."""
 

@@ -91,7 +91,7 @@ def whole_signals(files: Files | None, indices: Sequence[int], *, asked: str) ->
         raise UsageError(
             "its signals are held as tensors alone, and whole ones are needed",
             asked=asked,
-            hint="Open them from files, with zoo_core.train.data.dataset.open_sources.",
+            hint="Open them from files, with zoo_train.data.dataset.open_sources.",
         )
     found = [files[index] for index in indices]
     return [file.value if isinstance(file, InMemorySignal) else file for file in found]

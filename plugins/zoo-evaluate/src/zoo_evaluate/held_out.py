@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo_core.errors import DataError
-from zoo_core.train.data.trained_on import TrainedOn
 from zoo_core.untrusted import read_yaml_file
+from zoo_train.data.trained_on import TrainedOn
 
 DECLARATION = "dataset.yaml"
 """File of a data set that may declare ``paired: true``: files of one name show the same."""

@@ -11,7 +11,6 @@ from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.plugins import host
-from zoo_core.train.data.trained_on import TrainedOn
 from zoo_core.translate.translator import Translator
 from zoo_evaluate.context import EvalContext
 from zoo_evaluate.direction_evaluation import DirectionEvaluation, EvalConfig, ProgressCallback
@@ -27,13 +26,14 @@ from zoo_evaluate.held_out import (
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.metrics import Metric
 from zoo_evaluate.report import Report, SamplePanel
+from zoo_train.data.trained_on import TrainedOn
 
 PIXELS = 64 * 64 * 64
 """Pixels of a default batch: 64 pictures of 64x64."""
 
 
 class Evaluated(Protocol):
-    """Real test signals: a `zoo_core.train.data.dataset.DataSet`, or anything with its stores."""
+    """Real test signals: a `zoo_train.data.dataset.DataSet`, or anything with its stores."""
 
     @property
     def stores(self) -> Mapping[str, SignalStore]:

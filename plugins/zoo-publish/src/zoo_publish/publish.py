@@ -27,12 +27,12 @@ from zoo_core.models.modeldir import (
     weights_file,
 )
 from zoo_core.models.weights import loaded
-from zoo_core.train.data.trained_on import TRAINED_ON, read_trained_on
 from zoo_core.untrusted import is_commit, is_inside, member, tensor_header
 from zoo_hub.failures import explained, status_of
 from zoo_hub.reference import Reference, parse
 from zoo_hub.settings import endpoint, offline
 from zoo_publish.published_card import published_card
+from zoo_train.data.trained_on import TRAINED_ON, read_trained_on
 
 FILES = (MODEL, CONFIG, GOLDEN, TRAINING, SAMPLES, TRAINED_ON)
 """What is uploaded of a model directory, beside its card; other files stay here."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zoo_core.contracts.signals import MIXED
 from zoo_core.contracts.spec import Progress
-from zoo_core.train.events import RunEvents, Sampled
+from zoo_train.events import RunEvents, Sampled
 
 FEWEST = 4
 """Signals of a route below which the alarms stay silent: too few to tell."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from zoo_core.finding import names as shown
 from zoo_core.text import printable
-from zoo_core.train.data.dataset import DataSet
-from zoo_core.train.data.trained_on import content_hashes
-from zoo_core.train.events import RunEvents
+from zoo_train.data.dataset import DataSet
+from zoo_train.data.trained_on import content_hashes
+from zoo_train.events import RunEvents
 
 FEWEST = 10
 """Signals of a domain below which a warning says how few they are."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from zoo_core.contracts.signals import MIXED
 from zoo_core.contracts.spec import Progress
-from zoo_core.train.events import RunEvents, Sampled
+from zoo_train.events import RunEvents, Sampled
 
 WON = 0.02
 """Part of its first value to which a critic's loss has sunk where it hardly errs."""

@@ -11,7 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
 from zoo_core.files import replacing
-from zoo_core.train.events import RunEvents
+from zoo_train.events import RunEvents
 
 
 class TensorBoard(RunEvents):

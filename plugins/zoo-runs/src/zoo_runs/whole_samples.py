@@ -9,10 +9,10 @@ from pathlib import Path
 from zoo_core.contracts.codec import Codec, InMemorySignal, Item
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import ZooError
-from zoo_core.train.data.dataset import DataSet
-from zoo_core.train.events import RunEvents, Sampled
 from zoo_core.translate.engine import Engine
 from zoo_core.translate.outputs import safe_name
+from zoo_train.data.dataset import DataSet
+from zoo_train.events import RunEvents, Sampled
 
 PER_DOMAIN = 2
 """Whole inputs of each domain."""

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from zoo_core.contracts.method import Player
 from zoo_core.contracts.signals import Batch
 from zoo_core.errors import ZooError
-from zoo_core.train.devices import seed_all
 from zoo_testing.error import ConformanceError
 from zoo_testing.exact import LaidOut, Repeatable, Wide
 from zoo_testing.parity import float64
 from zoo_testing.session import STEPS, Session
 from zoo_testing.subject import Subject
+from zoo_train.devices import seed_all
 
 COUNTS = (1, 2, 3)
 """Signals per part of a batch. The memory of a single one may be read in two ways."""

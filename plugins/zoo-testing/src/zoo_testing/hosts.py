@@ -38,7 +38,9 @@ class InMemoryPlugin:
         return self._module
 
 
-def host_with(*made: InMemoryPlugin, installed: Iterable[str] = ("images", "nn")) -> PluginHost:
+def host_with(
+    *made: InMemoryPlugin, installed: Iterable[str] = ("images", "nn", "train")
+) -> PluginHost:
     """A host of some installed plugins and of made ones; a broken one is an error.
 
     Args:

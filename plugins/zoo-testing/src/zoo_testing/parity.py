@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Batch, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
-from zoo_core.train.devices import generator_for
-from zoo_core.train.loop import Trainer
 from zoo_nn.synthetic import random_batch
+from zoo_train.devices import generator_for
+from zoo_train.loop import Trainer
 
 M = TypeVar("M", bound=Method[Any])
 Batches = Callable[[int], Batch]

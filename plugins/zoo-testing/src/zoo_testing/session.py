@@ -11,9 +11,9 @@ from torch import Tensor
 from zoo_core.contracts.method import Player
 from zoo_core.contracts.signals import Batch
 from zoo_core.contracts.step import Step
-from zoo_core.train.loop import Trainer
-from zoo_core.train.player_state import PlayerState
 from zoo_testing.subject import COUNT, Subject
+from zoo_train.loop import Trainer
+from zoo_train.player_state import PlayerState
 
 STEPS = 1000
 """Length of the pretended run: schedules and weights see progress within it."""

@@ -6,17 +6,13 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from zoo_core.errors import UsageError, ZooError, unknown
+from zoo_core.errors import UsageError, ZooError
 from zoo_core.text import printable
-
-COMMANDS = "commands.yaml"
-"""Name of the file inside the core that says which distribution brings a command."""
 
 
 class LazyGroup(click.Group):
@@ -42,7 +38,10 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click, with the near match for an unknown command."""
         if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
-            raise _absent(args[0], self.list_commands(ctx))
+            from zoo_core.host.absent import absent
+
+            known = self.list_commands(ctx)
+            raise absent("command", args[0], known, asked="command", next_step="See zoo --help.")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -53,20 +52,6 @@ class LazyGroup(click.Group):
         rows = [(component.name, component.summary) for component in components]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
-
-
-def _absent(name: str, known: Iterable[str]) -> UsageError:
-    """The error for a command that is not here: which package brings it, or the near match."""
-    from zoo_core.untrusted import read_yaml_file
-
-    owner = read_yaml_file(Path(__file__).parent.with_name(COMMANDS)).get(name)
-    if owner is None:
-        return unknown("command", name, known, next_step="See zoo --help.")
-    return UsageError(
-        f"the package {owner}, which brings it, is not installed",
-        asked=f'command "{name}"',
-        hint=f"Install it with pip install {owner}.",
-    )
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

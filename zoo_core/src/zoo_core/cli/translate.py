@@ -123,10 +123,10 @@ def translate(
     are named STEM_TARGET.png; those of a folder keep its structure. Broken files are reported at
     the end; all others are done.
     """
-    import zoo
+    from zoo_core.translate.loading import load
     from zoo_core.translate.threads import computing_threads
 
-    translator = zoo.load(
+    translator = load(
         model, device=device, precision=precision, engine=engine, renderer=renderer
     )
     wished = {name: wish for name, wish in wishes.items() if wish is not None}

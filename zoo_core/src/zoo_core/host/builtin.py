@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo_core.contracts.spec import Component, Kind, LossSpec, MethodSpec, OptionSpec
+from zoo_core.contracts.spec import Component, Kind, MethodSpec, OptionSpec
 from zoo_core.host.hookspecs import hookimpl
+
+PUBLIC = (
+    Component("public", "Translator", "zoo_core.translate.translator:Translator", "An open model"),
+    Component("public", "hookimpl", "zoo_core.host.hookspecs:hookimpl", "Marks a plugin's hooks"),
+    Component("public", "list_models", "zoo_core.translate.loading:list_models", "Ids of models"),
+    Component("public", "load", "zoo_core.translate.loading:load", "Open a model"),
+)
+"""The core's own names of ``import zoo``."""
 
 
 @hookimpl
@@ -14,16 +22,12 @@ def zoo_components() -> Iterable[Component]:
     own = Component(
         "windows", "own", "zoo_core.contracts.windows:WindowStatistics", "Each window by itself"
     )
-    return [*_kinds(), own, *_commands()]
+    return [*_kinds(), own, *_commands(), *PUBLIC]
 
 
 def _kinds() -> Iterable[Kind]:
     return [
         Kind("method", "zoo_core.contracts.method:Method", "Ways to translate", spec=MethodSpec),
-        Kind(
-            "loss", "zoo_core.contracts.method:Loss", "Losses for zoo train --loss", spec=LossSpec
-        ),
-        Kind("defence", "zoo_core.contracts.method:Defence", "Defences for zoo train --defence"),
         Kind(
             "codec",
             "zoo_core.contracts.codec:Codec",
@@ -36,18 +40,6 @@ def _kinds() -> Iterable[Kind]:
         ),
         Kind("renderer", "", "Ways to make translated signals perceivable, for --renderer"),
         Kind("option", "", "What a user may ask of zoo translate: --NAME VALUE", spec=OptionSpec),
-        Kind("source", "", "Kinds of data source, named NAME: in front of a source"),
-        Kind("run-events", "zoo_core.train.events:RunEvents", "Objects that follow every run"),
-        Kind(
-            "tracker",
-            "zoo_core.train.events:RunEvents",
-            "Where the losses of a run are noted, for zoo train --tracker",
-        ),
-        Kind(
-            "step-runner",
-            "zoo_core.train.step_runner:StepRunner",
-            "How the steps of a run are made, for --set train.speed",
-        ),
         Kind(
             "windows",
             "zoo_core.contracts.windows:WindowStatistics",
@@ -59,6 +51,7 @@ def _kinds() -> Iterable[Kind]:
             "What computes translations, for zoo translate --engine",
         ),
         Kind("command", "click:Command", "Commands of zoo"),
+        Kind("public", "", "Names of import zoo"),
     ]
 
 
@@ -68,6 +61,5 @@ def _commands() -> Iterable[Component]:
         Component("command", "list", f"{here}.catalogue:list_command", "List models or methods."),
         Component("command", "info", f"{here}.catalogue:info", "Describe a model or a method."),
         Component("command", "translate", f"{here}.translate:translate", "Translate files."),
-        Component("command", "train", f"{here}.train:train", "Train a method on unpaired domains."),
         Component("command", "plugins", f"{here}.plugins:plugins", "List plugins and problems."),
     ]

@@ -14,9 +14,9 @@ from zoo_core.contracts.codec import InMemorySignal, SignalStore
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.host.plugins import host
-from zoo_core.train.data.dataset import DataSet, open_sources
 from zoo_evaluate.bench.plan import Planner
 from zoo_evaluate.examples import LabeledSubset, content_parts, domain_parts
+from zoo_train.data.dataset import DataSet, open_sources
 
 
 class Pictures:

@@ -14,11 +14,11 @@ from zoo_core.contracts.spec import MethodSpec, TrainConfig
 from zoo_core.errors import DataError, UsageError, unknown
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
-from zoo_core.train.config import RunConfig, resolve
-from zoo_core.train.data.folders import data_root
-from zoo_core.train.export import model_config
 from zoo_evaluate.bench.protocol import Benchmark, Override, Task
 from zoo_evaluate.bench.work_dir import WorkDir
+from zoo_train.config import RunConfig, resolve
+from zoo_train.data.folders import data_root
+from zoo_train.export import model_config
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,6 @@ from typing import Any
 import torch
 
 from zoo_core.errors import ZooError
-from zoo_core.train.guard import StoppedError
-from zoo_core.train.start import train_run
 from zoo_core.translate.loading import load
 from zoo_core.translate.precision import resolve_device
 from zoo_core.translate.translator import Translator
@@ -29,6 +27,8 @@ from zoo_evaluate.bench.plan import BenchRequest, Cell, Planner, Training
 from zoo_evaluate.bench.protocol import Benchmark, Task
 from zoo_evaluate.bench.selection import best_of
 from zoo_evaluate.bench.work_dir import WorkDir
+from zoo_train.guard import StoppedError
+from zoo_train.start import train_run
 
 
 @dataclass

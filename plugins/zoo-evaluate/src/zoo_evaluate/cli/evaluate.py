@@ -65,12 +65,12 @@ def evaluate(model: str, json_to: str | None, html: Path | None, **options: Any)
     from zoo_core.catalogue.registry import Registry
     from zoo_core.host.plugins import host
     from zoo_core.models.sources import find_model
-    from zoo_core.train.data.trained_on import read_trained_on
     from zoo_core.translate.loading import load
     from zoo_evaluate.cli.measuring import asked_paired, open_test_data, with_progress
     from zoo_evaluate.direction_evaluation import EvalConfig
     from zoo_evaluate.judge import EvalClassifier
     from zoo_evaluate.run import evaluate_model, metric_classes
+    from zoo_train.data.trained_on import read_trained_on
 
     names = _names(options["metrics"])
     metric_classes(names)  # refuses an unknown name before anything is loaded

@@ -12,9 +12,9 @@ from zoo_core.errors import UsageError
 from zoo_evaluate.judge_card import SCALES
 
 if TYPE_CHECKING:
-    from zoo_core.train.data.dataset import DataSet
     from zoo_evaluate.judge_card import JudgeCard
     from zoo_evaluate.judge_train import JudgeConfig
+    from zoo_train.data.dataset import DataSet
 
     Reader = Callable[[dict[str, Any], str], DataSet]
 

@@ -10,16 +10,16 @@ import click
 from zoo_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoo_core.train.data.dataset import DataSet
     from zoo_evaluate.examples import LabeledSubset
     from zoo_evaluate.judge_card import Task
+    from zoo_train.data.dataset import DataSet
 
     Reader = Callable[[dict[str, Any], str], DataSet]
 
 
 def sources(domains: Sequence[str], data: str | None) -> dict[str, Any]:
     """What is asked of `open_sources`, as named; raises `UsageError` where nothing is."""
-    from zoo_core.train.data.sources import parse_domains
+    from zoo_train.data.sources import parse_domains
 
     if not domains and data is None:
         raise UsageError(
@@ -32,8 +32,8 @@ def reader(architecture: str, size: int | None) -> Reader:
     """Opens a split of sources in the form that an architecture reads."""
     from zoo_core.contracts.spec import TrainConfig
     from zoo_core.host.plugins import host
-    from zoo_core.train.data.dataset import open_sources
     from zoo_nn.nets.judge_architecture import architecture_class
+    from zoo_train.data.dataset import open_sources
 
     cls = architecture_class(architecture)
     codec = host().load("codec", cls.signal)(cls.form(cls.size if size is None else size))
@@ -50,7 +50,7 @@ def open_test(
     ``others``: whether domains may be named that nothing was learnt from.
     """
     from zoo_core.errors import DataError, unknown
-    from zoo_core.train.data.sources import parse_domains
+    from zoo_train.data.sources import parse_domains
 
     if tests:
         named = parse_domains(tests)
@@ -76,7 +76,7 @@ def open_test(
 
 def words(dataset: DataSet, name: str) -> str:
     """A domain's data in words that travel: the end of its path, not where this machine has it."""
-    from zoo_core.train.data.dataset import ending
+    from zoo_train.data.dataset import ending
 
     store = dataset.stores[name]
     return f"{len(store):,} {dataset.noun}s from {ending(dataset.places[name])} ({store.summary})"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zoo_core.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from zoo_core.train.data.dataset import DataSet
     from zoo_core.translate.translator import Translator
+    from zoo_train.data.dataset import DataSet
 
 T = TypeVar("T")
 
@@ -31,8 +31,8 @@ def open_test_data(
     """
     from zoo_core.contracts.signals import MIXED
     from zoo_core.contracts.spec import TrainConfig
-    from zoo_core.train.data.dataset import open_sources
-    from zoo_core.train.data.sources import parse_domains
+    from zoo_train.data.dataset import open_sources
+    from zoo_train.data.sources import parse_domains
 
     known, named = translator.domains, parse_domains(domains)
     if not named and data is None:

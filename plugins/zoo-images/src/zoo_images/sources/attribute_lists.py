@@ -16,12 +16,12 @@ from zoo_core.errors import DataError
 from zoo_core.files import stamp
 from zoo_core.finding import LeftOut, find_files, is_hidden, names
 from zoo_core.text import printable
-from zoo_core.train.data.folders import SourceFiles
-from zoo_core.train.data.splits import split_of_path
 from zoo_images.sources.labelled import LabelledPictures
 from zoo_images.sources.matching import match
 from zoo_images.sources.meanings import Meanings, meanings, split_named
 from zoo_images.sources.tables import TABLES, Table, of_columns, read_table, text_of
+from zoo_train.data.folders import SourceFiles
+from zoo_train.data.splits import split_of_path
 
 _LISTS = ("labels", "metadata", "attributes", "annotations")
 _FOLDERS = ("images", "imgs", "pictures", "photos")
@@ -46,13 +46,13 @@ class AttributeList:
     partition: Path | None = None
 
     def select(self, expression: str, split: str, codec: Codec) -> SourceFiles:
-        """See `zoo_core.train.data.folders.Layout`."""
+        """See `zoo_train.data.folders.Layout`."""
         return self.read(split, codec).select(expression)
 
     def label(
         self, attributes: Sequence[str], split: str, codec: Codec
     ) -> tuple[SourceFiles, Domains]:
-        """See `zoo_core.train.data.folders.Layout`."""
+        """See `zoo_train.data.folders.Layout`."""
         return self.read(split, codec).label(attributes)
 
     @property
@@ -212,7 +212,7 @@ class AttributeLists:
 def labels(table: Any, pictures: str | Path) -> AttributeList:
     """A data frame, or the path of a list, with the folder of its pictures.
 
-    It can be given as ``data`` to `zoo_core.train.data.dataset.open_sources`.
+    It can be given as ``data`` to `zoo_train.data.dataset.open_sources`.
 
     Args:
         table: A pandas data frame with one row for each picture, or a path.

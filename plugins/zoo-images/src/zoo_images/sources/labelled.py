@@ -14,7 +14,7 @@ import torch
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import DataError, unknown
 from zoo_core.finding import LeftOut
-from zoo_core.train.data.folders import SourceFiles
+from zoo_train.data.folders import SourceFiles
 
 _HAIR = ("black", "blond", "blonde", "brown", "gray", "grey", "red", "white", "blue", "pink")
 

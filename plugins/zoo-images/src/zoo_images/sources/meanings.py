@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from zoo_core.text import printable
-from zoo_core.train.data.splits import split_of
 from zoo_images.sources.tables import Table
+from zoo_train.data.splits import split_of
 
 _YES = frozenset({"1", "+1", "1.0", "true", "yes", "t", "y"})
 _NO = frozenset({"-1", "-1.0", "0", "0.0", "false", "no", "f", "n"})

@@ -17,10 +17,10 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from zoo_core.train.data.sampling import PrefetchSampler
-from zoo_core.train.step_runner import SteppedTrainer, StepRunner, Turns
 from zoo_nn.speed.capture_checks import held_tensors, observed
 from zoo_nn.speed.captured_step import CapturedStep, StaticMeter, pattern
+from zoo_train.data.sampling import PrefetchSampler
+from zoo_train.step_runner import SteppedTrainer, StepRunner, Turns
 
 WARM_UPS = 2
 """Steps of a pattern that run eagerly before it is recorded."""

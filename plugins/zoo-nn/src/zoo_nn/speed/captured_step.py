@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from zoo_core.contracts.spec import Progress
-from zoo_core.train import devices
-from zoo_core.train.guard import LossMeter
-from zoo_core.train.player_state import PlayerState, StepInput
-from zoo_core.train.step_runner import Turns
+from zoo_train import devices
+from zoo_train.guard import LossMeter
+from zoo_train.player_state import PlayerState, StepInput
+from zoo_train.step_runner import Turns
 
 
 class StaticMeter(LossMeter):

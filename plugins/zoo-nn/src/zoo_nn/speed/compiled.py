@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from zoo_core.contracts.method import Method
-from zoo_core.train.step_runner import SteppedTrainer, StepRunner, Turns
 from zoo_nn.speed.captured import CapturedSteps
+from zoo_train.step_runner import SteppedTrainer, StepRunner, Turns
 
 _numbers = itertools.count()
 

@@ -14,7 +14,6 @@ from filelock import FileLock
 
 from zoo_core.contracts.codec import InMemorySignal
 from zoo_core.errors import DataError, UsageError
-from zoo_core.train.data.folders import data_root
 from zoo_core.translate.loading import load
 from zoo_core.translate.translator import Translator
 from zoo_evaluate.bench.judges import require_instrument
@@ -24,6 +23,7 @@ from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import Task
 from zoo_evaluate.judge_train import JudgeConfig, train_judge
 from zoo_nn.nets.classifier_card import CARD
+from zoo_train.data.folders import data_root
 from zoo_voice.cepstrum import Floats
 from zoo_voice.evaluate.corpus import Corpus, Recording, Split, corpus_of
 from zoo_voice.evaluate.distance import distortion, variance_ratio

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from zoo_core.errors import TrainingError
-from zoo_core.train.checkpoint import Checkpoints
+from zoo_train.checkpoint import Checkpoints
 
 
 def state(value: float) -> dict[str, object]:

@@ -15,20 +15,20 @@ from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
 from zoo_core.schema import plain
 from zoo_core.text import printable, restored
-from zoo_core.train.checkpoint import Checkpoints, writing
-from zoo_core.train.config import RunConfig
-from zoo_core.train.data.dataset import DataSet, open_sources
-from zoo_core.train.devices import seed_all
-from zoo_core.train.directory import require_resumable, save_progress, save_trained_on
-from zoo_core.train.events import Listeners, Sampled
-from zoo_core.train.export import export, model_config
-from zoo_core.train.extra_losses import defend, players_with
-from zoo_core.train.guard import StopFlag, StoppedError
-from zoo_core.train.logs import Display, Stats, read_stats
-from zoo_core.train.loop import Trainer
-from zoo_core.train.pretrained import load_pretrained
-from zoo_core.train.samples import Samples, engine_of, translate, write_sheet
 from zoo_core.translate.precision import resolve_precision
+from zoo_train.checkpoint import Checkpoints, writing
+from zoo_train.config import RunConfig
+from zoo_train.data.dataset import DataSet, open_sources
+from zoo_train.devices import seed_all
+from zoo_train.directory import require_resumable, save_progress, save_trained_on
+from zoo_train.events import Listeners, Sampled
+from zoo_train.export import export, model_config
+from zoo_train.extra_losses import defend, players_with
+from zoo_train.guard import StopFlag, StoppedError
+from zoo_train.logs import Display, Stats, read_stats
+from zoo_train.loop import Trainer
+from zoo_train.pretrained import load_pretrained
+from zoo_train.samples import Samples, engine_of, translate, write_sheet
 
 STOP_EVERY = 10
 """Steps between two looks at each other's signals, where there are several processes."""

@@ -12,9 +12,9 @@ from torch import Tensor
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.host.plugins import host
-from zoo_core.train.data.sampling import BatchSource
-from zoo_core.train.guard import LossMeter
-from zoo_core.train.player_state import PlayerState, StepInput
+from zoo_train.data.sampling import BatchSource
+from zoo_train.guard import LossMeter
+from zoo_train.player_state import PlayerState, StepInput
 
 EAGER = "eager"
 """The name, for ``train.speed``, of what the core does by itself."""
@@ -26,7 +26,7 @@ Turns = Sequence[tuple[PlayerState, StepInput]]
 
 
 class SteppedTrainer(Protocol):
-    """What a runner sees of `zoo_core.train.loop.Trainer`."""
+    """What a runner sees of `zoo_train.loop.Trainer`."""
 
     fabric: Fabric
     config: TrainConfig

@@ -16,10 +16,10 @@ from zoo_core.contracts.signals import Domains
 from zoo_core.host.plugins import host
 from zoo_core.models.card import Card
 from zoo_core.models.modeldir import write_model
-from zoo_core.train.config import RunConfig
-from zoo_core.train.data.dataset import DataSet
-from zoo_core.train.data.trained_on import TRAINED_ON
-from zoo_core.train.samples import Samples
+from zoo_train.config import RunConfig
+from zoo_train.data.dataset import DataSet
+from zoo_train.data.trained_on import TRAINED_ON
+from zoo_train.samples import Samples
 
 
 def model_config(

@@ -13,9 +13,9 @@ from zoo_core.contracts.spec import LossSpec
 from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.named import parse_named
-from zoo_core.train import extra_losses
-from zoo_core.train.extra_losses import players_with
 from zoo_testing.tiny import CriticLoss, TinyMethod, TinyOptions
+from zoo_train import extra_losses
+from zoo_train.extra_losses import players_with
 
 
 class Bright(Loss):

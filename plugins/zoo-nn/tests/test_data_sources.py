@@ -10,10 +10,10 @@ from PIL import Image
 from zoo_core.contracts.signals import MIXED, Domains, TensorSpec
 from zoo_core.contracts.spec import Component, TrainConfig
 from zoo_core.errors import DataError, PluginError, UsageError, ZooError
-from zoo_core.train.data.dataset import open_sources
-from zoo_core.train.data.folders import SourceFiles
-from zoo_core.train.data.sources import parse_domains, parse_source
 from zoo_images.codec import ImageCodec
+from zoo_train.data.dataset import open_sources
+from zoo_train.data.folders import SourceFiles
+from zoo_train.data.sources import parse_domains, parse_source
 
 CODEC = ImageCodec(TensorSpec(shape=(3, 8, 8)))
 

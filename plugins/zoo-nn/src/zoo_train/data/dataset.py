@@ -15,11 +15,11 @@ from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
 from zoo_core.text import printable
-from zoo_core.train.data.collect import collect, collect_folders
-from zoo_core.train.data.folders import Layout, SourceFiles, domain_folders, require_layout
-from zoo_core.train.data.sampling import BatchSampler, Sampling
-from zoo_core.train.data.sources import check_name, parse_source
-from zoo_core.train.data.trained_on import content_hashes, to_json
+from zoo_train.data.collect import collect, collect_folders
+from zoo_train.data.folders import Layout, SourceFiles, domain_folders, require_layout
+from zoo_train.data.sampling import BatchSampler, Sampling
+from zoo_train.data.sources import check_name, parse_source
+from zoo_train.data.trained_on import content_hashes, to_json
 
 Progress = Callable[[str, int, int], None]
 """Called with (domain, files done, files in all) while files are decoded."""
@@ -109,14 +109,14 @@ class DataSet:
         return {"count": len(store), "digest": digest.hexdigest()}
 
     def trained_on(self, *, named: bool) -> str:
-        """The text of `zoo_core.train.data.trained_on.TRAINED_ON`, with or without names."""
+        """The text of `zoo_train.data.trained_on.TRAINED_ON`, with or without names."""
         names = {
             name: [printable(each) for each in store.names] for name, store in self.stores.items()
         }
         return to_json(self.hashes, names if named else None)
 
     def sampler(self, batch: int, sampling: Sampling, seed: int) -> BatchSampler:
-        """Draws batches; see `zoo_core.train.data.sampling.BatchSampler`."""
+        """Draws batches; see `zoo_train.data.sampling.BatchSampler`."""
         return BatchSampler(self.stores, self.domains, batch, sampling, seed)
 
 

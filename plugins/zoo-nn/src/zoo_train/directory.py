@@ -21,9 +21,9 @@ from zoo_core.errors import TrainingError, UsageError
 from zoo_core.files import replacing
 from zoo_core.models.modeldir import MODEL
 from zoo_core.schema import plain
-from zoo_core.train.checkpoint import Checkpoints, writing
-from zoo_core.train.config import RunConfig
-from zoo_core.train.data.trained_on import TRAINED_ON
+from zoo_train.checkpoint import Checkpoints, writing
+from zoo_train.config import RunConfig
+from zoo_train.data.trained_on import TRAINED_ON
 
 CONFIG, PROGRESS = "config.yaml", "progress.json"
 CACHE, LOCK, WRITER = "cache", ".lock", ".writer.json"
@@ -130,7 +130,7 @@ def save_progress(
         out: Directory of the run.
         steps: Steps done.
         config: The run's configuration.
-        data: `zoo_core.train.data.dataset.DataSet.fingerprint`.
+        data: `zoo_train.data.dataset.DataSet.fingerprint`.
     """
     values = {"steps": steps, "config": plain(config), "data": data}
     with writing(PROGRESS, out), replacing(out / PROGRESS) as part:
@@ -152,7 +152,7 @@ def require_resumable(
         out: Directory of the run.
         done: Steps of the checkpoint that was found; None for none.
         config: The configuration to go on with.
-        data: `zoo_core.train.data.dataset.DataSet.fingerprint` of the data to go on with.
+        data: `zoo_train.data.dataset.DataSet.fingerprint` of the data to go on with.
 
     Raises:
         TrainingError: That says what changed.

@@ -19,13 +19,13 @@ from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.contracts.step import Step
 from zoo_core.contracts.trainable_nets import TrainableNets
 from zoo_core.errors import TrainingError
-from zoo_core.train.averages import Ema, average, average_statistics
-from zoo_core.train.data.sampling import BatchSource, PrefetchSampler
-from zoo_core.train.devices import channels_last, generator_for, make_fabric, prepare, seed_all
-from zoo_core.train.guard import LossMeter, require_finite
-from zoo_core.train.player_state import PlayerState, StepInput
-from zoo_core.train.step_runner import Turns, runner_for
 from zoo_core.translate.precision import at_least_float32
+from zoo_train.averages import Ema, average, average_statistics
+from zoo_train.data.sampling import BatchSource, PrefetchSampler
+from zoo_train.devices import channels_last, generator_for, make_fabric, prepare, seed_all
+from zoo_train.guard import LossMeter, require_finite
+from zoo_train.player_state import PlayerState, StepInput
+from zoo_train.step_runner import Turns, runner_for
 
 
 class Trainer:

@@ -7,9 +7,9 @@ import pytest
 from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.named import parse_value
-from zoo_core.train import config as module
-from zoo_core.train.config import RunConfig, resolve
 from zoo_testing import tiny
+from zoo_train import config as module
+from zoo_train.config import RunConfig, resolve
 
 PRESETS = {
     "small": Preset(

@@ -15,19 +15,19 @@ from typing import Any
 from lightning_fabric import Fabric
 
 from zoo_core.errors import UsageError, ZooError
-from zoo_core.train.config import RunConfig, resolve
-from zoo_core.train.devices import launched_outside, make_fabric
-from zoo_core.train.directory import (
+from zoo_core.translate.threads import computing_threads
+from zoo_train.config import RunConfig, resolve
+from zoo_train.devices import launched_outside, make_fabric
+from zoo_train.directory import (
     forget_progress,
     load_config,
     require_usable,
     save_config,
     sole_writer,
 )
-from zoo_core.train.guard import StopFlag, StoppedError
-from zoo_core.train.logs import Display, Terminal
-from zoo_core.train.run import Run
-from zoo_core.translate.threads import computing_threads
+from zoo_train.guard import StopFlag, StoppedError
+from zoo_train.logs import Display, Terminal
+from zoo_train.run import Run
 
 # What libraries say about processes is said by the run. At import: in a child, Fabric speaks
 # before it calls anything of ours.
@@ -141,7 +141,7 @@ def train_run(
     """Trains and exports.
 
     Args:
-        config: What to train; see `zoo_core.train.config.resolve`.
+        config: What to train; see `zoo_train.config.resolve`.
         out: Directory of the run: ``config.yaml``, ``progress.json``, ``checkpoint/``,
             ``samples/``, ``log/`` and, at the end, ``model/``.
         resume: Whether ``out`` may hold a run already, which then goes on.

@@ -14,9 +14,9 @@ from zoo_core.contracts.spec import Progress
 from zoo_core.errors import ZooError
 from zoo_core.host.isolation import fault_text
 from zoo_core.host.plugins import host
-from zoo_core.train.data.dataset import DataSet
-from zoo_core.train.samples import Samples
 from zoo_core.translate.engine import Engine
+from zoo_train.data.dataset import DataSet
+from zoo_train.samples import Samples
 
 DEFAULT_TRACKER = "tensorboard"
 """Name of the tracker of runs that ask for none."""

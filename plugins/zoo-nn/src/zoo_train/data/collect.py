@@ -22,7 +22,7 @@ from zoo_core.errors import DataError, PluginError, UsageError, ZooError
 from zoo_core.finding import Found, find_files, nothing_found, require_folder, sift
 from zoo_core.host.plugins import host
 from zoo_core.text import printable
-from zoo_core.train.data.folders import (
+from zoo_train.data.folders import (
     DomainFolders,
     SourceFiles,
     find_layout,
@@ -30,8 +30,8 @@ from zoo_core.train.data.folders import (
     require_layout,
     understood,
 )
-from zoo_core.train.data.sources import DataSource, ranges
-from zoo_core.train.data.splits import (
+from zoo_train.data.sources import DataSource, ranges
+from zoo_train.data.splits import (
     by_split_and_domain,
     check_split,
     split_of,

@@ -58,7 +58,7 @@ def train(
     A SOURCE is a folder of images, or NAME:ROOT for a known data set (mnist:DIR), or
     ROOT:Attribute for a folder with attribute lists.
     """
-    from zoo_core.train import start
+    from zoo_train import start
 
     if restart and not resume:
         raise UsageError("it goes with --resume", asked="--restart", hint="Add --resume.")
@@ -92,7 +92,7 @@ def _changes(run: str, flags: dict[str, Any]) -> dict[str, Any]:
 def _request(flags: dict[str, Any]) -> dict[str, Any]:
     """The flags as arguments of `zoo.train`; those of the loop go the way of ``--set``."""
     from zoo_core.host.named import parse_value
-    from zoo_core.train.data.sources import parse_domains
+    from zoo_train.data.sources import parse_domains
 
     loop = {name: flags.pop(name) for name in ("batch", "ema", "precision", "seed")}
     loop["ranges"] = _pairs("--range", flags.pop("ranges")) or None

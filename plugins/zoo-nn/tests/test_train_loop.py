@@ -13,12 +13,12 @@ from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorS
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.contracts.step import Step
 from zoo_core.errors import TrainingError
-from zoo_core.train.averages import Ema, average_statistics
-from zoo_core.train.data.sampling import PrefetchSampler
-from zoo_core.train.devices import generator_for, mixed, seed_all
-from zoo_core.train.loop import Trainer
 from zoo_nn.schedules import Ramp, StepDecay, Until
 from zoo_testing.tiny import CriticLoss, CycleLoss, TinyMethod, TinyOptions
+from zoo_train.averages import Ema, average_statistics
+from zoo_train.data.sampling import PrefetchSampler
+from zoo_train.devices import generator_for, mixed, seed_all
+from zoo_train.loop import Trainer
 
 pytestmark = pytest.mark.numeric
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from zoo_core.contracts.signals import MIXED, Domains, class_key
 from zoo_core.errors import UsageError
-from zoo_core.train.data.sampling import BatchSampler
+from zoo_train.data.sampling import BatchSampler
 
 
 class Numbers:

@@ -21,7 +21,7 @@ from rich.progress import (
 )
 
 from zoo_core.files import replacing
-from zoo_core.train.checkpoint import writing
+from zoo_train.checkpoint import writing
 
 QUIET_SECONDS = 15.0
 """Seconds without a line, where there is no terminal, after which a step is told of."""

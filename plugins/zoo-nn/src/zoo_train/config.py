@@ -139,7 +139,7 @@ def resolve(
     pretrained, model = pretrained or written.get("pretrained"), None
     wanted = preset or written.get("preset")
     if isinstance(pretrained, str):
-        from zoo_core.train.pretrained import find_pretrained
+        from zoo_train.pretrained import find_pretrained
 
         written["pretrained"], model = find_pretrained(pretrained, name)
         theirs = model.training.get("preset")

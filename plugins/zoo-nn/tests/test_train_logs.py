@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from zoo_core.train import logs as module
-from zoo_core.train.logs import Stats, Terminal, read_stats
+from zoo_train import logs as module
+from zoo_train.logs import Stats, Terminal, read_stats
 
 
 def steps(run: Path) -> list[int]:
