@@ -28,14 +28,35 @@ def __getattr__(name: str) -> Any:
     """Imports a public name on first use."""
     if name.startswith("_"):  # what tools ask of every module
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from zoo_core.host.public import public_name
-
-    value = globals()[name] = public_name(name)
+    value = globals()[name] = _own(name) or _brought(name)
     return value
 
 
 def __dir__() -> list[str]:
     """The public names."""
-    from zoo_core.host.public import public_names
+    from zoo_core.host.plugins import host
 
-    return sorted({*globals(), *public_names()})
+    return sorted({*globals(), *host().components("public")})
+
+
+def _own(name: str) -> Any:
+    """What the core brings; without the host, which may just be loading a plugin that asks."""
+    from zoo_core.host.builtin import PUBLIC
+    from zoo_core.host.isolation import resolve
+
+    targets = [component.target for component in PUBLIC if component.name == name]
+    return resolve(targets[0]) if targets else None
+
+
+def _brought(name: str) -> Any:
+    """What a plugin brings; raises `AbsentNameError` where none does."""
+    from zoo_core.host.plugins import host
+
+    known = host().components("public")
+    if name in known:
+        return host().load("public", name)
+    from zoo_core.errors import AbsentNameError
+    from zoo_core.host.absent import absent
+
+    error = absent("public", name, known, asked="function")
+    raise AbsentNameError(error.problem, asked=f"zoo.{name}", hint=error.hint)
