@@ -103,6 +103,11 @@ def test_a_command_and_a_kind_of_its_own(site: Path, tmp_path: Path) -> None:
     assert "greeting" in listed
 
 
+def test_a_name_of_import_zoo(site: Path) -> None:
+    code = "import zoo; print(zoo.greet(), 'greet' in dir(zoo))"
+    assert python(site, code) == "['hello from outside'] True"
+
+
 @pytest.mark.slow
 def test_loss_defence_source_events_and_runner_of_one_run(site: Path, pictures: Path) -> None:
     trained = zoo(
