@@ -4,7 +4,7 @@ import pytest
 
 from zoo_core.translate.loading import load
 from zoo_evaluate.audit import AuditConfig, audit
-from zoo_evaluate.cli.measuring import open_test_data
+from zoo_evaluate.real_data import open_real_data
 from zoo_train.data.folders import data_root
 
 
@@ -14,8 +14,8 @@ def test_the_audit_finds_the_hidden_background_of_mnist_m() -> None:
     if digits is None or not (digits / "MNIST-M").is_dir():
         pytest.skip("no digits: set ZOO_DATA")
     translator = load("cyclegan-mnist-mnistm", device="cpu", precision="float32")
-    sources = [f"mnist=mnist:{digits}", f"mnistm={digits}/MNIST-M/test"]
-    data = open_test_data(translator, sources, None, "test")
+    sources = {"mnist": f"mnist:{digits}", "mnistm": digits / "MNIST-M" / "test"}
+    data = open_real_data(translator, sources, None, "test")
     result = audit(translator, data, AuditConfig.quick(num_samples=32, bootstrap=100))
     assert result.level == "alarm"
     assert result.worst == "mnistm->mnist"

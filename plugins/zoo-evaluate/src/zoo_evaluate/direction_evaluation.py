@@ -36,6 +36,9 @@ class EvalConfig:
             `zoo_evaluate.directions.find_directions`.
         samples: Sample pictures per direction.
         allow_few: Whether FID and KID are measured of fewer signals than they state anything of.
+
+    Raises:
+        UsageError: If a number is too small.
     """
 
     split: str = "test"
@@ -45,6 +48,12 @@ class EvalConfig:
     paired: bool | None = None
     samples: int = 8
     allow_few: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("num_samples", 2), ("batch", 1), ("samples", 0), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"it must be at least {least}", asked=f"{name} {value}")
 
 
 class DirectionEvaluation:

@@ -42,7 +42,7 @@ def training_notes(counts: Mapping[str, tuple[int, int]], noun: str) -> list[str
     ]
 
 
-def declared_paired(data: str | None) -> bool | None:
+def declared_paired(data: str | Path | None) -> bool | None:
     """What a data set declares of its files of one name; None where it says nothing.
 
     Raises:

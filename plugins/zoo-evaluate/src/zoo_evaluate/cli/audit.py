@@ -70,18 +70,24 @@ def audit(model: str, json_to: str | None, html: Path | None, **options: Any) ->
     from zoo_core.translate.loading import load
     from zoo_evaluate.audit import AuditConfig
     from zoo_evaluate.audit import audit as measure
-    from zoo_evaluate.cli.measuring import asked_paired, open_test_data, with_progress
+    from zoo_evaluate.cli.measuring import with_progress
+    from zoo_evaluate.held_out import declared_paired
+    from zoo_evaluate.real_data import open_real_data
+    from zoo_train.data.sources import parse_domains
 
     if html is not None and html.suffix.lower() not in (".png", ".html"):
         raise UsageError("it must end in .png or .html", asked=f"--html {html}")
     changes = {key: options[key] for key in ("num_samples", "batch") if options[key] is not None}
-    changes |= {"seed": options["seed"], "paired": asked_paired(options)}
+    changes |= {"seed": options["seed"], "paired": options["paired"]}
+    if changes["paired"] is None:
+        changes["paired"] = declared_paired(options["data"])
     if options["quick"]:
         config = AuditConfig.quick(**changes, samples=6 if html else 0)
     else:
         config = AuditConfig(**changes)
     translator = load(model, device=options["device"], precision="float32")
-    dataset = open_test_data(translator, options["domains"], options["data"], options["split"])
+    domains = parse_domains(options["domains"])
+    dataset = open_real_data(translator, domains, options["data"], options["split"])
     result = with_progress(
         lambda on_progress: measure(
             translator, dataset, config, name=model, on_progress=on_progress

@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo_core.cli.complete import models
-from zoo_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoo_evaluate.extractors import Extractor
-    from zoo_evaluate.judge import EvalClassifier
     from zoo_evaluate.report import Report
 
 
@@ -62,71 +59,17 @@ def evaluate(model: str, json_to: str | None, html: Path | None, **options: Any)
     voices are compared as whole recordings: distortion to takes of the same words, and global
     variance.
     """
-    from zoo_core.catalogue.registry import Registry
-    from zoo_core.host.plugins import host
-    from zoo_core.models.sources import find_model
-    from zoo_core.translate.loading import load
-    from zoo_evaluate.cli.measuring import asked_paired, open_test_data, with_progress
-    from zoo_evaluate.direction_evaluation import EvalConfig
-    from zoo_evaluate.judge import EvalClassifier
-    from zoo_evaluate.run import evaluate_model, metric_classes
-    from zoo_train.data.trained_on import read_trained_on
+    from zoo_evaluate.cli.measuring import with_progress
+    from zoo_evaluate.evaluate import evaluate as measure
+    from zoo_train.data.sources import parse_domains
 
-    names = _names(options["metrics"])
-    metric_classes(names)  # refuses an unknown name before anything is loaded
-    judges = [EvalClassifier.load(directory) for directory in options["judges"]]
-    extractor = _extractor(options["extractor"], judges, options["judges"])
-    translator = load(model, device=options["device"], precision=options["precision"])
-    dataset = open_test_data(translator, options["domains"], options["data"], options["split"])
-    config = EvalConfig(
-        split=options["split"],
-        num_samples=options["num_samples"],
-        seed=options["seed"],
-        batch=options["batch"],
-        paired=asked_paired(options),
-        samples=options["samples"],
-        allow_few=options["allow_few"],
+    names = options["metrics"]
+    options["metrics"] = (
+        None if names is None else [n.strip() for n in names.split(",") if n.strip()]
     )
-    known = read_trained_on(find_model(model, Registry.load(host()), host()))
-    report = with_progress(
-        lambda on_progress: evaluate_model(
-            translator,
-            dataset,
-            names,
-            judges=judges,
-            extractor=extractor,
-            config=config,
-            trained_on=known,
-            name=model,
-            on_progress=on_progress,
-        )
-    )
-    if known is None:
-        report.notes.append("what the model was trained on: it does not say")
+    options["domains"] = parse_domains(options["domains"])
+    report = with_progress(lambda on_progress: measure(model, **options, on_progress=on_progress))
     _give(report, json_to, html)
-
-
-def _names(metrics: str | None) -> list[str] | None:
-    if metrics is None:
-        return None
-    names = [name.strip() for name in metrics.split(",") if name.strip()]
-    if not names:
-        raise UsageError("it names no metric", asked=f"--metrics {metrics!r}")
-    return names
-
-
-def _extractor(
-    name: str | None, judges: Sequence[EvalClassifier], directories: Sequence[str]
-) -> Extractor | None:
-    """The extractor as named, else the first domain judge, else none."""
-    from zoo_evaluate.extractors import JudgeExtractor, open_extractor
-
-    if name is not None:
-        return open_extractor(name)
-    for judge, directory in zip(judges, directories, strict=True):
-        if judge.card.task == "domain":
-            return JudgeExtractor(judge, f"judge:{directory}")
-    return None
 
 
 def _give(report: Report, json_to: str | None, html: Path | None) -> None:
