@@ -126,9 +126,7 @@ def translate(
     from zoo_core.translate.loading import load
     from zoo_core.translate.threads import computing_threads
 
-    translator = load(
-        model, device=device, precision=precision, engine=engine, renderer=renderer
-    )
+    translator = load(model, device=device, precision=precision, engine=engine, renderer=renderer)
     wished = {name: wish for name, wish in wishes.items() if wish is not None}
     translator.codec.ask(**wished)
     targets = translator.method.targets
