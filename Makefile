@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml zoo_core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
-LINTED := .ci/isolated.py .ci/lowest.py fuzz zoo_core plugins tests benchmarks templates examples
+LINTED := .ci/isolated.py .ci/lowest.py .ci/site.py fuzz zoo_core plugins tests benchmarks templates examples
 
-.PHONY: help setup demo demo-voice test parity test-cpus test-isolated test-lowest lint docs bench fuzz audit clean
+.PHONY: help setup demo demo-voice test parity test-cpus test-isolated test-lowest lint docs site bench fuzz audit clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo 'make audit   hold installed packages against published holes'
 	@echo 'make lint    formatting, linting and types'
 	@echo 'make docs    run every command and sample in the documentation'
+	@echo 'make site    build the documentation as a site, out/site/index.html'
 	@echo 'make bench   speed of inference, training and conversion of voices on this machine'
 	@echo 'make clean   remove .venv and what tools left behind'
 
@@ -74,6 +75,10 @@ lint: setup
 
 docs: setup
 	@$(BIN)/python -m pytest tests/test_docs.py $(ARGS)
+
+site: setup
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo 'Open out/site/index.html, or serve it, for searching: $(BIN)/python -m http.server --directory out/site'
 
 bench: setup
 	@$(BIN)/python benchmarks/startup.py

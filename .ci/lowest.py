@@ -26,7 +26,16 @@ PROJECTS = [
     ROOT / "zoo_core",
     *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml")),
 ]
-TOOLS = {"build", "hatchling", "hypothesis", "import-linter", "mypy", "ruff", "types-pyyaml"}
+TOOLS = {
+    "build",
+    "hatchling",
+    "hypothesis",
+    "import-linter",
+    "ipykernel",
+    "mkdocs-material",
+    "mkdocstrings",
+}
+TOOLS |= {"mypy", "nbclient", "nbformat", "ruff", "types-pyyaml"}
 """What only developers use: of these the newest is as good."""
 QUICK = [
     "tests/test_bad_input.py",
