@@ -54,5 +54,5 @@ def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
 def test_models_and_docstrings_are_in_it(site: Path) -> None:
     assert (site / "pictures" / "models" / "stargan-emoji.png").stat().st_size > 0
     reference = (site / "reference" / "zoo.html").read_text(encoding="utf-8")
-    assert 'id="zoo.train"' in reference
+    assert 'id="zoo_train.start.train"' in reference
     assert "Trains a method on unpaired domains" in reference
