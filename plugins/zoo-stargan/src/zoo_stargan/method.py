@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +12,11 @@ from torch import Tensor, nn
 from zoo_core.contracts.method import Method, Optimiser, Player, Schedule, Term
 from zoo_core.contracts.signals import MIXED, Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
-from zoo_core.contracts.step import Route
 from zoo_core.errors import UsageError
-from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
-from zoo_nn.losses.classification import DomainClassification
-from zoo_nn.losses.consistency import Cycle, Identity
-from zoo_nn.losses.gradient import GradientPenalty
-from zoo_nn.schedules import LinearDecay, StepwiseLinearDecay
 from zoo_stargan.nets import ConditionalGenerator, DomainDiscriminator
+
+if TYPE_CHECKING:
+    from zoo_core.contracts.step import Route
 
 
 @dataclass(frozen=True)
@@ -128,6 +125,8 @@ class StarGAN(Method[Options]):
 
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """One route: everything, each to the condition of another signal of the batch."""
+        from zoo_core.contracts.step import Route  # as in `players`
+
         label = batch.conditions[MIXED].label  # (N, K)
         order = torch.randperm(len(label), generator=rng)  # (N,)
         return [Route(MIXED, Condition(label[order.to(label.device)]))]
@@ -139,6 +138,13 @@ class StarGAN(Method[Options]):
 
     def players(self) -> Sequence[Player]:
         """The discriminator moves in each step, the generator after it in every n_critic-th."""
+        # Imported here, since who only translates needs none of it.
+        from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
+        from zoo_nn.losses.classification import DomainClassification
+        from zoo_nn.losses.consistency import Cycle, Identity
+        from zoo_nn.losses.gradient import GradientPenalty
+        from zoo_nn.schedules import LinearDecay, StepwiseLinearDecay
+
         o = self.options
         schedule: Schedule = LinearDecay(100, 100) if o.decay == "linear" else StepwiseLinearDecay()
         adam = Optimiser(o.lr, (0.5, 0.999), schedule=schedule)

@@ -15,12 +15,13 @@ from zoo_core.contracts.interfaces import Code, Decoder, Encoder, Generator
 from zoo_core.contracts.nets import Nets
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import Preset, Progress
-from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError, unknown
 from zoo_core.schema import fill, plain
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+    from zoo_core.contracts.step import Route, Step
 
 OptionsT = TypeVar("OptionsT", bound="DataclassInstance")
 Weight = float | Callable[[Progress], float]
@@ -269,6 +270,8 @@ def routes_between(domains: Domains, targets: Sequence[str], batch: Batch) -> li
 
     What is translated with a method that plans no route, since it learns from samples (CoGAN).
     """
+    from zoo_core.contracts.step import Route  # a translation needs none of it
+
     return [
         Route(origin, Condition.of(domains, name, len(x), x.device), f"{origin}->{name}")
         for origin, x in batch.signals.items()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, groupby, islice
 from operator import attrgetter
 from pathlib import Path
@@ -56,7 +56,7 @@ def jobs_of(codec: Codec, x: Any) -> Iterator[Job]:
         yield file_job(codec, Path(x))
     else:
         for item in codec.wrap(x):
-            yield Job(item.name, _given(item))
+            yield Job(item.name, partial(_itself, item))
 
 
 def file_job(codec: Codec, path: Path) -> Job:
@@ -328,16 +328,14 @@ class _Stream:
         while self.slots:
             slot = self.slots[0]
             if slot.finishing is not None:
-                if not slot.finishing.done() and self._under_way() <= backlog:
+                under_way = sum(other.finishing is not None for other in self.slots)
+                if not slot.finishing.done() and under_way <= backlog:
                     return
                 slot.finishing.result()
             elif slot.result.error is None:
                 return  # it waits for its batch
             self.slots.popleft()
             yield slot.result
-
-    def _under_way(self) -> int:
-        return sum(slot.finishing is not None for slot in self.slots)
 
 
 def _explained(fault: Exception, name: str) -> ZooError:
@@ -353,5 +351,5 @@ def _notes(item: Item) -> tuple[str, ...]:
     return tuple(item.info.get("notes", ()))
 
 
-def _given(item: Item) -> Callable[[], Item]:
-    return lambda: item
+def _itself(item: Item) -> Item:
+    return item
