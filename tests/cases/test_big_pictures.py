@@ -20,7 +20,7 @@ from zoo_core.errors import DataError, UsageError
 from zoo_core.models.card import Card
 from zoo_core.models.modeldir import build_method, write_model
 from zoo_core.translate.translator import Translator
-from zoo_images import large
+from zoo_images import large, windows
 from zoo_images.codec import ImageCodec
 from zoo_testing.photos import apart, photo, steps
 
@@ -342,7 +342,7 @@ def test_alpha_is_kept(tmp_path) -> None:
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Pictures count as large from 5,000 pixels on; the heights of what is decoded of them."""
-    monkeypatch.setattr(large, "LARGE", 5000)
+    monkeypatch.setattr(windows, "LARGE", 5000)
     heights: list[int] = []
     decoded = large.StripedTiff._decoded
 

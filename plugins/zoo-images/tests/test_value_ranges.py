@@ -14,8 +14,9 @@ from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError
 from zoo_images.codec import ImageCodec
-from zoo_images.save import Raster
-from zoo_images.values import ValueRange, choose, measure
+from zoo_images.picture import Raster
+from zoo_images.preprocessing import ValueRange
+from zoo_images.values import choose, measure
 
 SPEC = TensorSpec(shape=(3, 16, 16), stride=4)
 RNG = np.random.default_rng(0)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, groupby
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 from PIL import Image
 from torch import Tensor
 
@@ -22,22 +23,14 @@ from zoo_core.contracts.codec import (
 from zoo_core.contracts.signals import MIXED, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError
-from zoo_images import formats, large, tiles, windows
-from zoo_images.decode import PictureFile, open_file
-from zoo_images.formats import MAX_PIXELS, Pages
-from zoo_images.joining import bands, joined
-from zoo_images.opening import SUFFIXES, is_animated, recognises
-from zoo_images.pixels import bounds, to_bytes
-from zoo_images.preprocessing import Preprocessing
-from zoo_images.save import Frames, Made, format_of, save
-from zoo_images.transparency import KEEP
-from zoo_images.values import (
-    ASKED,
-    RANGES,
-    plain,
-    recorded,
-    smallest_to_largest,
-)
+from zoo_images import format_spec, tiles, windows
+from zoo_images.format_spec import SUFFIXES
+from zoo_images.picture import Frames, Made, Pages
+from zoo_images.pixels import MAX_PIXELS, bounds, to_bytes
+from zoo_images.preprocessing import ASKED, RANGES, Preprocessing, plain, recorded
+
+if TYPE_CHECKING:
+    from zoo_images.large import Spool
 
 WINDOW_PIXELS = 1024 * 1024
 """Most pixels of one window by default: keeps the nets' activations near 1 GiB."""
@@ -65,7 +58,7 @@ class ImageCodec(Codec):
 
     def __init__(self, spec: TensorSpec, preprocessing: Mapping[str, Any] | None = None) -> None:
         super().__init__(spec, preprocessing)
-        self.suffixes = (*SUFFIXES, *formats.suffixes())
+        self.suffixes = (*SUFFIXES, *format_spec.suffixes())
         self._largest = MAX_PIXELS
         self._options: dict[str, Any] = {}
         if len(spec.shape) != 3 or spec.channels not in (1, 3):
@@ -76,7 +69,9 @@ class ImageCodec(Codec):
 
     def recognises(self, path: Path) -> bool:
         """Whether a file is a picture by its content; see `zoo_images.opening.recognises`."""
-        return recognises(path) or formats.format_of_file(path) is not None
+        from zoo_images.opening import recognises
+
+        return recognises(path) or format_spec.format_of_file(path) is not None
 
     def ask(self, **wishes: Any) -> None:
         """Takes what the user asks for.
@@ -86,7 +81,9 @@ class ImageCodec(Codec):
                 megapixels; ``alpha``: ``keep``, ``white`` or ``black``. All else is for file
                 formats that have options, such as ``fps`` for videos.
         """
-        asked = formats.parsed_options(wishes)
+        from zoo_images.formats import parsed_options  # where nothing is asked it is not needed
+
+        asked = parsed_options(wishes)
         if "range" in asked:
             self.preprocessing[ASKED] = list(asked.pop("range"))
         self._largest = asked.pop("largest", self._largest)
@@ -94,7 +91,9 @@ class ImageCodec(Codec):
 
     def output_suffix(self, path: Path) -> str:
         """TIFFs stay TIFFs and animations stay what they are; all else is PNG: nothing is lost."""
-        own = formats.own_suffix(path)
+        from zoo_images.opening import is_animated
+
+        own = format_spec.own_suffix(path)
         if own is not None:
             return own
         suffix = path.suffix.lower()
@@ -112,10 +111,15 @@ class ImageCodec(Codec):
         asked for are decoded; see `zoo_images.large.open_striped`.
         """
         path = Path(path)
-        striped = large.open_striped(path, self._largest)
-        if striped is not None:
-            info = {"size": striped.shape[:2], "format": "TIFF", "mode": "RGB"}
-            return Item(striped, str(path), "path", {**info, "tags": striped.tags})
+        if path.suffix.lower() in (".tif", ".tiff"):
+            from zoo_images.large import open_striped  # other pictures need none of it
+
+            striped = open_striped(path, self._largest)
+            if striped is not None:
+                info = {"size": striped.shape[:2], "format": "TIFF", "mode": "RGB"}
+                return Item(striped, str(path), "path", {**info, "tags": striped.tags})
+        from zoo_images.decode import open_file  # pictures in memory need none of it
+
         return self._item(open_file(path, self._options, largest=self._largest), "path")
 
     def wrap(self, value: Any) -> list[Item]:
@@ -128,8 +132,7 @@ class ImageCodec(Codec):
 
     def unwrap(self, value: Any, outputs: Sequence[Any]) -> Any:
         """One picture for one, a stack for a batch, a list for a list."""
-        held = [made.image() if isinstance(made, large.Spool) else made for made in outputs]
-        return windows.regroup(value, held)
+        return windows.regroup(value, [_in_memory(made) for made in outputs])
 
     def windows(
         self,
@@ -194,15 +197,15 @@ class ImageCodec(Codec):
 
         Returns:
             A PIL image for a path or PIL image, (H, W, 3) for an array, a tensor of the input's
-            type and device for a tensor; `zoo_images.save.Frames` for many frames or pages,
-            `zoo_images.save.Raster` for what Pillow has no mode for, `zoo_images.large.Spool` for
-            a large file.
+            type and device for a tensor; `zoo_images.picture.Frames` for many frames or pages,
+            `zoo_images.picture.Raster` for what Pillow has no mode for,
+            `zoo_images.large.Spool` for a large file.
         """
         if isinstance(item.value, Pages):
             return item.value.joined(self._made(item, outputs, target), target, self.identity)
         if windows.is_large(item):
             return self._spooled(item, outputs)
-        whole, size = joined(item, outputs)
+        whole, size = tiles.joined(item, outputs)
         return windows.dress(
             item, whole, size, target, spec=self.spec, preprocessing=self.preprocessing
         )
@@ -219,19 +222,22 @@ class ImageCodec(Codec):
             UsageError: If the suffix names no format.
             DataError: If the file cannot be written.
         """
+        from zoo_images.large import Spool
+        from zoo_images.save import format_of, save, to_save
+
         path = Path(path)
-        if isinstance(value, StreamedOutput | large.Spool):
+        if isinstance(value, StreamedOutput | Spool):
             value.write(path)
             return
         if (
             isinstance(value, Frames)
             and value.own
-            and value.format == formats.format_by_suffix(path)
+            and value.format == format_spec.format_by_suffix(path)
         ):
             value.own(value, path)
             return
         form = format_of(path)
-        save(windows.to_save(value, path, self.spec), path, form)
+        save(to_save(value, path, self.spec), path, form)
 
     def open(
         self,
@@ -260,6 +266,7 @@ class ImageCodec(Codec):
         self, rows: Sequence[tuple[str, Sequence[Tensor]]], columns: Sequence[str], path: Path
     ) -> None:
         """Writes a labelled grid of signals (C, H, W); see `zoo_images.sheet.draw`."""
+        from zoo_images.save import save
         from zoo_images.sheet import draw
 
         drawn = [
@@ -310,6 +317,8 @@ class ImageCodec(Codec):
         if isinstance(value, (str, Path)):
             return [self.read(Path(value))]
         if isinstance(value, bytes):
+            from zoo_images.decode import PictureFile
+
             file = PictureFile(value, name=name, largest=self._largest, alpha=self._alpha)
             return [self._item(file, "pil")]
         from zoo_images import convert_inputs  # files need none of it
@@ -326,7 +335,7 @@ class ImageCodec(Codec):
     @property
     def _alpha(self) -> str:
         """What becomes of transparency, as the user asked."""
-        return str(self._options.get("alpha", KEEP))
+        return str(self._options.get("alpha", "keep"))
 
     def _shown(self, item: Item, column: str) -> Tensor:
         """(C, h, w) the first window of an item, at the size of the model."""
@@ -337,24 +346,30 @@ class ImageCodec(Codec):
         try:
             return next(self.windows(item, size=size, source=domain)).signal
         except DataError:
+            from zoo_images.values import smallest_to_largest  # most pictures need none of it
+
             item.info["span"] = smallest_to_largest(item.value, item.info.get("gaps"))
             return next(self.windows(item, size=size)).signal
 
     def _item(self, file: Pages, form: str) -> Item:
+        from zoo_images.decode import PictureFile
+
         item = windows.from_picture(file.picture(), file.asked, form)
         single = isinstance(file, PictureFile) and len(file) == 1
         return item if single else Item(file, file.asked, form, item.info | {"notes": ()})
 
-    def _spooled(self, item: Item, outputs: Iterable[tuple[Window, Tensor]]) -> large.Spool:
+    def _spooled(self, item: Item, outputs: Iterable[tuple[Window, Tensor]]) -> Spool:
         """A large picture, of which a band at a time is in memory."""
+        from zoo_images.large import Spool  # most pictures need none of it
+
         outputs = iter(outputs)
         first = next(outputs)
         place, outputs = first[0].position, chain([first], outputs)
         if place.size == (place.plan.height, place.plan.width):
-            made = (to_bytes(band, self.spec) for _, _, band in bands(item, outputs))
+            made = (to_bytes(band, self.spec) for _, _, band in tiles.bands(item, outputs))
         else:
-            made = windows.enlarged(to_bytes(joined(item, outputs)[0], self.spec), place.size)
-        return large.Spool.of(made, item.info.get("tags"), item.info.get("metadata"))
+            made = windows.enlarged(to_bytes(tiles.joined(item, outputs)[0], self.spec), place.size)
+        return Spool.of(made, item.info.get("tags"), item.info.get("metadata"))
 
     def _made(
         self, item: Item, outputs: Iterable[tuple[Window, Tensor]], target: str | None
@@ -367,3 +382,12 @@ class ImageCodec(Codec):
             picture = self.join(part, inner, target=target)
             windows.note_page(item, number, part.info["notes"])
             yield Made(number, picture, part.info["duration"])
+
+
+def _in_memory(made: Any) -> Any:
+    """An output that is kept in a file without a name, in memory; any other as it is."""
+    if isinstance(made, Image.Image | np.ndarray | Tensor):
+        return made
+    from zoo_images.large import Spool  # most pictures need none of it
+
+    return made.image() if isinstance(made, Spool) else made

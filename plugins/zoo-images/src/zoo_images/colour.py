@@ -8,10 +8,7 @@ import io
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from zoo_images.gaps import Gaps, gaps_of
-from zoo_images.metadata import srgb
-from zoo_images.transparency import WHITE, Transparency, flattened
-from zoo_images.values import range_of_input
+from zoo_images.transparency import WHITE, flattened
 
 _DAMAGED = "its colour profile is damaged and was not used"
 
@@ -25,10 +22,10 @@ def to_rgb(image: Image.Image, *, name: str = "picture", ground: str = WHITE) ->
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith(("I", "F")):
-        from zoo_images.deep import from_image  # most pictures need none of it
+        from zoo_images import deep, gaps  # most pictures need none of it
 
-        values = from_image(image)
-        return deep_to_rgb(values, name, gaps_of(values))
+        values = deep.from_image(image)
+        return deep.to_rgb(values, name, gaps.gaps_of(values))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         return flattened(image, ground)
     return image.convert("RGB")
@@ -78,6 +75,8 @@ def deep_to_srgb(values: np.ndarray, profile: bytes) -> tuple[np.ndarray, list[s
         return values, [unused if values.ndim == 3 else f"{unused} grey"]
     import imagecodecs  # Pillow converts 8 bits only
 
+    from zoo_images.metadata import srgb
+
     try:
         converted = imagecodecs.cms_transform(
             np.ascontiguousarray(values), profile, srgb(), colorspace="rgb", outcolorspace="rgb"
@@ -91,18 +90,3 @@ def turn_upright(image: Image.Image) -> None:
     """Turns and mirrors a picture as its EXIF tag says."""
     with contextlib.suppress(Exception):  # a damaged EXIF block says nothing about the pixels
         ImageOps.exif_transpose(image, in_place=True)
-
-
-def deep_to_rgb(
-    values: np.ndarray,
-    name: str,
-    gaps: Gaps | None = None,
-    transparency: Transparency | None = None,
-) -> Image.Image:
-    """(H, W) or (H, W, 3) of more than 8 bits in 8 bits, by the convention of their type."""
-    span, _ = range_of_input(values, {}, None, name, gaps)
-    unit = span.to_unit(values, gaps)
-    if transparency is not None:
-        unit = transparency.over_ground(unit)
-    signal = unit.mul(255).round_().byte()  # (C, H, W)
-    return Image.fromarray(signal.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())

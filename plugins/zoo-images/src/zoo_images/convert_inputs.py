@@ -1,4 +1,7 @@
-"""Which values in memory count as pictures, and what is wrong with those that do not."""
+"""Which values in memory count as pictures, and what is wrong with those that do not.
+
+Tensors need nothing of what images and arrays may have: colours, transparency, gaps, metadata.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,7 @@ from torch import Tensor
 from zoo_core.contracts.codec import Item
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError, UsageError
-from zoo_images.colour import to_rgb
-from zoo_images.gaps import gaps_of
-from zoo_images.metadata import Metadata
 from zoo_images.pixels import bounds
-from zoo_images.transparency import KEEP, Transparency, as_opacity, opacity_of
 
 ACCEPTED = (
     "Give a path, the bytes of a file, a PIL image, a uint8 array (H, W, 3), a float tensor "
@@ -43,7 +42,7 @@ def items_of(value: Any, name: str, spec: TensorSpec, ranged: bool, alpha: str) 
     raise refuse(value, name)
 
 
-def from_pil(image: Image.Image, name: str, alpha: str = KEEP) -> Item:
+def from_pil(image: Image.Image, name: str, alpha: str = "keep") -> Item:
     """An item from a Pillow image of any mode, turned upright by its EXIF tag like a file.
 
     Args:
@@ -71,6 +70,10 @@ def from_pil(image: Image.Image, name: str, alpha: str = KEEP) -> Item:
 
         values = from_image(image)
         return _deep_item(values, name, "pil")
+    from zoo_images.colour import to_rgb
+    from zoo_images.metadata import Metadata
+    from zoo_images.transparency import KEEP, Transparency, opacity_of
+
     pixels = np.asarray(to_rgb(image, name=name, ground=alpha))  # (H, W, 3)
     transparency = Transparency.of(opacity_of(image), alpha) if alpha == KEEP else None
     info = {"size": pixels.shape[:2], "transparency": transparency}
@@ -78,7 +81,7 @@ def from_pil(image: Image.Image, name: str, alpha: str = KEEP) -> Item:
 
 
 def from_array(
-    array: np.ndarray, name: str, *, ranged: bool = False, alpha: str = KEEP
+    array: np.ndarray, name: str, *, ranged: bool = False, alpha: str = "keep"
 ) -> list[Item]:
     """Items from uint8, or deeper, (H, W), (H, W, 1 | 3 | 4) or (N, H, W, 1 | 3 | 4).
 
@@ -150,12 +153,17 @@ def refuse(value: Any, name: str) -> UsageError:
 
 
 def _deep_item(values: np.ndarray, name: str, form: str) -> Item:
+    from zoo_images.gaps import gaps_of
+
     gaps = gaps_of(values)
     notes = () if gaps is None else (gaps.note,)
     return Item(values, name, form, {"size": values.shape[:2], "notes": notes, "gaps": gaps})
 
 
 def _array_item(array: np.ndarray, name: str, alpha: str) -> Item:
+    from zoo_images.colour import to_rgb
+    from zoo_images.transparency import KEEP, Transparency, as_opacity
+
     opacity = as_opacity(array[..., 3]) if array.shape[-1] == 4 else None
     transparency = Transparency.of(opacity, alpha)
     if array.dtype != np.uint8:

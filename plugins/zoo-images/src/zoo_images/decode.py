@@ -15,14 +15,13 @@ from PIL import Image
 
 from zoo_core.errors import DataError
 from zoo_images.colour import deep_to_srgb, to_rgb, to_srgb, turn_upright
-from zoo_images.formats import MAX_PIXELS, Pages, open_pages
-from zoo_images.gaps import declared_by, gaps_of
+from zoo_images.format_spec import format_of_file
 from zoo_images.metadata import Metadata
 from zoo_images.opening import contents, open_header
-from zoo_images.picture import Picture
-from zoo_images.save import Frames, Made
+from zoo_images.picture import Frames, Made, Pages, Picture
+from zoo_images.pixels import MAX_PIXELS
+from zoo_images.preprocessing import ValueRange
 from zoo_images.transparency import KEEP, Transparency, opacity_of
-from zoo_images.values import ValueRange
 
 MAX_FILE = 1 << 29
 """Largest file that is read, in bytes, unless larger pictures are allowed."""
@@ -101,11 +100,11 @@ class PictureFile(Pages):
         tiff = image is None or image.format == "TIFF"
         bands, tags, declared = None, {}, None
         if image is None or tiff or _is_deep(image, self._data):
-            from zoo_images import deep  # most pictures need none of it
+            from zoo_images import deep, gaps  # most pictures need none of it
 
             bands = deep.read_bands(image, self._data, page, self.asked)
             tags = deep.kept_tags(image, self._data, page) if tiff else {}
-            declared = declared_by(tags[deep.NO_DATA][1]) if deep.NO_DATA in tags else None
+            declared = gaps.declared_by(tags[deep.NO_DATA][1]) if deep.NO_DATA in tags else None
         form = "TIFF" if image is None else image.format or "unknown"
         metadata = None if image is None else Metadata.of(image)
         if bands is not None:
@@ -120,7 +119,7 @@ class PictureFile(Pages):
                 values,
                 bands.extra,
                 tags,
-                gaps=gaps_of(bands.values, declared),
+                gaps=gaps.gaps_of(bands.values, declared),
                 metadata=metadata,
             )
             return picture if values.dtype.name != "uint8" else _shallow(picture)
@@ -137,7 +136,7 @@ class PictureFile(Pages):
             tuple(notes),
             tags=tags,
             duration=duration,
-            gaps=None if declared is None else gaps_of(np.asarray(rgb), declared),
+            gaps=None if declared is None else gaps.gaps_of(np.asarray(rgb), declared),
             metadata=metadata,
         )
 
@@ -209,11 +208,13 @@ def open_file(
     Raises:
         DataError: If there is no such file, it is no picture, or it is too large.
     """
-    pages = open_pages(source, options, largest=largest) if isinstance(source, Path) else None
-    if pages is not None:
-        return pages
-    alpha = (options or {}).get("alpha", KEEP)
-    return PictureFile(source, name=name, largest=largest, alpha=alpha)
+    form = format_of_file(source) if isinstance(source, Path) else None
+    if form is None or isinstance(source, bytes):
+        alpha = (options or {}).get("alpha", KEEP)
+        return PictureFile(source, name=name, largest=largest, alpha=alpha)
+    from zoo_images.formats import open_pages  # most pictures need none of it
+
+    return open_pages(source, form, options, largest=largest)
 
 
 @contextlib.contextmanager

@@ -18,9 +18,9 @@ from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError, ZooError
 from zoo_core.files import caching
 from zoo_images.pixels import Bytes, fit, fit_deep
+from zoo_images.preprocessing import ValueRange
 from zoo_images.scan import File, deep_range, files_key, notes_of, pages_of, picture_of
 from zoo_images.store import ImageStore, ImageStoreContents, Pixels
-from zoo_images.values import ValueRange
 
 _VERSION = 4  # part of every cache key: raise it when the decoded pixels would differ
 

@@ -11,9 +11,11 @@ import numpy as np
 from PIL import Image
 
 from zoo_core.errors import DataError
+from zoo_images.gaps import Gaps
 from zoo_images.metadata import DESCRIPTION, TIFF_TAGS, describes_layout
-from zoo_images.transparency import Opacity, as_opacity
-from zoo_images.values import Array
+from zoo_images.preprocessing import Array
+from zoo_images.transparency import Opacity, Transparency, as_opacity
+from zoo_images.values import range_of_input
 
 GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
 """TIFF tags that say where on Earth a picture lies, and which value means "no data"."""
@@ -98,6 +100,21 @@ def from_image(image: Image.Image) -> Array:
     # Pillow's own 32-bit integers stand for 16 bits wherever they fit.
     fits = values.dtype.kind in "iu" and values.size and 0 <= values.min() <= values.max() <= 65535
     return values.astype(np.uint16) if fits else values
+
+
+def to_rgb(
+    values: np.ndarray,
+    name: str,
+    gaps: Gaps | None = None,
+    transparency: Transparency | None = None,
+) -> Image.Image:
+    """(H, W) or (H, W, 3) of more than 8 bits in 8 bits, by the convention of their type."""
+    span, _ = range_of_input(values, {}, None, name, gaps)
+    unit = span.to_unit(values, gaps)
+    if transparency is not None:
+        unit = transparency.over_ground(unit)
+    signal = unit.mul(255).round_().byte()  # (C, H, W)
+    return Image.fromarray(signal.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
 
 
 def _png(image: Image.Image, data: bytes, asked: str) -> Bands:

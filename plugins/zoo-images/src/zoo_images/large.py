@@ -13,13 +13,12 @@ from PIL import Image
 
 from zoo_core.errors import DataError
 from zoo_core.files import replacing
-from zoo_images.metadata import KEY as METADATA
+from zoo_images import windows
 from zoo_images.metadata import Metadata
+from zoo_images.picture import METADATA
 from zoo_images.pixels import Bytes
 from zoo_images.save import format_of, save, written_tags
 
-LARGE = 50_000_000
-"""Pixels from which a picture is not held in memory, where its format allows that."""
 _STRIP = 256  # rows that are written at a time
 _SEGMENT = 1 << 26  # bytes of a strip or tile that is small enough
 _PLAIN = (1, 2, 6)  # black is zero, RGB, and YCbCr, which JPEG decoders turn into RGB
@@ -115,7 +114,7 @@ def open_striped(path: Path, largest: int) -> StripedTiff | None:
             page = file.pages[0]
             pixels = int(page.imagelength) * int(page.imagewidth)
             further = any(not other.is_reduced for other in file.pages[1:])
-            if LARGE <= pixels <= largest and not further and _is_plain(page):
+            if windows.LARGE <= pixels <= largest and not further and _is_plain(page):
                 return StripedTiff(path, page)
     except Exception:  # reading it as a whole says what is wrong
         return None

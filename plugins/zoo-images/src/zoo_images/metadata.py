@@ -10,8 +10,6 @@ from typing import Any
 
 from PIL import Image, ImageCms, PngImagePlugin
 
-KEY = "zoo_metadata"
-"""Key of a Pillow image's ``info`` under which its `Metadata` is."""
 DESCRIPTION = 270
 TIFF_TAGS = (DESCRIPTION, 271, 272, 305, 306, 315, 700, 33432, 33723)
 """TIFF tags that describe a picture: who, when, with what, under which licence."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from zoo_core.errors import DataError
 from zoo_core.files import replacing
-from zoo_images.formats import MAX_PIXELS, FormatPages, ImageFormat
-from zoo_images.picture import Picture
-from zoo_images.save import Frames
-from zoo_images.values import Array
+from zoo_images.formats import FormatPages, ImageFormat
+from zoo_images.picture import Frames, Picture
+from zoo_images.pixels import MAX_PIXELS
+from zoo_images.preprocessing import Array
 
 _COLOURS = (1, 3)
 

@@ -13,12 +13,6 @@ from PIL import Image, UnidentifiedImageError
 
 from zoo_core.errors import DataError
 
-SUFFIXES = (
-    ".png", ".apng", ".jpg", ".jpeg", ".jfif", ".jp2", ".webp", ".avif", ".bmp", ".gif",
-    ".tif", ".tiff", ".ppm", ".pgm",
-)  # fmt: skip
-"""Suffixes, in lower case, of the files that count as pictures."""
-
 FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "BMP", "DIB", "GIF", "TIFF", "PPM")
 """Pillow's decoders that are used, whatever a file is called: none of them starts a program."""
 

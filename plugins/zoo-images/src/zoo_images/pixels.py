@@ -18,6 +18,10 @@ Bytes = npt.NDArray[np.uint8]
 RESAMPLE = Image.Resampling.BICUBIC
 """How pictures are scaled everywhere; Pillow's filters are antialiased when scaling down."""
 
+MAX_PIXELS = 120_000_000
+"""Largest picture that is decoded, in pixels of three bytes (360 MB); beyond it a file is taken for
+a decompression bomb, unless the user allows more."""
+
 LUMA = (0.299, 0.587, 0.114)
 
 

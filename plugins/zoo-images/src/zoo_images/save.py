@@ -2,109 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from torch import Tensor
 
+from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError, UsageError
 from zoo_core.files import replacing
-from zoo_images.metadata import KEY as METADATA
+from zoo_images.colour import to_rgb
 from zoo_images.metadata import Metadata
-from zoo_images.values import Array
-
-TAGS = "tiff_tags"
-"""Key of a Pillow image's ``info`` under which the TIFF tags are that it carries on."""
+from zoo_images.picture import METADATA, TAGS, Frames, Raster, as_raster, picture_of
+from zoo_images.pixels import to_bytes
 
 
-@dataclass
-class Raster:
-    """A picture that Pillow has no mode for.
+def to_save(value: Any, path: Path, spec: TensorSpec) -> Image.Image | Raster | Frames:
+    """What `save` writes of a value that `zoo_images.codec` takes."""
+    if isinstance(value, Raster | Frames):
+        return value
+    if isinstance(value, Image.Image):
+        deep = value.mode.startswith(("I", "F"))
+        keeps = value.mode in ("RGBA", "LA") and format_of(path) in KEEPS_ALPHA
+        return value if keeps or deep or value.mode == "RGB" else to_rgb(value)
+    from zoo_images import convert_inputs
 
-    Attributes:
-        pixels: (H, W, C) or (H, W).
-        tags: (type, value) by number of the TIFF tags that it carries on.
-        alpha: Whether the last channel is transparency.
-        metadata: What else its file says of it.
-    """
-
-    pixels: Array
-    tags: dict[int, tuple[int, Any]] = field(default_factory=dict)
-    alpha: bool = False
-    metadata: Metadata | None = None
-
-
-@dataclass
-class Frames:
-    """The frames of an animation, or the pages of a TIFF.
-
-    Attributes:
-        frames: The pictures, in order.
-        durations: Milliseconds for which each is shown; empty for pages.
-        loop: How often it is repeated, 0 for ever; None where the file does not say.
-        format: The component of kind ``image-format`` that read the input; empty for Pillow's.
-        own: Writes a file of that format.
-    """
-
-    frames: Sequence[Image.Image | Raster]
-    durations: Sequence[float] = ()
-    loop: int | None = None
-    format: str = ""
-    own: Callable[[Frames, Path], None] | None = None
-
-    @property
-    def arrays(self) -> list[Array]:
-        """The values of each, (H, W) or (H, W, C)."""
-        return [as_raster(frame).pixels for frame in self.frames]
-
-
-@dataclass
-class Made:
-    """One page or frame that was translated.
-
-    Attributes:
-        number: Its number in the input, from 0.
-        picture: What became of it.
-        duration: Milliseconds for which it is shown, where the input says so.
-    """
-
-    number: int
-    picture: Image.Image | Raster
-    duration: float | None = None
-
-
-def picture_of(
-    pixels: Array,
-    extra: Array | None = None,
-    tags: dict[int, Any] | None = None,
-    metadata: Metadata | None = None,
-) -> Image.Image | Raster:
-    """What holds pixels: a Pillow image where it has a mode for them.
-
-    Args:
-        pixels: (H, W), (H, W, 3), or with transparency (H, W, 2) or (H, W, 4).
-        extra: (H, W, K) further bands of the same type.
-        tags: TIFF tags to carry on.
-        metadata: What else is to be said of it.
-    """
-    tags = tags or {}
-    if extra is not None:
-        flat = pixels[..., None] if pixels.ndim == 2 else pixels
-        return Raster(np.concatenate([flat, extra], -1), tags, metadata=metadata)
-    grey = pixels.ndim == 2 and pixels.dtype.name in ("uint16", "int32", "float32")
-    if not grey and pixels.dtype.name != "uint8":
-        alpha = pixels.ndim == 3 and pixels.shape[-1] in (2, 4)
-        return Raster(pixels, tags, alpha, metadata)
-    picture = Image.fromarray(pixels)
-    if tags:
-        picture.info[TAGS] = tags
-    if metadata is not None:
-        picture.info[METADATA] = metadata
-    return picture
+    if isinstance(value, Tensor) and value.ndim == 3:
+        return Image.fromarray(to_bytes(value, spec))
+    if isinstance(value, np.ndarray):
+        (item,) = convert_inputs.from_array(value, str(path), ranged=True)
+        transparency = item.info.get("transparency")
+        held = item.value if transparency is None else transparency.behind(item.value)
+        return picture_of(held)
+    raise convert_inputs.refuse(value, str(path))
 
 
 def options(image: Image.Image, form: str) -> dict[str, Any]:
@@ -158,15 +91,6 @@ def write_pages(pages: Sequence[Raster], path: Path) -> None:
     with replacing(path) as part, tifffile.TiffWriter(part) as file:
         for page in pages:
             file.write(**_page(page))
-
-
-def as_raster(picture: Image.Image | Raster) -> Raster:
-    """Any output as a raster."""
-    if isinstance(picture, Raster):
-        return picture
-    alpha = picture.mode in ("LA", "RGBA")
-    info = picture.info
-    return Raster(np.asarray(picture), info.get(TAGS, {}), alpha, info.get(METADATA))
 
 
 def _page(raster: Raster) -> dict[str, Any]:

@@ -17,11 +17,14 @@ from PIL import Image
 from zoo_core.contracts.codec import InMemorySignal
 from zoo_core.errors import DataError, ZooError
 from zoo_core.files import replacing, stamp
-from zoo_images import convert_inputs, deep, formats
-from zoo_images.decode import Picture, decode
-from zoo_images.formats import Pages
+from zoo_images import convert_inputs, deep
+from zoo_images.decode import decode
+from zoo_images.format_spec import format_of_file
+from zoo_images.formats import opened
 from zoo_images.gaps import Gaps
-from zoo_images.values import Array, Used, ValueRange, choose, measure, parse_range
+from zoo_images.picture import Pages, Picture
+from zoo_images.preprocessing import Array, ValueRange
+from zoo_images.values import Used, choose, measure, parse_range
 
 _VERSION = 2  # of what is kept of a scan
 
@@ -51,7 +54,7 @@ def pages_of(files: Sequence[Path | InMemorySignal]) -> tuple[list[File], list[i
     positions: list[int] = []
     for position, file in enumerate(files):
         found: list[File] = [file]
-        if isinstance(file, Path) and formats.format_of_file(file) is not None:
+        if isinstance(file, Path) and format_of_file(file) is not None:
             with contextlib.suppress(ZooError):  # decoding it says what is wrong
                 count = _opened(file).count_to_train_on
                 found = [PageOfFile(file, number) for number in range(count)]
@@ -94,7 +97,7 @@ def picture_of(file: File) -> Picture:
     if isinstance(file, PageOfFile):
         return _opened(file.path).picture(file.number)
     if isinstance(file, Path):
-        if formats.format_of_file(file) is not None:
+        if format_of_file(file) is not None:
             _ = _opened(file).count_to_train_on  # says why there is none
         return decode(file)
     if isinstance(file.value, np.ndarray):
@@ -166,9 +169,9 @@ def _deep_values(files: Sequence[File]) -> Iterator[tuple[Array, Gaps | None]]:
 
 
 def _opened(path: Path) -> Pages:
-    pages = formats.opened(path, stamp(path))
-    assert pages is not None  # (its format was found before)
-    return pages
+    name = format_of_file(path)
+    assert name is not None  # (it was found before)
+    return opened(path, name, stamp(path))
 
 
 def _may_be_deep(file: File) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_images.pixels import to_tensor
-from zoo_images.values import ValueRange
+from zoo_images.preprocessing import ValueRange
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 _SHOWN = 3

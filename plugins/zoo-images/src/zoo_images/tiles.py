@@ -1,4 +1,4 @@
-"""Cuts a picture into overlapping tiles, and weighs them so that they join without a seam.
+"""Cuts a picture into overlapping tiles, and joins what the nets made of them without a seam.
 
 Both axes are cut independently. A tile's weight at a pixel is the product of one weight per axis;
 per axis the weights of all tiles add up to 1 at every pixel, so no weight map is needed to join.
@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from zoo_core.contracts.codec import Item, Window
+from zoo_core.errors import PluginError, UsageError, WeightsError
 
 LEAST = 16
 """Smallest extent in pixels that nets are fed: reflection padding inside them needs some room."""
 
 _OVERLAP = 128  # pixels: more than the reach of a nine-block residual generator, some 85
+
+
+Outputs = Iterable[tuple[Window, Tensor]]
+"""Windows, row by row, each with what the nets made of it (C, h, w)."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,23 @@ class TilePlan:
         return len(self.rows) * len(self.columns)
 
 
+@dataclass(frozen=True)
+class TilePosition:
+    """Where a window belongs: in a row and a column of its plan.
+
+    Attributes:
+        plan: The whole picture's tiles.
+        row: The window's rows.
+        column: The window's columns.
+        size: (height, width) of the output.
+    """
+
+    plan: TilePlan
+    row: Span
+    column: Span
+    size: tuple[int, int]
+
+
 def plan(height: int, width: int, *, stride: int, limit: int, least: int = LEAST) -> TilePlan:
     """Plans the tiles of a picture.
 
@@ -103,6 +130,47 @@ def reflect(positions: npt.NDArray[np.intp], extent: int) -> npt.NDArray[np.intp
     period = 2 * extent - 2
     folded = positions % period
     return np.minimum(folded, period - folded)
+
+
+def joined(item: Item, outputs: Outputs) -> tuple[Tensor, tuple[int, int]]:
+    """The translated windows of an item as one float picture (C, H, W), and the output's size."""
+    whole: Tensor | None = None
+    for place, top, band in bands(item, outputs):
+        if whole is None:
+            if band.shape[1] == place.plan.height:
+                return band, place.size
+            whole = torch.empty(band.shape[0], place.plan.height, place.plan.width)
+            size = place.size
+        whole[:, top : top + band.shape[1]] = band
+    if whole is None:
+        raise UsageError("there is nothing to join", asked=item.name)
+    return whole, size
+
+
+def bands(item: Item, outputs: Outputs) -> Iterator[tuple[TilePosition, int, Tensor]]:
+    """What is finished of the joined picture, as soon as it is.
+
+    Yields:
+        The place of the last window, the number of the first row, and the rows (C, h, W).
+    """
+    top, open_rows, place = 0, None, None
+    for window, output in outputs:
+        _check(item, window, output)
+        before, place = place, window.position
+        if before is None or before.row is not place.row:
+            first, last = place.row.written.start, place.row.written.stop
+            fresh = torch.zeros(output.shape[0], last - first, place.plan.width)
+            if before is not None and open_rows is not None:
+                done = first - top
+                if done:
+                    yield before, top, open_rows[:, :done]
+                common = open_rows[:, done:]
+                fresh[:, : common.shape[1]] = common
+            top, open_rows = first, fresh
+        assert open_rows is not None  # (the first window made it)
+        _add(open_rows, place, output)
+    if place is not None and open_rows is not None:
+        yield place, top, open_rows
 
 
 def _tile_extents(padded: tuple[int, int], stride: int, limit: int, least: int) -> tuple[int, int]:
@@ -171,3 +239,28 @@ def _hill(start: int, tile: int, padded: int, starts: list[int]) -> npt.NDArray[
 
 def _ramp(fraction: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return 0.5 - 0.5 * np.cos(np.pi * np.clip(fraction, 0.0, 1.0))
+
+
+def _check(item: Item, window: Window, output: Tensor) -> None:
+    if tuple(output.shape) != tuple(window.signal.shape):
+        raise PluginError(
+            f"the net made shape {tuple(output.shape)} of {tuple(window.signal.shape)}",
+            asked=item.name,
+        )
+    if not torch.isfinite(output).all():
+        raise WeightsError(
+            "the nets gave values that are not finite numbers",
+            asked=item.name,
+            hint="Try float32 precision; if that fails too, the weights are damaged.",
+        )
+
+
+def _add(rows: Tensor, place: TilePosition, output: Tensor) -> None:
+    """Adds a window's weighted output (C, h, w) to the rows (C, h', W) that it writes."""
+    used = output.detach()[:, place.row.used, place.column.used].float().cpu()  # (C, h', w')
+    target = rows[:, : used.shape[1], place.column.written]
+    if len(place.plan) == 1:
+        target.copy_(used)
+        return
+    down = torch.from_numpy(place.row.weight)[:, None]  # (h', 1)
+    target.add_(used * down * torch.from_numpy(place.column.weight))

@@ -3,78 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from zoo_core.errors import DataError, UsageError
 from zoo_images.gaps import Gaps, valid
+from zoo_images.preprocessing import ASKED, Array, ValueRange, number_text, recorded
 
-Array = npt.NDArray[Any]
-RANGES = "value_ranges"
-"""Key of the ranges by domain in a model's preprocessing."""
-ASKED = "asked_range"
-"""Key of the range that the user asked for, for inputs and outputs alike."""
-DTYPES = (
-    "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
-    "float16", "float32", "float64",
-)  # fmt: skip
-"""Types of values that a model may record."""
 _BITS = (8, 10, 12, 14, 16)
 _HINT = "Say which values are black and white: --range LOW,HIGH."
-
-
-@dataclass(frozen=True)
-class ValueRange:
-    """Which values are black and white.
-
-    Attributes:
-        low: Black.
-        high: White.
-        dtype: NumPy's name of the type that outputs are written in, such as ``uint16``.
-        channels: 1 for grey, 3 for colour.
-    """
-
-    low: float
-    high: float
-    dtype: str
-    channels: int = 1
-
-    def to_unit(self, values: Array, gaps: Gaps | None = None) -> Tensor:
-        """(H, W) or (H, W, 3) to float32 (C, H, W), black 0 and white 1, clipped.
-
-        Where there is no data, it is black.
-        """
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is no data
-            signal = torch.from_numpy(values.astype(np.float32))
-        signal = signal[None] if signal.ndim == 2 else signal.movedim(-1, 0)  # (C, H, W)
-        signal = signal.sub(self.low).mul_(1 / (self.high - self.low))
-        signal.clamp_(0, 1)
-        return signal if gaps is None else gaps.blackened(signal)
-
-    def from_unit(self, signal: Tensor) -> Array:
-        """(C, H, W) of black 0 and white 1 to (H, W) or (H, W, 3) of `dtype`."""
-        values = signal.double().clamp(0, 1).mul_(self.high - self.low).add_(self.low).numpy()
-        kind = np.dtype(self.dtype)
-        if kind.kind in "iu":
-            values = np.clip(np.round(values), np.iinfo(kind).min, np.iinfo(kind).max)
-        values = values.astype(kind)
-        return values[0] if len(values) == 1 else np.ascontiguousarray(values.transpose(1, 2, 0))
-
-    def beyond(self, values: Array) -> str | None:
-        """In words, how many values are clipped; None where none are."""
-        count = int(np.count_nonzero((values < self.low) | (values > self.high)))
-        if not count:
-            return None
-        part = 100 * count / values.size
-        return (
-            f"{count:,} values ({part:.1f} %) beyond {_text(self.low)} to {_text(self.high)}, "
-            "which are clipped"
-        )
 
 
 @dataclass(frozen=True)
@@ -153,7 +92,7 @@ def choose(used: Used, asked: tuple[float, float] | None = None) -> tuple[ValueR
     or 16). Others: from the smallest to the largest.
     """
     kind = np.dtype(used.dtype)
-    words = f"{used.dtype}, {_text(used.low)} to {_text(used.high)}"
+    words = f"{used.dtype}, {number_text(used.low)} to {number_text(used.high)}"
     words += f" of {np.iinfo(kind).max:,} used" if kind.kind == "u" else " used"
     bits = next((n for n in _BITS if used.high <= 2**n - 1), None) if kind.kind == "u" else None
     if asked is not None:
@@ -163,9 +102,9 @@ def choose(used: Used, asked: tuple[float, float] | None = None) -> tuple[ValueR
     else:
         low, high, why = used.low, used.high, "the smallest and the largest"
     high = high if high > low else low + 1
-    words += f": black {_text(low)}, white {_text(high)}, {why}"
+    words += f": black {number_text(low)}, white {number_text(high)}, {why}"
     if used.common:
-        common = " to ".join(_text(round(value, 3)) for value in used.common)
+        common = " to ".join(number_text(round(value, 3)) for value in used.common)
         words += f"; 99.8 % of the values are within {common}"
     if used.without:
         words += f"; {used.without:,} pixels without data, which do not count"
@@ -196,16 +135,6 @@ def parse_range(text: str) -> tuple[float, float]:
             hint="Write LOW,HIGH, such as -1000,1000.",
         )
     return low, high
-
-
-def plain(ranges: Mapping[str, ValueRange]) -> dict[str, Any]:
-    """Ranges by domain as a model records them."""
-    return {name: asdict(span) for name, span in ranges.items()}
-
-
-def recorded(preprocessing: Mapping[str, Any]) -> dict[str, ValueRange]:
-    """The ranges by domain that a model's preprocessing records."""
-    return {name: ValueRange(**fields) for name, fields in preprocessing.get(RANGES, {}).items()}
 
 
 def range_of_input(
@@ -239,7 +168,7 @@ def range_of_input(
             hint=f"Say which it is of: --from {' or '.join(known)}; or --range LOW,HIGH.",
         )
     low, high = _extremes(values)
-    words = f"values {_text(low)} to {_text(high)}"
+    words = f"values {number_text(low)} to {number_text(high)}"
     if values.dtype == np.uint8:
         return ValueRange(0.0, 255.0, "uint8", channels), []
     if values.dtype == np.uint16:
@@ -257,28 +186,6 @@ def range_of_input(
     )
 
 
-def range_of_output(
-    given: ValueRange | None, preprocessing: Mapping[str, Any], domain: str | None
-) -> ValueRange | None:
-    """The range of an output; None for 8 bits.
-
-    Args:
-        given: Range of the input; None where it has 8 bits.
-        preprocessing: The model's.
-        domain: The domain of the output, where it is of one.
-    """
-    known = recorded(preprocessing)
-    if preprocessing.get(ASKED) is not None or not known:
-        return given
-    if domain is None:
-        return given or (next(iter(known.values())) if len(known) == 1 else None)
-    return known.get(domain)
-
-
 def _said(span: ValueRange, values: Array) -> tuple[ValueRange, list[str]]:
     beyond = span.beyond(values)
     return span, [beyond] if beyond else []
-
-
-def _text(value: float) -> str:
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.6g}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,11 +16,10 @@ from torch.nn import functional
 from zoo_core.contracts.codec import Item, Whole, Window
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import UsageError
-from zoo_images import large, tiles
-from zoo_images.colour import to_rgb
-from zoo_images.decode import MAX_PIXELS, Picture
-from zoo_images.gaps import Gaps
+from zoo_images import tiles
+from zoo_images.picture import Picture, picture_of
 from zoo_images.pixels import (
+    MAX_PIXELS,
     RESAMPLE,
     Bytes,
     centre_crop,
@@ -34,9 +32,14 @@ from zoo_images.pixels import (
     to_unit,
     working_size,
 )
-from zoo_images.save import KEEPS_ALPHA, Frames, Raster, format_of, picture_of
-from zoo_images.transparency import Transparency
-from zoo_images.values import ValueRange, range_of_input, range_of_output
+from zoo_images.preprocessing import ValueRange, range_of_output
+
+if TYPE_CHECKING:
+    from zoo_images.gaps import Gaps
+    from zoo_images.transparency import Transparency
+
+LARGE = 50_000_000
+"""Pixels from which a picture is not held in memory, where its format allows that."""
 
 
 def from_picture(picture: Picture, name: str, form: str) -> Item:
@@ -84,6 +87,8 @@ def ranged(
     if value.dtype == np.uint8 and len(value.shape) == 3:  # an array, or a large TIFF on the disk
         return value if gaps is None else np.where(gaps.mask[..., None], np.uint8(0), value)
     if "span" not in item.info:  # once, however many targets the item is translated to
+        from zoo_images.values import range_of_input  # most pictures need none of it
+
         item.info["span"], notes = range_of_input(value, preprocessing, source, item.name, gaps)
         note(item, notes)
     span: ValueRange = item.info["span"]
@@ -134,7 +139,7 @@ def cut_all(
         )
     for row in plan.rows:
         for column in plan.columns:
-            position = TilePosition(plan, row, column, output)
+            position = tiles.TilePosition(plan, row, column, output)
             yield Window(cut(value, row, column, spec), position, whole, (row.own, column.own))
 
 
@@ -196,7 +201,7 @@ def is_large(item: Item) -> bool:
     more = (item.info.get(name) is not None for name in ("transparency", "extra", "gaps"))
     shallow = not isinstance(item.value, Tensor) and item.value.dtype == np.uint8
     shallow = shallow and len(item.value.shape) == 3
-    return height * width >= large.LARGE and item.form == "path" and shallow and not any(more)
+    return height * width >= LARGE and item.form == "path" and shallow and not any(more)
 
 
 def enlarged(pixels: Bytes, size: tuple[int, int], rows: int = 256) -> Iterator[Bytes]:
@@ -209,7 +214,8 @@ def enlarged(pixels: Bytes, size: tuple[int, int], rows: int = 256) -> Iterator[
 
 
 def _resized(value: Any, size: tuple[int, int]) -> Any:
-    return resize(value.shrunk(size) if isinstance(value, large.StripedTiff) else value, size)
+    in_memory = isinstance(value, np.ndarray | Tensor)  # else it is a TIFF that is read in parts
+    return resize(value if in_memory else value.shrunk(size), size)
 
 
 def _scaled(value: Any, bound: int, spec: TensorSpec, preprocessing: Mapping[str, Any]) -> Any:
@@ -220,23 +226,6 @@ def _scaled(value: Any, bound: int, spec: TensorSpec, preprocessing: Mapping[str
     if scale == "whole" and extent[0] * extent[1] > bound:
         return _resized(value, largest_within(extent, bound, spec.stride))
     return value
-
-
-@dataclass(frozen=True)
-class TilePosition:
-    """Where a window belongs: in a row and a column of its plan.
-
-    Attributes:
-        plan: The whole picture's tiles.
-        row: The window's rows.
-        column: The window's columns.
-        size: (height, width) of the output.
-    """
-
-    plan: tiles.TilePlan
-    row: tiles.Span
-    column: tiles.Span
-    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -293,26 +282,6 @@ def _with_gaps(item: Item, pixels: Any) -> Any:
     if restored is None:
         note(item, [f"pixels without data, which outputs of {pixels.dtype} cannot hold"])
     return pixels if restored is None else restored
-
-
-def to_save(value: Any, path: Path, spec: TensorSpec) -> Image.Image | Raster | Frames:
-    """What `zoo_images.save.save` writes of a value that `zoo_images.codec` takes."""
-    if isinstance(value, Raster | Frames):
-        return value
-    if isinstance(value, Image.Image):
-        deep = value.mode.startswith(("I", "F"))
-        keeps = value.mode in ("RGBA", "LA") and format_of(path) in KEEPS_ALPHA
-        return value if keeps or deep or value.mode == "RGB" else to_rgb(value)
-    from zoo_images import convert_inputs
-
-    if isinstance(value, Tensor) and value.ndim == 3:
-        return Image.fromarray(to_bytes(value, spec))
-    if isinstance(value, np.ndarray):
-        (item,) = convert_inputs.from_array(value, str(path), ranged=True)
-        transparency = item.info.get("transparency")
-        held = item.value if transparency is None else transparency.behind(item.value)
-        return picture_of(held)
-    raise convert_inputs.refuse(value, str(path))
 
 
 def regroup(value: Any, rest: list[Any]) -> Any:

@@ -15,9 +15,10 @@ from pydicom.pixels import apply_color_lut, pixel_array
 from pydicom.uid import ImplicitVRLittleEndian
 
 from zoo_core.errors import DataError
-from zoo_images.formats import MAX_PIXELS, FormatPages, ImageFormat
+from zoo_images.formats import FormatPages, ImageFormat
 from zoo_images.gaps import Gaps
 from zoo_images.picture import Picture
+from zoo_images.pixels import MAX_PIXELS
 from zoo_medical.quiet import AGAIN, unquoted
 from zoo_medical.scaling import Scaling
 
@@ -67,7 +68,7 @@ class DicomPages(FormatPages):
         return self._count
 
     def picture(self, number: int = 0) -> Picture:
-        """See `zoo_images.formats.Pages.picture`; values are in the units of the header."""
+        """See `zoo_images.picture.Pages.picture`; values are in the units of the header."""
         with unquoted(self.asked, "its header lacks what a picture needs, or is damaged"):
             return self._picture(number)
 

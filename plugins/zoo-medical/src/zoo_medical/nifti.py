@@ -22,8 +22,9 @@ from nibabel.orientations import (
 
 from zoo_core.errors import DataError
 from zoo_core.files import replacing
-from zoo_images.formats import MAX_PIXELS, FormatPages, ImageFormat
+from zoo_images.formats import FormatPages, ImageFormat
 from zoo_images.picture import Picture
+from zoo_images.pixels import MAX_PIXELS
 from zoo_medical.quiet import unquoted
 
 
@@ -80,7 +81,7 @@ class NiftiPages(FormatPages):
         return int(self._slices.shape[0] * self._slices.shape[1])
 
     def picture(self, number: int = 0) -> Picture:
-        """See `zoo_images.formats.Pages.picture`; values are scaled as the header tells."""
+        """See `zoo_images.picture.Pages.picture`; values are scaled as the header tells."""
         time, place = divmod(number, self._slices.shape[1])
         stored = self._slices[time, place]
         native = np.ascontiguousarray(stored.astype(stored.dtype.newbyteorder("=")))

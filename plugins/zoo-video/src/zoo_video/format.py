@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from zoo_core.errors import UsageError
-from zoo_images.formats import MAX_PIXELS, ImageFormat
-from zoo_images.save import Made
+from zoo_images.formats import ImageFormat
+from zoo_images.picture import Made
+from zoo_images.pixels import MAX_PIXELS
 from zoo_video.frames import VideoFrames
 from zoo_video.output import TranslatedVideo
 

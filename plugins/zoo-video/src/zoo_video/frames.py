@@ -14,8 +14,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
 from zoo_core.errors import DataError
-from zoo_images.formats import Pages
-from zoo_images.picture import Picture
+from zoo_images.picture import Pages, Picture
 
 _MATRICES = {
     1: Colorspace.ITU709,

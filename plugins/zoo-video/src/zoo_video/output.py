@@ -15,7 +15,7 @@ import numpy as np
 from zoo_core.contracts.codec import StreamedOutput
 from zoo_core.errors import DataError, UsageError
 from zoo_core.files import replacing
-from zoo_images.save import Made
+from zoo_images.picture import Made
 from zoo_video.encoding import Segments, to_rgb
 from zoo_video.frames import VideoFrames
 from zoo_video.sound import Sound

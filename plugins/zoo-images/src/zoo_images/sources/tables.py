@@ -16,7 +16,7 @@ from typing import Any
 from zoo_core.errors import DataError, UsageError
 from zoo_core.finding import names as few
 from zoo_core.text import printable
-from zoo_images.opening import SUFFIXES
+from zoo_images.format_spec import SUFFIXES
 
 TABLES = (".csv", ".tsv", ".parquet")
 _NAMES = (
