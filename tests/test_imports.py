@@ -44,7 +44,7 @@ def test_a_translation_imports_nothing_of_training_commands_or_other_methods(
     # Every installed distribution has its entry module asked what it brings, used or not.
     others = [n for n in imported if n.split(".")[0] not in NEEDED and not n.endswith(".plugin")]
     assert not others
-    assert not [name for name in imported if name.startswith(("zoo_core.train", "zoo_core.cli"))]
+    assert not [name for name in imported if name.startswith(("zoo_train", "zoo_core.cli"))]
 
 
 def test_a_translation_takes_few_modules(way: tuple[str, list[str]]) -> None:
