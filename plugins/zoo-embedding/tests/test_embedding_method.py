@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 import zoo_nn.nets.backbones
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
-from zoo_core.errors import UsageError
+from zoo_core.errors import DataError, UsageError
 from zoo_embedding.method import Embedding, Options
 from zoo_nn.losses.embedding import EmbeddingDistance
 from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
@@ -203,3 +203,10 @@ def test_targets_that_differ_within_a_batch_are_refused() -> None:
 def test_pictures_too_small_for_the_discriminator_are_refused() -> None:
     with pytest.raises(UsageError, match="critic_layers=3 at 16x16"):
         make(critic_layers=3)
+
+
+def test_a_judge_that_is_not_there_names_the_option_that_says_where_it_is() -> None:
+    method = make(backbone="judge:of-a-model")
+    with pytest.raises(DataError) as caught:
+        method.players()
+    assert "--set backbone=judge:DIR" in (caught.value.hint or "")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 import zoo
@@ -16,7 +17,7 @@ from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.errors import UsageError
 from zoo_core.models.card import Card
-from zoo_core.models.modeldir import write_model
+from zoo_core.models.modeldir import build_method, read_config, write_model
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_nn.nets.classifier import ClassifierNet
@@ -225,7 +226,34 @@ def test_a_model_holds_its_f_and_loads_where_the_judge_is_not(saved: tuple[DTN, 
         translator(x, to="svhn")
 
 
-def test_the_form_of_f_trains_nothing(saved: tuple[DTN, Path]) -> None:
-    translator = zoo.load(saved[1], device="cpu", precision="float32")
-    with pytest.raises(UsageError, match="must be trained"):
-        translator.method.players()
+def test_the_form_of_f_trains_nothing_without_its_weights(saved: tuple[DTN, Path]) -> None:
+    method = build_method(read_config(saved[1]))
+    with pytest.raises(UsageError) as caught:
+        method.plan(random_batches(method, BATCH)(0), torch.Generator())
+    assert caught.value.asked == "training with f of a saved model"
+    assert "--pretrained MODEL" in (caught.value.hint or "")
+
+
+@pytest.mark.numeric
+def test_a_training_starts_from_a_model_whose_judge_is_not_there(
+    saved: tuple[DTN, Path], tmp_path: Path
+) -> None:
+    before, directory = saved
+    for number, name in enumerate(DOMAINS):
+        (tmp_path / name).mkdir()
+        for shade in range(2):
+            pixels = Image.new("RGB", (16, 16), (40 * number, 90 * shade, 30))
+            pixels.save(tmp_path / name / f"{name}{shade}.png")
+    out = zoo.train(
+        "dtn",
+        out=tmp_path / "run",
+        pretrained=directory,
+        domains={name: tmp_path / name for name in DOMAINS},
+        steps=1,
+        device="cpu",
+        quiet=True,
+        settings={"train.batch": 2, "train.precision": "float32"},
+    )
+    after = zoo.load(out, device="cpu", precision="float32").method
+    for name, tensor in after.nets["encoder"].state_dict().items():
+        assert torch.equal(tensor, before.nets["encoder"].state_dict()[name])  # f is frozen

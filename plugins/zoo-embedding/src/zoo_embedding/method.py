@@ -14,6 +14,7 @@ from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_core.contracts.step import Route
+from zoo_core.errors import DataError
 from zoo_embedding.recording import without_folders
 from zoo_nn.losses.adversarial import AdversarialGenerator, critic_terms
 from zoo_nn.losses.embedding import EmbeddingDistance
@@ -147,7 +148,7 @@ class Embedding(Method[Options]):
         adam = Optimiser(
             o.lr, (0.5, 0.999), schedule=LinearDecay(o.constant_epochs, o.decay_epochs)
         )
-        distance = EmbeddingDistance(o.backbone, o.layers, o.distance, size=o.backbone_size)
+        distance = self._distance()
         ways = [way for way in itertools.permutations(self.domains.names, 2) if way[1] in names]
         critics = critic_terms(ways, o.objective, pool=o.pool)
         generator = (
@@ -158,3 +159,18 @@ class Embedding(Method[Options]):
             Player("generator", tuple(f"generator_{n}" for n in names), generator, adam),
             Player("discriminator", tuple(f"discriminator_{n}" for n in names), critics, adam),
         )
+
+    def _distance(self) -> EmbeddingDistance:
+        o = self.options
+        try:
+            return EmbeddingDistance(o.backbone, o.layers, o.distance, size=o.backbone_size)
+        except DataError as error:
+            if not o.backbone.startswith("judge:"):
+                raise
+            raise DataError(
+                error.problem,
+                asked=error.asked,
+                hint=f"{error.hint or ''} A model names its judge without the folder: say where "
+                "it is, --set backbone=judge:DIR, or take another backbone (--set "
+                "backbone=digits).".strip(),
+            ) from error

@@ -109,7 +109,7 @@ def plan(height: int, width: int, *, stride: int, limit: int, least: int = LEAST
 
 
 def reduction(height: int, width: int, stride: int, limit: int) -> int:
-    """How many pixels, down and across, have to become one for a copy that is one tile."""
+    """How many pixels, down and across, have to become one for a copy of at most ``limit``."""
     factor = 2
     while math.prod(
         padded_extent(math.ceil(extent / factor), stride) for extent in (height, width)

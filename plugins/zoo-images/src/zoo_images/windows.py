@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 LARGE = 50_000_000
 """Pixels from which a picture is not held in memory, where its format allows that."""
 
+_COPY = 4
+"""Windows that a copy whose statistics are taken may be as large as: the less it is reduced, the
+nearer they are to those of the whole, and the more memory the nets take."""
+
 
 def from_picture(picture: Picture, name: str, form: str) -> Item:
     """An item from a decoded file, or from one frame or page of it."""
@@ -126,10 +130,10 @@ def working(
 def cut_all(
     value: Any, plan: tiles.TilePlan, output: tuple[int, int], spec: TensorSpec, bound: int
 ) -> Iterator[Window]:
-    """The windows of a picture; several are to share its statistics, and a copy is no larger."""
+    """The windows of a picture; several are to share its statistics, or a copy's."""
     whole = None
     if len(plan) > 1:
-        factor = tiles.reduction(plan.height, plan.width, spec.stride, bound)
+        factor = tiles.reduction(plan.height, plan.width, spec.stride, _COPY * bound)
         whole = Whole(
             len(plan),
             f"a copy at 1/{factor}",

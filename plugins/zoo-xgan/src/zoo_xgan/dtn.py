@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from zoo_core.errors import UsageError
 from zoo_nn.losses.consistency import Identity, SemanticConsistency
 from zoo_nn.losses.distances import distance_of
 from zoo_nn.losses.regularisers import TotalVariation
+from zoo_nn.nets.backbone import Backbone
 from zoo_nn.nets.backbones import bare_backbone, open_backbone
 from zoo_nn.plans import pair_routes
 from zoo_xgan.blocks import Norm, Upsample
@@ -125,7 +127,7 @@ class DTN(Method[Options]):
     def build(self) -> Mapping[str, nn.Module]:
         """f, g and the discriminator."""
         o, shape = self.options, self.signal.shape
-        backbone = open_backbone(o.f) if isinstance(o.f, str) else bare_backbone(o.f)
+        backbone = open_backbone(o.f) if isinstance(o.f, str) else _without_weights(o.f)
         encoder = BackboneEncoder(backbone, o.layer, tuned=o.tune)
         decoder = CodeDecoder(
             encoder.code_shape(shape), shape, o.width, norm=o.norm, upsample=o.upsample
@@ -143,6 +145,8 @@ class DTN(Method[Options]):
 
     def plan(self, batch: Batch, rng: torch.Generator) -> Sequence[Route]:
         """Source and target domain, both to the target."""
+        if not isinstance(self.options.f, str):
+            _require_weights(self.nets["encoder"])
         s, t = self.domains.names
         return pair_routes(batch, self.domains, ((s, t), (t, t)))
 
@@ -159,12 +163,6 @@ class DTN(Method[Options]):
     def players(self) -> Sequence[Player]:
         """The discriminator, then g (and f, where it is tuned)."""
         o, (s, t) = self.options, self.domains.names
-        if not isinstance(o.f, str):
-            raise UsageError(
-                "f is the form of a net without its weights, and they must be trained ones",
-                asked="training with f of a saved model",
-                hint="Name a backbone: f=digits, f=judge:DIR, f=timm:NAME.",
-            )
         there, same = f"{s}->{t}", f"{t}->{t}"
         origins = {there: 0, same: 1 if o.critic == "ternary" else 0}
         apart = distance_of(o.distance)
@@ -188,3 +186,27 @@ class DTN(Method[Options]):
             # a batch of its own: the generator's move used up the graph of the step's
             found.append(Player("encoder", ("encoder",), (own,), adam, every=15, own_batch=True))
         return found
+
+
+def _without_weights(form: Mapping[str, Any]) -> Backbone:
+    """The net of a form, whose weights are no numbers until those of a model are loaded."""
+    backbone = bare_backbone(form)
+    with torch.no_grad():
+        for parameter in backbone.parameters():
+            parameter.fill_(math.nan)
+    return backbone
+
+
+def _require_weights(encoder: nn.Module) -> None:
+    """Refuses to train with f of a saved model whose weights were not loaded.
+
+    Raises:
+        UsageError: If they are still none.
+    """
+    if next(encoder.parameters()).isnan().any():
+        raise UsageError(
+            "f is the form of a net without its weights, and they must be trained ones",
+            asked="training with f of a saved model",
+            hint="Start from the model, --pretrained MODEL; or name a backbone: --set f=digits, "
+            "--set f=judge:DIR, --set f=timm:NAME.",
+        )

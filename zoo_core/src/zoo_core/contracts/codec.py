@@ -53,7 +53,7 @@ class Whole:
         count: Number of its windows.
         copy: What `reduced` makes, for messages: ``a copy at 1/4``.
         factor: How many of its places have to become one, along each flexible axis, for a copy
-            that is no larger than a window; 1 where excerpts take the place of a copy.
+            that the nets can see at once; 1 where excerpts take the place of a copy.
         reduced: Makes a copy (C, *S) that is reduced by a factor.
         windows: Gives its windows anew, for another pass over them.
     """

@@ -144,7 +144,7 @@ class Translator:
             batch: Most windows that go through the nets at once.
             limit: Bound of one window's extent (pixels, frames); None for the codec's own.
             windows: What a signal larger than that is normalised by, where the nets normalise:
-                ``fast`` takes the statistics of a copy reduced until it is one window; ``exact``
+                ``fast`` takes the statistics of a reduced copy (of up to four windows); ``exact``
                 those of the whole, by a pass over all windows per normalisation; ``own`` leaves
                 each window to itself, which shows as borders.
 
