@@ -113,10 +113,11 @@ def test_loss_defence_source_events_and_runner_of_one_run(site: Path, pictures: 
     trained = zoo(
         site, pictures, "train", "cyclegan", "--preset", "32px", "--out", "run",
         "--domain", "a=noise:.", "--domain", "b=b", "--loss", "brightness:power=2,weight=0.5",
-        "--defence", "rounding:levels=8", "--steps", "2", "--batch", "2",
+        "--defence", "rounding:levels=8", "--steps", "9", "--enough", "2", "--batch", "2",
         "--precision", "float32", "--set", "train.log_every=1", "--set", "train.speed=spoken",
     )  # fmt: skip
     assert "the first step moves generator, then discriminator" in trained.stdout
+    assert "ended after step 2 of 9: it was enough" in trained.stdout
     assert (pictures / "run" / "counted.txt").read_text() == "2"
     large = zoo(
         site, pictures, "translate", "run/model", "a", "--to", "b", "--from", "a", "--size", "64",

@@ -10,13 +10,37 @@ import click
 
 from zoo_core.cli import complete
 from zoo_core.errors import UsageError
+from zoo_core.host.plugins import host
 from zoo_core.text import printable
 
 CHANGEABLE = ("steps", "device", "processes", "threads")
 """Options that a run may change when it is resumed by the name of its directory."""
 
 
-@click.command(epilog="zoo train --resume RUN goes on with a run that was stopped or killed.")
+class _WithControls(click.Command):
+    """The command with an option for each component of kind ``run-control``, after its own."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Its own parameters, and those of controls."""
+        own = super().get_params(ctx)
+        taken = {name for parameter in own for name in parameter.opts}
+        controls: list[click.Parameter] = [
+            click.Option([f"--{name}", _field(name)], metavar="VALUES", help=control.summary)
+            for name, control in host().components("run-control").items()
+            if f"--{name}" not in taken
+        ]
+        return [*own, *controls]
+
+
+def _field(control: str) -> str:
+    """Under which name the text of a control comes from the command line."""
+    return f"control_{control.replace('-', '_')}"
+
+
+@click.command(
+    cls=_WithControls,
+    epilog="zoo train --resume RUN goes on with a run that was stopped or killed.",
+)
 @click.argument("method", metavar="METHOD", shell_complete=complete.methods)
 @click.option("--domain", "domains", multiple=True, metavar="NAME=SOURCE", help="Each domain.")
 @click.option("--data", metavar="ROOT", help="A folder that holds all domains or attributes.")
@@ -60,15 +84,25 @@ def train(
     """
     from zoo_train import start
 
+    texts = {name: flags.pop(_field(name), None) for name in host().components("run-control")}
+    controls = {name: text for name, text in texts.items() if text is not None}
     if restart and not resume:
         raise UsageError("it goes with --resume", asked="--restart", hint="Add --resume.")
     if out is not None:
         model = start.train(
-            method, out=out, resume=resume, restart=restart, quiet=quiet, **_request(flags)
+            method,
+            out=out,
+            controls=controls,
+            resume=resume,
+            restart=restart,
+            quiet=quiet,
+            **_request(flags),
         )
     elif resume:
         changes = _changes(method, flags)
-        model = start.train(out=method, resume=True, restart=restart, quiet=quiet, **changes)
+        model = start.train(
+            out=method, controls=controls, resume=True, restart=restart, quiet=quiet, **changes
+        )
     else:
         raise UsageError(
             "no directory is given for the run", asked=f"training {method}", hint="Add --out RUN."

@@ -49,6 +49,7 @@ class RunConfig:
         trackers: Names of the trackers that note how the run goes; None for the default one, where
             it is installed.
         pretrained: The model whose weights the run starts from; None where they are drawn.
+        controls: What measures the run on its way or ends it: options as text, by name.
     """
 
     method: str
@@ -66,6 +67,7 @@ class RunConfig:
     threads: int | None = None
     trackers: tuple[str, ...] | None = None
     pretrained: Pretrained | None = None
+    controls: dict[str, str] = field(default_factory=dict)
 
     def to_yaml(self) -> str:
         """The text of ``config.yaml``."""
@@ -94,6 +96,7 @@ class RunConfig:
         free = {key for key in mine | theirs if key.rpartition(".")[2] in (*FREE, "data")}
         free |= {"pretrained.model", "pretrained.name"}  # it may lie elsewhere, too
         free |= {key for key in mine.keys() & theirs.keys() if key.startswith("domains.")}
+        free |= {key for key in mine | theirs if key.partition(".")[0] == "controls"}
         return [
             f"{key} is {mine.get(key)!r}, asked is {theirs.get(key)!r}"
             for key in sorted((mine | theirs).keys() - free)

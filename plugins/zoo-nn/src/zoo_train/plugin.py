@@ -28,6 +28,11 @@ def zoo_components() -> Iterable[Component]:
             "zoo_train.step_runner:StepRunner",
             "How the steps of a run are made, for --set train.speed",
         ),
+        Kind(
+            "run-control",
+            "zoo_train.controls:RunControl",
+            "What measures a run on its way or ends it: zoo train --NAME",
+        ),
         Component(
             "command", "train", "zoo_train.command:train", "Train a method on unpaired domains."
         ),

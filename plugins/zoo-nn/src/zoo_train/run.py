@@ -15,9 +15,11 @@ from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
 from zoo_core.schema import plain
 from zoo_core.text import printable, restored
+from zoo_core.translate.engine import Engine
 from zoo_core.translate.precision import resolve_precision
 from zoo_train.checkpoint import Checkpoints, writing
 from zoo_train.config import RunConfig
+from zoo_train.controls import Moment, make_controls
 from zoo_train.data.dataset import DataSet, open_sources
 from zoo_train.devices import seed_all
 from zoo_train.directory import require_resumable, save_progress, save_trained_on
@@ -32,6 +34,8 @@ from zoo_train.samples import Samples, engine_of, translate, write_sheet
 
 STOP_EVERY = 10
 """Steps between two looks at each other's signals, where there are several processes."""
+ENDED = 1_000
+"""Stands beside the numbers of signals for a run that one of its controls ends."""
 
 
 class Run:
@@ -53,6 +57,7 @@ class Run:
         self.fabric, self.config, self.directory = fabric, config, directory
         self.first = fabric.global_rank == 0
         self.display = display if self.first else Display()
+        self.controls = make_controls(config.controls) if self.first else []
         codec_class = host().load("codec", config.signal.kind)
         self.codec = codec_class(
             config.signal, codec_class.preprocessing_for(config.signal, config.train)
@@ -121,6 +126,8 @@ class Run:
             save_trained_on(self.directory, self.data.trained_on(named=True))
         self._fire("opened", data=self.data)
         self._fire("started", config=plain(self.config), progress=trainer.progress())
+        for control in self.controls:
+            control.started(self._moment({}))
         self.display.start(trainer.done, trainer.steps)
         try:
             with StopFlag().listening() as stop:
@@ -133,11 +140,13 @@ class Run:
         return self._finish()
 
     def _loop(self, stop: StopFlag, stats: Stats | None) -> None:
-        trainer, settings = self.trainer, self.config.train
+        trainer, settings, reason = self.trainer, self.config.train, ""
         begin, first_done, seen = time.perf_counter(), trainer.done, trainer.seen
         while trainer.done < trainer.steps:
             trainer.step()
             done, last = trainer.done, trainer.done == trainer.steps
+            recorded: dict[str, float] = {}
+            reason = self._controlled(recorded) or reason
             values: dict[str, float] | None = None
             if done % settings.log_every == 0 or last:
                 losses = trainer.take_losses()
@@ -146,21 +155,58 @@ class Run:
                 values |= {f"lr/{name}": rate for name, rate in trainer.rates().items()}
                 values["images_per_second"] = (trainer.seen - seen) / seconds
                 values["steps_per_second"] = (done - first_done) / seconds
-                if stats is not None:
-                    stats.write(done, values)
-                self._fire("step_done", progress=trainer.progress(), values=values)
+            noted = {**(values or {}), **recorded}
+            if noted and stats is not None:
+                stats.write(done, noted)
+            if noted:
+                self._fire("step_done", progress=trainer.progress(), values=noted)
             self.display.tick(done, values)
             if done % settings.sample_every == 0 or last:
                 self._sample()
             if settings.snapshot_every and done % settings.snapshot_every == 0 and not last:
                 self._export(self.directory / "snapshots" / f"{done:06d}")
-            stopping = self._stopping(stop)
+            stopping = self._stopping(stop, reason)
             if done % settings.checkpoint_every == 0 or last or stopping:
                 self._checkpoint()
+            if stopping == ENDED:
+                if not last:
+                    self.display.note(self._ended(reason))
+                return
             if stopping:
                 raise StoppedError(stopping, done, self.directory)
             if values is not None:
                 begin, first_done, seen = time.perf_counter(), done, trainer.seen
+
+    def _controlled(self, recorded: dict[str, float]) -> str:
+        """Tells the controls of a step; why the run shall end, if it shall, and what they noted."""
+        moment = self._moment(recorded)
+        reasons = [control.stepped(moment) for control in self.controls]
+        return "; ".join(filter(None, reasons))
+
+    def _moment(self, recorded: dict[str, float]) -> Moment:
+        return Moment(
+            directory=self.directory,
+            config=self.config,
+            progress=self.trainer.progress(),
+            codec=self.codec,
+            data=self.data,
+            engine=self._engine,
+            export=self._export,
+            record=recorded.update,
+            note=self.display.note,
+        )
+
+    def _ended(self, reason: str) -> str:
+        return (
+            f"ended after step {self.trainer.done} of {self.trainer.steps}: {reason}; "
+            f"zoo train --resume {printable(str(self.directory))} goes on"
+        )
+
+    def _engine(self) -> Engine:
+        """What translates as the model would, were it exported now."""
+        self.trainer.check()
+        with self.trainer.exported() as method:
+            return engine_of(method, self.fabric.device)
 
     def _checkpoint(self) -> None:
         """Writes a checkpoint; all processes must call it together."""
@@ -174,9 +220,7 @@ class Run:
         """Translates the samples and draws their grid; only the first process does."""
         if not self.first:
             return
-        self.trainer.check()
-        with self.trainer.exported() as method:
-            engine = engine_of(method, self.fabric.device)
+        engine = self._engine()
         outputs = translate(engine, self.samples)
         sheet = self._sheet()
         with writing("samples", self.directory):
@@ -203,7 +247,7 @@ class Run:
         trainer = self.trainer
         if not self.first:
             return
-        logged = [{}, *read_stats(self.directory)][-1]
+        logged = [{}, *(v for v in read_stats(self.directory) if "images_per_second" in v)][-1]
         losses = {
             name.removeprefix("loss/"): round(value, 6)
             for name, value in logged.items()
@@ -231,13 +275,17 @@ class Run:
                 statistics=self.statistics,
             )
 
-    def _stopping(self, stop: StopFlag) -> int:
-        """Number of the signal that any process has got, the same answer in all; 0 for none."""
+    def _stopping(self, stop: StopFlag, reason: str) -> int:
+        """Number of the signal that any process has got, or `ENDED`; 0 for none.
+
+        All processes get the same answer.
+        """
+        wanted = stop.signal or (ENDED if reason else 0)
         if self.fabric.world_size == 1:
-            return stop.signal or 0
+            return wanted
         if self.trainer.done % STOP_EVERY:
             return 0
-        number = torch.tensor(stop.signal or 0, device=self.fabric.device)
+        number = torch.tensor(wanted, device=self.fabric.device)
         highest = self.fabric.all_reduce(number, reduce_op="max")
         return int(highest) if isinstance(highest, torch.Tensor) else 0
 

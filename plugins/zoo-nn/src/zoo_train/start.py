@@ -54,6 +54,7 @@ def train(
     threads: int | None = None,
     trackers: Sequence[str] = (),
     pretrained: str | Path | None = None,
+    controls: Mapping[str, str] | None = None,
     resume: bool = False,
     restart: bool = False,
     quiet: bool = False,
@@ -64,7 +65,8 @@ def train(
 
     Args:
         method: Name of the method; None goes on with the run in ``out`` (with ``resume``), of
-            which only ``steps``, ``device``, ``processes`` and ``threads`` may change.
+            which only ``steps``, ``device``, ``processes``, ``threads`` and ``controls`` may
+            change.
         out: Directory of the run.
         domains: Source of each domain by name: a folder, or a text as for ``--domain``.
         data: A folder that holds all domains, or attributes.
@@ -82,6 +84,8 @@ def train(
         trackers: Names of trackers; none for the default one, where it is installed.
         pretrained: The model whose weights the run starts from: anything that `zoo.load` opens, of
             the same method. It gives all options, and the form of the signals, that nothing sets.
+        controls: What measures the run on its way or ends it, such as ``{"time": "30m"}`` for
+            ``--time 30m``.
         resume: Whether ``out`` may hold a run already, which then goes on.
         restart: Whether a run that is there begins at step 0, whatever was done.
         quiet: Whether to tell nothing on standard output.
@@ -97,7 +101,8 @@ def train(
         shaping = (domains, data, attributes, preset, settings, size, losses, defence, trackers)
         if any((*shaping, pretrained)):
             raise UsageError(
-                "a run goes on as it began; only steps, device, processes and threads may change",
+                "a run goes on as it began; only steps, device, processes, threads and controls "
+                "may change",
                 asked=f"resuming the run {out}",
                 hint="Give the method, too, to compare the run with all that is asked.",
             )
@@ -107,6 +112,7 @@ def train(
             device=device,
             processes=processes,
             threads=threads,
+            controls=controls,
             restart=restart,
             quiet=quiet,
         )
@@ -126,6 +132,7 @@ def train(
         threads=threads,
         trackers=trackers,
         pretrained=None if pretrained is None else str(pretrained),
+        controls=dict(controls or {}),
     )
     return train_run(asked, Path(out), resume=resume, restart=restart, quiet=quiet)
 
@@ -173,6 +180,7 @@ def resume_run(
     device: str | None = None,
     processes: int | None = None,
     threads: int | None = None,
+    controls: Mapping[str, str] | None = None,
     restart: bool = False,
     quiet: bool = False,
 ) -> Path:
@@ -184,6 +192,7 @@ def resume_run(
         device: Another device; None for the run's own.
         processes: Another number of processes; None for the run's own.
         threads: Another number of threads; None for the run's own.
+        controls: What replaces the run's own controls of the same names, or joins them.
         restart: Whether it begins at step 0, whatever was done.
         quiet: Whether to tell nothing on standard output.
 
@@ -201,6 +210,7 @@ def resume_run(
         device=device or config.device,
         processes=processes or config.processes,
         threads=threads or config.threads,
+        controls={**config.controls, **(controls or {})},
     )
     return train_run(config, out, resume=True, restart=restart, quiet=quiet)
 

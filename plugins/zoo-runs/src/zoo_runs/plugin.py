@@ -10,7 +10,7 @@ from zoo_core.host.hookspecs import hookimpl
 
 @hookimpl
 def zoo_components() -> Iterable[Component]:
-    """Trackers, what looks at the samples of every run, and what explains options."""
+    """Trackers, what looks at every run, what ends one, and what explains options."""
     return [
         Component(
             "command",
@@ -23,6 +23,9 @@ def zoo_components() -> Iterable[Component]:
             "tensorboard",
             "zoo_runs.trackers:TensorBoard",
             "TensorBoard's event files in RUN/log",
+        ),
+        Component(
+            "run-control", "time", "zoo_runs.time_limit:TimeLimit", "End after 90s, 30m or 1h30m."
         ),
         Component("tracker", "csv", "zoo_runs.trackers:Csv", "RUN/log/stats.csv"),
         Component(
