@@ -21,9 +21,10 @@ from PIL import Image
 import zoo
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.models.card import Card
-from zoo_core.models.modeldir import build_method, write_model
+from zoo_core.models.modeldir import build_method
 from zoo_testing.photos import apart, photo, steps
+from zoo_train.card import Card
+from zoo_train.writing import write_model
 
 RESNET = "resnet-9"
 WHOLE = "whole"

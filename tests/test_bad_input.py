@@ -18,8 +18,9 @@ from zoo_core.catalogue.description import ModelConfig
 from zoo_core.catalogue.registry import Registry
 from zoo_core.cli import run
 from zoo_core.contracts.signals import Domains, TensorSpec
-from zoo_core.models.card import Card
-from zoo_core.models.modeldir import build_method, write_model
+from zoo_core.models.modeldir import build_method
+from zoo_train.card import Card
+from zoo_train.writing import write_model
 
 TINY = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 2}
 TRAIN = ["train", "stargan", "--preset", "32px", "--steps", "2", "--out", "run"]

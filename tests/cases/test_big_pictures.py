@@ -17,12 +17,13 @@ from zoo_core.catalogue.description import ModelConfig
 from zoo_core.cli import run
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.errors import DataError, UsageError
-from zoo_core.models.card import Card
-from zoo_core.models.modeldir import build_method, write_model
+from zoo_core.models.modeldir import build_method
 from zoo_core.translate.translator import Translator
 from zoo_images import large, windows
 from zoo_images.codec import ImageCodec
 from zoo_testing.photos import apart, photo, steps
+from zoo_train.card import Card
+from zoo_train.writing import write_model
 
 pytestmark = pytest.mark.numeric
 WHOLE = 1 << 40

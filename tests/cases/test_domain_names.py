@@ -11,7 +11,7 @@ from PIL import Image
 
 import zoo
 from zoo_core import cli
-from zoo_core.contracts.nets import Nets, safe_name
+from zoo_core.contracts.interfaces import Nets, safe_name
 from zoo_core.contracts.signals import Domains
 from zoo_core.host.plugins import host
 from zoo_core.models.weights import net_state

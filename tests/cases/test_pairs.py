@@ -12,8 +12,8 @@ from zoo_core import cli
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.errors import DataError, UsageError, WeightsError
-from zoo_core.models.card import Card
-from zoo_core.models.modeldir import build_method, write_model
+from zoo_core.models.modeldir import build_method
+from zoo_train.card import Card
 from zoo_train.data.trained_on import (
     MOST,
     TRAINED_ON,
@@ -22,6 +22,7 @@ from zoo_train.data.trained_on import (
     read_trained_on,
     to_json,
 )
+from zoo_train.writing import write_model
 
 NETS = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 1}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from zoo_core.contracts.interfaces import Code
-from zoo_core.contracts.method import freeze, routes_between
+from zoo_core.contracts.method import freeze
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains
 from zoo_core.contracts.spec import Progress
 from zoo_core.contracts.step import Route, Step
@@ -381,16 +381,6 @@ def test_what_is_detached_is_one_tensor_for_all_who_ask():
     assert made.requires_grad
     assert step.detached(made) is step.detached(made)
     assert not step.detached(made).requires_grad
-
-
-def test_routes_between_lead_from_every_part_to_every_other_domain():
-    batch = CODE.batch()
-    assert [route.name for route in routes_between(CODE.domains, CODE.domains.names, batch)] == [
-        "domain1->domain2",
-        "domain2->domain1",
-    ]
-    mixed, names = MIXED_SUBJECT.batch(), MIXED_SUBJECT.domains.names
-    assert len(routes_between(MIXED_SUBJECT.domains, names, mixed)) == 3
 
 
 @given(seed=st.integers(0, 1000), count=st.integers(2, 5))

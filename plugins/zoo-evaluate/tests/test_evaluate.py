@@ -397,8 +397,9 @@ def test_content_judges_need_labels(vendors: Path, tmp_path: Path) -> None:
 def model(tmp_path: Path) -> Path:
     """A tiny untrained CycleGAN of the two domains, as a model directory."""
     from zoo_core.catalogue.description import ModelConfig
-    from zoo_core.models.card import Card
-    from zoo_core.models.modeldir import build_method, write_model
+    from zoo_core.models.modeldir import build_method
+    from zoo_train.card import Card
+    from zoo_train.writing import write_model
 
     torch.manual_seed(0)
     config = ModelConfig(

@@ -21,8 +21,7 @@ from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.errors import HubError, UsageError, WeightsError
 from zoo_core.files import file_sha256
 from zoo_core.host.plugins import host
-from zoo_core.models.card import Card
-from zoo_core.models.modeldir import build_method, write_model
+from zoo_core.models.modeldir import build_method
 from zoo_core.translate.loading import load
 from zoo_nn.synthetic import random_batch
 from zoo_publish.publish import publish
@@ -30,6 +29,8 @@ from zoo_publish.release import publish_embedded
 from zoo_publish.workspace import stale
 from zoo_testing.hosts import InMemoryPlugin, host_with
 from zoo_testing.hub_server import TOKEN, Close, HubServer, Status
+from zoo_train.card import Card
+from zoo_train.writing import write_model
 
 REPO = "org/small"
 INSTALLED = ("hub", "images", "nn")

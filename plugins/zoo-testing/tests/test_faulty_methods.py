@@ -17,14 +17,14 @@ from zoo_core.catalogue.description import ModelConfig
 from zoo_core.cli import run as zoo
 from zoo_core.files import file_sha256
 from zoo_core.host.plugins import PluginHost
-from zoo_core.models.card import Card
-from zoo_core.models.modeldir import write_model
 from zoo_core.schema import write_yaml
 from zoo_testing.error import ConformanceError
 from zoo_testing.faulty import FAULTS, subject_of
 from zoo_testing.run import METHOD_CHECKS, MODEL_CHECKS, model_cases, run_cases, subject_cases
 from zoo_testing.subject import Subject, subjects
 from zoo_testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
+from zoo_train.card import Card
+from zoo_train.writing import write_model
 
 ENTRY = "zoo_core.host.builtin"
 CLEAN = [

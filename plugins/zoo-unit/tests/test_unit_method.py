@@ -13,9 +13,10 @@ from torch.nn import functional as F
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
-from zoo_core.models.weights import load_weights, parameter_counts, read_tensors, save_nets
+from zoo_core.models.weights import load_weights, parameter_counts, read_tensors
 from zoo_core.translate.engine import Engine
 from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
+from zoo_train.writing import save_nets
 from zoo_unit.method import UNIT, Options
 
 DOMAINS = Domains(("cat", "dog"))

@@ -16,13 +16,14 @@ import zoo
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.errors import UsageError
-from zoo_core.models.card import Card
-from zoo_core.models.modeldir import build_method, read_config, write_model
+from zoo_core.models.modeldir import build_method, read_config
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_nn.nets.classifier import ClassifierNet
 from zoo_nn.synthetic import random_batch
 from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
+from zoo_train.card import Card
+from zoo_train.writing import write_model
 from zoo_xgan.dtn import DTN, Options
 
 DOMAINS = Domains(("svhn", "mnist"))

@@ -19,8 +19,7 @@ from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError, WeightsError, ZooError
 from zoo_core.files import file_sha256, verify
 from zoo_core.host.plugins import PluginHost
-from zoo_core.models.card import Card
-from zoo_core.models.modeldir import MODEL, build_method, write_model
+from zoo_core.models.modeldir import MODEL, build_method
 from zoo_core.models.weights import load_state, net_state, no_init
 from zoo_core.schema import write_yaml
 from zoo_core.translate.loading import load
@@ -40,6 +39,8 @@ from zoo_import.mapping import (
     tensors_for,
 )
 from zoo_nn.synthetic import random_batch
+from zoo_train.card import Card
+from zoo_train.writing import write_model
 
 if TYPE_CHECKING:
     from zoo_core.catalogue.description import ModelEntry

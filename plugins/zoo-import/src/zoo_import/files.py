@@ -13,11 +13,11 @@ from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import PluginHost
-from zoo_core.models.card import Card
-from zoo_core.models.modeldir import refuse_foreign
 from zoo_import.checkpoint import checkpoint_sha256, read_checkpoint
 from zoo_import.convert import write_import
 from zoo_import.mapping import AUTO, CheckpointSource, configure, recognise, renamed, tensors_for
+from zoo_train.card import Card
+from zoo_train.writing import refuse_foreign
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Domains
 from zoo_core.host.plugins import host
-from zoo_core.models.card import Card
-from zoo_core.models.modeldir import write_model
+from zoo_train.card import Card
 from zoo_train.config import RunConfig
 from zoo_train.data.dataset import DataSet
 from zoo_train.data.trained_on import TRAINED_ON
 from zoo_train.samples import Samples
+from zoo_train.writing import write_model
 
 
 def model_config(

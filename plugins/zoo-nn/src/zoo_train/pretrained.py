@@ -12,8 +12,8 @@ from torch import Tensor
 
 from zoo_core.catalogue.description import ModelConfig, Pretrained
 from zoo_core.catalogue.registry import Registry
+from zoo_core.contracts.interfaces import safe_name
 from zoo_core.contracts.method import Method, make_options
-from zoo_core.contracts.nets import safe_name
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import UsageError, WeightsError
 from zoo_core.files import file_sha256, verify

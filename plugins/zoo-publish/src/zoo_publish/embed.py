@@ -17,7 +17,6 @@ from zoo_core.contracts.method import Method
 from zoo_core.errors import UsageError
 from zoo_core.files import file_sha256, replacing_folder
 from zoo_core.models import golden, weights
-from zoo_core.models.card import Card
 from zoo_core.models.modeldir import (
     CARD,
     GOLDEN,
@@ -30,6 +29,8 @@ from zoo_core.models.modeldir import (
 from zoo_core.schema import fill, plain
 from zoo_core.untrusted import member, read_yaml_file
 from zoo_publish.workspace import REGISTRY, package_of, write_registry
+from zoo_train.card import Card
+from zoo_train.writing import save_nets
 
 TOLERANCE = 0.05
 """Largest difference that float16 may make to the golden outputs, in units of the signal."""
@@ -123,7 +124,7 @@ def entry_of(name: str, about: About, weights: Mapping[str, Any]) -> ModelEntry:
 def _copy(model: Path, fresh: Path, config: ModelConfig, about: About) -> None:
     """Writes the float16 model, held against the golden outputs of the original."""
     method = weights.loaded(lambda: build_method(config), weights_file(model))
-    weights.save_nets(method, fresh / MODEL, method.inference_nets, half=True)
+    save_nets(method, fresh / MODEL, method.inference_nets, half=True)
     (fresh / MODEL).chmod(0o644)  # the safetensors library writes for the owner alone
     (fresh / CONFIG).write_text(config.to_yaml(), encoding="utf-8")
     counts = weights.parameter_counts(method, method.inference_nets)

@@ -10,8 +10,9 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.errors import WeightsError
-from zoo_core.models.card import Card, metric_type, read_card
+from zoo_core.models.card import read_card
 from zoo_core.models.modeldir import CARD, SAMPLES, read_card_text
+from zoo_train.card import Card, metric_type
 
 
 def published_card(directory: Path, config: ModelConfig, repo: str, install: str) -> ModelCard:

@@ -13,13 +13,13 @@ from zoo_core.catalogue.description import MetricValue, ModelEntry, parse_entry,
 from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import PluginHost
-from zoo_core.models.card import Card
 from zoo_core.models.modeldir import read_card_text, read_config
 from zoo_core.models.sources import model_directory
 from zoo_publish.embed import About, entry_of
 from zoo_publish.publish import PublishedModel, publish
 from zoo_publish.published_card import hub_card
 from zoo_publish.workspace import indexed_files, values_of, write_index, write_registry
+from zoo_train.card import Card
 
 
 def publish_named(

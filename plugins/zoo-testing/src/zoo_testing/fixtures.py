@@ -11,10 +11,11 @@ from PIL import Image
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.host.plugins import PluginHost
-from zoo_core.models.card import Card
-from zoo_core.models.modeldir import build_method, write_model
+from zoo_core.models.modeldir import build_method
 from zoo_testing.hosts import InMemoryPlugin, host_with
 from zoo_testing.tiny import CODE_SPEC, SPEC
+from zoo_train.card import Card
+from zoo_train.writing import write_model
 
 
 @pytest.fixture(scope="module")

@@ -60,8 +60,9 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from zoo_core.catalogue.description import ModelConfig
     from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
-    from zoo_core.models.card import Card
-    from zoo_core.models.modeldir import build_method, write_model
+    from zoo_core.models.modeldir import build_method
+    from zoo_train.card import Card
+    from zoo_train.writing import write_model
 
     options = {"width": 8, "blocks": 1, "critic_layers": 1, "critic_width": 8}
     config = ModelConfig("cyclegan", options, Domains(("a", "b")), TensorSpec(shape=(3, 32, 32)))

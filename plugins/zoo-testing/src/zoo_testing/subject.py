@@ -12,13 +12,14 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.method import Method, make_options, routes_between
+from zoo_core.contracts.method import Method, make_options
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import MethodSpec, Preset
 from zoo_core.errors import PluginError
 from zoo_core.host.isolation import resolve
 from zoo_core.host.plugins import GROUP, PluginHost
 from zoo_nn.synthetic import random_batch
+from zoo_train.writing import routes_between
 
 Kind = Literal["domains", "attributes"]
 

@@ -7,8 +7,14 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from zoo_core.contracts.interfaces import Code, Decoder, Discriminator, DiscriminatorOutput, Encoder
-from zoo_core.contracts.nets import safe_name
+from zoo_core.contracts.interfaces import (
+    Code,
+    Decoder,
+    Discriminator,
+    DiscriminatorOutput,
+    Encoder,
+    safe_name,
+)
 from zoo_core.contracts.signals import Condition
 from zoo_xgan.blocks import SIDE, Norm, Upsample, doubled, doublings, normed
 

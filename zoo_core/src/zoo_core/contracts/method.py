@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from zoo_core.contracts.interfaces import Code, Decoder, Encoder, Generator
-from zoo_core.contracts.nets import Nets
+from zoo_core.contracts.interfaces import Code, Decoder, Encoder, Generator, Nets
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import Preset, Progress
 from zoo_core.errors import UsageError, unknown
@@ -263,21 +262,6 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
                 self.nets[name] = net
             players.append(player)
         return tuple(players)
-
-
-def routes_between(domains: Domains, targets: Sequence[str], batch: Batch) -> list[Route]:
-    """A route from every part of a batch, be it mixed, to every other of some domains.
-
-    What is translated with a method that plans no route, since it learns from samples (CoGAN).
-    """
-    from zoo_core.contracts.step import Route  # a translation needs none of it
-
-    return [
-        Route(origin, Condition.of(domains, name, len(x), x.device), f"{origin}->{name}")
-        for origin, x in batch.signals.items()
-        for name in targets
-        if name != origin
-    ]
 
 
 def freeze(net: nn.Module) -> nn.Module:

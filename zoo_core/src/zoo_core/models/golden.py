@@ -12,15 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.method import Method, routes_between
-from zoo_core.contracts.signals import Batch, Condition
+from zoo_core.contracts.method import Method
+from zoo_core.contracts.signals import Condition
 from zoo_core.errors import WeightsError
 
-PER_ROUTE = 2
-"""Signals of each route that the file keeps."""
-ROUTES = 6
-"""Routes at most, so that a method with many directions keeps a small file."""
-_OPTIONAL = ("style", "reference", "lengths")
+OPTIONAL = ("style", "reference", "lengths")
+"""Parts of a condition that not every method has."""
 
 
 @dataclass(frozen=True)
@@ -38,42 +35,6 @@ class Golden:
     source: Condition
     target: Condition
     output: Tensor
-
-
-def write_golden(path: Path, method: Method[Any], batch: Batch) -> None:
-    """Translates a few signals of a batch by the method's own plan and keeps the outputs.
-
-    Args:
-        path: Where.
-        method: In float32, on the CPU.
-        batch: Real signals.
-    """
-    from safetensors.torch import save_file
-
-    rows: dict[str, list[Tensor]] = {}
-    names: list[list[str | None]] = []
-    routes = method.plan(batch.to("cpu"), torch.Generator().manual_seed(0))
-    for route in (routes or routes_between(method.domains, method.targets, batch))[:ROUTES]:
-        signal = batch.signals[route.source][:PER_ROUTE].detach().cpu().float()  # (N, *S)
-        source = batch.conditions[route.source][: len(signal)].to("cpu")
-        target = route.target[: len(signal)].to("cpu")
-        parts = {"input": signal, "output": eager(method, signal, source, target)}
-        for role, condition in (("source", source), ("target", target)):
-            parts[role] = condition.label
-            parts |= {
-                f"{role}.{extra}": getattr(condition, extra)
-                for extra in _OPTIONAL
-                if getattr(condition, extra) is not None
-            }
-        for key, value in parts.items():
-            rows.setdefault(key, []).append(value)
-        names += [[source.domain, target.domain]] * len(signal)
-    # One metadata key only: the library writes several in no fixed order.
-    save_file(
-        {key: torch.cat(value).contiguous() for key, value in rows.items()},
-        path,
-        metadata={"domains": json.dumps(names)},
-    )
 
 
 def read_golden(path: Path) -> list[Golden]:
@@ -153,7 +114,7 @@ def _groups(tensors: dict[str, Tensor], names: list[list[str | None]]) -> Iterat
         start = part.stop
 
         def condition(role: str, domain: str | None, part: slice = part) -> Condition:
-            extras: dict[str, Any] = {key: tensors.get(f"{role}.{key}") for key in _OPTIONAL}
+            extras: dict[str, Any] = {key: tensors.get(f"{role}.{key}") for key in OPTIONAL}
             return replace(Condition(tensors[role], domain), **extras)[part]
 
         yield Golden(

@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 from torch.nn.modules import module as registration
 from torch.overrides import TorchFunctionMode
 
-from zoo_core.contracts.nets import safe_name
+from zoo_core.contracts.interfaces import safe_name
 from zoo_core.errors import WeightsError, ZooError
 from zoo_core.files import utf8_named
 from zoo_core.text import printable
@@ -132,38 +132,6 @@ def parameter_counts(method: Method[Any], names: Sequence[str] | None = None) ->
         counts[name] = sum(parameter.numel() for parameter in fresh)
         seen |= fresh
     return counts
-
-
-def save_nets(method: Method[Any], path: Path, names: Sequence[str], *, half: bool = False) -> None:
-    """Writes nets to a safetensors file; the same weights give the same bytes.
-
-    Args:
-        method: The method.
-        path: The file.
-        names: Names of the nets.
-        half: Whether to store floating-point values as float16.
-
-    Raises:
-        WeightsError: If a value is not finite, or too large for float16.
-    """
-    from safetensors.torch import save_file
-
-    state: dict[str, Tensor] = {}
-    for key, tensor in net_state(method, names).items():
-        value = tensor.detach().cpu()
-        if value.is_floating_point():
-            value = value.to(torch.float16 if half else torch.float32)
-            if not value.isfinite().all():
-                raise WeightsError(
-                    f"{key} holds values that are not finite" + (" in float16" if half else ""),
-                    asked=f"weights {path.name}",
-                    hint="The training has diverged; use an earlier checkpoint.",
-                )
-        state[key] = value.contiguous()
-    try:
-        save_file(state, path, metadata={"format": "pt"})
-    except Exception as fault:  # the library wraps a full disk in an exception of its own
-        raise ZooError(f"cannot be written: {str(fault)[:200]}", asked=f"weights {path}") from fault
 
 
 def no_init(make: Callable[[], Method[Any]]) -> Method[Any]:

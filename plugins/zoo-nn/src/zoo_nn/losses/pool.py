@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo_core.contracts.nets import safe_name
+from zoo_core.contracts.interfaces import safe_name
 from zoo_core.contracts.step import Step
 from zoo_core.translate.precision import at_least_float32
 

@@ -5,9 +5,9 @@ import ast
 import pytest
 from huggingface_hub import ModelCard
 
-from zoo_core.catalogue.description import ModelConfig
+from zoo_core.catalogue.description import MetricValue, ModelConfig
 from zoo_core.contracts.signals import Domains, TensorSpec
-from zoo_core.models.card import Card, MetricValue
+from zoo_train.card import Card
 
 
 @pytest.fixture

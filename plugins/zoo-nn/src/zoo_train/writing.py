@@ -1,0 +1,190 @@
+"""Writes model directories, whole or not at all: nets, configuration, card and golden file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from zoo_core.catalogue.description import ModelConfig
+from zoo_core.catalogue.registry import CONFIG
+from zoo_core.contracts.method import Method
+from zoo_core.contracts.signals import Batch, Condition, Domains
+from zoo_core.contracts.step import Route
+from zoo_core.errors import UsageError, WeightsError, ZooError
+from zoo_core.files import replacing_folder
+from zoo_core.models.golden import OPTIONAL, eager
+from zoo_core.models.modeldir import CARD, GOLDEN, MODEL, TRAINING, instantiate
+from zoo_core.models.weights import loaded, net_state, parameter_counts
+from zoo_train.card import Card
+
+PER_ROUTE = 2
+"""Signals of each route that the file keeps."""
+ROUTES = 6
+"""Routes at most, so that a method with many directions keeps a small file."""
+
+
+def write_model(
+    directory: Path,
+    method: Method[Any],
+    config: ModelConfig,
+    *,
+    card: Card,
+    sample_batch: Batch | None = None,
+    half: bool = False,
+    files: Mapping[str, Path | str] | None = None,
+    check: Callable[[Path], None] | None = None,
+) -> None:
+    """Writes a model directory, all of it or nothing.
+
+    An existing model directory of this name is replaced only once the new one is complete.
+
+    Args:
+        directory: Where; its parent must exist or be creatable.
+        method: The method with its trained nets.
+        config: Its configuration; must rebuild exactly these nets.
+        card: What the card says.
+        sample_batch: Real signals for the golden file; None writes no golden file.
+        half: Stores weights as float16 (half the bytes; they are float32 again when loaded).
+        files: Further files, by name: a path to copy, such as ``{"samples.png": path}``, or text.
+        check: Called with the whole directory before it takes its place; if it raises, it does not.
+
+    Raises:
+        UsageError: If ``directory`` holds something that is not a model.
+        WeightsError: If a weight is not finite or the configuration builds other nets.
+        ZooError: If it cannot be written (disk full, no permission).
+    """
+    directory = Path(directory)
+    refuse_foreign(directory)
+    with _writing(directory) as fresh:
+        translating = method.inference_nets
+        others = tuple(name for name in method.nets if name not in translating)
+        save_nets(method, fresh / MODEL, translating, half=half)
+        if others:
+            save_nets(method, fresh / TRAINING, others, half=half)
+        (fresh / CONFIG).write_text(config.to_yaml(), encoding="utf-8")
+        counts = parameter_counts(method)
+        (fresh / CARD).write_text(card.render(config, counts), encoding="utf-8")
+        for name, source in (files or {}).items():
+            if isinstance(source, Path):
+                shutil.copyfile(source, fresh / Path(name).name)
+            else:
+                (fresh / Path(name).name).write_text(source, encoding="utf-8")
+        if sample_batch is not None:
+            # From a rebuilt method, so that the golden file also proves config and weights.
+            copy = loaded(lambda: instantiate(type(method), config), fresh / MODEL)
+            write_golden(fresh / GOLDEN, copy, sample_batch)
+        if check is not None:
+            check(fresh)
+
+
+def refuse_foreign(directory: Path) -> None:
+    """Raises `UsageError` where a directory exists that is neither empty nor a model."""
+    if directory.is_file() or (
+        directory.is_dir() and any(directory.iterdir()) and not (directory / CONFIG).is_file()
+    ):
+        raise UsageError(
+            "exists and is no model directory, so it is not replaced",
+            asked=f"output {directory}",
+            hint="Give another place.",
+        )
+
+
+def save_nets(method: Method[Any], path: Path, names: Sequence[str], *, half: bool = False) -> None:
+    """Writes nets to a safetensors file; the same weights give the same bytes.
+
+    Args:
+        method: The method.
+        path: The file.
+        names: Names of the nets.
+        half: Whether to store floating-point values as float16.
+
+    Raises:
+        WeightsError: If a value is not finite, or too large for float16.
+    """
+    state: dict[str, Tensor] = {}
+    for key, tensor in net_state(method, names).items():
+        value = tensor.detach().cpu()
+        if value.is_floating_point():
+            value = value.to(torch.float16 if half else torch.float32)
+            if not value.isfinite().all():
+                raise WeightsError(
+                    f"{key} holds values that are not finite" + (" in float16" if half else ""),
+                    asked=f"weights {path.name}",
+                    hint="The training has diverged; use an earlier checkpoint.",
+                )
+        state[key] = value.contiguous()
+    try:
+        save_file(state, path, metadata={"format": "pt"})
+    except Exception as fault:  # the library wraps a full disk in an exception of its own
+        raise ZooError(f"cannot be written: {str(fault)[:200]}", asked=f"weights {path}") from fault
+
+
+def write_golden(path: Path, method: Method[Any], batch: Batch) -> None:
+    """Translates a few signals of a batch by the method's own plan and keeps the outputs.
+
+    Args:
+        path: Where.
+        method: In float32, on the CPU.
+        batch: Real signals.
+    """
+    rows: dict[str, list[Tensor]] = {}
+    names: list[list[str | None]] = []
+    routes = method.plan(batch.to("cpu"), torch.Generator().manual_seed(0))
+    for route in (routes or routes_between(method.domains, method.targets, batch))[:ROUTES]:
+        signal = batch.signals[route.source][:PER_ROUTE].detach().cpu().float()  # (N, *S)
+        source = batch.conditions[route.source][: len(signal)].to("cpu")
+        target = route.target[: len(signal)].to("cpu")
+        parts = {"input": signal, "output": eager(method, signal, source, target)}
+        for role, condition in (("source", source), ("target", target)):
+            parts[role] = condition.label
+            parts |= {
+                f"{role}.{extra}": getattr(condition, extra)
+                for extra in OPTIONAL
+                if getattr(condition, extra) is not None
+            }
+        for key, value in parts.items():
+            rows.setdefault(key, []).append(value)
+        names += [[source.domain, target.domain]] * len(signal)
+    # One metadata key only: the library writes several in no fixed order.
+    save_file(
+        {key: torch.cat(value).contiguous() for key, value in rows.items()},
+        path,
+        metadata={"domains": json.dumps(names)},
+    )
+
+
+def routes_between(domains: Domains, targets: Sequence[str], batch: Batch) -> list[Route]:
+    """A route from every part of a batch, be it mixed, to every other of some domains.
+
+    What is translated with a method that plans no route, since it learns from samples (CoGAN).
+    """
+    return [
+        Route(origin, Condition.of(domains, name, len(x), x.device), f"{origin}->{name}")
+        for origin, x in batch.signals.items()
+        for name in targets
+        if name != origin
+    ]
+
+
+@contextmanager
+def _writing(directory: Path) -> Iterator[Path]:
+    """A new directory that takes the place of ``directory`` when the block succeeds."""
+    try:
+        with replacing_folder(directory) as fresh:
+            yield fresh
+            for path in fresh.iterdir():
+                path.chmod(0o644)  # the safetensors library writes for the owner alone
+    except OSError as fault:
+        raise ZooError(
+            f"cannot be written: {fault.strerror or fault}",
+            asked=f"model directory {directory}",
+            hint="Free space or choose another place; what was there before is kept.",
+        ) from fault
