@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 import zoo
 from zoo_core.catalogue.registry import Registry
@@ -30,14 +28,12 @@ from zoo_core.models.sources import find_model
 from zoo_core.translate.outputs import safe_name
 from zoo_core.translate.translator import Translator
 from zoo_export import graph
+from zoo_export.tracing import onnx_of, require_graph
 from zoo_export.verify import Agreement, Direction, compared, session
 from zoo_images.tiles import LEAST
 
 if TYPE_CHECKING:
     import onnx
-
-OPSET = 20
-"""Version of the ONNX operators."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +117,7 @@ def _directions(translator: Translator, target: str | None, source: str | None) 
     if target is None and not method.needs_source and len(method.targets) > 1:
         zeros = Condition(torch.zeros(2, len(method.domains)))  # (2, K)
         try:
-            _try(method, zeros, zeros)
+            require_graph(method, zeros, zeros)
             return [Direction(engine.label(source), None, (source, None))]
         except (UsageError, KeyError):
             pass  # nets of their own for each domain: the method asks which one it is
@@ -133,43 +129,9 @@ def _directions(translator: Translator, target: str | None, source: str | None) 
         origin = engine.source(source, label)
         asked = engine.domain(label) or name
         way = Direction(origin, label, (engine.domain(origin), asked))
-        _try(method, *(engine.condition(row, 2) for row in (origin, label)))
+        require_graph(method, *(engine.condition(row, 2) for row in (origin, label)))
         found.append(way)
     return found
-
-
-class _DescentError(Exception):
-    """A translation computes gradients."""
-
-
-class _NoDescent(TorchFunctionMode):
-    """Stops a translation that turns gradients on."""
-
-    def __torch_function__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        """Called for every function of torch."""
-        if torch.is_grad_enabled():
-            raise _DescentError
-        return function(*args, **(kwargs or {}))
-
-
-def _try(method: Method[Any], source: Condition, target: Condition) -> None:
-    """Translates two grey pictures.
-
-    Raises:
-        UsageError: If that descends along gradients, or the method must know more.
-    """
-    try:
-        with torch.no_grad(), _NoDescent():
-            method.translate(torch.zeros(2, *method.signal.shape), source, target)  # (2, C, H, W)
-    except _DescentError:
-        raise UsageError(
-            "it finds the code of each picture by descending along gradients, "
-            "which no graph can hold",
-            asked=f"export of a {type(method).__name__} model",
-            hint="Use zoo translate, or a method that encodes, such as unit.",
-        ) from None
 
 
 def _write(
@@ -227,27 +189,9 @@ def _traced(method: Method[Any], way: Direction, asked: str) -> onnx.ModelProto:
     else:
         source = torch.tensor(way.source or [0.0] * len(method.domains))  # (K,)
         module = graph.Direction(method, source, torch.tensor(way.target), way.names)
-    try:
-        with _quiet(), graph.CentredNorms():
-            program: Any = torch.onnx.export(
-                module.eval(),
-                tuple(arguments),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=names,
-                output_names=["translated", "signal"],
-                dynamic_shapes=tuple(shapes),
-                verbose=False,
-            )
-    except (torch.onnx.errors.OnnxExporterError, RuntimeError, ValueError, TypeError) as fault:
-        first = str(fault).strip().partition("\n")[0]
-        raise ZooError(
-            f"its nets cannot be written as a graph for any size ({first})",
-            asked=asked,
-            hint="Use zoo translate.",
-        ) from fault
-    proto: onnx.ModelProto = program.model_proto
-    return proto
+    return onnx_of(
+        module, arguments, shapes, inputs=names, outputs=["translated", "signal"], asked=asked
+    )
 
 
 def _finish(made: onnx.ModelProto, method: Method[Any], metadata: Mapping[str, str]) -> None:
@@ -307,21 +251,3 @@ def _facts(translator: Translator, model: str | Path, directory: Path) -> dict[s
         "least_size": str(LEAST if signal.flexible >= 2 else signal.shape[1]),
         "scale": str(config.preprocessing.get("scale", "own")),
     }
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter speaks of its own innards, which no user can mend."""
-    import logging
-
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

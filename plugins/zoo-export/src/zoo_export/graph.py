@@ -72,6 +72,27 @@ class Chosen(nn.Module):
         )
 
 
+class Nets(nn.Module):
+    """The nets alone, from signals to signals, for engines that translate in torch's place.
+
+    Args:
+        method: The method with its weights, in float32 on the CPU.
+        domains: Names of both domains, for methods with nets of their own for each.
+    """
+
+    def __init__(
+        self, method: Method[Any], domains: tuple[str | None, str | None] = (None, None)
+    ) -> None:
+        super().__init__()
+        self.method, self.domains = method, domains
+
+    def forward(self, x: Tensor, source: Tensor, target: Tensor) -> Tensor:
+        """(N, C, H, W) ``x`` (N, C, H, W) translated; conditions are vectors (N, K)."""
+        return self.method.translate(
+            x, Condition(source, self.domains[0]), Condition(target, self.domains[1])
+        )  # (N, C, H, W)
+
+
 def translated(
     method: Method[Any], picture: Tensor, source: Condition, target: Condition
 ) -> tuple[Tensor, Tensor]:

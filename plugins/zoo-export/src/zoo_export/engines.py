@@ -1,0 +1,221 @@
+"""Engines that run exported nets: ONNX Runtime and OpenVINO, on the CPU."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from zoo_core.contracts.signals import Condition
+from zoo_core.errors import UsageError
+from zoo_core.translate.engine import Label
+from zoo_core.translate.engines import LoadedModel, NetEngine, Route
+from zoo_export.graph import Nets
+from zoo_export.prepared import PreparedFiles
+from zoo_export.tracing import drop_unused_inputs, onnx_of, require_graph
+
+Feed = Mapping[str, npt.NDArray[Any]]
+INPUTS = ("signal", "source", "target")
+ONE = "nets"
+"""Name of the graph of methods whose nets read the condition; others have one for each route."""
+
+
+class GraphEngine(NetEngine):
+    """Runs the nets as an ONNX graph, made once and kept in the user's cache.
+
+    Attributes:
+        package: What must be installed.
+        suffix: Of the files that are kept.
+    """
+
+    package: ClassVar[str]
+
+    def __init__(self, model: LoadedModel, name: str) -> None:
+        super().__init__(model, name)
+        asked = f'engine "{name}"'
+        if find_spec(self.package) is None:
+            raise UsageError(
+                f"{self.package} is not installed",
+                asked=asked,
+                hint=f"pip install {self.package}",
+            )
+        if model.config.signal.kind != "image":
+            raise UsageError("so far it computes models for pictures only", asked=asked)
+        if model.plain.device.type != "cpu":
+            raise UsageError(
+                "it computes on the CPU only", asked=f"{asked} on {model.plain.device}"
+            )
+        self._files = PreparedFiles(model)
+        self._running: dict[str, Any] = {}
+        self._fresh: dict[str, bytes] = {}
+
+    @abstractmethod
+    def open(self, content: bytes | Path) -> Any:
+        """What runs a graph that `prepare` gave."""
+
+    @abstractmethod
+    def run(self, opened: Any, feed: Feed) -> npt.NDArray[np.float32]:
+        """(N, C, H, W) the output."""
+
+    def prepare(self, graph: bytes) -> bytes:
+        """What is kept of an ONNX graph."""
+        return graph
+
+    @property
+    def suffix(self) -> str:
+        """Of the files that are kept."""
+        return "onnx"
+
+    def is_ready(self, route: Route) -> bool:
+        """Whether its graph is in memory, or in the cache and whole."""
+        return self._found(route) is not None
+
+    def translate(self, x: Tensor, source: Label | None, target: Label) -> Tensor:
+        """(N, C, H, W) float32 on the CPU: ``x`` (N, C, H, W) translated."""
+        origin = source or [0.0] * len(target)
+        rows = [np.tile(np.asarray(row, np.float32), (len(x), 1)) for row in (origin, target)]
+        feed = dict(zip(INPUTS, [x.float().contiguous().numpy(), *rows], strict=True))
+        return torch.from_numpy(self.run(self._opened((source, target)), feed))  # (N, C, H, W)
+
+    def keep(self) -> None:
+        """Writes what was prepared into the cache."""
+        for name, content in self._fresh.items():
+            self._files.write(name, content)
+        self._fresh.clear()
+
+    def _opened(self, route: Route) -> Any:
+        """What runs a route's graph; prepared where it is not there."""
+        found = self._found(route)
+        if found is None:
+            name, graph = self._graph(route)
+            content = self.prepare(graph)
+            found = self._running[name] = self.open(content)
+            self._fresh[f"{name}.{self.suffix}"] = content
+        return found
+
+    def _found(self, route: Route) -> Any:
+        """What runs a route's graph; None where it is to be prepared first."""
+        for name in (ONE, self._name(route)):
+            if name not in self._running and self._files.has(file := f"{name}.{self.suffix}"):
+                try:
+                    self._running[name] = self.open(self._files.path(file))
+                except Exception:  # both libraries raise many kinds for damaged files
+                    self._files.path(file).unlink(missing_ok=True)
+            if name in self._running:
+                return self._running[name]
+        return None
+
+    def _graph(self, route: Route) -> tuple[str, bytes]:
+        """Name and content of the ONNX graph of a route."""
+        for name in (ONE, self._name(route)):
+            if self._files.has(f"{name}.onnx"):
+                return name, self._files.path(f"{name}.onnx").read_bytes()
+        method, plain = self.model.build().eval(), self.model.plain
+        name, domains = ONE, (None, None)
+        zeros = Condition(torch.zeros(2, len(method.domains)))  # (2, K)
+        try:
+            require_graph(method, zeros, zeros)
+        except (UsageError, KeyError):  # nets of their own for each domain: it asks which one
+            name, domains = self._name(route), tuple(plain.domain(label) for label in route)
+            require_graph(method, *(plain.condition(label, 2) for label in route))
+        spec, dynamic = method.signal, torch.export.Dim.DYNAMIC
+        height, width = spec.shape[1:]
+        axes = {0: dynamic}
+        if spec.flexible >= 2:
+            width += spec.stride  # equal sizes would be taken for one
+            axes |= {2: dynamic, 3: dynamic}
+        x, rows = torch.zeros(2, spec.channels, height, width), torch.zeros(2, len(method.domains))
+        made = onnx_of(
+            Nets(method, domains),
+            [x, rows, rows],
+            [axes, {0: dynamic}, {0: dynamic}],
+            inputs=INPUTS,
+            outputs=["translated"],
+            asked=f'engine "{self.name}"',
+        )
+        drop_unused_inputs(made)
+        content: bytes = made.SerializeToString()
+        self._fresh[f"{name}.onnx"] = content
+        return name, content
+
+    def _name(self, route: Route) -> str:
+        """The name of a graph of one route: positions of the domains."""
+        source, target = (
+            "x" if label is None else "".join(f"{value:g}" for value in label) for label in route
+        )
+        return f"{ONE}-{source}-{target}"
+
+
+class OnnxRuntime(GraphEngine):
+    """ONNX Runtime, in float32."""
+
+    speed, seconds = 1.2, 15.0
+    precisions = ("float32",)
+    package = "onnxruntime"
+
+    def open(self, content: bytes | Path) -> Any:
+        """A session, with as many threads as torch has."""
+        from zoo_export.verify import session
+
+        return session(content)
+
+    def run(self, opened: Any, feed: Feed) -> npt.NDArray[np.float32]:
+        """(N, C, H, W) the output."""
+        (made,) = opened.run(None, {each.name: feed[each.name] for each in opened.get_inputs()})
+        return made  # type: ignore[no-any-return]
+
+
+class OpenVino(GraphEngine):
+    """OpenVINO, in bfloat16 or float32; what it compiled is kept."""
+
+    speed, seconds = 9.0, 20.0
+    package = "openvino"
+
+    @property
+    def suffix(self) -> str:
+        """Names the version and the precision, since a compiled model is of use to no other."""
+        return f"{metadata.version(self.package)}-{self._precision}.blob"
+
+    def prepare(self, graph: bytes) -> bytes:
+        """The graph compiled for this CPU."""
+        core = _core()
+        compiled = core.compile_model(core.read_model(graph), "CPU", self._settings)
+        content: bytes = compiled.export_model().getvalue()
+        return content
+
+    def open(self, content: bytes | Path) -> Any:
+        """The compiled model."""
+        blob = content if isinstance(content, bytes) else content.read_bytes()
+        return _core().import_model(blob, "CPU", self._settings)
+
+    def run(self, opened: Any, feed: Feed) -> npt.NDArray[np.float32]:
+        """(N, C, H, W) the output."""
+        names = [each.any_name for each in opened.inputs]
+        made: npt.NDArray[np.float32] = opened({name: feed[name] for name in names})[0]
+        return made.copy()  # its memory is used again
+
+    @property
+    def _precision(self) -> str:
+        return "f32" if self.model.plain.precision == torch.float32 else "bf16"
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "INFERENCE_PRECISION_HINT": self._precision,
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        }
+
+
+def _core() -> Any:
+    import openvino
+
+    return openvino.Core()
