@@ -74,7 +74,7 @@ def evaluate(
     metric_classes(metrics)  # refuses an unknown name before anything is loaded
     opened = [EvalClassifier.load(directory) for directory in judges]
     chosen = _extractor(extractor, opened, judges)
-    translator = load(model, device=device, precision=precision)
+    translator = load(model, device=device, precision=precision, engine="torch")
     dataset = open_real_data(translator, domains or {}, data, split)
     config = EvalConfig(
         split=split,

@@ -12,11 +12,13 @@ from zoo_core.cli import complete
 from zoo_core.cli.output import as_json, say
 from zoo_core.errors import UsageError
 
+ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "torch": ".pt2"}
+
 
 @click.command("export")
 @click.argument("model", shell_complete=complete.models)
-@click.option("--to", "form", type=click.Choice(["onnx"]), required=True, help="The format.")
-@click.option("--out", help="File; default: MODEL.onnx in the current folder.")
+@click.option("--to", "form", type=click.Choice(list(ENDINGS)), required=True, help="The format.")
+@click.option("--out", help="File; default: MODEL with the ending of the format.")
 @click.option(
     "--target",
     shell_complete=complete.domains,
@@ -40,18 +42,20 @@ def export(
     overwrite: bool,
     json_: bool,
 ) -> None:
-    """Write MODEL, which translates pictures, as one ONNX graph: pictures in, pictures out.
+    """Write MODEL, which translates pictures, as one graph: pictures in, pictures out.
+
+    Formats: ONNX (NAME.onnx), OpenVINO (NAME.xml with NAME.bin), torch.export (NAME.pt2).
 
     The target is an input of the graph where the nets read one; else a file for each target is
-    written, NAME.TARGET.onnx. Each graph is run again and compared with the model; one that
+    written, NAME.TARGET.onnx, say. Each graph is run again and compared with the model; one that
     differs is not kept.
     """
     from zoo_export.export import export_model
 
-    path = Path(out) if out else Path(f"{_stem(model)}.{form}")
-    if path.suffix != f".{form}":
-        raise UsageError(f"the name must end in .{form}", asked=f"--out {path}")
-    written = export_model(model, path, target=target, source=source, overwrite=overwrite)
+    path = Path(out) if out else Path(f"{_stem(model)}{ENDINGS[form]}")
+    if path.suffix != ENDINGS[form]:
+        raise UsageError(f"the name must end in {ENDINGS[form]}", asked=f"--out {path}")
+    written = export_model(model, path, form, target=target, source=source, overwrite=overwrite)
     if json_:
         as_json([made.facts() for made in written])
         return

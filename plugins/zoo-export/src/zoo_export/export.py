@@ -1,4 +1,4 @@
-"""From a model to verified ONNX files."""
+"""From a model to verified files."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 import zoo
 from zoo_core.catalogue.registry import Registry
 from zoo_core.cli.translate import parse_target
-from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Condition
 from zoo_core.errors import UsageError, ZooError
 from zoo_core.files import file_sha256, replacing
@@ -27,13 +25,10 @@ from zoo_core.models.modeldir import GOLDEN, weights_file
 from zoo_core.models.sources import find_model
 from zoo_core.translate.outputs import safe_name
 from zoo_core.translate.translator import Translator
-from zoo_export import graph
-from zoo_export.tracing import onnx_of, require_graph
-from zoo_export.verify import Agreement, Direction, compared, session
+from zoo_export.formats import FORMATS, GraphFormat
+from zoo_export.tracing import require_graph
+from zoo_export.verify import Agreement, Direction, compared
 from zoo_images.tiles import LEAST
-
-if TYPE_CHECKING:
-    import onnx
 
 
 @dataclass(frozen=True)
@@ -60,16 +55,18 @@ class Exported:
 def export_model(
     model: str | Path,
     path: Path,
+    form: str = "onnx",
     *,
     target: str | None = None,
     source: str | None = None,
     overwrite: bool = False,
 ) -> list[Exported]:
-    """Writes a model as ONNX graphs, each compared with the model: all of them, or none.
+    """Writes a model as graphs, each compared with the model: all of them, or none.
 
     Args:
         model: As for `zoo.load`.
         path: The file; where several are written, ``NAME.TARGET.onnx`` beside it.
+        form: The format: ``onnx``, ``openvino`` (with a file ``NAME.bin`` beside it) or ``torch``.
         target: Just this target, fixed in the graph; None: an input of the graph where the nets
             read it, else a graph for each target.
         source: Domain of the inputs, for methods that must know it.
@@ -80,7 +77,7 @@ def export_model(
         ZooError: If a graph differs from the model, or cannot be written.
         WeightsError: If the weights are missing, damaged, or do not give their golden output.
     """
-    translator = zoo.load(model, device="cpu", precision="float32")
+    translator = zoo.load(model, device="cpu", precision="float32", engine="torch")
     if translator.config.signal.kind != "image":
         raise UsageError(
             f"it translates signals of kind {translator.config.signal.kind}; "
@@ -95,10 +92,13 @@ def export_model(
     directions = _directions(translator, target, source)
     several = len(directions) > 1
     files = [
-        path.with_name(f"{path.stem}.{safe_name(way.names[1] or '')}.onnx") if several else path
+        path.with_name(f"{path.stem}.{safe_name(way.names[1] or '')}{path.suffix}")
+        if several
+        else path
         for way in directions
     ]
-    for file in files if not overwrite else ():
+    places = [file.with_suffix(f".{end}") for file in files for end in FORMATS[form].suffixes]
+    for file in places if not overwrite else ():
         if file.exists():
             raise UsageError(
                 "it is there already", asked=f"output {file}", hint="--overwrite replaces it."
@@ -106,7 +106,7 @@ def export_model(
     facts, asked = _facts(translator, model, directory), f"export of {model}"
     with ExitStack() as whole:
         return [
-            _write(whole, translator, way, file, facts, golden=golden, asked=asked)
+            _write(whole, FORMATS[form](translator.method, way, asked), file, facts, golden)
             for way, file in zip(directions, files, strict=True)
         ]
 
@@ -136,17 +136,14 @@ def _directions(translator: Translator, target: str | None, source: str | None) 
 
 def _write(
     whole: ExitStack,
-    translator: Translator,
-    way: Direction,
+    made: GraphFormat,
     path: Path,
     facts: Mapping[str, str],
-    *,
     golden: Path | None,
-    asked: str,
 ) -> Exported:
     """Writes one graph beside its place; it takes that when ``whole`` is left without an error."""
-    made = _traced(translator.method, way, asked)
-    agreement = compared(made.SerializeToString(), translator.method, way, golden, asked)
+    way = made.way
+    agreement = compared(made.run, made.method, way, golden, made.asked)
     metadata = {
         **facts,
         "source": way.names[0] or "",
@@ -154,77 +151,34 @@ def _write(
         "largest_difference": f"{agreement.difference:.3g}",
         "psnr": f"{agreement.psnr:.2f}",
     }
-    _finish(made, translator.method, metadata)
+    parts = []
     try:
-        part = whole.enter_context(replacing(path))
-        part.write_bytes(made.SerializeToString())
+        for suffix, content in made.contents(metadata).items():
+            parts.append(whole.enter_context(replacing(path.with_suffix(f".{suffix}"))))
+            parts[-1].write_bytes(content)
     except OSError as fault:
         raise ZooError(
             f"cannot be written: {fault.strerror or fault}",
             asked=f"output {path}",
             hint="Free space or choose another place.",
         ) from fault
-    _require_readable(part, translator.method, way, metadata, asked)
+    _require_readable(made, parts, metadata, made.asked)
     return Exported(path, agreement, metadata)
 
 
-def _traced(method: Method[Any], way: Direction, asked: str) -> onnx.ModelProto:
-    """The graph, with the outputs ``translated`` (N, H, W, 3) and ``signal`` (N, C, h, w)."""
-    spec, dynamic = method.signal, torch.export.Dim.DYNAMIC
-    height, width = spec.shape[1:]
-    axes = {0: dynamic}
-    if spec.flexible >= 2:
-        width += spec.stride  # equal sizes would be taken for one
-        axes |= {1: dynamic, 2: dynamic}
-    arguments = [torch.zeros(2, height, width, 3, dtype=torch.uint8)]  # (2, H, W, 3)
-    names, shapes = ["picture"], [axes]
-    module: nn.Module
-    if way.target is None:
-        module = graph.Chosen(method)
-        exclusive = method.domains.kind == "domains"
-        rows = torch.eye(len(method.domains))[:2]  # (2, K)
-        arguments.append(rows.argmax(1) if exclusive else rows)
-        names.append("target")
-        shapes.append({0: dynamic})
-    else:
-        source = torch.tensor(way.source or [0.0] * len(method.domains))  # (K,)
-        module = graph.Direction(method, source, torch.tensor(way.target), way.names)
-    return onnx_of(
-        module, arguments, shapes, inputs=names, outputs=["translated", "signal"], asked=asked
-    )
-
-
-def _finish(made: onnx.ModelProto, method: Method[Any], metadata: Mapping[str, str]) -> None:
-    """Leaves the pictures as the one output, and says what the graph is."""
-    import onnx
-
-    del made.graph.output[1:]  # what the nets gave, which the comparison needed
-    del made.graph.value_info[:]  # the exporter's own names of sizes
-    sizes: Sequence[Any] = (
-        ("height", "width") if method.signal.flexible >= 2 else method.signal.shape[1:]
-    )
-    for value in (made.graph.input[0], made.graph.output[0]):
-        shape = onnx.helper.make_tensor_type_proto(onnx.TensorProto.UINT8, ["batch", *sizes, 3])
-        value.type.CopyFrom(shape)
-    for value in made.graph.input[1:]:
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    onnx.helper.set_model_props(made, dict(metadata))
-    onnx.checker.check_model(made)
-
-
 def _require_readable(
-    file: Path, method: Method[Any], way: Direction, metadata: Mapping[str, str], asked: str
+    made: GraphFormat, files: Sequence[Path], metadata: Mapping[str, str], asked: str
 ) -> None:
-    """Raises `ZooError` unless the file, read again, translates and says what it must."""
-    engine = session(file)
-    said = engine.get_modelmeta().custom_metadata_map
+    """Raises `ZooError` unless the files, read again, translate and say what they must."""
+    method = made.method
+    said, run = made.read(files)
     feed: dict[str, Any] = {"picture": np.zeros((1, *method.signal.shape[1:], 3), np.uint8)}
-    if way.target is None:
+    if made.way.target is None:
         exclusive = method.domains.kind == "domains"
         row = np.zeros((1, len(method.domains)), np.float32)  # (1, K)
         feed["target"] = np.zeros(1, np.int64) if exclusive else row
-    (made,) = engine.run(None, feed)
-    if made.shape != feed["picture"].shape or dict(said) != dict(metadata):
+    (pictures,) = run(feed)
+    if pictures.shape != feed["picture"].shape or dict(said) != dict(metadata):
         raise ZooError("the file that was written is not the graph that was compared", asked=asked)
 
 

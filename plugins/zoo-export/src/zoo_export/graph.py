@@ -72,6 +72,23 @@ class Chosen(nn.Module):
         )
 
 
+class PicturesOnly(nn.Module):
+    """The first output of `Direction` or `Chosen`.
+
+    Args:
+        module: One of them.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *given: Tensor) -> Tensor:
+        """The translated picture, uint8 (N, H, W, 3)."""
+        picture: Tensor = self.module(*given)[0]
+        return picture  # (N, H, W, 3)
+
+
 class Nets(nn.Module):
     """The nets alone, from signals to signals, for engines that translate in torch's place.
 
@@ -112,7 +129,9 @@ def translated(
         x = x[:, :, :, reflected(width, spec.stride)]  # (N, C, h, w)
     y = method.translate(x, source, target)  # (N, C, h, w)
     top, left = (y.shape[2] - height) // 2, (y.shape[3] - width) // 2
-    inner = y[:, :, top : top + height, left : left + width]  # (N, C, H, W)
+    # By positions: of a slice torch.export would fix how padded and given sizes relate.
+    inner = y[:, :, torch.arange(height) + top]  # (N, C, H, w)
+    inner = inner[:, :, :, torch.arange(width) + left]  # (N, C, H, W)
     return to_picture(inner, spec), y
 
 

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Condition
 from zoo_core.errors import UsageError, ZooError
-from zoo_export.graph import CentredNorms
+from zoo_export.graph import CentredNorms, PicturesOnly
 
 if TYPE_CHECKING:
     import onnx
@@ -59,14 +59,45 @@ def onnx_of(
                 verbose=False,
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError, ValueError, TypeError) as fault:
-        first = str(fault).strip().partition("\n")[0]
-        raise ZooError(
-            f"its nets cannot be written as a graph for any size ({first})",
-            asked=asked,
-            hint="Use zoo translate.",
-        ) from fault
+        raise _refusal(fault, asked) from fault
     proto: onnx.ModelProto = program.model_proto
     return proto
+
+
+def program_of(
+    module: nn.Module,
+    arguments: Sequence[Tensor],
+    shapes: Sequence[Mapping[int, Any]],
+    *,
+    asked: str,
+) -> torch.export.ExportedProgram:
+    """The program of a module, as `onnx_of`.
+
+    Raises:
+        ZooError: If its operations cannot be written as a program.
+    """
+    try:
+        with _quiet(), torch.no_grad():
+            given = tuple(arguments)
+            return torch.export.export(
+                module.eval(), given, dynamic_shapes=_dynamic(module, shapes)
+            )
+    except (RuntimeError, ValueError, TypeError) as fault:
+        raise _refusal(fault, asked) from fault
+
+
+def _dynamic(module: nn.Module, shapes: Sequence[Mapping[int, Any]]) -> Any:
+    axes = tuple(dict(each) for each in shapes)
+    return (axes,) if isinstance(module, PicturesOnly) else axes  # its arguments are one tuple
+
+
+def _refusal(fault: Exception, asked: str) -> ZooError:
+    first = str(fault).strip().partition("\n")[0]
+    return ZooError(
+        f"its nets cannot be written as a graph for any size ({first})",
+        asked=asked,
+        hint="Use zoo translate.",
+    )
 
 
 def drop_unused_inputs(made: onnx.ModelProto) -> None:

@@ -6,7 +6,7 @@ Shapes: N batch, H and W of the picture, h and w as the nets see it, C their cha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,12 +81,16 @@ def session(graph: bytes | Path) -> InferenceSession:
 
 
 def compared(
-    graph: bytes, method: Method[Any], direction: Direction, golden: Path | None, asked: str
+    run: Callable[[Feed], Sequence[npt.NDArray[Any]]],
+    method: Method[Any],
+    direction: Direction,
+    golden: Path | None,
+    asked: str,
 ) -> Agreement:
     """Runs a graph with the outputs ``translated`` and ``signal``, and compares it with torch.
 
     Args:
-        graph: The graph.
+        run: Takes its inputs by name, and gives both outputs.
         method: The model's method, in float32 on the CPU.
         direction: What the graph translates.
         golden: The model's golden file, whose inputs are taken too.
@@ -95,13 +99,12 @@ def compared(
     Raises:
         ZooError: If it differs by more than `DIFFERENCE`, or has less than `PSNR`.
     """
-    engine = session(graph)
     worst = Agreement(0.0, math.inf)
     for pictures, target in _cases(method, direction, golden):
         feed: Feed = {"picture": pictures}
         if direction.target is None:
             feed["target"] = _as_input(method, target.label)
-        made, signal = engine.run(["translated", "signal"], feed)
+        made, signal = run(feed)
         wanted, expected = _reference(method, pictures, _source(method, direction, target), target)
         ratio, difference = psnr(made, wanted), math.inf
         if signal.shape == expected.shape:

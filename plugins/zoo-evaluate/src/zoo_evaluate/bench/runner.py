@@ -167,7 +167,7 @@ class Runner:
 
     def _model(self, path: Path) -> Translator:
         if path not in self._loaded:
-            self._loaded[path] = load(path, device=self.device, precision="float32")
+            self._loaded[path] = load(path, device=self.device, precision="float32", engine="torch")
         return self._loaded[path]
 
     def _measure_baselines(self, task: Task) -> None:

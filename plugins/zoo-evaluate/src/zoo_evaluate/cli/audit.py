@@ -85,7 +85,7 @@ def audit(model: str, json_to: str | None, html: Path | None, **options: Any) ->
         config = AuditConfig.quick(**changes, samples=6 if html else 0)
     else:
         config = AuditConfig(**changes)
-    translator = load(model, device=options["device"], precision="float32")
+    translator = load(model, device=options["device"], precision="float32", engine="torch")
     domains = parse_domains(options["domains"])
     dataset = open_real_data(translator, domains, options["data"], options["split"])
     result = with_progress(
