@@ -163,7 +163,8 @@ def test_every_option_and_preset_of_a_method_is_on_its_page() -> None:
 def test_every_module_of_training_has_its_place_in_the_order_of_reading() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     table = page.partition("### Reading the code of training")[2].partition("\n## ")[0]
-    modules = (ROOT / "zoo_core" / "src" / "zoo_core" / "train").glob("*.py")
-    names = {path.stem for path in modules} - {"__init__"}
+    table = table.partition("|---|---|")[2]
+    modules = (ROOT / "plugins" / "zoo-nn" / "src" / "zoo_train").glob("*.py")
+    names = {path.stem for path in modules} - {"__init__", "command", "plugin"} | {"data"}
     assert names
     assert names == set(re.findall(r"`(\w+)`", re.sub(r"(?m)\|[^|]*\|$", "", table)))

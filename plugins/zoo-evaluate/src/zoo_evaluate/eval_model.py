@@ -14,6 +14,7 @@ from torch import Tensor
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.errors import UsageError
+from zoo_core.translate.engine import Engine
 from zoo_core.translate.translator import Translator
 
 
@@ -86,16 +87,16 @@ class MethodEvalModel:
         ).float()
 
 
-class TranslatorEvalModel:
-    """A loaded model, in the device, precision and memory format in which people use it.
+class EngineEvalModel:
+    """A model in the device, precision and memory format in which people use it.
 
     Args:
-        translator: What `zoo.load` gives.
+        engine: Translates.
+        name: Name of the model.
     """
 
-    def __init__(self, translator: Translator) -> None:
-        self.translator = translator
-        self.engine, self.name = translator.engine, translator.name
+    def __init__(self, engine: Engine, name: str) -> None:
+        self.engine, self.name = engine, name
         self.device = self.engine.device
         self.precision = str(self.engine.precision).removeprefix("torch.")
 
@@ -116,6 +117,18 @@ class TranslatorEvalModel:
             return self.engine.method.translate(
                 self.engine.ready(x), source.to(self.device), target.to(self.device)
             ).float()
+
+
+class TranslatorEvalModel(EngineEvalModel):
+    """A loaded model.
+
+    Args:
+        translator: What `zoo.load` gives.
+    """
+
+    def __init__(self, translator: Translator) -> None:
+        super().__init__(translator.engine, translator.name)
+        self.translator = translator
 
     def outputs(self, inputs: Sequence[Any], source: Condition, target: Condition) -> list[Any]:
         """The translations of N whole signals; see `WholeEvalModel`."""

@@ -69,6 +69,7 @@ class DomainAccuracy(JudgedMetric):
     name = "domain"
     needs = frozenset({"domain_judge"})
     headline = ("domain_accuracy",)
+    higher_is_better = True
 
     @property
     def judge(self) -> EvalClassifier:
@@ -97,6 +98,7 @@ class ContentAccuracy(JudgedMetric):
     name = "content"
     needs = frozenset({"content_judge", "labels"})
     headline = ("content_accuracy",)
+    higher_is_better = True
 
     @property
     def judge(self) -> EvalClassifier:

@@ -39,13 +39,16 @@ class Metric(ABC):
         name: Name for ``--metrics``.
         needs: What it cannot do without: keys of `NEEDS`.
         signals: Kinds of signal that it applies to; empty: any.
-        headline: Which of its values the table on the terminal shows.
+        headline: Which of its values the table on the terminal shows; the first is the figure by
+            which ``zoo train --validate`` chooses.
+        higher_is_better: Whether more of that figure is better.
     """
 
     name: ClassVar[str]
     needs: ClassVar[frozenset[str]] = frozenset()
     signals: ClassVar[tuple[str, ...]] = ()
     headline: ClassVar[tuple[str, ...]] = ()
+    higher_is_better: ClassVar[bool] = False
 
     def __init__(self, direction: Direction) -> None:
         self.direction = direction

@@ -123,6 +123,7 @@ class ReferencePsnr(ReferenceMetric):
     signals = ("image",)
     name = "psnr"
     headline = ("psnr",)
+    higher_is_better = True
 
     def measure(self, x: Tensor, reference: Tensor) -> Tensor:
         """(N,) PSNR in dB."""
@@ -135,6 +136,7 @@ class ReferenceSsim(ReferenceMetric):
     signals = ("image",)
     name = "ssim"
     headline = ("ssim",)
+    higher_is_better = True
 
     def measure(self, x: Tensor, reference: Tensor) -> Tensor:
         """(N,) SSIM."""
@@ -150,6 +152,7 @@ class Retrieval(Metric):
     name = "retrieval"
     needs = frozenset({"reference"})
     headline = ("retrieval", "retrieval_untranslated")
+    higher_is_better = True
 
     def __init__(self, direction: Direction) -> None:
         super().__init__(direction)

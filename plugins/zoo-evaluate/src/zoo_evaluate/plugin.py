@@ -40,6 +40,12 @@ def zoo_components() -> Iterable[Component]:
         Component("benchmark", "maps", f"{bench}.maps:MAPS", "Photographs to maps, 256 px."),
         Component("command", "evaluate", f"{cli}.evaluate:evaluate", "Measure a model."),
         Component("public", "evaluate", f"{here}.evaluate:evaluate", "As zoo evaluate does"),
+        Component(
+            "run-control",
+            "validate",
+            f"{here}.validation:Validation",
+            "every=N,metrics=A+B,data=ROOT,patience=N: measure on held-out signals, keep the best.",
+        ),
         Component("command", "audit", f"{cli}.audit:audit", "Look for hidden information."),
         Component("command", "judge", f"{cli}.judge:judge", "Train and inspect judges."),
         Component("command", "bench", f"{cli}.bench:bench", "Compare methods by one protocol."),

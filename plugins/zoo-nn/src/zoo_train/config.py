@@ -263,6 +263,8 @@ def _train(preset: Preset, signal: TensorSpec, changes: Mapping[str, Any]) -> Tr
             raise UsageError("it must be at least 1", asked=f"{name} {value}")
     if config.ema is not None and not 0 <= config.ema < 1:
         raise UsageError("it must be at least 0 and below 1", asked=f"ema {config.ema}")
+    if not 0 <= config.hold_out < 1:
+        raise UsageError("it must be at least 0 and below 1", asked=f"hold_out {config.hold_out}")
     return config
 
 

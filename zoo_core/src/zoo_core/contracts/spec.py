@@ -176,6 +176,7 @@ class TrainConfig:
         snapshot_every: Steps between models that are kept in ``snapshots/``; None for none.
         log_every: Steps between log lines.
         seed: Seed of everything random.
+        hold_out: Share of each source without splits that is kept from training, for validation.
         ranges: ``LOW,HIGH`` by domain: values of black and white, for kinds of signals that have
             them; all others are chosen by what the domain's files hold.
     """
@@ -197,6 +198,7 @@ class TrainConfig:
     snapshot_every: int | None = None
     log_every: int = 50
     seed: int = 0
+    hold_out: float = 0.0
     ranges: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -17,6 +17,7 @@ from zoo_core.host.plugins import host
 from zoo_core.text import printable
 from zoo_train.data.collect import collect, collect_folders
 from zoo_train.data.folders import Layout, SourceFiles, domain_folders, require_layout
+from zoo_train.data.held_out import part_of
 from zoo_train.data.sampling import BatchSampler, Sampling
 from zoo_train.data.sources import check_name, parse_source
 from zoo_train.data.trained_on import content_hashes, to_json
@@ -164,6 +165,7 @@ def open_sources(
         _check_count(attributes, "attribute", need)
         layout = require_layout(Path(data)) if isinstance(data, str) else data
         found, known = layout.label(attributes, split, codec)
+        found = part_of(found, split, config.hold_out)
         return _open(
             {MIXED: found}, known, codec=codec, config=config, cache=cache, progress=progress
         )
@@ -180,6 +182,7 @@ def open_sources(
             check_name(name)
         _check_count(list(sources), "domain", need)
         parts = {name: collect(source, split, codec) for name, source in sources.items()}
+    parts = {name: part_of(found, split, config.hold_out) for name, found in parts.items()}
     return _open(
         parts,
         Domains(tuple(parts)),
