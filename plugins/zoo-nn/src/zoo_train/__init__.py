@@ -1,1 +1,1 @@
-"""Training: the loop, its schedules, checkpoints, logs and alarms. Imports no torch by itself."""
+"""Training: from sources to a run, its loop, checkpoints, logs and model. Imports no torch by itself."""

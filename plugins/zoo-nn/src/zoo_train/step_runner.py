@@ -17,7 +17,7 @@ from zoo_train.guard import LossMeter
 from zoo_train.player_state import PlayerState, StepInput
 
 EAGER = "eager"
-"""The name, for ``train.speed``, of what the core does by itself."""
+"""The name, for ``train.speed``, of what the loop does by itself."""
 GPU_DEFAULT = "captured"
 """Name of the runner of runs on a GPU that ask for none, where it is installed."""
 
