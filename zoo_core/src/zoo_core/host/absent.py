@@ -29,7 +29,7 @@ def absent(
     if owner is None:
         return unknown(asked, name, known, next_step=next_step)
     return UsageError(
-        f"the package {owner} brings it, which is not installed or broken",
+        f"the package {owner}, which brings it, is not loaded",
         asked=f'{asked} "{name}"',
         hint=f"To have it, {host().remedy(owner)}.",
     )
