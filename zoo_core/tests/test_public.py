@@ -1,4 +1,4 @@
-"""The names of ``import zoo``: the core's own, and those of plugins."""
+"""The names of ``import zoo``, the core's own and those of plugins; commands that are absent."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from difflib import unified_diff
 import pytest
 
 import zoo
+from zoo_core.cli import run
 from zoo_core.contracts.spec import Component
-from zoo_core.errors import AbsentNameError, PluginError
+from zoo_core.errors import AbsentNameError, PluginError, UsageError
 from zoo_core.host import plugins
 from zoo_testing.hosts import InMemoryPlugin, host_with
 
@@ -41,6 +42,14 @@ def test_an_absent_name_names_the_package_that_brings_it() -> None:
     assert caught.value.asked == "zoo.train"
     assert "zoo-nn" in caught.value.problem
     assert "pip install zoo-nn" in (caught.value.hint or "")
+
+
+@pytest.mark.usefixtures("_outside")
+def test_an_absent_command_names_the_package_that_brings_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["train", "cyclegan"]) == UsageError.exit_code
+    assert "pip install zoo-nn" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_outside")
