@@ -1,1 +1,1 @@
-"""Training: from sources to a run, its loop, checkpoints, logs and model. Imports no torch by itself."""
+"""Training: from sources to a run, its loop, checkpoints, logs and model. Imports no torch."""
