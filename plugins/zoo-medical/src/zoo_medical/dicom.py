@@ -19,6 +19,7 @@ from zoo_images.formats import FormatPages, ImageFormat
 from zoo_images.gaps import Gaps
 from zoo_images.picture import Picture
 from zoo_images.pixels import MAX_PIXELS
+from zoo_medical import bounds
 from zoo_medical.quiet import AGAIN, unquoted
 from zoo_medical.scaling import Scaling
 
@@ -31,7 +32,7 @@ class DicomFormat(ImageFormat):
     def open(self, path: Path, *, largest: int = MAX_PIXELS) -> DicomPages:
         """See `zoo_images.formats.ImageFormat.open`."""
         asked = str(path)
-        dataset = _read(path, asked)
+        dataset = _read(path, asked, 3 * largest + bounds.HEADER)
         if not {"PixelData", "FloatPixelData", "DoubleFloatPixelData"} & set(dataset.dir()):
             raise DataError(
                 "it is a DICOM file without pixels",
@@ -107,16 +108,17 @@ class DicomPages(FormatPages):
             what = f"the installed decoders cannot read its compression ({syntax.name})"
             hint = _DECODERS
         with unquoted(self.asked, what, hint):
+            if syntax.is_transfer_syntax and syntax.is_encapsulated:
+                bounds.require_modest(self.dataset, number, len(self), self.asked)
             return pixel_array(self.dataset, index=number)
 
 
-def _read(path: Path, asked: str) -> Dataset:
-    if not path.exists():
-        raise DataError(
-            "there is no such file", asked=asked, hint="Check the path and its spelling."
-        )
-    with unquoted(asked, "it is no DICOM file, or its header is damaged"):
-        dataset = pydicom.dcmread(path, force=path.suffix.lower() in (".dcm", ".dicom", ".ima"))
+def _read(path: Path, asked: str, limit: int) -> Dataset:
+    with (
+        bounds.BoundedFile(path, asked, limit) as file,
+        unquoted(asked, "it is no DICOM file, or its header is damaged"),
+    ):
+        dataset = pydicom.dcmread(file, force=path.suffix.lower() in (".dcm", ".dicom", ".ima"))
         if not len(dataset):
             raise InvalidDicomError
         if "TransferSyntaxUID" not in dataset.file_meta:  # files without a head are such

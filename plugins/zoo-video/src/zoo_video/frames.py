@@ -15,6 +15,7 @@ from PIL import Image
 
 from zoo_core.errors import DataError
 from zoo_images.picture import Pages, Picture
+from zoo_images.pixels import MAX_PIXELS
 
 _MATRICES = {
     1: Colorspace.ITU709,
@@ -27,6 +28,17 @@ _MATRICES = {
 _BT2020 = (9, 10)
 _HDR = (16, 18)
 _AGAIN = "Fetch or export it again, or remove it."
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
+"""Formats that are read, whatever a file is called. FFmpeg knows playlists and lists of files, too,
+which read other files or call servers."""
+_DECODERS = (
+    "h264,hevc,av1,libdav1d,vp8,vp9,libvpx,libvpx-vp9,mpeg4,mpeg1video,mpeg2video,mjpeg,prores,"
+    "ffv1,theora,h263,flv,msmpeg4,msmpeg4v2,wmv1,wmv2,vc1,wmv3,rawvideo,v210,png,qtrle,dnxhd,"
+    "huffyuv,ffvhuff,utvideo,dvvideo,jpeg2000,cfhd"
+)
+"""Decoders of pictures that are used: those that cameras, editors and browsers write for."""
+_LONGEST_STILL = 3600
+"""Seconds that one frame may be repeated for where a rate is asked for."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +97,9 @@ class VideoFrames(Pages):
         self.path, self.asked, self.options = path, str(path), dict(options)
         self.times: list[int] = []
         self.first = 0
-        with opened(path) as container:
-            stream = _video_stream(container, self.asked)
+        self._largest = largest
+        with opened(path, largest) as container:
+            stream = _video_stream(container, self.asked, largest)
             if stream.width * stream.height > largest:
                 raise DataError(
                     f"its frames have {stream.width}×{stream.height} pixels, more than "
@@ -126,8 +139,8 @@ class VideoFrames(Pages):
     def pictures(self) -> Iterator[tuple[int, Picture]]:
         """The frames that are wanted, with their numbers; times of all are noted."""
         self.times = []
-        with opened(self.path) as container:
-            stream = _video_stream(container, self.asked)
+        with opened(self.path, self._largest) as container:
+            stream = _video_stream(container, self.asked, self._largest)
             chosen = self._chosen(container, stream)
             for number, (time, frame) in enumerate(chosen):
                 # Some files give two frames one time, which no file can hold.
@@ -165,7 +178,7 @@ class VideoFrames(Pages):
             (time, frame) for time, frame in frames if time >= 0 and time * unit < end - start
         )
         fps = self.options.get("fps")
-        return inside if fps is None else _at_rate(inside, unit, Fraction(fps))
+        return inside if fps is None else _at_rate(inside, unit, Fraction(fps), self.asked)
 
     def _dated(self, container: Any, stream: Any) -> Iterator[tuple[int, av.VideoFrame]]:
         """Frames with their time; one without gets that of the one before, and a frame's length."""
@@ -176,22 +189,42 @@ class VideoFrames(Pages):
             yield time, frame
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[av.VideoFrame]:
+        size = None
         try:
-            yield from container.decode(stream)
+            for frame in container.decode(stream):
+                size = size or (frame.width, frame.height)
+                if (frame.width, frame.height) != size:
+                    raise DataError(
+                        f"its frames change from {size[0]}×{size[1]} to "
+                        f"{frame.width}×{frame.height} pixels",
+                        asked=self.asked,
+                        hint="Encode it anew in one size: ffmpeg -i VIDEO NEW.mp4.",
+                    )
+                yield frame
         except av.FFmpegError as error:
             raise DataError(
                 f"its data is damaged ({error.strerror})", asked=self.asked, hint=_AGAIN
             ) from error
 
 
-def opened(path: Path) -> Any:
+def opened(path: Path, largest: int = MAX_PIXELS) -> Any:
     """A video's container, to be closed.
+
+    Args:
+        path: The file.
+        largest: Most pixels of a frame that is decoded.
 
     Raises:
         DataError: If there is no such file, or it is none that can be read.
     """
+    bounds = {
+        "format_whitelist": _CONTAINERS,
+        "protocol_whitelist": "file",
+        "max_pixels": str(largest),
+    }
     try:
-        return av.open(str(path))
+        # Without a protocol before it, a name such as concat:a|b would be a command.
+        return av.open(f"file:{path}", options=bounds)
     except FileNotFoundError as error:
         raise DataError(
             "there is no such file", asked=str(path), hint="Check the path and its spelling."
@@ -203,11 +236,17 @@ def opened(path: Path) -> Any:
 
 
 def _at_rate(
-    frames: Iterator[tuple[int, av.VideoFrame]], unit: Fraction, fps: Fraction
+    frames: Iterator[tuple[int, av.VideoFrame]], unit: Fraction, fps: Fraction, asked: str
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """At each instant of a constant rate the frame that is shown then."""
     number, shown, last = 0, None, 0
     for time, frame in frames:
+        if time * unit - number / fps > _LONGEST_STILL:
+            raise DataError(
+                f"one of its frames is to be shown for {float(time * unit - number / fps):,.0f} s",
+                asked=asked,
+                hint="Leave out --fps, or encode it anew: ffmpeg -i VIDEO NEW.mp4.",
+            )
         while shown is not None and number / fps < time * unit:
             yield number, shown
             number += 1
@@ -217,13 +256,21 @@ def _at_rate(
         number += 1
 
 
-def _video_stream(container: Any, asked: str) -> Any:
+def _video_stream(container: Any, asked: str, largest: int) -> Any:
     pictures = [
         s for s in container.streams.video if not s.disposition & s.disposition.attached_pic
     ]
     if not pictures or not pictures[0].width:
         raise DataError("there are no pictures in it", asked=asked, hint="Give a video.")
     stream = pictures[0]
+    name = stream.codec_context.codec.name
+    if name not in _DECODERS.split(","):
+        raise DataError(
+            f"its pictures are encoded as {name}, which is not read",
+            asked=asked,
+            hint="Convert it: ffmpeg -i VIDEO NEW.mp4.",
+        )
+    stream.codec_context.options = {"max_pixels": str(largest)}
     stream.thread_type = "AUTO"
     stream.codec_context.thread_count = 2  # each holds frames: memory stays bounded
     return stream
