@@ -99,6 +99,8 @@ class ImageCodec(Codec):
         suffix = path.suffix.lower()
         if suffix in (".tif", ".tiff"):
             return suffix
+        if suffix == ".pfm":
+            return ".tif"
         if any(span.dtype != "uint16" for span in recorded(self.preprocessing).values()):
             return ".tif"  # PNG holds neither floats nor negative values
         return suffix if suffix in (".gif", ".webp") and is_animated(path) else ".png"

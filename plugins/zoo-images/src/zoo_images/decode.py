@@ -18,13 +18,14 @@ from zoo_images.colour import deep_to_srgb, to_rgb, to_srgb, turn_upright
 from zoo_images.format_spec import format_of_file
 from zoo_images.metadata import Metadata
 from zoo_images.opening import contents, open_header
-from zoo_images.picture import Frames, Made, Pages, Picture
+from zoo_images.picture import Frames, Made, Pages, Picture, shallow
 from zoo_images.pixels import MAX_PIXELS
-from zoo_images.preprocessing import ValueRange
 from zoo_images.transparency import KEEP, Transparency, opacity_of
 
 MAX_FILE = 1 << 29
 """Largest file that is read, in bytes, unless larger pictures are allowed."""
+
+_AV1_DEEP, _AV1_12 = 0x40, 0x20  # flags of more than 8 bits, and of 12, in an AVIF's header
 
 
 class PictureFile(Pages):
@@ -39,6 +40,7 @@ class PictureFile(Pages):
     Attributes:
         pages: Numbers of the frames or pages, without reduced copies of others.
         animated: Whether they are frames of an animation rather than pages.
+        notes: What of the file is not used.
 
     Raises:
         DataError: If there is no such file, it is no picture, or it is too large.
@@ -65,6 +67,7 @@ class PictureFile(Pages):
         with _faults_of(self._image, self.asked):
             self.pages = _pages(self._image, self._data)
         self.animated = self._image is not None and self._image.format != "TIFF"
+        self.notes = () if self._image is None else _notes_of(self._image, self._data)
         if len(self.pages) > 1:
             self._check_size(len(self.pages), largest)
         self.loop: int | None = None if self._image is None else self._image.info.get("loop")
@@ -98,12 +101,13 @@ class PictureFile(Pages):
 
     def _made(self, image: Image.Image | None, page: int) -> Picture:
         tiff = image is None or image.format == "TIFF"
-        bands, tags, declared = None, {}, None
+        bands, tags, declared, more = None, {}, None, ()
         if image is None or tiff or _is_deep(image, self._data):
             from zoo_images import deep, gaps  # most pictures need none of it
 
             bands = deep.read_bands(image, self._data, page, self.asked)
             tags = deep.kept_tags(image, self._data, page) if tiff else {}
+            more = deep.bits_not_used_of(self._data, page) if tiff and bands is None else ()
             declared = gaps.declared_by(tags[deep.NO_DATA][1]) if deep.NO_DATA in tags else None
         form = "TIFF" if image is None else image.format or "unknown"
         metadata = None if image is None else Metadata.of(image)
@@ -115,14 +119,14 @@ class PictureFile(Pages):
                 form,
                 mode,
                 Transparency.of(bands.opacity, self.alpha),
-                (*bands.notes, *notes),
+                (*self.notes, *bands.notes, *notes),
                 values,
                 bands.extra,
                 tags,
                 gaps=gaps.gaps_of(bands.values, declared),
                 metadata=metadata,
             )
-            return picture if values.dtype.name != "uint8" else _shallow(picture)
+            return shallow(picture)
         assert image is not None  # (what Pillow cannot open has bands, or is refused)
         mode, duration = image.mode, image.info.get("duration")
         turn_upright(image)
@@ -133,7 +137,7 @@ class PictureFile(Pages):
             form,
             mode,
             Transparency.of(opacity_of(image), self.alpha) if self.alpha == KEEP else None,
-            tuple(notes),
+            (*self.notes, *more, *notes),
             tags=tags,
             duration=duration,
             gaps=None if declared is None else gaps.gaps_of(np.asarray(rgb), declared),
@@ -153,18 +157,6 @@ class PictureFile(Pages):
             hint="If it is none, allow it: --largest MEGAPIXELS. It is decoded at once (TIFFs "
             "of 8 bits in strips or tiles are read in parts); or scale it down first.",
         )
-
-
-def _shallow(picture: Picture) -> Picture:
-    """A picture of bands of 8 bits as the one of 8 bits that it is."""
-    assert picture.values is not None  # (it has bands)
-    rgb = Image.fromarray(picture.values).convert("RGB")
-    transparency = picture.transparency
-    if transparency is not None:
-        unit = transparency.over_ground(ValueRange(0, 255, "uint8", 3).to_unit(np.asarray(rgb)))
-        rgb = Image.fromarray(unit.mul(255).round_().byte().permute(1, 2, 0).numpy())
-    kept = transparency if transparency is not None and transparency.kept else None
-    return replace(picture, rgb=rgb, values=None, transparency=kept)
 
 
 def decode(source: Path | bytes, *, name: str | None = None, largest: int = MAX_PIXELS) -> Picture:
@@ -237,6 +229,8 @@ def _faults_of(image: Image.Image | None, asked: str) -> Iterator[None]:
 
 def _pages(image: Image.Image | None, data: bytes) -> list[int]:
     """Numbers of the frames or pages; reduced copies within a TIFF are none."""
+    if image is not None and image.format == "MPO":
+        return [0]
     if image is not None and image.format != "TIFF":
         return list(range(getattr(image, "n_frames", 1)))
     if image is not None and getattr(image, "n_frames", 1) == 1:
@@ -245,6 +239,16 @@ def _pages(image: Image.Image | None, data: bytes) -> list[int]:
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         return [i for i, page in enumerate(_tiff_pages(file)) if i == 0 or not page.is_reduced]
+
+
+def _notes_of(image: Image.Image, data: bytes) -> tuple[str, ...]:
+    """What of a file that Pillow opens is not used."""
+    if image.format == "MPO":
+        return ("a further picture in it (a gain map, a depth, another eye's), which is left out",)
+    at = data[:4096].find(b"av1C") if image.format == "AVIF" else -1
+    if at >= 0 and data[at + 6] & _AV1_DEEP:
+        return (f"{12 if data[at + 6] & _AV1_12 else 10} bits per value, of which 8 are used",)
+    return ()
 
 
 def _extent(image: Image.Image | None, data: bytes, asked: str) -> tuple[int, int, int]:

@@ -91,6 +91,8 @@ def read_bands(image: Image.Image | None, data: bytes, page: int, asked: str) ->
         return _heic(data) if image.info.get("bit_depth", 8) > 8 else None
     if image.mode.startswith("I"):  # a PGM, which Pillow scales to 16 bits
         return Bands(np.asarray(image).astype(np.uint16))
+    if image.mode == "F":  # a PFM
+        return Bands(np.array(image))
     return None
 
 
@@ -171,8 +173,15 @@ def _tiff(image: Image.Image | None, data: bytes, page: int, asked: str) -> Band
             plain = kind == np.uint8 and (samples in (1, 3) or alpha or samples == 2)
             if image is not None and (plain or kind is None or kind == np.bool_ or _cmyk(found)):
                 return None
-            if image is not None and found.bitspersample <= 8 and samples <= 2:
+            shallow = found.bitspersample <= 8 and samples <= 2 and kind.kind != "i"
+            if image is not None and shallow:
                 return None
+            if int(found.imagedepth) > 1:
+                raise DataError(
+                    f"a page of it is a volume of {found.imagedepth} slices",
+                    asked=asked,
+                    hint="Save each slice as a page of its own.",
+                )
             pixels = found.asarray()
             if int(found.planarconfig) == 2 and pixels.ndim == 3:
                 pixels = np.moveaxis(pixels, 0, -1)
@@ -180,6 +189,8 @@ def _tiff(image: Image.Image | None, data: bytes, page: int, asked: str) -> Band
             turned = _UPRIGHT.get(int(tag.value) if tag else 1, lambda a: a)(pixels)
             inverted = int(found.photometric) == 0
             profile = bytes(found.iccprofile or b"")
+    except DataError:
+        raise
     except Exception as error:  # tifffile raises many kinds for damaged data
         if image is not None and image.mode in ("I;16", "I;16B", "I", "F"):
             return Bands(np.asarray(image))
@@ -219,6 +230,15 @@ def _divided(values: Array, opacity: Opacity) -> Array:
     if values.dtype.kind in "iu":
         plain = np.clip(np.round(plain), 0, np.iinfo(values.dtype).max)
     return plain.astype(values.dtype)
+
+
+def bits_not_used_of(data: bytes, page: int) -> tuple[str, ...]:
+    """What of a TIFF's page that Pillow reads is more than the 8 bits that it gives, in words."""
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        bits = int(file.pages[page].bitspersample)
+    return (f"{bits} bits per value, of which 8 are used",) if bits > 8 else ()
 
 
 def _cmyk(page: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy as np
 from zoo_core.errors import DataError
 from zoo_core.files import replacing
 from zoo_images.formats import FormatPages, ImageFormat
-from zoo_images.picture import Frames, Picture
+from zoo_images.picture import Frames, Picture, shallow
 from zoo_images.pixels import MAX_PIXELS
 from zoo_images.preprocessing import Array
+from zoo_images.transparency import KEEP, Transparency, as_opacity
 
-_COLOURS = (1, 3)
+_COLOURS = (1, 3, 4)
 
 
 class NumpyFormat(ImageFormat):
@@ -33,7 +35,7 @@ class NumpyFormat(ImageFormat):
             raise DataError(
                 f"it holds {values.dtype} of shape {values.shape}, which is no picture",
                 asked=asked,
-                hint="Pictures are numbers (H, W), (H, W, 3), (N, H, W) or (N, H, W, 3).",
+                hint="Pictures are numbers (H, W), (H, W, 3), (H, W, 4), or many of them (N, …).",
             )
         if values.nbytes > 3 * largest:
             raise DataError(
@@ -41,7 +43,8 @@ class NumpyFormat(ImageFormat):
                 asked=asked,
                 hint="If it is meant to, allow it: --largest MEGAPIXELS.",
             )
-        return NumpyPages(asked, values, values.ndim - colour == 3, colour)
+        several = values.ndim - colour == 3
+        return NumpyPages(asked, values, several, colour, self.options.get("alpha", KEEP))
 
 
 class NumpyPages(FormatPages):
@@ -51,11 +54,14 @@ class NumpyPages(FormatPages):
         asked: What the file is called.
         values: (H, W[, C]) or (N, H, W[, C]).
         several: Whether the first axis counts pictures.
-        colour: Whether the last one counts colours.
+        colour: Whether the last one counts colours, the fourth of which is opacity.
+        alpha: What becomes of that; see `zoo_images.transparency.parse_alpha`.
     """
 
-    def __init__(self, asked: str, values: Array, several: bool, colour: bool) -> None:
-        self.asked = asked
+    def __init__(
+        self, asked: str, values: Array, several: bool, colour: bool, alpha: str = KEEP
+    ) -> None:
+        self.asked, self._alpha = asked, alpha
         self._values = values if several else values[None]  # (N, H, W[, C])
         self._several, self._colour = several, colour
 
@@ -68,7 +74,15 @@ class NumpyPages(FormatPages):
         values = values.astype(values.dtype.newbyteorder("="), copy=False)
         if self._colour and values.shape[-1] == 1:
             values = values[..., 0]
-        return Picture.of(values, "NumPy")
+        notes: tuple[str, ...] = ()
+        if not self._colour and self._several and len(self) <= max(_COLOURS):
+            notes = (f"an array taken for {len(self)} grey pictures: colours come last, (H, W, 3)",)
+        if not self._colour or values.ndim == 2 or values.shape[-1] < 4:
+            return Picture.of(values, "NumPy", notes=notes)
+        transparency = Transparency.of(as_opacity(values[..., 3]), self._alpha)
+        colours = np.ascontiguousarray(values[..., :3])
+        picture = replace(Picture.of(colours, "NumPy"), values=colours, transparency=transparency)
+        return shallow(picture)
 
     def write(self, frames: Frames, path: Path, *, target: str | None, identity: str) -> None:
         """Writes an array of the input's form."""

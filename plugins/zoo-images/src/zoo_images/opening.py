@@ -18,6 +18,9 @@ FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "BMP", "DIB", "GIF", "TIFF
 
 _HEIC = "Install it: pip install pillow-heif; or convert them to JPEG."
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_RAW = (".dng", ".cr2", ".nef", ".nrw", ".arw", ".sr2", ".pef", ".srw", ".erf", ".3fr", ".iiq")
+_DNG = 50706
+_ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf", b"Rar!", b"\x1f\x8b")
 _PILLOW_LIMIT = threading.Lock()
 # What the library says of damaged files is text of strangers; our errors name these files.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -65,11 +68,16 @@ def open_header(data: bytes, asked: str) -> Image.Image | None:
         with _PILLOW_LIMIT:
             before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
             try:
-                return Image.open(io.BytesIO(data), formats=FORMATS)
+                image = Image.open(io.BytesIO(data), formats=FORMATS)
             finally:
                 Image.MAX_IMAGE_PIXELS = before
+        _refuse_raw(image, asked)
+        return image
+    except DataError:
+        raise
     except UnidentifiedImageError as error:
         if data[:4] in _TIFF:
+            _refuse_raw(None, asked)
             return None
         if _is_heic(data):
             return _open_heic(data, asked)
@@ -96,10 +104,27 @@ def recognises(path: Path) -> bool:
         if _is_heic(head):
             _open_heic(head, str(path)).close()
             return True
-        with Image.open(io.BytesIO(head), formats=FORMATS):
+        with Image.open(io.BytesIO(head), formats=FORMATS) as image:
+            _refuse_raw(image, str(path))
             return True
     except Exception:  # Pillow raises many kinds for damaged headers
         return False
+
+
+def _refuse_raw(image: Image.Image | None, asked: str) -> None:
+    """Refuses what a camera's sensor saw: such TIFFs begin with a small preview.
+
+    Raises:
+        DataError: If it is a raw file.
+    """
+    tiff = image is None or image.format == "TIFF"
+    dng = _DNG in getattr(image, "tag_v2", {})
+    if tiff and (dng or Path(asked).suffix.lower() in _RAW):
+        raise DataError(
+            "it is a camera's raw file, of which only a small preview is a picture",
+            asked=asked,
+            hint="Develop it into a TIFF of 16 bits, or a JPEG, with a raw converter.",
+        )
 
 
 def is_animated(path: Path) -> bool:
@@ -137,6 +162,10 @@ def _instead(data: bytes) -> tuple[str, str]:
         return what, "Fetch the pictures themselves: git lfs pull."
     if data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "it is a web page, not a picture", "Fetch the picture by its own address."
+    if data.startswith(_ARCHIVES):
+        return "it is an archive, not a picture", "Unpack it, and give the folder."
+    if data.startswith((b"%PDF", b"8BPS", b"v/1\x01", b"#?RADIANCE")):
+        return "it is a document or a picture of layers or light", "Export it as PNG or TIFF."
     what = "it holds text, not a picture" if _is_text(data) else "it is in no known format"
     return what, "Give a PNG, JPEG, WebP, AVIF, GIF or TIFF file."
 

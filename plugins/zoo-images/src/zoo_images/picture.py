@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +106,19 @@ class Picture:
             return ValueRange(0, 255, "uint8", 3).to_unit(np.asarray(self.image))
         unit = span.to_unit(self.values, self.gaps)
         return unit if self.transparency is None else self.transparency.over_ground(unit)
+
+
+def shallow(picture: Picture) -> Picture:
+    """A picture whose values are bytes as one of 8 bits, over its ground; any other as it is."""
+    if picture.values is None or picture.values.dtype != np.uint8:
+        return picture
+    rgb = Image.fromarray(picture.values).convert("RGB")
+    transparency = picture.transparency
+    if transparency is not None:
+        unit = transparency.over_ground(ValueRange(0, 255, "uint8", 3).to_unit(np.asarray(rgb)))
+        rgb = Image.fromarray(unit.mul(255).round_().byte().permute(1, 2, 0).numpy())
+    kept = transparency if transparency is not None and transparency.kept else None
+    return replace(picture, rgb=rgb, values=None, transparency=kept)
 
 
 @dataclass
