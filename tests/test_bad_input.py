@@ -345,7 +345,7 @@ def test_bad_registry_is_refused_with_its_file(tmp_path: Path, text: str, says: 
 
 def test_damaged_embedded_weights_are_refused(tmp_path: Path) -> None:
     from zoo_core.errors import WeightsError
-    from zoo_core.files import verify
+    from zoo_core.untrusted import verify
 
     models = [model for model in Registry.load().models.values() if model.installed]
     embedded = [model for model in models if model.entry.weights.path is not None]

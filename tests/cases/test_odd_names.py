@@ -11,7 +11,8 @@ from PIL import Image
 
 import zoo
 from zoo_core.cli import run
-from zoo_core.text import printable, restored, storable
+from zoo_core.errors import printable
+from zoo_core.files import restored, storable
 
 LATIN = os.fsdecode(b"caf\xe9")
 """A name that is Latin-1, as old archives leave them, as Python holds it."""

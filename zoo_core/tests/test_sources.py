@@ -7,10 +7,11 @@ from typing import ClassVar
 import pytest
 
 from zoo_core.catalogue.registry import Model, Registry
+from zoo_core.contracts.model_source import FirstSeen, ModelSource
 from zoo_core.contracts.spec import Component
 from zoo_core.errors import HubUnreachableError, PluginError, UsageError
 from zoo_core.host.isolation import Plugin
-from zoo_core.models.sources import FirstSeen, ModelSource, find_model, model_source
+from zoo_core.models.modeldir import find_model, model_source
 from zoo_testing.hosts import InMemoryPlugin, host_with
 
 ABSENT = {"repo": "someone/something", "revision": "0" * 40, "sha256": "0" * 64}

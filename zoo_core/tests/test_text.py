@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo_core.text import printable
+from zoo_core.errors import printable
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,9 @@ from safetensors.torch import load_file, save_file
 
 from zoo_core.catalogue.registry import Model
 from zoo_core.errors import WeightsError
-from zoo_core.files import file_sha256, verify
-from zoo_core.models.modeldir import build_method
-from zoo_core.models.sources import model_files
+from zoo_core.models.modeldir import build_method, model_files
 from zoo_core.models.weights import load_weights, no_init
+from zoo_core.untrusted import file_sha256, verify
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 from packaging.version import Version
 
 from zoo_core.cli import run
-from zoo_core.files import file_sha256
 from zoo_core.host.plugins import PluginHost
+from zoo_core.untrusted import file_sha256
 from zoo_doctor import places, software
 from zoo_doctor.cli import CHECKS
 

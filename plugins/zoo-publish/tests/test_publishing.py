@@ -19,10 +19,10 @@ from zoo_core.catalogue.registry import Registry
 from zoo_core.cli import run
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.errors import HubError, UsageError, WeightsError
-from zoo_core.files import file_sha256
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
 from zoo_core.translate.loading import load
+from zoo_core.untrusted import file_sha256
 from zoo_nn.synthetic import random_batch
 from zoo_publish.publish import publish
 from zoo_publish.release import publish_embedded

@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 import zoo_testing
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.cli import run as zoo
-from zoo_core.files import file_sha256
 from zoo_core.host.plugins import PluginHost
 from zoo_core.schema import write_yaml
+from zoo_core.untrusted import file_sha256
 from zoo_testing.error import ConformanceError
 from zoo_testing.faulty import FAULTS, subject_of
 from zoo_testing.run import METHOD_CHECKS, MODEL_CHECKS, model_cases, run_cases, subject_cases

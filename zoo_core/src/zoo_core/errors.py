@@ -1,16 +1,24 @@
-"""Errors that a user can cause: each names what was asked, what is wrong, and what to do next."""
+"""Errors that a user can cause: each names what was asked, what is wrong, and what to do next.
+
+What they quote came from somewhere else, and is made safe to print.
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
-from zoo_core.text import printable
-
 _SECRETS = re.compile(r"(?<=://)[^/\s@]+@|\bhf_[A-Za-z0-9]{20,}")
 """Name and password within an address, and tokens of the Hub."""
+_KEPT = frozenset("\n\t\u200c\u200d")
+"""Line feed, tab, and the joiners that some scripts and emoji are written with."""
+PRIVATE = 0x100000
+"""From a byte of a file name that is no text, as Python holds it, to a private sign."""
+_DANGEROUS = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+"""Unicode categories that a terminal may obey rather than show."""
 
 
 class ZooError(Exception):
@@ -72,12 +80,6 @@ class TrainingError(ZooError):
     """Training cannot start or go on."""
 
 
-def _restored(cls: type[ZooError], args: tuple[Any, ...], fields: dict[str, Any]) -> ZooError:
-    error = cls.__new__(cls, *args)
-    error.__dict__.update(fields)
-    return error
-
-
 def unknown(
     kind: str, name: str, known: Iterable[str], *, next_step: str | None = None
 ) -> UsageError:
@@ -98,5 +100,40 @@ def unknown(
     )
 
 
+def printable(text: str, *, limit: int | None = None) -> str:
+    r"""A text in which nothing but line feeds and tabs can steer a terminal.
+
+    Control characters, escape sequences, marks of writing direction and bytes of file names that
+    are no text are shown as escapes such as ``\x1b``.
+
+    Args:
+        text: Any text: a file name, a key of a configuration, an answer of a server.
+        limit: Most characters; what is longer ends in ``…``.
+    """
+    if limit is not None and len(text) > limit:
+        text = text[:limit] + "…"
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        sign if sign in _KEPT or unicodedata.category(sign) not in _DANGEROUS else _escaped(sign)
+        for sign in text
+    )
+
+
+def _restored(cls: type[ZooError], args: tuple[Any, ...], fields: dict[str, Any]) -> ZooError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(fields)
+    return error
+
+
 def _shown(text: str) -> str:
     return printable(_SECRETS.sub("…", text))
+
+
+def _escaped(sign: str) -> str:
+    number = ord(sign)
+    if 0xDC80 <= number - PRIVATE <= 0xDCFF:
+        number -= PRIVATE
+    if 0xDC80 <= number <= 0xDCFF:  # a byte of a file name that is not UTF-8
+        return f"\\x{number - 0xDC00:02x}"
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"

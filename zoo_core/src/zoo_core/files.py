@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, and whether a file is the one meant.
+"""Files and folders that are there whole or not at all.
 
 Importing this module imports no torch.
 """
@@ -6,21 +6,18 @@ Importing this module imports no torch.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 
-from zoo_core.errors import DataError, WeightsError
+from zoo_core.errors import PRIVATE, DataError
 
 STALE_SECONDS = 24 * 3600
 """Age from which what was never finished counts as left behind by a killed writer."""
 _before: ContextVar[Callable[[Path, Path], None] | None] = ContextVar("before", default=None)
-_AGAIN = "Restore the file, or export the model again."
 
 
 @contextlib.contextmanager
@@ -139,51 +136,6 @@ def caching(folder: Path, whole: Callable[[], bool], *, what: str) -> Iterator[P
         shutil.rmtree(work, ignore_errors=True)
 
 
-def verify(path: Path, *, sha256: str | None = None, size: int | None = None) -> None:
-    """Checks that a file is there and is the very file that is meant, before anyone opens it.
-
-    Args:
-        path: The file.
-        sha256: Expected hash, 64 lowercase hexadecimal digits; None: not checked.
-        size: Expected number of bytes; None: not checked.
-
-    Raises:
-        WeightsError: If the file is missing or is another.
-    """
-    asked = f"weights {path}"
-    if not path.is_file():
-        raise WeightsError("the file is missing", asked=asked, hint=_AGAIN)
-    found = path.stat().st_size
-    if size is not None and found != size:
-        raise WeightsError(f"it has {found} bytes, expected {size}", asked=asked, hint=_AGAIN)
-    if sha256 is not None and (digest := file_sha256(path)) != sha256:
-        raise WeightsError(
-            f"its sha256 is {digest[:16]}…, expected {sha256[:16]}…",
-            asked=asked,
-            hint="It is damaged or was exchanged; do not use it. " + _AGAIN,
-        )
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file, in lowercase hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextlib.contextmanager
-def utf8_named(path: Path) -> Iterator[Path]:
-    """A file by a name that is UTF-8, for libraries that take no other: its own, or a link's."""
-    try:
-        os.fspath(path).encode()
-    except UnicodeEncodeError:
-        with tempfile.TemporaryDirectory() as folder:
-            link = Path(folder) / "file"
-            link.symlink_to(path.absolute())
-            yield link
-    else:
-        yield path
-
-
 def stamp(path: Path) -> bytes:
     """What changes when a file does: its path, time and size, for the keys of caches."""
     try:
@@ -192,6 +144,18 @@ def stamp(path: Path) -> bytes:
     except OSError:  # a broken link, say: who reads it will name it
         text = f"{path.absolute()}\0absent\n"
     return text.encode("utf-8", errors="surrogateescape")
+
+
+def storable(path: str) -> str:
+    """A path that JSON and YAML can hold: bytes that are no text become private signs."""
+    return "".join(chr(ord(s) + PRIVATE) if 0xDC80 <= ord(s) <= 0xDCFF else s for s in path)
+
+
+def restored(path: str) -> str:
+    """The path that became a `storable` one."""
+    return "".join(
+        chr(ord(s) - PRIVATE) if 0xDC80 <= ord(s) - PRIVATE <= 0xDCFF else s for s in path
+    )
 
 
 def sync(path: Path) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo_core.errors import DataError
-from zoo_core.text import printable
+from zoo_core.errors import DataError, printable
 
 IGNORED_FILES = frozenset(
     {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "zoo-outputs.jsonl"}

@@ -2,12 +2,13 @@
 
 A model directory, a card, a registry, a checkpoint and an answer of a server are data of a
 stranger. They are read here, within bounds, before anything believes them: regular files of known
-names, no links out, no paths, no addresses. Importing this module imports no torch.
+names, no links out, no paths, no addresses, and the very files that are meant. Importing this
+module imports no torch.
 """
 
 from __future__ import annotations
 
-import math
+import hashlib
 import os
 import re
 import stat
@@ -20,9 +21,7 @@ from typing import Any
 
 import yaml
 
-from zoo_core.errors import UsageError, WeightsError, ZooError
-from zoo_core.files import utf8_named
-from zoo_core.text import printable
+from zoo_core.errors import UsageError, WeightsError, ZooError, printable
 
 _SHA256, _COMMIT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 _REPO_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?<![.-])"
@@ -30,10 +29,9 @@ _REPO = re.compile(rf"(?!.*(?:--|\.\.)){_REPO_NAME}/{_REPO_NAME}")
 _LONGEST_REPO = 96
 _DEEPEST = 64
 _LONGEST_NUMBER = 100
-_LARGEST_HEADER = 8_000_000
-_LFS_POINTER = b"version "
-"""How a Git LFS pointer begins; as a length it would be far too large."""
 _TOO_DEEP = "it is nested too deeply"
+AGAIN = "Restore the file, or export the model again."
+"""What to do where a file of weights cannot be used."""
 _building: ContextVar[str | None] = ContextVar("building", default=None)
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -187,6 +185,37 @@ def member(directory: Path, name: str) -> Path | None:
     )
 
 
+def verify(path: Path, *, sha256: str | None = None, size: int | None = None) -> None:
+    """Checks that a file is there and is the very file that is meant, before anyone opens it.
+
+    Args:
+        path: The file.
+        sha256: Expected hash, 64 lowercase hexadecimal digits; None: not checked.
+        size: Expected number of bytes; None: not checked.
+
+    Raises:
+        WeightsError: If the file is missing or is another.
+    """
+    asked = f"weights {path}"
+    if not path.is_file():
+        raise WeightsError("the file is missing", asked=asked, hint=AGAIN)
+    found = path.stat().st_size
+    if size is not None and found != size:
+        raise WeightsError(f"it has {found} bytes, expected {size}", asked=asked, hint=AGAIN)
+    if sha256 is not None and (digest := file_sha256(path)) != sha256:
+        raise WeightsError(
+            f"its sha256 is {digest[:16]}…, expected {sha256[:16]}…",
+            asked=asked,
+            hint="It is damaged or was exchanged; do not use it. " + AGAIN,
+        )
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file, in lowercase hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def read_text(path: Path, *, error: type[ZooError] = WeightsError, errors: str = "strict") -> str:
     """A text file, no longer than `TEXT` allows.
 
@@ -244,58 +273,6 @@ def read_yaml(text: str, *, asked: str, error: type[ZooError] = ZooError) -> dic
 def read_yaml_file(path: Path, *, error: type[ZooError] = ZooError) -> dict[str, Any]:
     """`read_yaml` of a file; a file that cannot be read as text is the same kind of error."""
     return read_yaml(read_text(path, error=error), asked=str(path), error=error)
-
-
-def tensor_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Type and shape of each tensor of a safetensors file, by name; no tensor is read.
-
-    Raises:
-        WeightsError: If it is missing, truncated, or no safetensors file, or if its tensors hold
-            more numbers than `PARAMETERS` allows.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    asked = f"weights {path}"
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-        if head == _LFS_POINTER:
-            raise WeightsError(
-                "it is a Git LFS pointer, which only stands for the file",
-                asked=asked,
-                hint="Fetch the file itself: git lfs pull, or the download link on its page.",
-            )
-        length = int.from_bytes(head, "little")
-        if length > _LARGEST_HEADER:
-            raise ValueError(f"a header of {length:,} bytes")
-        with utf8_named(path) as named, safe_open(named, framework="np") as tensors:
-            slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
-            header = {
-                name: (_type_name(part.get_dtype()), tuple(part.get_shape()))
-                for name, part in slices.items()
-            }
-    except FileNotFoundError:
-        raise WeightsError(
-            "the file is missing", asked=asked, hint="Restore the file, or export the model again."
-        ) from None
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
-        reason = str(fault).split("\n", 1)[0][:200]
-        raise WeightsError(
-            f"it is damaged or no safetensors file ({reason})",
-            asked=asked,
-            hint="Restore the file, or export the model again.",
-        ) from fault
-    PARAMETERS.refuse_beyond(sum(math.prod(shape) for _, shape in header.values()), asked)
-    return header
-
-
-def _type_name(code: str) -> str:
-    """The name that torch has for a type of safetensors: ``float16`` for ``F16``."""
-    if code == "BOOL":
-        return "bool"
-    kinds = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint"}
-    kind = code.rstrip("0123456789")
-    return kinds.get(kind, kind) + code[len(kind) :]
 
 
 class _Loader(_Base):  # type: ignore[misc]

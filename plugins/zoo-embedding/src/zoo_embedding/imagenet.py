@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from zoo_core.errors import WeightsError
-from zoo_core.files import verify
+from zoo_core.untrusted import verify
 from zoo_nn.nets.backbone import Backbone, TimmBackbone
 from zoo_nn.nets.backbones import open_backbone
 from zoo_nn.nets.timm_nets import create_net

@@ -8,7 +8,7 @@ from pathlib import Path
 from zoo_core.catalogue.registry import Registry
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
-from zoo_core.models.sources import find_model
+from zoo_core.models.modeldir import find_model
 from zoo_core.translate.loading import load
 from zoo_evaluate.direction_evaluation import EvalConfig, ProgressCallback
 from zoo_evaluate.extractors import Extractor, JudgeExtractor, open_extractor

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo_core.errors import UsageError, WeightsError, unknown
-from zoo_core.files import file_sha256
 from zoo_core.host.plugins import host
+from zoo_core.untrusted import file_sha256
 from zoo_evaluate.judge import EvalClassifier
 from zoo_nn.nets.timm_nets import trained_net
 

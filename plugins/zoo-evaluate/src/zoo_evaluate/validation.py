@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from zoo_core.contracts.spec import TrainConfig
-from zoo_core.errors import UsageError
+from zoo_core.errors import UsageError, printable
+from zoo_core.files import restored
 from zoo_core.host.plugins import host
-from zoo_core.text import printable, restored
 from zoo_evaluate.direction_evaluation import EvalConfig
 from zoo_evaluate.eval_model import EngineEvalModel
 from zoo_evaluate.held_out import declared_paired

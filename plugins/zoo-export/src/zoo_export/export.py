@@ -17,14 +17,14 @@ from zoo_core.catalogue.registry import Registry
 from zoo_core.cli.translate import parse_target
 from zoo_core.contracts.signals import Condition
 from zoo_core.errors import UsageError, ZooError
-from zoo_core.files import file_sha256, replacing
+from zoo_core.files import replacing
 from zoo_core.host.isolation import version_of
 from zoo_core.host.plugins import host
 from zoo_core.models.golden import check_golden
-from zoo_core.models.modeldir import GOLDEN, weights_file
-from zoo_core.models.sources import find_model
+from zoo_core.models.modeldir import GOLDEN, find_model, weights_file
 from zoo_core.translate.outputs import safe_name
 from zoo_core.translate.translator import Translator
+from zoo_core.untrusted import file_sha256
 from zoo_export.formats import FORMATS, GraphFormat
 from zoo_export.tracing import require_graph
 from zoo_export.verify import Agreement, Direction, compared

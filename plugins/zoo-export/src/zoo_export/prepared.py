@@ -10,9 +10,10 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-from zoo_core.files import file_sha256, replacing, sweep
+from zoo_core.files import replacing, sweep
 from zoo_core.host.isolation import version_of
 from zoo_core.translate.engines import LoadedModel
+from zoo_core.untrusted import file_sha256
 from zoo_hub.settings import cache_root
 
 MOST = 4 << 30

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
+from zoo_core.contracts.model_source import FirstSeen
 from zoo_core.errors import HubUnreachableError, WeightsError
-from zoo_core.files import replacing, verify
-from zoo_core.models.sources import FirstSeen
-from zoo_core.untrusted import is_commit, is_sha256, refuse_while_building
+from zoo_core.files import replacing
+from zoo_core.untrusted import is_commit, is_sha256, refuse_while_building, verify
 from zoo_hub.reference import ANY, Expected, Kind, Reference
 from zoo_hub.settings import cache_root, offline
 

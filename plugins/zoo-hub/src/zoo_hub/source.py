@@ -13,9 +13,9 @@ from typing import Any
 
 from zoo_core.catalogue.description import NATIVE
 from zoo_core.catalogue.registry import CONFIG
+from zoo_core.contracts.model_source import FirstSeen, ModelSource
 from zoo_core.errors import HubError, HubUnreachableError, WeightsError
 from zoo_core.models.modeldir import CARD, MODEL
-from zoo_core.models.sources import FirstSeen, ModelSource
 from zoo_hub.cache import RepoCache, fetch
 from zoo_hub.reference import (
     ANY,

@@ -28,8 +28,8 @@ from huggingface_hub.errors import FileMetadataError
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # it is public
 
 from zoo_core.errors import HubError
-from zoo_core.files import file_sha256, sync
-from zoo_core.untrusted import is_commit, is_sha256
+from zoo_core.files import sync
+from zoo_core.untrusted import file_sha256, is_commit, is_sha256
 from zoo_hub import failures
 from zoo_hub.reference import Expected, Reference
 from zoo_hub.settings import DOWNLOAD, endpoint, timeout

@@ -12,7 +12,7 @@ import click
 
 from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.errors import UsageError, WeightsError
-from zoo_core.files import verify as verify_file
+from zoo_core.untrusted import verify as verify_file
 from zoo_hub.cache import RepoCache, cached_files
 from zoo_hub.reference import Expected, Reference, looks_like, of_weights, parse
 

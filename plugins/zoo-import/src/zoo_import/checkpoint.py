@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from zoo_core.errors import UsageError, WeightsError
-from zoo_core.files import file_sha256, verify
 from zoo_core.models.weights import read_tensors
-from zoo_core.untrusted import PARAMETERS, Limit
+from zoo_core.untrusted import PARAMETERS, Limit, file_sha256, verify
 from zoo_import.file_kinds import PLAIN_PICKLE, file_kind, is_safetensors
 from zoo_import.pickles import StandIn, WouldCallError, called_by, read_pickle
 

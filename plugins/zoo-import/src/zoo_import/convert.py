@@ -17,14 +17,13 @@ from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Batch, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError, WeightsError, ZooError
-from zoo_core.files import file_sha256, verify
 from zoo_core.host.plugins import PluginHost
 from zoo_core.models.modeldir import MODEL, build_method
 from zoo_core.models.weights import load_state, net_state, no_init
 from zoo_core.schema import write_yaml
 from zoo_core.translate.loading import load
 from zoo_core.translate.translator import Translator
-from zoo_core.untrusted import read_yaml_file
+from zoo_core.untrusted import file_sha256, read_yaml_file, verify
 from zoo_hub.cache import cache_errors
 from zoo_hub.settings import cache_root
 from zoo_import.checkpoint import read_state

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo_core.catalogue.description import MetricValue, ModelConfig
+from zoo_core.errors import printable
 from zoo_core.schema import write_yaml
-from zoo_core.text import printable
 
 
 def metric_type(name: str) -> str:

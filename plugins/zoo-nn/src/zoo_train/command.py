@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from zoo_core.cli import complete
-from zoo_core.errors import UsageError
+from zoo_core.errors import UsageError, printable
 from zoo_core.host.plugins import host
-from zoo_core.text import printable
 
 CHANGEABLE = ("steps", "device", "processes", "threads")
 """Options that a run may change when it is resumed by the name of its directory."""

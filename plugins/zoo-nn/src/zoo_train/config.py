@@ -15,8 +15,8 @@ from zoo_core.catalogue.description import Pretrained
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_core.errors import UsageError, unknown
+from zoo_core.files import storable
 from zoo_core.schema import brief, fill, plain, write_yaml
-from zoo_core.text import storable
 from zoo_core.untrusted import read_yaml_file
 
 FORMAT = 1
@@ -184,7 +184,7 @@ def _learnt(preprocessing: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _storable(values: Any) -> Any:
-    """Plain values whose texts JSON and YAML can hold; `zoo_core.text.restored` undoes it."""
+    """Plain values whose texts JSON and YAML can hold; `zoo_core.files.restored` undoes it."""
     if isinstance(values, dict):
         return {key: _storable(value) for key, value in values.items()}
     return storable(values) if isinstance(values, str) else values

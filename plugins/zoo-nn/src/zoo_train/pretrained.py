@@ -16,14 +16,19 @@ from zoo_core.contracts.interfaces import safe_name
 from zoo_core.contracts.method import Method, make_options
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import UsageError, WeightsError
-from zoo_core.files import file_sha256, verify
+from zoo_core.files import restored
 from zoo_core.host.plugins import host
-from zoo_core.models.modeldir import TRAINING, build_method, read_config, weights_file
-from zoo_core.models.sources import find_model
-from zoo_core.models.weights import load_state, net_state, read_tensors, require_fit, sketched
+from zoo_core.models.modeldir import TRAINING, build_method, find_model, read_config, weights_file
+from zoo_core.models.weights import (
+    load_state,
+    net_state,
+    read_tensors,
+    require_fit,
+    sketched,
+    tensor_header,
+)
 from zoo_core.schema import brief, fill, plain
-from zoo_core.text import restored
-from zoo_core.untrusted import building, member, tensor_header
+from zoo_core.untrusted import building, file_sha256, member, verify
 
 
 def find_pretrained(model: str, method: str) -> tuple[Pretrained, ModelConfig]:

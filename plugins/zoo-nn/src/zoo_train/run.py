@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from zoo_core.errors import UsageError
+from zoo_core.errors import UsageError, printable
+from zoo_core.files import restored
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
 from zoo_core.schema import plain
-from zoo_core.text import printable, restored
 from zoo_core.translate.engine import Engine
 from zoo_core.translate.precision import resolve_precision
 from zoo_train.checkpoint import Checkpoints, writing

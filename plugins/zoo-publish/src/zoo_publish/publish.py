@@ -13,7 +13,6 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ge
 from zoo_core.catalogue.registry import CONFIG
 from zoo_core.contracts.method import Method
 from zoo_core.errors import HubError, HubUnreachableError, UsageError, WeightsError, ZooError
-from zoo_core.files import file_sha256
 from zoo_core.host.plugins import PluginHost
 from zoo_core.models.golden import check_golden
 from zoo_core.models.modeldir import (
@@ -26,8 +25,8 @@ from zoo_core.models.modeldir import (
     read_config,
     weights_file,
 )
-from zoo_core.models.weights import loaded
-from zoo_core.untrusted import is_commit, is_inside, member, tensor_header
+from zoo_core.models.weights import loaded, tensor_header
+from zoo_core.untrusted import file_sha256, is_commit, is_inside, member
 from zoo_hub.failures import explained, status_of
 from zoo_hub.reference import Reference, parse
 from zoo_hub.settings import endpoint, offline

@@ -13,8 +13,7 @@ from zoo_core.catalogue.description import MetricValue, ModelEntry, parse_entry,
 from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import PluginHost
-from zoo_core.models.modeldir import read_card_text, read_config
-from zoo_core.models.sources import model_directory
+from zoo_core.models.modeldir import model_directory, read_card_text, read_config
 from zoo_publish.embed import About, entry_of
 from zoo_publish.publish import PublishedModel, publish
 from zoo_publish.published_card import hub_card

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
+from zoo_core.errors import printable
 from zoo_core.finding import names as shown
-from zoo_core.text import printable
 from zoo_train.data.dataset import DataSet
 from zoo_train.data.trained_on import content_hashes
 from zoo_train.events import RunEvents

@@ -11,8 +11,7 @@ from typing import Any
 
 import click
 
-from zoo_core.errors import UsageError, ZooError
-from zoo_core.text import printable
+from zoo_core.errors import UsageError, ZooError, printable
 
 
 class LazyGroup(click.Group):

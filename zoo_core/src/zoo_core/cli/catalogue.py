@@ -215,8 +215,7 @@ def _print_model(model: Model) -> None:
 
 def _print_directory(name: str, plugins: PluginHost, registry: Registry, json_: bool) -> None:
     """What a model directory says, or the last model of a run, and how it was trained."""
-    from zoo_core.models.modeldir import read_config
-    from zoo_core.models.sources import find_model
+    from zoo_core.models.modeldir import find_model, read_config
 
     directory = find_model(name, registry, plugins)
     config = plain(read_config(directory))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from zoo_core.catalogue.registry import HUB, Model
 from zoo_core.cli.output import size_text
+from zoo_core.contracts.model_source import FirstSeen
 from zoo_core.host.plugins import host
-from zoo_core.models.sources import FirstSeen, model_source
+from zoo_core.models.modeldir import model_source
 
 
 def where(model: Model) -> str:

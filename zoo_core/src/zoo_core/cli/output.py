@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo_core.catalogue.registry import Registry
+from zoo_core.errors import printable
 from zoo_core.host.plugins import PluginHost
-from zoo_core.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from zoo_core.errors import UsageError, unknown
-from zoo_core.text import printable
+from zoo_core.errors import UsageError, printable, unknown
 
 if TYPE_CHECKING:
     import torch

@@ -35,7 +35,7 @@ def _kinds() -> Iterable[Kind]:
         ),
         Kind(
             "model-source",
-            "zoo_core.models.sources:ModelSource",
+            "zoo_core.contracts.model_source:ModelSource",
             "Where models come from that are not on this machine",
         ),
         Kind("renderer", "", "Ways to make translated signals perceivable, for --renderer"),

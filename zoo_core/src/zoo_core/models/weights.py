@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import os
+import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,10 +18,8 @@ from torch.nn.modules import module as registration
 from torch.overrides import TorchFunctionMode
 
 from zoo_core.contracts.interfaces import safe_name
-from zoo_core.errors import WeightsError, ZooError
-from zoo_core.files import utf8_named
-from zoo_core.text import printable
-from zoo_core.untrusted import PARAMETERS, building, tensor_header
+from zoo_core.errors import WeightsError, ZooError, printable
+from zoo_core.untrusted import AGAIN, PARAMETERS, building
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method
@@ -29,6 +30,9 @@ _SHOWN = 8
 """Lines of each kind that a diff of keys shows."""
 _MOST_PARTS = 20_000
 """Layers, parameters and buffers of one model; more is no net but an attack on memory."""
+_LARGEST_HEADER = 8_000_000
+_LFS_POINTER = b"version "
+"""How a Git LFS pointer begins; as a length it would be far too large."""
 _FLOATS = ("float32", "float16", "bfloat16")
 
 
@@ -93,6 +97,47 @@ def load_state(target: Mapping[str, Tensor], source: Mapping[str, Tensor], *, as
             tensor.copy_(source[key])
 
 
+def tensor_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Type and shape of each tensor of a safetensors file, by name; no tensor is read.
+
+    Raises:
+        WeightsError: If it is missing, truncated, or no safetensors file, or if its tensors hold
+            more numbers than `PARAMETERS` allows.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    asked = f"weights {path}"
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+        if head == _LFS_POINTER:
+            raise WeightsError(
+                "it is a Git LFS pointer, which only stands for the file",
+                asked=asked,
+                hint="Fetch the file itself: git lfs pull, or the download link on its page.",
+            )
+        length = int.from_bytes(head, "little")
+        if length > _LARGEST_HEADER:
+            raise ValueError(f"a header of {length:,} bytes")
+        with _utf8_named(path) as named, safe_open(named, framework="np") as tensors:
+            slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
+            header = {
+                name: (_type_name(part.get_dtype()), tuple(part.get_shape()))
+                for name, part in slices.items()
+            }
+    except FileNotFoundError:
+        raise WeightsError("the file is missing", asked=asked, hint=AGAIN) from None
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+        reason = str(fault).split("\n", 1)[0][:200]
+        raise WeightsError(
+            f"it is damaged or no safetensors file ({reason})",
+            asked=asked,
+            hint=AGAIN,
+        ) from fault
+    PARAMETERS.refuse_beyond(sum(math.prod(shape) for _, shape in header.values()), asked)
+    return header
+
+
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """All tensors of a safetensors file and its metadata.
 
@@ -102,7 +147,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     from safetensors import safe_open
 
     names = tensor_header(path)  # which refuses what is no such file
-    with utf8_named(path) as named, safe_open(named, framework="pt", device="cpu") as file:
+    with _utf8_named(path) as named, safe_open(named, framework="pt", device="cpu") as file:
         return {key: file.get_tensor(key) for key in names}, dict(file.metadata() or {})
 
 
@@ -188,13 +233,6 @@ _SETTLES: dict[Any, Callable[[Tensor], Sequence[int]]] = {
 """The shape of what a spectral norm computes in many rounds, which torch makes slow on meta."""
 
 
-def drop_training_nets(method: Method[Any]) -> None:
-    """Drops the nets that only training needs, and with them their memory."""
-    for name in set(method.nets) - set(method.inference_nets):
-        with contextlib.suppress(KeyError):
-            del method.nets[name]
-
-
 def listed(what: str, entries: Sequence[str]) -> list[str]:
     """Lines of a diff: the first few entries under their kind, and how many more there are."""
     shown = [f"  {what}: {printable(entry, limit=200)}" for entry in entries[:_SHOWN]]
@@ -253,7 +291,7 @@ def require_fit(
 
     Args:
         target: The tensors of the nets.
-        found: What `zoo_core.untrusted.tensor_header` says of the file.
+        found: What `tensor_header` says of the file.
         asked: The file, for the error.
     """
     common = {key: value for key, value in target.items() if key in found}
@@ -287,3 +325,26 @@ def require_fit(
 
 def _type(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
+
+
+def _type_name(code: str) -> str:
+    """The name that torch has for a type of safetensors: ``float16`` for ``F16``."""
+    if code == "BOOL":
+        return "bool"
+    kinds = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint"}
+    kind = code.rstrip("0123456789")
+    return kinds.get(kind, kind) + code[len(kind) :]
+
+
+@contextlib.contextmanager
+def _utf8_named(path: Path) -> Iterator[Path]:
+    """A file by a name that is UTF-8, for libraries that take no other: its own, or a link's."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            link = Path(folder) / "file"
+            link.symlink_to(path.absolute())
+            yield link
+    else:
+        yield path

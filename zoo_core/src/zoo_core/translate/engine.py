@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,7 +12,6 @@ from torch import Tensor
 from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.signals import Condition
 from zoo_core.errors import UsageError, ZooError
-from zoo_core.models.weights import drop_training_nets
 from zoo_core.translate.precision import autocast, cast_weights, resolve_device, resolve_precision
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Engine:
         self.device = resolve_device(device)
         self.precision = resolve_precision(self.device, precision)
         self.method, self.domains = method.eval().requires_grad_(False), method.domains
-        drop_training_nets(method)
+        _drop_training_nets(method)
         method.to(self.device)
         # Measured: in float32 on CPUs channels-last gains nothing.
         self._channels_last = self.precision != torch.float32 or self.device.type == "cuda"
@@ -209,3 +208,10 @@ def describe(to: Target) -> str:
         for name, value in to.items()
     ]
     return "+".join(parts)
+
+
+def _drop_training_nets(method: Method[Any]) -> None:
+    """Drops the nets that only training needs, and with them their memory."""
+    for name in set(method.nets) - set(method.inference_nets):
+        with suppress(KeyError):
+            del method.nets[name]

@@ -14,11 +14,11 @@ from zoo_core.host.plugins import host as shared_host
 from zoo_core.models.modeldir import (
     GOLDEN,
     build_method,
+    find_model,
     read_card_text,
     read_config,
     weights_file,
 )
-from zoo_core.models.sources import find_model
 from zoo_core.models.weights import loaded
 from zoo_core.translate.engine import AUTO, TORCH, Engine
 from zoo_core.translate.translator import Translator

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from zoo_core.text import printable
+from zoo_core.errors import printable
 from zoo_images.sources.tables import Table
 from zoo_train.data.splits import split_of
 

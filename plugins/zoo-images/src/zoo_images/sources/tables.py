@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo_core.errors import DataError, UsageError
+from zoo_core.errors import DataError, UsageError, printable
 from zoo_core.finding import names as few
-from zoo_core.text import printable
 from zoo_images.format_spec import SUFFIXES
 
 TABLES = (".csv", ".tsv", ".parquet")

@@ -10,9 +10,8 @@ from pydantic import ValidationError
 from torch import nn
 
 from zoo_core.errors import UsageError, unknown
-from zoo_core.files import file_sha256
 from zoo_core.host.plugins import host
-from zoo_core.untrusted import refuse_while_building
+from zoo_core.untrusted import file_sha256, refuse_while_building
 from zoo_nn.nets.backbone import EMBEDDING, Backbone, OwnBackbone, TimmBackbone
 from zoo_nn.nets.classifier import Classifier, ClassifierNet, TimmNet, make_net
 from zoo_nn.nets.classifier_card import ClassifierCard

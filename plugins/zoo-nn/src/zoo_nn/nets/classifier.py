@@ -18,9 +18,8 @@ from torch import Tensor, nn
 
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import UsageError, WeightsError
-from zoo_core.files import file_sha256
-from zoo_core.models.weights import load_state, read_tensors, require_fit, sketched
-from zoo_core.untrusted import building, member, tensor_header
+from zoo_core.models.weights import load_state, read_tensors, require_fit, sketched, tensor_header
+from zoo_core.untrusted import building, file_sha256, member
 from zoo_nn.nets.augment import augment, widely
 from zoo_nn.nets.classifier_card import WEIGHTS, ClassifierCard
 from zoo_nn.nets.judge_architecture import (

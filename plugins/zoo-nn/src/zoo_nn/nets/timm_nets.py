@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo_core.errors import HubError, PluginError, UsageError, WeightsError, unknown
-from zoo_core.models.sources import model_source
+from zoo_core.models.modeldir import model_source
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 """Names of the published weights in timm's Hub repositories, the preferred one first."""

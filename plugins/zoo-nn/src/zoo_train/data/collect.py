@@ -18,10 +18,9 @@ from typing import Any
 import torch
 
 from zoo_core.contracts.codec import Codec, InMemorySignal
-from zoo_core.errors import DataError, PluginError, UsageError, ZooError
+from zoo_core.errors import DataError, PluginError, UsageError, ZooError, printable
 from zoo_core.finding import Found, find_files, nothing_found, require_folder, sift
 from zoo_core.host.plugins import host
-from zoo_core.text import printable
 from zoo_train.data.folders import (
     DomainFolders,
     SourceFiles,

@@ -12,9 +12,8 @@ from typing import Any
 from zoo_core.contracts.codec import Codec, InMemorySignal, SignalStore
 from zoo_core.contracts.signals import MIXED, Domains
 from zoo_core.contracts.spec import TrainConfig
-from zoo_core.errors import UsageError
+from zoo_core.errors import UsageError, printable
 from zoo_core.host.plugins import host
-from zoo_core.text import printable
 from zoo_train.data.collect import collect, collect_folders
 from zoo_train.data.folders import Layout, SourceFiles, domain_folders, require_layout
 from zoo_train.data.held_out import part_of

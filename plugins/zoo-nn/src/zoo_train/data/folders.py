@@ -15,10 +15,9 @@ from torch import Tensor
 
 from zoo_core.contracts.codec import Codec, InMemorySignal
 from zoo_core.contracts.signals import Domains
-from zoo_core.errors import DataError, PluginError, UsageError
+from zoo_core.errors import DataError, PluginError, UsageError, printable
 from zoo_core.finding import LeftOut, is_hidden, names, require_folder
 from zoo_core.host.plugins import host
-from zoo_core.text import printable
 from zoo_train.data.splits import by_split_and_domain, check_split, split_of
 
 

@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import Literal
 
 from zoo_core.contracts.signals import MIXED, Domains
-from zoo_core.errors import UsageError, unknown
-from zoo_core.text import printable
+from zoo_core.errors import UsageError, printable, unknown
 
 _LONGEST_NAME = 80
 _RESERVED = (MIXED, "all")
