@@ -117,12 +117,13 @@ class Validation(RunControl):
     def _open(self, moment: Moment) -> DataSet:
         """The held-out signals; raises `UsageError` where nothing says which they are."""
         run = moment.config
+        share = 0.0 if self._root else run.train.hold_out
         own = {} if self._root else {k: restored(v) for k, v in run.domains.items()}
         root = self._root or (None if run.data is None else restored(run.data))
         data = open_sources(
             own,
             codec=moment.codec,
-            config=TrainConfig(crop_first=run.train.crop_first, hold_out=run.train.hold_out),
+            config=TrainConfig(crop_first=run.train.crop_first, hold_out=share),
             split="val",
             attributes=list(run.attributes) or None,
             data=root,

@@ -176,7 +176,7 @@ class TrainConfig:
         snapshot_every: Steps between models that are kept in ``snapshots/``; None for none.
         log_every: Steps between log lines.
         seed: Seed of everything random.
-        hold_out: Share of each source without splits that is kept from training, for validation.
+        hold_out: Share of each source that is kept from training, for validation.
         ranges: ``LOW,HIGH`` by domain: values of black and white, for kinds of signals that have
             them; all others are chosen by what the domain's files hold.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -138,7 +138,8 @@ def open_sources(
         domains: SOURCE by domain's name; empty where ``data`` is given.
         codec: Reads the signals.
         config: Preprocessing and augmentation.
-        split: ``train``, ``val``, ``test`` or ``all``, where a source has splits.
+        split: ``train``, ``val``, ``test`` or ``all``, where a source has splits; where the
+            configuration holds a share out, ``val`` is that share of what there is to train on.
         cache: Folder for decoded signals; None keeps them in memory.
         attributes: Attributes to train on together; ``data`` then has a list of them.
         data: Folder with ``trainA``/``trainB``, ``train/<domain>`` or ``<domain>`` subfolders, or
@@ -150,6 +151,13 @@ def open_sources(
         UsageError: If the request contradicts itself or names something unknown.
         DataError: If a folder, list or file cannot be used.
     """
+    if config.hold_out and split in ("train", "val"):
+        parted: Callable[[SourceFiles], SourceFiles] = partial(
+            part_of, split=split, share=config.hold_out
+        )
+        split = "train"  # of which the share is taken
+    else:
+        parted = _whole
     if data is not None and domains:
         raise UsageError(
             "both name the data", asked="--data and --domain", hint="Give one of the two."
@@ -164,9 +172,13 @@ def open_sources(
         _check_count(attributes, "attribute", need)
         layout = require_layout(Path(data)) if isinstance(data, str) else data
         found, known = layout.label(attributes, split, codec)
-        found = part_of(found, split, config.hold_out)
         return _open(
-            {MIXED: found}, known, codec=codec, config=config, cache=cache, progress=progress
+            {MIXED: parted(found)},
+            known,
+            codec=codec,
+            config=config,
+            cache=cache,
+            progress=progress,
         )
     if isinstance(data, str):
         folders = domain_folders(Path(data), split)
@@ -181,15 +193,18 @@ def open_sources(
             check_name(name)
         _check_count(list(sources), "domain", need)
         parts = {name: collect(source, split, codec) for name, source in sources.items()}
-    parts = {name: part_of(found, split, config.hold_out) for name, found in parts.items()}
     return _open(
-        parts,
+        {name: parted(found) for name, found in parts.items()},
         Domains(tuple(parts)),
         codec=codec,
         config=config,
         cache=cache,
         progress=progress,
     )
+
+
+def _whole(found: SourceFiles) -> SourceFiles:
+    return found
 
 
 def _check_count(names: Sequence[str], what: str, need: tuple[int, int | None]) -> None:

@@ -1,4 +1,4 @@
-"""The share of a source without splits that is kept from training."""
+"""The share of what a run could train on that is kept from training."""
 
 from __future__ import annotations
 
@@ -16,16 +16,13 @@ def part_of(found: SourceFiles, split: str, share: float) -> SourceFiles:
     domains, which may show the same, stay together.
 
     Args:
-        found: What the source holds.
-        split: ``train`` leaves the share out, ``val`` takes it alone; anything else takes all.
-        share: The share that is held out, from 0 to 1. A source that has splits of its own, and
-            one with nothing held out, is given back as it is.
+        found: What the source holds to train on.
+        split: ``train`` leaves the share out, ``val`` takes it alone.
+        share: The share that is held out, above 0 and below 1.
 
     Raises:
         DataError: If the source has too few signals for it.
     """
-    if not share or found.split is not None or split not in ("train", "val"):
-        return found
     kept = [i for i, name in enumerate(found.names) if (_draw(name) < share) == (split == "val")]
     if not kept:
         raise DataError(
@@ -39,7 +36,7 @@ def part_of(found: SourceFiles, split: str, share: float) -> SourceFiles:
         files=[found.files[i] for i in kept],
         names=[found.names[i] for i in kept],
         labels=None if found.labels is None else found.labels[kept],
-        split="val" if split == "val" else None,
+        split="val" if split == "val" else found.split,
         notes=[*found.notes, f"{len(kept):,} of {len(found.names):,} {what}"],
     )
 
