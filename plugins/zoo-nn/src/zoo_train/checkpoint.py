@@ -71,20 +71,24 @@ class Checkpoints:
         for step in self.steps():
             self.path(step).unlink()
 
-    def load(self) -> dict[str, Any] | None:
+    def load(self, step: int | None = None) -> dict[str, Any] | None:
         """The newest checkpoint that is whole, or None where there is none at all.
+
+        Args:
+            step: Of which step it must be; None for any.
 
         Raises:
             TrainingError: If there are checkpoints and all are damaged.
         """
         self.messages.clear()
-        for step in reversed(self.steps()):
+        for found in reversed(self.steps() if step is None else [step]):
             try:
-                return self._read(self.path(step))
+                return self._read(self.path(found))
             except Exception as fault:  # whatever a damaged file makes the reader raise
                 reason = str(fault).splitlines()[0][:200] if str(fault) else type(fault).__name__
                 self.messages.append(
-                    f"checkpoint {self.path(step)} is damaged ({reason}); the one before it is used"
+                    f"checkpoint {self.path(found)} is damaged ({reason}); the one before it is "
+                    "used"
                 )
         if self.messages:
             raise TrainingError(

@@ -36,5 +36,11 @@ def zoo_components() -> Iterable[Component]:
         Component(
             "command", "train", "zoo_train.command:train", "Train a method on unpaired domains."
         ),
+        Component(
+            "command",
+            "export-run",
+            "zoo_train.export_run:export_run",
+            "Write the model of a checkpoint.",
+        ),
         Component("public", "train", "zoo_train.start:train", "Train a method, as zoo train does"),
     ]

@@ -87,15 +87,15 @@ class Run:
         self.dtype = resolve_precision(fabric.device, config.train.precision)
         self.listeners = Listeners(config.trackers) if self.first else None
 
-    def restore(self) -> None:
-        """Goes on from the newest checkpoint that is whole, where there is one.
+    def restore(self, step: int | None = None) -> None:
+        """Goes on from the newest checkpoint that is whole, or that of a step, where there is one.
 
         Raises:
             UsageError: If the run is to have fewer steps than are done.
             TrainingError: If there is no whole checkpoint though some were written, or the data
                 or the configuration is not what the run was trained with.
         """
-        state = self.checkpoints.load()
+        state = self.checkpoints.load(step)
         for message in self.checkpoints.messages:
             self.display.warn(message)
         done = None if state is None else int(state["done"])
@@ -124,12 +124,12 @@ class Run:
         stats = Stats(self.directory, trainer.done) if self.first else None
         if self.first:
             save_trained_on(self.directory, self.data.trained_on(named=True))
-        self._fire("opened", data=self.data)
-        self._fire("started", config=plain(self.config), progress=trainer.progress())
-        for control in self.controls:
-            control.started(self._moment({}))
-        self.display.start(trainer.done, trainer.steps)
         try:
+            self._fire("opened", data=self.data)
+            self._fire("started", config=plain(self.config), progress=trainer.progress())
+            for control in self.controls:
+                control.started(self._moment({}))
+            self.display.start(trainer.done, trainer.steps)
             with StopFlag().listening() as stop:
                 self._loop(stop, stats)
         finally:
@@ -164,7 +164,7 @@ class Run:
             if done % settings.sample_every == 0 or last:
                 self._sample()
             if settings.snapshot_every and done % settings.snapshot_every == 0 and not last:
-                self._export(self.directory / "snapshots" / f"{done:06d}")
+                self.export(self.directory / "snapshots" / f"{done:06d}")
             stopping = self._stopping(stop, reason)
             if done % settings.checkpoint_every == 0 or last or stopping:
                 self._checkpoint()
@@ -191,7 +191,7 @@ class Run:
             codec=self.codec,
             data=self.data,
             engine=self._engine,
-            export=self._export,
+            export=self.export,
             record=recorded.update,
             note=self.display.note,
         )
@@ -237,17 +237,18 @@ class Run:
         if self.first:
             if not self._sheet().is_file():
                 self._sample()
-            self._export(model)
+            self.export(model)
             self._fire("finished", model=model)
         self.fabric.barrier()
         return model
 
-    def _export(self, target: Path) -> None:
+    def export(self, target: Path) -> None:
         """Writes the model as it is now; only the first process does."""
         trainer = self.trainer
         if not self.first:
             return
-        logged = [{}, *(v for v in read_stats(self.directory) if "images_per_second" in v)][-1]
+        lines = (line for line in read_stats(self.directory) if line["step"] <= trainer.done)
+        logged = [{}, *(line for line in lines if "images_per_second" in line)][-1]
         losses = {
             name.removeprefix("loss/"): round(value, 6)
             for name, value in logged.items()
