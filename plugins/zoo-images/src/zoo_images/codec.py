@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from itertools import chain, groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
@@ -17,20 +15,16 @@ from zoo_core.contracts.codec import (
     InMemorySignal,
     Item,
     SignalStore,
-    StreamedOutput,
     Window,
 )
 from zoo_core.contracts.signals import MIXED, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
-from zoo_core.errors import DataError, UsageError
+from zoo_core.errors import UsageError
 from zoo_images import format_spec, tiles, windows
 from zoo_images.format_spec import SUFFIXES
-from zoo_images.picture import Frames, Made, Pages
+from zoo_images.picture import Pages
 from zoo_images.pixels import MAX_PIXELS, bounds, to_bytes
 from zoo_images.preprocessing import ASKED, RANGES, Preprocessing, plain, recorded
-
-if TYPE_CHECKING:
-    from zoo_images.large import Spool
 
 WINDOW_PIXELS = 1024 * 1024
 """Most pixels of one window by default: keeps the nets' activations near 1 GiB."""
@@ -114,12 +108,11 @@ class ImageCodec(Codec):
         """
         path = Path(path)
         if path.suffix.lower() in (".tif", ".tiff"):
-            from zoo_images.large import open_striped  # other pictures need none of it
+            from zoo_images.large import read_striped  # other pictures need none of it
 
-            striped = open_striped(path, self._largest)
-            if striped is not None:
-                info = {"size": striped.shape[:2], "format": "TIFF", "mode": "RGB"}
-                return Item(striped, str(path), "path", {**info, "tags": striped.tags})
+            item = read_striped(path, self._largest)
+            if item is not None:
+                return item
         from zoo_images.decode import open_file  # pictures in memory need none of it
 
         return self._item(open_file(path, self._options, largest=self._largest), "path")
@@ -160,12 +153,9 @@ class ImageCodec(Codec):
             UsageError: If ``size`` is out of range.
         """
         if isinstance(item.value, Pages):
-            for number, picture in item.value.pictures():
-                part = windows.from_picture(picture, item.name, item.form)
-                for inner in self.windows(part, size=size, limit=limit, source=source):
-                    windows.note_page(item, number, part.info["notes"])
-                    place = windows.FramePosition(number, part, inner.position)
-                    yield replace(inner, position=place)
+            from zoo_images.pages import windows_of  # single pictures need none of it
+
+            yield from windows_of(self, item, size=size, limit=limit, source=source)
             return
         bound = WINDOW_PIXELS if limit is None else limit
         crop = self.preprocessing.get("crop_first")
@@ -204,9 +194,14 @@ class ImageCodec(Codec):
             `zoo_images.large.Spool` for a large file.
         """
         if isinstance(item.value, Pages):
-            return item.value.joined(self._made(item, outputs, target), target, self.identity)
+            from zoo_images.pages import made_of
+
+            made = made_of(self, item, outputs, target)
+            return item.value.joined(made, target, self.identity)
         if windows.is_large(item):
-            return self._spooled(item, outputs)
+            from zoo_images.large import spooled
+
+            return spooled(item, outputs, self.spec)
         whole, size = tiles.joined(item, outputs)
         return windows.dress(
             item, whole, size, target, spec=self.spec, preprocessing=self.preprocessing
@@ -224,22 +219,9 @@ class ImageCodec(Codec):
             UsageError: If the suffix names no format.
             DataError: If the file cannot be written.
         """
-        from zoo_images.large import Spool
-        from zoo_images.save import format_of, save, to_save
+        from zoo_images.save import write
 
-        path = Path(path)
-        if isinstance(value, StreamedOutput | Spool):
-            value.write(path)
-            return
-        if (
-            isinstance(value, Frames)
-            and value.own
-            and value.format == format_spec.format_by_suffix(path)
-        ):
-            value.own(value, path)
-            return
-        form = format_of(path)
-        save(to_save(value, path, self.spec), path, form)
+        write(value, Path(path), self.spec)
 
     def open(
         self,
@@ -285,8 +267,10 @@ class ImageCodec(Codec):
         A deep picture of which nothing tells the range is drawn from its smallest to its largest
         value.
         """
+        from zoo_images.sheet import shown
+
         drawn = [
-            (title, [self._shown(*pair) for pair in zip(items, columns, strict=False)])
+            (title, [shown(self, *pair) for pair in zip(items, columns, strict=False)])
             for title, items in rows
         ]
         self.sheet(drawn, columns, path)
@@ -339,51 +323,12 @@ class ImageCodec(Codec):
         """What becomes of transparency, as the user asked."""
         return str(self._options.get("alpha", "keep"))
 
-    def _shown(self, item: Item, column: str) -> Tensor:
-        """(C, h, w) the first window of an item, at the size of the model."""
-        if isinstance(item.value, Pages):
-            item = windows.from_picture(item.value.shown(), item.name, item.form)
-        size = min(self.spec.shape[1:]) if self.spec.flexible >= 2 else None
-        domain = column if column in recorded(self.preprocessing) else None
-        try:
-            return next(self.windows(item, size=size, source=domain)).signal
-        except DataError:
-            from zoo_images.values import smallest_to_largest  # most pictures need none of it
-
-            item.info["span"] = smallest_to_largest(item.value, item.info.get("gaps"))
-            return next(self.windows(item, size=size)).signal
-
     def _item(self, file: Pages, form: str) -> Item:
         from zoo_images.decode import PictureFile
 
         item = windows.from_picture(file.picture(), file.asked, form)
         single = isinstance(file, PictureFile) and len(file) == 1
         return item if single else Item(file, file.asked, form, item.info | {"notes": ()})
-
-    def _spooled(self, item: Item, outputs: Iterable[tuple[Window, Tensor]]) -> Spool:
-        """A large picture, of which a band at a time is in memory."""
-        from zoo_images.large import Spool  # most pictures need none of it
-
-        outputs = iter(outputs)
-        first = next(outputs)
-        place, outputs = first[0].position, chain([first], outputs)
-        if place.size == (place.plan.height, place.plan.width):
-            made = (to_bytes(band, self.spec) for _, _, band in tiles.bands(item, outputs))
-        else:
-            made = windows.enlarged(to_bytes(tiles.joined(item, outputs)[0], self.spec), place.size)
-        return Spool.of(made, item.info.get("tags"), item.info.get("metadata"))
-
-    def _made(
-        self, item: Item, outputs: Iterable[tuple[Window, Tensor]], target: str | None
-    ) -> Iterator[Made]:
-        """The translated pages of an item, as they are computed."""
-        for number, group in groupby(outputs, key=lambda pair: pair[0].position.number):
-            first, *rest = group
-            part = first[0].position.item
-            inner = ((Window(w.signal, w.position.position), y) for w, y in (first, *rest))
-            picture = self.join(part, inner, target=target)
-            windows.note_page(item, number, part.info["notes"])
-            yield Made(number, picture, part.info["duration"])
 
 
 def _in_memory(made: Any) -> Any:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
+from zoo_core.contracts.codec import Item, Window
+from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError
 from zoo_core.files import replacing
-from zoo_images import windows
+from zoo_images import tiles, windows
 from zoo_images.metadata import Metadata
 from zoo_images.picture import METADATA
-from zoo_images.pixels import Bytes
+from zoo_images.pixels import Bytes, to_bytes
 from zoo_images.save import format_of, save, written_tags
 
 _STRIP = 256  # rows that are written at a time
@@ -119,6 +123,27 @@ def open_striped(path: Path, largest: int) -> StripedTiff | None:
     except Exception:  # reading it as a whole says what is wrong
         return None
     return None
+
+
+def read_striped(path: Path, largest: int) -> Item | None:
+    """An item from a large TIFF that is read in parts; None for any other file."""
+    striped = open_striped(path, largest)
+    if striped is None:
+        return None
+    info = {"size": striped.shape[:2], "format": "TIFF", "mode": "RGB", "tags": striped.tags}
+    return Item(striped, str(path), "path", info)
+
+
+def spooled(item: Item, outputs: Iterable[tuple[Window, Tensor]], spec: TensorSpec) -> Spool:
+    """A large picture of translated windows, of which a band at a time is in memory."""
+    outputs = iter(outputs)
+    first = next(outputs)
+    place, outputs = first[0].position, chain([first], outputs)
+    if place.size == (place.plan.height, place.plan.width):
+        made = (to_bytes(band, spec) for _, _, band in tiles.bands(item, outputs))
+    else:
+        made = windows.enlarged(to_bytes(tiles.joined(item, outputs)[0], spec), place.size)
+    return Spool.of(made, item.info.get("tags"), item.info.get("metadata"))
 
 
 class Spool:

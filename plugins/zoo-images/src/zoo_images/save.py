@@ -11,13 +11,30 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from torch import Tensor
 
+from zoo_core.contracts.codec import StreamedOutput
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError, UsageError
 from zoo_core.files import replacing
 from zoo_images.colour import to_rgb
+from zoo_images.format_spec import format_by_suffix
 from zoo_images.metadata import Metadata
 from zoo_images.picture import METADATA, TAGS, Frames, Raster, as_raster, picture_of
 from zoo_images.pixels import to_bytes
+
+
+def write(value: Any, path: Path, spec: TensorSpec) -> None:
+    """Writes what `zoo_images.codec.ImageCodec.write` takes; see there."""
+    from zoo_images.large import Spool
+
+    if isinstance(value, StreamedOutput | Spool):
+        value.write(path)
+        return
+    own = isinstance(value, Frames) and value.own
+    if own and value.format == format_by_suffix(path):
+        own(value, path)
+        return
+    form = format_of(path)
+    save(to_save(value, path, spec), path, form)
 
 
 def to_save(value: Any, path: Path, spec: TensorSpec) -> Image.Image | Raster | Frames:

@@ -5,11 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from zoo_core.contracts.codec import Codec, Item
+from zoo_core.errors import DataError
+from zoo_images import windows
+from zoo_images.picture import Pages
+from zoo_images.preprocessing import recorded
 
 _SMALL = 64
 _MARGIN = 4
 _FONT_SIZE = 13
 _INK = (40, 40, 40)
+
+
+def shown(codec: Codec, item: Item, column: str) -> Tensor:
+    """(C, h, w) the first window of an item, at the size of the model.
+
+    Args:
+        codec: Cuts it.
+        item: From its `read` or `wrap`.
+        column: What is shown there; the value range of a domain of this name is the item's.
+    """
+    if isinstance(item.value, Pages):
+        item = windows.from_picture(item.value.shown(), item.name, item.form)
+    size = min(codec.spec.shape[1:]) if codec.spec.flexible >= 2 else None
+    domain = column if column in recorded(codec.preprocessing) else None
+    try:
+        return next(iter(codec.windows(item, size=size, source=domain))).signal
+    except DataError:
+        from zoo_images.values import smallest_to_largest  # most pictures need none of it
+
+        item.info["span"] = smallest_to_largest(item.value, item.info.get("gaps"))
+        return next(iter(codec.windows(item, size=size))).signal
 
 
 def draw(
