@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from zoo_core.errors import UsageError
-from zoo_core.text import printable
+from zoo_core.errors import UsageError, printable
 
 
 @click.command(epilog="zoo export-run out/run --out out/model")
