@@ -12,8 +12,9 @@ from undisturbed runs before. Every ``--check`` kills all are left to end, and t
 - a training that ended well has left the model of its own configuration, byte for byte;
 - every file of the cache is the Hub's.
 
-Processes are forked from one that has imported everything, so that they are killed while they work
-and not while they start. Nets are tiny: what is tested is files.
+Some processes, ``--real``, are started as a user starts them: a new interpreter each, which may be
+killed while it imports. The others are forked from one that has imported everything, so that more
+of them are killed at work. Nets are tiny: what is tested is files.
 """
 
 from __future__ import annotations
@@ -66,10 +67,12 @@ class Soak:
     Args:
         root: Folder of everything.
         seed: Of what is random.
+        real: Share of commands that are started in an interpreter of their own.
     """
 
     root: Path
     seed: int
+    real: float
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
@@ -91,6 +94,7 @@ class Soak:
                 Image.fromarray(pixels.astype(np.uint8)).save(path)
         for run in ("0", "1"):
             self._require(self.training(run, out=f"reference/{run}"))
+            assert not self.faults, self.faults[0]
             model = self.root / f"reference/{run}/model"
             self.trained[run] = sha256((model / "model.safetensors").read_bytes()).hexdigest()
         self._serve()
@@ -122,14 +126,18 @@ class Soak:
             "--threads", "1",
         )  # fmt: skip
 
-    def start(self, arguments: Sequence[str]) -> Job:
-        """Runs a command in a process of its own."""
+    def start(self, arguments: Sequence[str], *, real: float = 0.0) -> Job:
+        """Runs a command in a process of its own, with this chance in an interpreter of its own."""
         log = self.root / "logs" / f"{self.counts['started']}.txt"
         self.counts["started"] += 1
         self.counts[f"{arguments[0]} started"] += 1
-        pid = os.fork()
-        if pid == 0:
-            _become(arguments, log)
+        if self.rng.random() < real:
+            self.counts["started in interpreters of their own"] += 1
+            pid = _spawned(arguments, log)
+        else:
+            pid = os.fork()
+            if pid == 0:
+                _become(arguments, log)
         job = Job(tuple(arguments), pid, log)
         self.jobs.append(job)
         return job
@@ -140,12 +148,12 @@ class Soak:
         for run in ("0", "1"):
             command = self.training(run)
             if command not in running:
-                self.start(command)
+                self.start(command, real=self.real)
             elif self.rng.random() < 0.05:  # a second writer, with another seed: it must be refused
-                self.start(self.training(run, seed="7"))
+                self.start(self.training(run, seed="7"), real=self.real)
         while sum(job.arguments[0] == "translate" for job in self.jobs) < TRANSLATIONS:
             choice = (self.rng.choice(MODELS), self.rng.choice(FOLDERS), self.rng.choice(TARGETS))
-            self.start(self.translation(*choice))
+            self.start(self.translation(*choice), real=self.real)
 
     def reap(self, *, wait: bool = False) -> None:
         """Takes leave of processes that have ended, and looks at how."""
@@ -288,6 +296,14 @@ def _serve_models(root: Path, address: Path) -> None:
     os._exit(0)
 
 
+def _spawned(arguments: Sequence[str], log: Path) -> int:
+    """The process of ``zoo`` as a user starts it, its output in a file."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    output = [(os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o600), (os.POSIX_SPAWN_DUP2, 1, 2)]
+    zoo = str(Path(sys.executable).with_name("zoo"))
+    return os.posix_spawn(zoo, [zoo, *arguments], os.environ, file_actions=output)
+
+
 def _become(arguments: Sequence[str], log: Path) -> None:
     """Runs a command in this forked process; never returns."""
     code = 99
@@ -322,6 +338,7 @@ def main() -> int:
     parser.add_argument("--pause", type=float, default=1.0, help="longest seconds between kills")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="end after so long")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--real", type=float, default=0.25, help="share of new interpreters")
     given = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_DISABLE_XET": "1", "ZOO_HUB_TIMEOUT": "60"}
     start = time.monotonic()
@@ -335,7 +352,7 @@ def main() -> int:
         import zoo_train.start  # noqa: F401
 
         torch.set_num_threads(1)
-        soak = Soak(root, given.seed)
+        soak = Soak(root, given.seed, given.real)
         soak.prepare()
         soak.counts.clear()
         try:
