@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -119,6 +120,47 @@ def test_it_answers_this_machine_and_its_own_page_alone(client: TestClient) -> N
         assert answer.status_code == status
     with listen(0) as listening:
         assert listening.getsockname()[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("name", ["x.\0png", "x.p/../ng", "", ".", "x." + "n" * 5_000])
+def test_a_name_is_never_a_path(name: str, client: TestClient) -> None:
+    assert ask(client, picture(), name=name)[0] == 200
+
+
+def test_a_picture_of_too_many_pixels_is_refused(client: TestClient) -> None:
+    stream = io.BytesIO()
+    Image.new("1", (8_000, 8_000)).save(stream, "PNG")
+    status, _, sentence = ask(client, stream.getvalue())
+    assert status == 422
+    assert "8000×8000" in sentence
+
+
+def test_nothing_that_was_sent_stays(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    old = tmp_path / ".zoo-ui-killed.part"
+    old.mkdir()
+    os.utime(old, (0, 0))  # left by a server that was killed long ago
+    build_app()
+    for data in (picture(), b"junk"):
+        ask(client, data)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_in_a_model_directory_is_not_shown(tmp_path: Path) -> None:
+    model = Registry.load(host()).get(MODEL)
+    assert model.embedded is not None
+    run = tmp_path / "run"
+    shutil.copytree(model.embedded.parent, run / "model")
+    (tmp_path / "secret").write_text("secret")
+    (run / "model" / "samples.png").unlink()
+    (run / "other").mkdir()
+    for place in (run, run / "other"):
+        (place / "samples.png").symlink_to(tmp_path / "secret")
+    own = TestClient(build_app([str(run)]), base_url=f"http://{HOST}")
+    assert own.get("/models").json()[0]["picture"] is False
+    assert own.get("/picture", params={"model": str(run)}).status_code == 404
 
 
 def test_the_page_names_no_other_address(client: TestClient) -> None:

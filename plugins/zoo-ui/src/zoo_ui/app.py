@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tempfile
 from collections.abc import Sequence
 from importlib import resources
@@ -18,6 +19,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from zoo_core.errors import DataError, UsageError, ZooError
+from zoo_core.files import sweep
 from zoo_ui.shelf import Shelf
 
 LARGEST = 64 * 2**20
@@ -28,6 +30,7 @@ PAGE = {"": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
 HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
+    "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
@@ -44,6 +47,7 @@ def build_app(directories: Sequence[str] = (), *, device: str = "auto") -> Starl
         ZooError: If one of ``directories`` is no model for pictures.
     """
     shelf = Shelf(directories, device)
+    sweep(Path(tempfile.gettempdir()))
 
     async def page(request: Request) -> Response:
         name = request.path_params.get("name", "")
@@ -106,8 +110,8 @@ async def _body(request: Request) -> bytes:
 
 def _translated(shelf: Shelf, data: bytes, *, model: str, to: str, name: str) -> bytes:
     """PNG of a file as the model makes it; raises `ZooError` with the file's own name."""
-    suffix = Path(name).suffix[:10]
-    with tempfile.TemporaryDirectory(prefix="zoo-ui-") as folder:
+    suffix = re.sub(r"[^\w.]", "", Path(name).suffix)[:10]  # a NUL is no part of a path
+    with tempfile.TemporaryDirectory(prefix=".zoo-ui-", suffix=".part") as folder:
         path = Path(folder) / f"picture{suffix}"
         path.write_bytes(data)
         with shelf.use(model) as translator:

@@ -12,6 +12,8 @@ from zoo_core.cli.output import say
 from zoo_core.errors import UsageError
 
 HOST = "127.0.0.1"
+CONNECTIONS = 32
+"""At once, of all open pages together: each may hold a file in memory."""
 
 
 @click.command("ui")
@@ -34,7 +36,10 @@ def ui(models: tuple[str, ...], port: int, device: str, browser: bool) -> None:
     from zoo_ui.app import build_app
 
     app = build_app(models, device=device)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    config = uvicorn.Config(
+        app, log_level="warning", lifespan="off", limit_concurrency=CONNECTIONS, proxy_headers=False
+    )
+    server = uvicorn.Server(config)
     say(f"Open {address} in a browser. Ctrl-C ends it.")
     if browser:
         webbrowser.open(address)

@@ -18,6 +18,8 @@ from zoo_core.models.modeldir import SAMPLES
 if TYPE_CHECKING:
     from zoo_core.translate.translator import Translator
 
+LARGEST = 48
+"""Most megapixels of a picture, of three bytes: the page shows results at a fraction of that."""
 KEPT = 2
 """Translators that are kept in memory; the one that was used longest ago goes first."""
 
@@ -91,7 +93,9 @@ class Shelf:
                         hint="Use zoo translate.",
                     )
                 targets = tuple(translator.method.targets)
-            picture = next((p for p in Path(name).glob(f"**/{SAMPLES}")), None)
+            places = [Path(name) / SAMPLES, Path(name) / "model" / SAMPLES]  # of a model, a run
+            # A link may lead to what nobody meant to show.
+            picture = next((p for p in places if p.is_file() and not p.is_symlink()), None)
             offers.append(Offer(name, "your own", targets, picture))
         return offers
 
@@ -108,7 +112,10 @@ class _Use:
         self._loaded.lock.acquire()
         try:
             if self._loaded.translator is None:
-                self._loaded.translator = zoo.load(self._name, device=self._device)
+                translator = zoo.load(self._name, device=self._device)
+                if translator.codec.kind == "image":
+                    translator.codec.ask(largest=LARGEST)
+                self._loaded.translator = translator
         except BaseException:
             self._loaded.lock.release()
             raise
