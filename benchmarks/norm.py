@@ -21,7 +21,7 @@ from benchmarking import fastest
 from torch import Tensor, nn
 
 from zoo_core.contracts.signals import Condition
-from zoo_core.translate.precision import autocast
+from zoo_core.translate.engine import autocast
 from zoo_nn.nets.norm import InstanceNorm
 from zoo_nn.nets.resnet import ResnetGenerator
 

@@ -20,7 +20,7 @@ from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
-from zoo_core.translate.precision import resolve_device, resolve_precision
+from zoo_core.translate.engine import resolve_device, resolve_precision
 from zoo_train import loop
 from zoo_train.devices import generator_for, make_fabric
 from zoo_train.loop import Trainer

@@ -1,8 +1,10 @@
 """Pictures that go through the nets in several windows come out as the whole would."""
 
+import os
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -144,6 +146,28 @@ def test_case_12_the_account_says_how_windows_were_normalised(tmp_path, monkeypa
     assert apart(Image.open("exact/photo_mnistm.png"), whole) < 0.5
     own = apart(Image.open("own/photo_mnistm.png"), whole)
     assert apart(Image.open("fast/photo_mnistm.png"), whole) < own / 3
+
+
+def test_without_zoo_nn_the_account_says_that_each_window_is_normalised_by_itself(
+    tmp_path: Path, digits: Translator
+) -> None:
+    pixels = photo(120, 180)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    command = ["translate", "cyclegan-mnist-mnistm", "photo.png", "--to", "mnistm"]
+    command += ["--max-megapixels", "0.01", "--precision", "float32"]
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo_core", *command],
+        env=os.environ | {"ZOO_PLUGINS": "images,cyclegan"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "with 6 windows, each normalised by itself: photo.png" in done.stdout
+    made = np.asarray(Image.open(tmp_path / "translated" / "photo_mnistm.png"))
+    own = digits(pixels, to="mnistm", limit=10_000, windows="own")
+    assert apart(made, own) < 0.1
+    assert apart(made, digits(pixels, to="mnistm", limit=10_000)) > 1
 
 
 def digits_of(path: str) -> Any:

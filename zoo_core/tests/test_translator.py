@@ -11,7 +11,7 @@ from PIL import Image
 
 import zoo
 from zoo_core.errors import DataError, UsageError, WeightsError
-from zoo_core.translate.precision import resolve_device, resolve_precision, supports_bfloat16
+from zoo_core.translate.engine import resolve_device, resolve_precision, supports_bfloat16
 
 
 @pytest.fixture

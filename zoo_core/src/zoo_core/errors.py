@@ -100,6 +100,16 @@ def unknown(
     )
 
 
+def explained(fault: Exception, name: str) -> ZooError:
+    """What went wrong with a file of this name, as an error of ours."""
+    if isinstance(fault, ZooError):
+        return fault
+    if isinstance(fault, MemoryError):
+        return DataError("there is not enough memory for it", asked=name, hint="Use --size.")
+    text = getattr(fault, "strerror", None) or str(fault)
+    return DataError(f"it cannot be read or written: {text}", asked=name)
+
+
 def printable(text: str, *, limit: int | None = None) -> str:
     r"""A text in which nothing but line feeds and tabs can steer a terminal.
 

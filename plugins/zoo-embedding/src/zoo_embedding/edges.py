@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.method import Loss
+from zoo_core.contracts.method import Loss, at_least_float32
 from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
-from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.adversarial import critic_of, over_scales
 from zoo_nn.losses.distances import total
 from zoo_nn.losses.objectives import Objective, each, objective_of

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.method import Loss
+from zoo_core.contracts.method import Loss, at_least_float32
 from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
-from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.distances import distance_of, total
 
 

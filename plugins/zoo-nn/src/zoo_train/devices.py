@@ -19,7 +19,7 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from zoo_core.contracts.method import Method, Player
 from zoo_core.contracts.signals import Batch
 from zoo_core.errors import UsageError
-from zoo_core.translate.precision import resolve_device, resolve_precision
+from zoo_core.translate.engine import resolve_device, resolve_precision
 
 PICTURES = torch.channels_last
 """How pictures (N, C, H, W), and the weights of their convolutions, lie in memory.

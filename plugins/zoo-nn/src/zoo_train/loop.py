@@ -14,12 +14,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from zoo_core.contracts.method import Method, Player, Term
+from zoo_core.contracts.method import Method, Player, Term, at_least_float32
 from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.contracts.step import Step
 from zoo_core.contracts.trainable_nets import TrainableNets
 from zoo_core.errors import TrainingError
-from zoo_core.translate.precision import at_least_float32
 from zoo_train.averages import Ema, average, average_statistics
 from zoo_train.data.sampling import BatchSource, PrefetchSampler
 from zoo_train.devices import channels_last, generator_for, make_fabric, prepare, seed_all

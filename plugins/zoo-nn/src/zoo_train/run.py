@@ -15,8 +15,7 @@ from zoo_core.files import restored
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
 from zoo_core.schema import plain
-from zoo_core.translate.engine import Engine
-from zoo_core.translate.precision import resolve_precision
+from zoo_core.translate.engine import Engine, resolve_precision
 from zoo_train.checkpoint import Checkpoints, writing
 from zoo_train.config import RunConfig
 from zoo_train.controls import Moment, make_controls

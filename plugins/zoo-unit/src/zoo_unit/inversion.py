@@ -8,7 +8,7 @@ from math import cos, pi
 import torch
 from torch import Tensor
 
-from zoo_core.translate.precision import at_least_float32
+from zoo_core.contracts.method import at_least_float32
 
 
 def invert(

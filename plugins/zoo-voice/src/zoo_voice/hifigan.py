@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from zoo_core.errors import UsageError, WeightsError
 from zoo_core.models.modeldir import model_source
-from zoo_core.translate.precision import resolve_device
+from zoo_core.translate.engine import resolve_device
 from zoo_import.checkpoint import read_state
 from zoo_voice.cepstrum import Floats
 from zoo_voice.vocoder import Vocoder

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo_core.contracts.method import Loss
+from zoo_core.contracts.method import Loss, at_least_float32
 from zoo_core.contracts.step import Step
-from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.distances import Distance, distance_of, total
 from zoo_nn.nets.backbone import EMBEDDING, Backbone
 from zoo_nn.nets.backbones import without_state

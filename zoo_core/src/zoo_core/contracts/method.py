@@ -272,6 +272,11 @@ def freeze(net: nn.Module) -> nn.Module:
     return net
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """``x`` for losses and sums: half precisions are raised to float32, float64 stays as it is."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def make_options(cls: type[Any], values: Mapping[str, Any], *, asked: str) -> Any:
     """Fills a frozen options dataclass from plain values, strictly.
 

@@ -15,8 +15,7 @@ from torch import Tensor
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.errors import UsageError, ZooError
 from zoo_core.models.golden import read_golden
-from zoo_core.translate.engine import Engine, Label
-from zoo_core.translate.precision import PRECISIONS
+from zoo_core.translate.engine import PRECISIONS, Engine, Label
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method

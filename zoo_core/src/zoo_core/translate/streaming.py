@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from zoo_core.contracts.codec import Codec, Item, StreamedOutput, Window
-from zoo_core.errors import DataError, UsageError, ZooError
+from zoo_core.errors import DataError, UsageError, ZooError, explained
 from zoo_core.host.plugins import host
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class _Stream:
         try:
             read = reading.result()
         except (ZooError, OSError, MemoryError) as fault:
-            slot.result.error = _explained(fault, slot.result.name)
+            slot.result.error = explained(fault, slot.result.name)
             return
         slot.result.notes = _notes(read.item)
         if len(read.first) != 1:
@@ -254,7 +254,7 @@ class _Stream:
                     item, [(window, part)], target=self.plan.names[name]
                 )
         except (ZooError, OSError, MemoryError) as fault:
-            result.error = _explained(fault, result.name)
+            result.error = explained(fault, result.name)
         result.notes = _notes(item)  # joining may have found more
         self._finish(result)
 
@@ -267,7 +267,7 @@ class _Stream:
                 slot.result.outputs[name] = self.plan.codec.join(read.item, pairs, target=domain)
                 windows = self._windows(read.item)
         except (DataError, OSError, MemoryError) as fault:
-            slot.result.error = _explained(fault, slot.result.name)
+            slot.result.error = explained(fault, slot.result.name)
         slot.result.notes = _notes(read.item)
         if any(isinstance(made, StreamedOutput) for made in slot.result.outputs.values()):
             # Writing it computes it: here, where nets run, and before the next input.
@@ -320,7 +320,7 @@ class _Stream:
             try:
                 result.value = self.plan.finish(result)
             except (ZooError, OSError, MemoryError) as fault:
-                result.error = _explained(fault, result.name)
+                result.error = explained(fault, result.name)
             result.outputs = {}
 
     def _leaving(self, backlog: int) -> Iterator[Result]:
@@ -336,15 +336,6 @@ class _Stream:
                 return  # it waits for its batch
             self.slots.popleft()
             yield slot.result
-
-
-def _explained(fault: Exception, name: str) -> ZooError:
-    if isinstance(fault, ZooError):
-        return fault
-    if isinstance(fault, MemoryError):
-        return DataError("there is not enough memory for it", asked=name, hint="Use --size.")
-    text = getattr(fault, "strerror", None) or str(fault)
-    return DataError(f"it cannot be read or written: {text}", asked=name)
 
 
 def _notes(item: Item) -> tuple[str, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import torch
 from torch import Tensor
@@ -25,6 +24,15 @@ if TYPE_CHECKING:
     from zoo_core.contracts.method import Method
     from zoo_core.models.card import ModelCard
     from zoo_core.translate.engines import EngineChoice, NetEngine, Route
+
+
+class Settings(TypedDict, total=False):
+    """How signals go through the nets; `Translator.translate` says what each of these means."""
+
+    size: int | None
+    batch: int
+    limit: int | None
+    windows: str
 
 
 class Translator:
@@ -105,11 +113,7 @@ class Translator:
 
     @cached_property
     def _nets(self) -> str:
-        digest = hashlib.sha256(repr((self.config, self.precision)).encode())
-        for name, value in sorted(self.method.nets.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-        return digest.hexdigest()
+        return self.engine.digest(repr((self.config, self.precision)))
 
     def __repr__(self) -> str:
         names = ", ".join(self.domains)
@@ -167,10 +171,7 @@ class Translator:
         to: Target,
         *,
         source: Target | None = None,
-        size: int | None = None,
-        batch: int = 8,
-        limit: int | None = None,
-        windows: str = "fast",
+        **settings: Unpack[Settings],
     ) -> tuple[Any, Any]:
         """Translates signals and translates the result back.
 
@@ -178,10 +179,7 @@ class Translator:
             x: As for `translate`.
             to: As for `translate`, without ``"all"``.
             source: The input's own domain or attributes; may be left out with two domains.
-            size: As for `translate`.
-            batch: As for `translate`.
-            limit: As for `translate`.
-            windows: As for `translate`.
+            settings: ``size``, ``batch``, ``limit`` and ``windows``, as for `translate`.
 
         Returns:
             (translated, restored), each in kind and size.
@@ -217,12 +215,9 @@ class Translator:
             self.codec,
             by(self.net or engine),
             names,
-            size,
-            batch,
-            limit,
             source=origin_domain,
-            windows=windows,
             plain=by(engine),
+            **settings,
         )
         outputs = self._collect(plan, x)
         return outputs["translated"], outputs["restored"]
@@ -264,11 +259,8 @@ class Translator:
         to: Target,
         *,
         source: Target | None = None,
-        size: int | None = None,
-        batch: int = 8,
-        limit: int | None = None,
-        windows: str = "fast",
         finish: Callable[[Result], Any] | None = None,
+        **settings: Unpack[Settings],
     ) -> Iterator[Result]:
         """Translates any number of files in bounded memory; a broken one stops nothing.
 
@@ -276,19 +268,14 @@ class Translator:
             paths: Files (or jobs), taken as they are needed.
             to: As for `translate`.
             source: As for `translate`.
-            size: As for `translate`.
-            batch: As for `translate`.
-            limit: As for `translate`.
-            windows: As for `translate`.
             finish: Called with each result that has outputs, in another thread, to write files;
                 the outputs are dropped afterwards.
+            settings: ``size``, ``batch``, ``limit`` and ``windows``, as for `translate`.
 
         Returns:
             One result per file, in order, with ``outputs`` by target or an ``error``.
         """
-        plan = self._plan(
-            to, source, size=size, batch=batch, limit=limit, windows=windows, finish=finish
-        )
+        plan = self._plan(to, source, finish=finish, **settings)
         jobs = (p if isinstance(p, Job) else file_job(self.codec, Path(p)) for p in paths)
         return stream(plan, jobs)
 
@@ -305,18 +292,13 @@ class Translator:
         Raises:
             ZooError: If the engine that was asked for cannot compute the model.
         """
-        targets = self.engine.targets(to, source).values()
-        return self._choose(
-            [(self.engine.source(source, label), label) for label in targets], count
-        )
-
-    def _choose(self, routes: Sequence[Route], count: int) -> str:
-        self.net = None if self._engines is None else self._engines.chosen(routes, count)
+        self._plan(to, source, count)
         return TORCH if self.net is None else self.net.name
 
-    def _plan(
-        self, to: Target, source: Target | None, count: int = 1, **settings: Any
-    ) -> StreamPlan:
+    def _choose(self, routes: Sequence[Route], count: int) -> None:
+        self.net = None if self._engines is None else self._engines.chosen(routes, count)
+
+    def _plan(self, to: Target, source: Target | None, count: int = 1, **more: Any) -> StreamPlan:
         """What happens to the inputs of a request."""
         engine = self.engine
         targets = engine.targets(to, source)
@@ -336,7 +318,7 @@ class Translator:
 
         names = {name: engine.domain(label) for name, label in targets.items()}
         of = self._source(source, targets)
-        return StreamPlan(self.codec, compute, names, source=of, plain=plain, **settings)
+        return StreamPlan(self.codec, compute, names, source=of, plain=plain, **more)
 
     def _source(self, source: Target | None, targets: Mapping[str, Sequence[float]]) -> str | None:
         """The domain of the inputs: as given, or the other of two where one is the target."""

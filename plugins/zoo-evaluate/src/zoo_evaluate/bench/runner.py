@@ -19,8 +19,8 @@ from typing import Any
 import torch
 
 from zoo_core.errors import ZooError
+from zoo_core.translate.engine import resolve_device
 from zoo_core.translate.loading import load
-from zoo_core.translate.precision import resolve_device
 from zoo_core.translate.translator import Translator
 from zoo_evaluate.bench.assess import CellResult, Facts, Figures, MessageCallback, evaluator_class
 from zoo_evaluate.bench.plan import BenchRequest, Cell, Planner, Training

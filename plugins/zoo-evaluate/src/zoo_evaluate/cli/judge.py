@@ -78,7 +78,7 @@ def train(out: Path, as_json: bool, device: str, **options: Any) -> None:
     A tenth of the training split is held out for validation. The accuracy on the test split is
     measured once, at the end, with the weights as they are saved.
     """
-    from zoo_core.translate.precision import resolve_device
+    from zoo_core.translate.engine import resolve_device
     from zoo_evaluate.cli import judge_data
     from zoo_evaluate.judge_train import JudgeConfig, train_judge
 

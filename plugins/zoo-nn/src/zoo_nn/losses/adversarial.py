@@ -9,11 +9,10 @@ from typing import Literal
 from torch import Tensor
 
 from zoo_core.contracts.interfaces import DiscriminatorOutput
-from zoo_core.contracts.method import Loss, Term
+from zoo_core.contracts.method import Loss, Term, at_least_float32
 from zoo_core.contracts.signals import Condition
 from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
-from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.distances import total
 from zoo_nn.losses.objectives import Objective, Share, each, objective_of
 from zoo_nn.losses.pool import ImagePool, ImagePools

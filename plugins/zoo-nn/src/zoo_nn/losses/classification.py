@@ -8,11 +8,10 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo_core.contracts.method import Loss
+from zoo_core.contracts.method import Loss, at_least_float32
 from zoo_core.contracts.signals import Condition, class_key
 from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
-from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.adversarial import critic_of
 from zoo_nn.losses.distances import total
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo_core.contracts.method import at_least_float32
 from zoo_core.errors import unknown
-from zoo_core.translate.precision import at_least_float32
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 

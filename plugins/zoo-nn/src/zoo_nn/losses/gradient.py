@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from zoo_core.contracts.method import Loss
+from zoo_core.contracts.method import Loss, at_least_float32
 from zoo_core.contracts.step import Route, Step
-from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.adversarial import critic_of
 from zoo_nn.losses.distances import total
 

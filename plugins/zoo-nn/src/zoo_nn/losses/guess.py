@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from zoo_core.contracts.method import Loss
+from zoo_core.contracts.method import Loss, at_least_float32
 from zoo_core.contracts.signals import MIXED
 from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
-from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.distances import total
 from zoo_nn.nets.patch import PatchDiscriminator, smallest_side
 

@@ -9,10 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo_core.contracts.method import Loss, Method, Optimiser, Player, Term, Weight
+from zoo_core.contracts.method import (
+    Loss,
+    Method,
+    Optimiser,
+    Player,
+    Term,
+    Weight,
+    at_least_float32,
+)
 from zoo_core.contracts.signals import Condition, Domains
 from zoo_core.contracts.step import Route, Step
-from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.adversarial import critic_of
 from zoo_nn.losses.distances import total
 from zoo_nn.nets.code import CodeDiscriminator

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from zoo_core.contracts.interfaces import safe_name
+from zoo_core.contracts.method import at_least_float32
 from zoo_core.contracts.step import Step
-from zoo_core.translate.precision import at_least_float32
 
 
 class ImagePool(nn.Module):

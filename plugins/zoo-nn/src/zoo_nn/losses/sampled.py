@@ -6,9 +6,8 @@ import itertools
 
 from torch import Tensor
 
-from zoo_core.contracts.method import Loss
+from zoo_core.contracts.method import Loss, at_least_float32
 from zoo_core.contracts.step import Step
-from zoo_core.translate.precision import at_least_float32
 from zoo_nn.losses.distances import distance_of, total
 
 

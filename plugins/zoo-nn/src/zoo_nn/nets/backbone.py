@@ -16,9 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo_core.contracts.method import freeze
+from zoo_core.contracts.method import at_least_float32, freeze
 from zoo_core.errors import UsageError, unknown
-from zoo_core.translate.precision import at_least_float32
 from zoo_nn.nets.classifier import Classifier, ClassifierNet
 
 EMBEDDING = "embedding"
