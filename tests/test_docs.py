@@ -165,6 +165,8 @@ def test_every_module_of_training_has_its_place_in_the_order_of_reading() -> Non
     table = page.partition("### Reading the code of training")[2].partition("\n## ")[0]
     table = table.partition("|---|---|")[2]
     modules = (ROOT / "plugins" / "zoo-nn" / "src" / "zoo_train").glob("*.py")
-    names = {path.stem for path in modules} - {"__init__", "command", "export_run", "plugin"} | {"data"}
+    names = {path.stem for path in modules} - {"__init__", "command", "export_run", "plugin"} | {
+        "data"
+    }
     assert names
     assert names == set(re.findall(r"`(\w+)`", re.sub(r"(?m)\|[^|]*\|$", "", table)))
