@@ -10,7 +10,8 @@ from torch.nn import functional
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.translate.streaming import Job, StreamPlan, stream
 from zoo_voice.audio import Sound
-from zoo_voice.codec import OVERLAP, SpeechCodec, excerpts
+from zoo_voice.codec import SpeechCodec
+from zoo_voice.stretches import OVERLAP, excerpts
 from zoo_voice.world import HOP, RATE
 
 SPEC = TensorSpec("speech", (24, 64), None, None, stride=4, flexible=1)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -20,56 +19,12 @@ from zoo_voice.audio import FORMATS, Sound, blocks, examine, save
 from zoo_voice.cepstrum import ALPHA, FLOOR, Floats
 from zoo_voice.join import Joiner
 from zoo_voice.loudness import loud
+from zoo_voice.preprocessing import Preprocessing
 from zoo_voice.speaker import Speaker
 from zoo_voice.store import SpeechStore, open_store
+from zoo_voice.stretches import LEAST, OVERLAP, WINDOW, FramePosition, excerpts, stretches
 from zoo_voice.vocoder import Vocoder, World
-from zoo_voice.world import HOP, RATE, Analysis, analyse
-
-WINDOW = 2_000
-"""Most frames of a window: 10 s."""
-OVERLAP = 96
-"""Frames that a window shares with the next: 0.48 s; they are joined where it is quietest."""
-_EXCERPTS = 10  # at most, none shorter than what windows share
-_LEAST = 4 * OVERLAP  # frames; a smaller window would be all overlap
-
-
-@dataclass(frozen=True)
-class FramePosition:
-    """Where a window belongs, and what it keeps of its recording.
-
-    Attributes:
-        analysis: All of the window's speech, T frames.
-        source: Statistics that its signal was normalised by.
-        begin: Its first sample in the recording, at 16 kHz.
-        count: Its number of samples.
-    """
-
-    analysis: Analysis
-    source: Speaker
-    begin: int
-    count: int
-
-
-@dataclass(frozen=True)
-class Voice:
-    """What a model records of a voice; see `zoo_voice.speaker.Speaker`."""
-
-    pitch: tuple[float, float]
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """What a model records of the analysis, and of the voices of its domains."""
-
-    analysis: Literal["world"] = "world"
-    rate: int = RATE
-    hop: int = HOP
-    alpha: float = ALPHA
-    floor: float = FLOOR
-    order: int | None = None
-    speakers: dict[str, Voice] = field(default_factory=dict)
+from zoo_voice.world import HOP, RATE, analyse
 
 
 class SpeechCodec(Codec):
@@ -147,7 +102,7 @@ class SpeechCodec(Codec):
         if size is not None:
             raise UsageError("speech keeps its length", asked=f"size {size}", hint="Leave it out.")
         speaker = None if source is None else self._speaker(source)
-        frames = max(_LEAST, WINDOW if limit is None else limit)
+        frames = max(LEAST, WINDOW if limit is None else limit)
         total = round(item.info["facts"].seconds * RATE)
         whole: Whole | None = None
         if total > frames * HOP:
@@ -158,7 +113,7 @@ class SpeechCodec(Codec):
                 reduced=lambda factor: self._excerpts(item, speaker, total, frames * HOP),
                 windows=lambda: self.windows(item, limit=limit, source=source),
             )
-        for begin, samples in _stretches(blocks(item.value, name=item.name), frames * HOP):
+        for begin, samples in stretches(blocks(item.value, name=item.name), frames * HOP):
             analysis = analyse(samples, self.spec.channels)
             if speaker is None:
                 spoken = loud(analysis.cepstrum[:, 0])  # (T,)
@@ -328,34 +283,3 @@ class SpeechCodec(Codec):
         wanted = max(self.spec.shape[-1], -(-count // stride) * stride)
         padded = np.pad(values, ((0, wanted - count), (0, 0)), mode="edge")  # (T', order)
         return torch.from_numpy(np.ascontiguousarray(padded.T, np.float32))  # (order, T')
-
-
-def excerpts(parts: Iterable[Floats], total: int, size: int) -> list[Floats]:
-    """Stretches (n,) of a recording at even distances, of ``size`` samples together.
-
-    Args:
-        parts: The recording, block by block.
-        total: Its number of samples, no less than ``size``.
-        size: Samples of all stretches.
-    """
-    count = max(1, min(_EXCERPTS, size // (OVERLAP * HOP)))
-    starts = np.linspace(0, total - size // count, count).astype(int)
-    found, begin = np.zeros((count, size // count)), 0
-    for part in parts:
-        for number, start in enumerate(starts):
-            low, high = max(start, begin), min(start + found.shape[1], begin + len(part))
-            if low < high:
-                found[number, low - start : high - start] = part[low - begin : high - begin]
-        begin += len(part)
-    return list(found)
-
-
-def _stretches(parts: Iterable[Any], size: int) -> Iterator[tuple[int, Any]]:
-    """Samples (n,) of overlapping windows, each with its first sample; the last one is shorter."""
-    held, begin, step = np.zeros(0), 0, size - OVERLAP * HOP
-    for part in parts:
-        held = np.concatenate([held, part])  # (n,)
-        while len(held) > size:
-            yield begin, held[:size]
-            held, begin = held[step:], begin + step
-    yield begin, held
