@@ -15,6 +15,7 @@ from zoo_core.contracts.codec import (
     InMemorySignal,
     Item,
     SignalStore,
+    StreamedOutput,
     Window,
 )
 from zoo_core.contracts.signals import MIXED, TensorSpec
@@ -219,9 +220,13 @@ class ImageCodec(Codec):
             UsageError: If the suffix names no format.
             DataError: If the file cannot be written.
         """
+        from zoo_images.large import Spool
         from zoo_images.save import write
 
-        write(value, Path(path), self.spec)
+        if isinstance(value, StreamedOutput | Spool):
+            value.write(Path(path))
+        else:
+            write(value, Path(path), self.spec)
 
     def open(
         self,

@@ -11,7 +11,6 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from torch import Tensor
 
-from zoo_core.contracts.codec import StreamedOutput
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError, UsageError
 from zoo_core.files import replacing
@@ -24,11 +23,6 @@ from zoo_images.pixels import to_bytes
 
 def write(value: Any, path: Path, spec: TensorSpec) -> None:
     """Writes what `zoo_images.codec.ImageCodec.write` takes; see there."""
-    from zoo_images.large import Spool
-
-    if isinstance(value, StreamedOutput | Spool):
-        value.write(path)
-        return
     own = isinstance(value, Frames) and value.own
     if own and value.format == format_by_suffix(path):
         own(value, path)
