@@ -46,7 +46,7 @@ def test_the_figures_are_those_of_the_command(digits: Path, tmp_path: Path) -> N
         seed=1,
         precision="float32",
     )
-    report.write_json(tmp_path / "python.json")
+    report.write_json(str(tmp_path / "python.json"))
     assert report.mean["l1"] > 0
     assert (tmp_path / "python.json").read_bytes() == (tmp_path / "command.json").read_bytes()
 

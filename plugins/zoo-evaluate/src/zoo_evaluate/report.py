@@ -88,9 +88,9 @@ class Report:
         """The report as JSON text; never NaN or infinity."""
         return json.dumps(self.values(), indent=2, allow_nan=False, ensure_ascii=False)
 
-    def write_json(self, path: Path) -> None:
+    def write_json(self, path: str | Path) -> None:
         """Writes the JSON text, atomically."""
-        write_text(path, self.to_json() + "\n")
+        write_text(Path(path), self.to_json() + "\n")
 
 
 def shown_value(values: Mapping[str, float], name: str) -> str:
