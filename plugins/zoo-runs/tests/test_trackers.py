@@ -2,8 +2,10 @@
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from zoo_core.contracts.spec import Progress
@@ -28,6 +30,19 @@ def test_tensorboard_reads_the_values_of_each_step(tmp_path: Path) -> None:
     events.Reload()
     found = [(event.step, round(event.value, 6)) for event in events.Scalars("loss/cycle")]
     assert found == [(10, 0.1), (20, 0.2), (30, 0.3), (40, 0.4)]
+
+
+def test_tensorboard_shows_the_samples(tmp_path: Path) -> None:
+    sheet = tmp_path / "000010.png"
+    Image.new("RGB", (12, 8), (200, 0, 0)).save(sheet)
+    tracker = host().load("tracker", "tensorboard")()
+    tracker.started(tmp_path, {}, Progress(0, 100))
+    tracker.sampled(tmp_path, Progress(10, 100), SimpleNamespace(sheet=sheet))
+    tracker.closed(tmp_path)
+    events = EventAccumulator(str(tmp_path / "log"))
+    events.Reload()
+    (shown,) = events.Images("samples")
+    assert (shown.step, shown.width, shown.height) == (10, 12, 8)
 
 
 def test_csv_has_a_row_for_each_value(tmp_path: Path) -> None:

@@ -27,6 +27,9 @@ def zoo_components() -> Iterable[Component]:
         Component(
             "run-control", "time", "zoo_runs.time_limit:TimeLimit", "End after 90s, 30m or 1h30m."
         ),
+        Component(
+            "command", "compare", "zoo_runs.compare.command:compare", "Show runs on one page."
+        ),
         Component("tracker", "csv", "zoo_runs.trackers:Csv", "RUN/log/stats.csv"),
         Component(
             "run-events",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
 from zoo_core.files import replacing
-from zoo_train.events import RunEvents
+from zoo_train.events import RunEvents, Sampled
 
 
 class TensorBoard(RunEvents):
@@ -35,6 +37,14 @@ class TensorBoard(RunEvents):
         if self.writer is not None:
             for name, value in values.items():
                 self.writer.add_scalar(name, value, progress.step)
+
+    def sampled(self, directory: Path, progress: Progress, sampled: Sampled) -> Iterable[str]:
+        """Shows the sheet of samples, where it is a picture."""
+        if self.writer is not None and sampled.sheet.is_file():
+            with Image.open(sampled.sheet) as sheet:
+                pixels = np.asarray(sheet.convert("RGB"))  # (H, W, 3)
+            self.writer.add_image("samples", pixels, progress.step, dataformats="HWC")
+        return ()
 
     def closed(self, directory: Path) -> None:
         """Ends the file."""

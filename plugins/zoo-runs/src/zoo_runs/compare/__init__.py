@@ -1,0 +1,1 @@
+"""``zoo compare``: runs side by side, their settings, curves and pictures."""
