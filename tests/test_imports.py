@@ -13,7 +13,7 @@ EMOJI = Path(__file__).parents[1] / "examples" / "emoji" / "noto" / "1f337.png"
 NEEDED = {"zoo", "zoo_core", "zoo_images", "zoo_nn", "zoo_stargan"}
 """Packages of the distributions that a translation with StarGAN needs."""
 MOST = {"tensor": 35, "file": 39}
-"""Modules of the project, four entry modules among them, that the translation of a picture takes."""
+"""Modules of the project, four entry modules among them, that translating a picture takes."""
 CODE = r"""
 import ast, sys, torch, zoo
 picture = torch.zeros(1, 3, 64, 64) if sys.argv[1] == "tensor" else sys.argv[2]
