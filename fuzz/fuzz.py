@@ -50,8 +50,9 @@ class Watch:
     """
 
     def __init__(self, name: str, folder: Path) -> None:
-        from targets import TARGETS
+        from targets import TARGETS, prepare
 
+        prepare(name)
         self.target, self.folder, self.name = TARGETS[name], folder, name
         self.seen: set[str] = set()
         file = (folder / f"{name}.now").open("w+b")

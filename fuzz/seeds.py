@@ -117,6 +117,92 @@ def pictures() -> Iterator[tuple[str, bytes]]:
         yield f"tiff-{name}", stream.getvalue()
 
 
+def slices() -> Iterator[tuple[str, bytes]]:
+    """A DICOM file of two frames, as it is and packed in each way that needs no other package."""
+    from pydicom import Dataset, dcmwrite
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import (
+        CTImageStorage,
+        DeflatedExplicitVRLittleEndian,
+        ExplicitVRLittleEndian,
+        JPEGBaseline8Bit,
+        RLELossless,
+    )
+
+    jpeg = io.BytesIO()
+    Image.fromarray(np.arange(30, dtype=np.uint8).reshape(5, 6)).save(jpeg, "JPEG")
+    for name, syntax in (
+        ("plain", ExplicitVRLittleEndian), ("deflated", DeflatedExplicitVRLittleEndian),
+        ("rle", RLELossless), ("jpeg", JPEGBaseline8Bit),
+    ):  # fmt: skip
+        dataset = Dataset()
+        dataset.file_meta = FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = syntax
+        dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, "1.2.3"
+        dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = 5, 6, 1
+        dataset.BitsAllocated = dataset.BitsStored = 8
+        dataset.HighBit, dataset.PixelRepresentation = 7, 0
+        dataset.PhotometricInterpretation = "MONOCHROME2"
+        dataset.RescaleSlope, dataset.RescaleIntercept, dataset.PixelPaddingValue = 2, -9, 3
+        dataset.PixelData = bytes(range(30))
+        if name == "jpeg":
+            from pydicom.encaps import encapsulate
+
+            dataset.PixelData = encapsulate([jpeg.getvalue()])
+            dataset["PixelData"].VR = "OB"
+        elif name == "rle":
+            dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            dataset.compress(RLELossless)
+        stream = io.BytesIO()
+        dcmwrite(stream, dataset, enforce_file_format=True)
+        yield name, stream.getvalue()
+
+
+def volumes() -> Iterator[tuple[str, bytes]]:
+    """A volume in both forms of NIfTI, and packed."""
+    import gzip
+
+    import nibabel
+
+    values = np.arange(60, dtype=np.int16).reshape(5, 4, 3)
+    for name, kind in (("one", nibabel.Nifti1Image), ("two", nibabel.Nifti2Image)):
+        image = kind(values, np.diag([2.0, 2, 3, 1]))
+        image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"a comment"))
+        yield name, image.to_bytes()
+    yield "packed", gzip.compress(image.to_bytes(), mtime=0)
+
+
+def clips() -> Iterator[tuple[str, bytes]]:
+    """A short clip in each container."""
+    import av
+
+    for form, codec in (("mp4", "libx264"), ("matroska", "mpeg4"), ("avi", "mjpeg")):
+        stream = io.BytesIO()
+        with av.open(stream, "w", format=form) as container:
+            made = container.add_stream(codec, rate=5)
+            made.width, made.height = 32, 24
+            made.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            for number in range(3):
+                frame = np.full((24, 32, 3), 60 * number, np.uint8)
+                container.mux(made.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+            container.mux(made.encode())
+        yield form, stream.getvalue()
+    yield "list", b"ffconcat version 1.0\nfile private.mp4\n"
+
+
+def requests() -> Iterator[tuple[str, bytes]]:
+    """What a browser asks the page for."""
+    picture = io.BytesIO()
+    Image.new("RGB", (9, 8), (9, 99, 200)).save(picture, "PNG")
+    asked = b"POST /translate?model=stargan-emoji-64&to=noto&name=a.png\nHost: 127.0.0.1:7860"
+    yield "translate", asked + b"\nOrigin: http://127.0.0.1:7860\n\n" + picture.getvalue()
+    yield "elsewhere", asked + b"\nOrigin: http://elsewhere.example\n\n" + picture.getvalue()
+    for name, path in (("root", b"/"), ("script", b"/page.js"), ("models", b"/models"),
+                       ("picture", b"/picture?model=stargan-emoji-64"),
+                       ("outside", b"/..%2f..%2fetc/passwd")):  # fmt: skip
+        yield name, b"GET " + path + b"\nHost: localhost\n\n"
+
+
 def records() -> Iterator[tuple[str, bytes]]:
     """What outputs were made from."""
     origin = {"input": "0" * 64, "model": "1" * 64, "target": "b", "options": {}, "version": "1"}
@@ -156,7 +242,8 @@ def replies() -> Iterator[tuple[str, bytes]]:
 SEEDS = {
     "config": configs, "nets": configs, "card": cards, "registry": registries,
     "safetensors": tensors, "checkpoint": checkpoints, "judge": judges, "attributes": lists,
-    "audio": sounds, "image": pictures, "outputs": records, "reference": references,
+    "audio": sounds, "image": pictures, "dicom": slices, "nifti": volumes, "video": clips,
+    "page": requests, "outputs": records, "reference": references,
     "record": caches, "answers": replies,
 }  # fmt: skip
 

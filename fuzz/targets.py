@@ -130,6 +130,86 @@ def image(data: bytes) -> object:
     return [pages.picture(number) for number in range(min(len(pages), 3))]
 
 
+def dicom(data: bytes) -> object:
+    """A DICOM file."""
+    return _pages("slice.dcm", data)
+
+
+def nifti(data: bytes) -> object:
+    """A NIfTI volume, packed or not."""
+    return _pages("volume.nii.gz" if data[:2] == b"\x1f\x8b" else "volume.nii", data)
+
+
+def video(data: bytes) -> object:
+    """A video, at a rate of its own and at another."""
+    from zoo_video.format import VideoFormat
+
+    path, sizes = _file("clip.mp4", data), []
+    for options in ({}, {"fps": 25.0}):
+        pages = VideoFormat(options).open(path, largest=4_000_000)
+        shown = (picture.size for _, picture in pages.pictures())
+        sizes += list(itertools.islice(shown, 8))
+    return sizes
+
+
+def _pages(name: str, data: bytes) -> object:
+    from zoo_images.decode import open_file
+
+    pages = open_file(_file(name, data), largest=4_000_000)
+    return [pages.picture(number) for number in range(min(len(pages), 3))]
+
+
+def page(data: bytes) -> object:
+    """A request to ``zoo ui``: method and path, headers, an empty line, what is sent."""
+    head, _, body = data.partition(b"\n\n")
+    first, *lines = head.decode("latin-1").split("\n")
+    method, _, path = first.partition(" ")
+    headers = dict(line.split(": ", 1) for line in lines if ": " in line)
+    return _asked(method, path, headers, body)
+
+
+def _asked(method: str, path: str, headers: dict[str, str], body: bytes) -> int:
+    """The status of an answer, by the application itself: no server comes between."""
+    import asyncio
+    from urllib.parse import unquote
+
+    raw, _, query = path.partition("?")
+    scope = {
+        "type": "http", "http_version": "1.1", "method": method, "scheme": "http",
+        "path": unquote(raw), "raw_path": raw.encode("latin-1"), "root_path": "",
+        "query_string": query.encode("latin-1"), "server": ("127.0.0.1", 7860),
+        "headers": [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()],
+    }  # fmt: skip
+    said: list[dict[str, Any]] = []
+    sent = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> dict[str, Any]:
+        return next(sent, {"type": "http.disconnect"})
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    asyncio.run(_page()(scope, receive, send))
+    content = b"".join(message.get("body", b"") for message in said)
+    if b"root:" in content or b"Traceback" in content:
+        raise AssertionError("it tells what it must not")
+    return int(said[0]["status"])
+
+
+@cache
+def _page() -> Any:
+    from zoo_ui.app import build_app
+
+    return build_app(device="cpu")
+
+
+def prepare(name: str) -> None:
+    """Loads what a target loads once, so that no execution is charged with it."""
+    if name == "page":
+        seed = Path(__file__).parent / "corpus" / name / "translate"
+        page(seed.read_bytes())
+
+
 def outputs(data: bytes) -> object:
     """The record of what outputs were made from."""
     from zoo_core.translate.provenance import RECORDS, Outputs
@@ -217,6 +297,6 @@ TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
         config, nets, card, registry, safetensors, checkpoint, judge, attributes, audio, image,
-        outputs, reference, record, answers,
+        dicom, nifti, video, page, outputs, reference, record, answers,
     )
 }  # fmt: skip

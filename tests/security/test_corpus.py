@@ -17,4 +17,4 @@ def test_every_file_of_the_corpus_is_read_or_refused(tmp_path: Path) -> None:
     counts = dict(re.findall(r"^(\w+) +([\d,]+) executions", done.stdout, re.M))
     expected = {path.name: len(list(path.iterdir())) for path in (FUZZ / "corpus").iterdir()}
     assert {name: int(count) for name, count in counts.items()} == expected
-    assert len(expected) == 14
+    assert len(expected) == 18

@@ -224,7 +224,7 @@ def opened(path: Path, largest: int = MAX_PIXELS) -> Any:
     }
     try:
         # Without a protocol before it, a name such as concat:a|b would be a command.
-        return av.open(f"file:{path}", options=bounds)
+        return av.open(f"file:{path}", options=bounds, metadata_errors="replace")
     except FileNotFoundError as error:
         raise DataError(
             "there is no such file", asked=str(path), hint="Check the path and its spelling."
@@ -260,7 +260,8 @@ def _video_stream(container: Any, asked: str, largest: int) -> Any:
     pictures = [
         s for s in container.streams.video if not s.disposition & s.disposition.attached_pic
     ]
-    if not pictures or not pictures[0].width:
+    # (without a decoder a track has no width at all)
+    if not pictures or pictures[0].codec_context is None or not pictures[0].width:
         raise DataError("there are no pictures in it", asked=asked, hint="Give a video.")
     stream = pictures[0]
     name = stream.codec_context.codec.name
