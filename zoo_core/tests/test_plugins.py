@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from zoo_core.contracts.spec import Component, Kind, MethodSpec
-from zoo_core.errors import PluginError, UsageError
+from zoo_core.errors import PluginError, UsageError, ZooError
 from zoo_core.host.hookspecs import hookimpl
 from zoo_core.host.isolation import resolve
 from zoo_core.host.plugins import PluginHost
@@ -253,6 +253,17 @@ def test_strictness_comes_from_the_environment(
 def test_a_target_that_cannot_be_resolved_names_its_plugin(target: str) -> None:
     with pytest.raises(PluginError, match="of plugin zoo-x"):
         resolve(target, owner="zoo-x")
+
+
+def test_a_signal_during_an_import_is_no_fault_of_the_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "from zoo_core.errors import ZooError\nclass S(ZooError):\n    exit_code = 130\nraise S('x')"
+    (tmp_path / "stopped_import.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ZooError) as caught:
+        resolve("stopped_import:X", owner="zoo-x")
+    assert (caught.value.exit_code, caught.value.problem) == (130, "x")
 
 
 def test_a_target_is_resolved_to_what_it_names() -> None:

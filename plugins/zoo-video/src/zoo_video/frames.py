@@ -155,12 +155,19 @@ class VideoFrames(Pages):
             )
 
     def _picture(self, frame: av.VideoFrame) -> Picture:
-        rgb = frame.to_ndarray(
-            format="rgb24",
-            src_colorspace=self.look.space,
-            src_color_range=self.look.range,
-            dst_color_range=ColorRange.JPEG,
-        )  # (H, W, 3)
+        try:
+            rgb = frame.to_ndarray(
+                format="rgb24",
+                src_colorspace=self.look.space,
+                src_color_range=self.look.range,
+                dst_color_range=ColorRange.JPEG,
+            )  # (H, W, 3)
+        except av.FFmpegError as error:
+            raise DataError(
+                f"its colours cannot be converted ({error.strerror})",
+                asked=self.asked,
+                hint="Convert it: ffmpeg -i VIDEO NEW.mp4.",
+            ) from error
         turned = np.rot90(rgb, round(self.look.rotation / 90))
         image = Image.fromarray(np.ascontiguousarray(turned))
         return Picture(image, "video", "RGB", notes=self.notes)

@@ -100,6 +100,8 @@ def resolve(target: str, *, owner: str = "") -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
+        if getattr(error, "exit_code", 0) > 128:  # a signal that came meanwhile: no plugin's fault
+            raise
         raise PluginError(
             f"it cannot be imported: {fault_text(error)}",
             asked=asked,
