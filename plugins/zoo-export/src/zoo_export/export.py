@@ -28,6 +28,7 @@ from zoo_core.untrusted import file_sha256
 from zoo_export.formats import FORMATS, GraphFormat
 from zoo_export.tracing import require_graph
 from zoo_export.verify import Agreement, Direction, compared
+from zoo_images.codec import WINDOW_PIXELS
 from zoo_images.tiles import LEAST
 
 
@@ -204,4 +205,7 @@ def _facts(translator: Translator, model: str | Path, directory: Path) -> dict[s
         "stride": str(signal.stride),
         "least_size": str(LEAST if signal.flexible >= 2 else signal.shape[1]),
         "scale": str(config.preprocessing.get("scale", "own")),
+        "crop_first": json.dumps(config.preprocessing.get("crop_first")),
+        "exclusive": json.dumps(config.domains.exclusive),
+        "window": str(WINDOW_PIXELS),
     }

@@ -96,6 +96,11 @@ class _WithOptions(click.Command):
     help="What computes: torch, one that `zoo plugins --kinds` names, or auto, the fastest that "
     "pays for as many files.",
 )
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Only every N-th input, from the I-th on: N machines share a folder, each with its I.",
+)
 @click.option("--renderer", help="Another way to make outputs, NAME:key=value: a vocoder, say.")
 def translate(
     *,
@@ -114,6 +119,7 @@ def translate(
     max_megapixels: float | None,
     windows: str,
     engine: str,
+    shard: str | None,
     renderer: str | None,
     **wishes: str | None,
 ) -> int:
@@ -151,8 +157,10 @@ def translate(
         translator, request, inputs, out=out, grid=grid, left_out=tally.left_out
     )
     _refuse_overwriting(grid, entries)
+    count = len(entries)
+    entries = _sharded(entries, shard)
     with computing_threads(threads):
-        chosen = translator.choose(request.to, request.source, len(entries))
+        chosen = translator.choose(request.to, request.source, count)
     if engine == "auto" and chosen != "torch":
         say(f"Computed by {chosen} (--engine torch does without).")
     with _progress(len(entries)) as advance, computing_threads(threads):
@@ -227,6 +235,20 @@ def _planned(
             hint="Choose another output folder with --out.",
         )
     return entries, path
+
+
+def _sharded(entries: Sequence[Entry], shard: str | None) -> list[Entry]:
+    """The inputs of one shard; all have their outputs by now, named as one run names them."""
+    if shard is None:
+        return list(entries)
+    number, _, count = shard.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise UsageError(
+            "it is no shard", asked=f"--shard {shard}", hint="Write I/N, from 1/N to N/N."
+        )
+    found = list(entries[int(number) - 1 :: int(count)])
+    say(f"Shard {shard}: {len(found)} of {len(entries)} inputs.")
+    return found
 
 
 def _refuse_overwriting(grid: str | None, entries: Sequence[Entry]) -> None:

@@ -1,0 +1,3 @@
+"""Fixtures of the kit."""
+
+from zoo_testing.fixtures import *  # noqa: F403
