@@ -1,5 +1,7 @@
 """Model directories that are written: whole or not at all, with a golden file that proves them."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -12,7 +14,7 @@ from zoo_core.models.weights import load_weights
 from zoo_testing.subject import Subject
 from zoo_testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
 from zoo_train.card import Card
-from zoo_train.writing import routes_between, write_model
+from zoo_train.writing import replacing_folder, routes_between, write_model
 
 
 @pytest.mark.numeric
@@ -132,3 +134,20 @@ def test_routes_between_lead_from_every_part_to_every_other_domain():
     assert [route.name for route in routes] == ["domain1->domain2", "domain2->domain1"]
     mixed = Subject(SPEC, "domains", None, TinyMethod)
     assert len(routes_between(mixed.domains, mixed.domains.names, mixed.batch())) == 3
+
+
+def test_a_folder_is_replaced_whole_and_a_failure_leaves_the_old_one(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    for text in ("first", "second"):
+        with replacing_folder(folder) as work:
+            (work / text).write_text(text)
+
+    def stop_halfway() -> None:
+        with replacing_folder(folder) as work:
+            (work / "third").write_text("third")
+            raise RuntimeError("halfway")
+
+    with pytest.raises(RuntimeError, match="halfway"):
+        stop_halfway()
+    assert [path.name for path in folder.iterdir()] == ["second"]
+    assert list(tmp_path.iterdir()) == [folder]

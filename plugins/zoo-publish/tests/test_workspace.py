@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from zoo_core.catalogue.description import parse_entry
 from zoo_core.catalogue.registry import read_index
 from zoo_core.cli import run
 from zoo_core.errors import PluginError, UsageError
 from zoo_core.schema import write_yaml
-from zoo_publish.workspace import indexed_files, stale
+from zoo_publish.workspace import indexed_files, stale, values_of
 
 FACTS = {"sha256": "ab" * 32, "bytes": 2_000_000}
 
@@ -35,6 +36,11 @@ def workspace(tmp_path: Path) -> Path:
     models = [entry("painter-b"), entry("painter-a")]
     (package / "registry.yaml").write_text(write_yaml({"models": models}))
     return tmp_path
+
+
+def test_an_entry_is_written_as_it_was_read() -> None:
+    values = entry("painter-a")
+    assert values_of(parse_entry(values, "registry x")) == values
 
 
 def build(root: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 
-from zoo_core.errors import PRIVATE, DataError
+from zoo_core.errors import PRIVATE
 
 STALE_SECONDS = 24 * 3600
 """Age from which what was never finished counts as left behind by a killed writer."""
@@ -34,7 +34,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         OSError: If it cannot be written; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = _aside(path)
+    part = aside(path)
     try:
         yield part
         if durable:
@@ -63,89 +63,6 @@ def before_replacing(act: Callable[[Path, Path], None]) -> Iterator[None]:
         _before.reset(token)
 
 
-@contextlib.contextmanager
-def replacing_folder(folder: Path) -> Iterator[Path]:
-    """As `replacing`, for a folder of files: the old one stays until the new one is whole.
-
-    What killed writers left beside it a day ago is removed.
-
-    Args:
-        folder: The folder to be.
-
-    Raises:
-        OSError: If it cannot be written; nothing is left behind.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    sweep(folder.parent)
-    work = _aside(folder)
-    old = _aside(folder)
-    try:
-        work.mkdir()
-        yield work
-        for path in work.iterdir():
-            sync(path)
-        if folder.exists():
-            folder.rename(old)
-        try:
-            work.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
-        sync(folder.parent)
-    finally:
-        for left in (work, old):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def caching(folder: Path, whole: Callable[[], bool], *, what: str) -> Iterator[Path]:
-    """A new folder beside ``folder`` to fill; within the block's success it becomes ``folder``.
-
-    A whole one that another writer finished meanwhile stays, since it may be in use; a damaged one
-    is replaced. What killed writers left beside it a day ago is removed.
-
-    Args:
-        folder: The folder to be, in a cache.
-        whole: Whether what ``folder`` now holds can be used.
-        what: What is kept there, for the error.
-
-    Raises:
-        DataError: If it cannot be written; nothing is left behind.
-    """
-    work = _aside(folder)
-    try:
-        work.mkdir(parents=True)
-        sweep(folder.parent)
-        yield work
-        if folder.exists():
-            if whole():
-                return
-            folder.rename(work / "before")
-        work.rename(folder)
-        shutil.rmtree(folder / "before", ignore_errors=True)
-    except OSError as error:
-        if whole():
-            return  # another writer renamed its own into place in between
-        raise DataError(
-            f"{what} cannot be kept there ({error.strerror or error})",
-            asked=f"cache {folder.parent}",
-            hint="Choose a cache folder that may be written to and has space left.",
-        ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def stamp(path: Path) -> bytes:
-    """What changes when a file does: its path, time and size, for the keys of caches."""
-    try:
-        state = path.stat()
-        text = f"{path.absolute()}\0{state.st_mtime_ns}\0{state.st_size}\n"
-    except OSError:  # a broken link, say: who reads it will name it
-        text = f"{path.absolute()}\0absent\n"
-    return text.encode("utf-8", errors="surrogateescape")
-
-
 def storable(path: str) -> str:
     """A path that JSON and YAML can hold: bytes that are no text become private signs."""
     return "".join(chr(ord(s) + PRIVATE) if 0xDC80 <= ord(s) <= 0xDCFF else s for s in path)
@@ -156,6 +73,11 @@ def restored(path: str) -> str:
     return "".join(
         chr(ord(s) - PRIVATE) if 0xDC80 <= ord(s) - PRIVATE <= 0xDCFF else s for s in path
     )
+
+
+def aside(path: Path) -> Path:
+    """A name beside a file or folder that no other writer has."""
+    return path.with_name(f".zoo-{os.getpid()}-{os.urandom(4).hex()}.part")
 
 
 def sync(path: Path) -> None:
@@ -173,8 +95,3 @@ def sweep(folder: Path) -> None:
         with contextlib.suppress(OSError):
             if time.time() - old.stat().st_mtime > STALE_SECONDS:
                 old.unlink() if old.is_file() else shutil.rmtree(old, ignore_errors=True)
-
-
-def _aside(path: Path) -> Path:
-    """A name beside a file or folder that no other writer has."""
-    return path.with_name(f".zoo-{os.getpid()}-{os.urandom(4).hex()}.part")

@@ -101,22 +101,6 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no plain form: {value!r}")
 
 
-def changed(value: Any) -> Any:
-    """As `plain`, without the fields of dataclasses that have their defaults."""
-    if not dataclasses.is_dataclass(value) or isinstance(value, type):
-        if isinstance(value, list | tuple):
-            return [changed(item) for item in value]
-        return plain(value)
-    given: dict[str, Any] = {}
-    for field in dataclasses.fields(value):
-        default = field.default
-        if field.default_factory is not dataclasses.MISSING:
-            default = field.default_factory()
-        if (item := getattr(value, field.name)) != default:
-            given[field.name] = changed(item)
-    return given
-
-
 def write_yaml(values: Mapping[str, Any]) -> str:
     """The YAML text of plain values, in their own order (the same text every time)."""
     text: str = yaml.safe_dump(plain(values), sort_keys=False, allow_unicode=True, width=100)

@@ -16,7 +16,7 @@ from zoo_core.contracts.codec import InMemorySignal
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError, ZooError
-from zoo_core.files import caching
+from zoo_images.caching import caching
 from zoo_images.pixels import Bytes, fit, fit_deep
 from zoo_images.preprocessing import ValueRange
 from zoo_images.scan import File, deep_range, files_key, notes_of, pages_of, picture_of

@@ -98,7 +98,7 @@ def opened(path: Path, name: str, state: bytes) -> Pages:
     Args:
         path: The file.
         name: Its format.
-        state: Its `zoo_core.files.stamp`: a file that has changed is opened anew.
+        state: Its `zoo_images.caching.stamp`: a file that has changed is opened anew.
     """
     return open_pages(path, name)
 

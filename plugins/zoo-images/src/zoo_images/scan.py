@@ -16,8 +16,9 @@ from PIL import Image
 
 from zoo_core.contracts.codec import InMemorySignal
 from zoo_core.errors import DataError, ZooError
-from zoo_core.files import replacing, stamp
+from zoo_core.files import replacing
 from zoo_images import convert_inputs, deep
+from zoo_images.caching import stamp
 from zoo_images.decode import decode
 from zoo_images.format_spec import format_of_file
 from zoo_images.formats import opened

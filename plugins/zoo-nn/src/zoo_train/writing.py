@@ -19,7 +19,7 @@ from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Batch, Condition, Domains
 from zoo_core.contracts.step import Route
 from zoo_core.errors import UsageError, WeightsError, ZooError
-from zoo_core.files import replacing_folder
+from zoo_core.files import aside, sweep, sync
 from zoo_core.models.golden import OPTIONAL, eager
 from zoo_core.models.modeldir import CARD, GOLDEN, MODEL, TRAINING, instantiate
 from zoo_core.models.weights import loaded, net_state, parameter_counts
@@ -83,6 +83,41 @@ def write_model(
             write_golden(fresh / GOLDEN, copy, sample_batch)
         if check is not None:
             check(fresh)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """As `zoo_core.files.replacing`, for a folder: the old one stays until the new one is whole.
+
+    What killed writers left beside it a day ago is removed.
+
+    Args:
+        folder: The folder to be.
+
+    Raises:
+        OSError: If it cannot be written; nothing is left behind.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    sweep(folder.parent)
+    work = aside(folder)
+    old = aside(folder)
+    try:
+        work.mkdir()
+        yield work
+        for path in work.iterdir():
+            sync(path)
+        if folder.exists():
+            folder.rename(old)
+        try:
+            work.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
+        sync(folder.parent)
+    finally:
+        for left in (work, old):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def refuse_foreign(directory: Path) -> None:

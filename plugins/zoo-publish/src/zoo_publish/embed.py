@@ -15,7 +15,6 @@ from zoo_core.catalogue.description import ModelConfig, ModelEntry, parse_entry,
 from zoo_core.catalogue.registry import CONFIG
 from zoo_core.contracts.method import Method
 from zoo_core.errors import UsageError
-from zoo_core.files import replacing_folder
 from zoo_core.models import golden, weights
 from zoo_core.models.modeldir import (
     CARD,
@@ -30,7 +29,7 @@ from zoo_core.schema import fill, plain
 from zoo_core.untrusted import file_sha256, member, read_yaml_file
 from zoo_publish.workspace import REGISTRY, package_of, write_registry
 from zoo_train.card import Card
-from zoo_train.writing import save_nets
+from zoo_train.writing import replacing_folder, save_nets
 
 TOLERANCE = 0.05
 """Largest difference that float16 may make to the golden outputs, in units of the signal."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from zoo_core.contracts.codec import InMemorySignal
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import DataError, ZooError
-from zoo_core.files import caching, stamp
+from zoo_images.caching import caching, stamp
 from zoo_voice.audio import Sound, load
 from zoo_voice.loudness import loud
 from zoo_voice.speaker import Speaker

@@ -13,8 +13,8 @@ from typing import Any
 from zoo_core.contracts.codec import Codec
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import DataError, printable
-from zoo_core.files import stamp
 from zoo_core.finding import LeftOut, find_files, is_hidden, names
+from zoo_images.caching import stamp
 from zoo_images.sources.labelled import LabelledPictures
 from zoo_images.sources.matching import match
 from zoo_images.sources.meanings import Meanings, meanings, split_named
