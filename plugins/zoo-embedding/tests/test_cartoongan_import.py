@@ -17,9 +17,9 @@ from zoo_core.cli import run
 from zoo_core.contracts.signals import Condition
 from zoo_core.errors import WeightsError
 from zoo_core.host.plugins import host
-from zoo_core.models.golden import check_golden
 from zoo_import.files import Import, ImportRequest, import_files
 from zoo_train.data.folders import data_root
+from zoo_train.golden import check_golden
 
 ROOT = data_root()
 REAL = None if ROOT is None else ROOT / "cartoongan_hayao"

@@ -33,7 +33,6 @@ from zoo_core.contracts.signals import Condition, Domains
 from zoo_core.contracts.spec import Component
 from zoo_core.errors import UsageError, WeightsError, ZooError
 from zoo_core.host.plugins import host
-from zoo_core.models.golden import check_golden
 from zoo_core.models.modeldir import build_method, read_config
 from zoo_core.models.weights import load_weights, read_tensors
 from zoo_core.translate.loading import load
@@ -43,6 +42,7 @@ from zoo_import.files import Import, ImportRequest, import_files
 from zoo_import.mapping import configure, recognise, tensors_for
 from zoo_testing.hosts import InMemoryPlugin, host_with
 from zoo_testing.tiny import SPEC, TinyGenerator
+from zoo_train.golden import check_golden
 
 HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
 LABEL = [0.0, 1.0, 0.0, 1.0, 0.0]

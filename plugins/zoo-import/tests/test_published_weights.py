@@ -22,12 +22,12 @@ from zoo_core.catalogue.registry import Registry
 from zoo_core.cli.translate import parse_target
 from zoo_core.errors import HubError, UsageError, WeightsError
 from zoo_core.host.plugins import host
-from zoo_core.models.golden import check_golden
 from zoo_core.schema import plain
 from zoo_core.untrusted import read_yaml
 from zoo_import.mapping import blueprint
 from zoo_publish.workspace import values_of
 from zoo_testing.hub_server import HubServer
+from zoo_train.golden import check_golden
 
 FOREIGN = {
     name: model

@@ -8,13 +8,14 @@ import torch
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.errors import UsageError, WeightsError, ZooError
-from zoo_core.models.golden import check_golden, read_golden
+from zoo_core.models.golden import read_golden
 from zoo_core.models.modeldir import build_method, read_config
 from zoo_core.models.weights import load_weights
 from zoo_testing.subject import Subject
 from zoo_testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
 from zoo_train.card import Card
-from zoo_train.writing import replacing_folder, routes_between, write_model
+from zoo_train.golden import check_golden, routes_between
+from zoo_train.writing import replacing_folder, write_model
 
 
 @pytest.mark.numeric

@@ -11,12 +11,12 @@ import torch
 from zoo_core.catalogue.description import ModelConfig, read_entries
 from zoo_core.cli import run
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.models.golden import check_golden
 from zoo_core.models.modeldir import build_method, read_config
 from zoo_core.models.weights import loaded
 from zoo_core.schema import write_yaml
 from zoo_core.untrusted import verify
 from zoo_train.card import Card
+from zoo_train.golden import check_golden
 from zoo_train.writing import write_model
 
 ABOUT = {

@@ -15,13 +15,14 @@ from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec, class_key
 from zoo_core.errors import UsageError
-from zoo_core.models.golden import check_golden, read_golden
+from zoo_core.models.golden import read_golden
 from zoo_core.models.modeldir import read_config
 from zoo_core.models.weights import load_weights
 from zoo_core.translate.engine import Engine
 from zoo_nn.synthetic import random_batch
 from zoo_testing.parity import Batches, StepInputs, TinyRun, build, random_batches
 from zoo_train.card import Card
+from zoo_train.golden import check_golden
 from zoo_train.writing import write_model
 from zoo_unit.cogan import CoGAN, Options
 from zoo_unit.inversion import invert

@@ -20,7 +20,6 @@ from zoo_core.errors import UsageError, ZooError
 from zoo_core.files import replacing
 from zoo_core.host.isolation import version_of
 from zoo_core.host.plugins import host
-from zoo_core.models.golden import check_golden
 from zoo_core.models.modeldir import GOLDEN, find_model, weights_file
 from zoo_core.translate.outputs import safe_name
 from zoo_core.translate.translator import Translator
@@ -30,6 +29,7 @@ from zoo_export.tracing import require_graph
 from zoo_export.verify import Agreement, Direction, compared
 from zoo_images.codec import WINDOW_PIXELS
 from zoo_images.tiles import LEAST
+from zoo_train.golden import check_golden
 
 
 @dataclass(frozen=True)

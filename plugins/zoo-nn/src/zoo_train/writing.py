@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,19 +15,13 @@ from torch import Tensor
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.catalogue.registry import CONFIG
 from zoo_core.contracts.method import Method
-from zoo_core.contracts.signals import Batch, Condition, Domains
-from zoo_core.contracts.step import Route
+from zoo_core.contracts.signals import Batch
 from zoo_core.errors import UsageError, WeightsError, ZooError
 from zoo_core.files import aside, sweep, sync
-from zoo_core.models.golden import OPTIONAL, eager
 from zoo_core.models.modeldir import CARD, GOLDEN, MODEL, TRAINING, instantiate
 from zoo_core.models.weights import loaded, net_state, parameter_counts
 from zoo_train.card import Card
-
-PER_ROUTE = 2
-"""Signals of each route that the file keeps."""
-ROUTES = 6
-"""Routes at most, so that a method with many directions keeps a small file."""
+from zoo_train.golden import write_golden
 
 
 def write_model(
@@ -160,53 +153,6 @@ def save_nets(method: Method[Any], path: Path, names: Sequence[str], *, half: bo
         save_file(state, path, metadata={"format": "pt"})
     except Exception as fault:  # the library wraps a full disk in an exception of its own
         raise ZooError(f"cannot be written: {str(fault)[:200]}", asked=f"weights {path}") from fault
-
-
-def write_golden(path: Path, method: Method[Any], batch: Batch) -> None:
-    """Translates a few signals of a batch by the method's own plan and keeps the outputs.
-
-    Args:
-        path: Where.
-        method: In float32, on the CPU.
-        batch: Real signals.
-    """
-    rows: dict[str, list[Tensor]] = {}
-    names: list[list[str | None]] = []
-    routes = method.plan(batch.to("cpu"), torch.Generator().manual_seed(0))
-    for route in (routes or routes_between(method.domains, method.targets, batch))[:ROUTES]:
-        signal = batch.signals[route.source][:PER_ROUTE].detach().cpu().float()  # (N, *S)
-        source = batch.conditions[route.source][: len(signal)].to("cpu")
-        target = route.target[: len(signal)].to("cpu")
-        parts = {"input": signal, "output": eager(method, signal, source, target)}
-        for role, condition in (("source", source), ("target", target)):
-            parts[role] = condition.label
-            parts |= {
-                f"{role}.{extra}": getattr(condition, extra)
-                for extra in OPTIONAL
-                if getattr(condition, extra) is not None
-            }
-        for key, value in parts.items():
-            rows.setdefault(key, []).append(value)
-        names += [[source.domain, target.domain]] * len(signal)
-    # One metadata key only: the library writes several in no fixed order.
-    save_file(
-        {key: torch.cat(value).contiguous() for key, value in rows.items()},
-        path,
-        metadata={"domains": json.dumps(names)},
-    )
-
-
-def routes_between(domains: Domains, targets: Sequence[str], batch: Batch) -> list[Route]:
-    """A route from every part of a batch, be it mixed, to every other of some domains.
-
-    What is translated with a method that plans no route, since it learns from samples (CoGAN).
-    """
-    return [
-        Route(origin, Condition.of(domains, name, len(x), x.device), f"{origin}->{name}")
-        for origin, x in batch.signals.items()
-        for name in targets
-        if name != origin
-    ]
 
 
 @contextmanager

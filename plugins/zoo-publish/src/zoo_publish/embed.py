@@ -29,6 +29,7 @@ from zoo_core.schema import fill, plain
 from zoo_core.untrusted import file_sha256, member, read_yaml_file
 from zoo_publish.workspace import REGISTRY, package_of, write_registry
 from zoo_train.card import Card
+from zoo_train.golden import check_golden
 from zoo_train.writing import replacing_folder, save_nets
 
 TOLERANCE = 0.05
@@ -132,7 +133,7 @@ def _copy(model: Path, fresh: Path, config: ModelConfig, about: About) -> None:
         shutil.copyfile(samples, fresh / SAMPLES)
     copy = weights.loaded(lambda: build_method(config), fresh / MODEL)
     if (old := member(model, GOLDEN)) is not None:
-        golden.check_golden(copy, old, TOLERANCE)
+        check_golden(copy, old, TOLERANCE)
         _renew_golden(old, fresh / GOLDEN, copy)
         (fresh / GOLDEN).chmod(0o644)
 

@@ -14,7 +14,6 @@ from zoo_core.catalogue.registry import CONFIG
 from zoo_core.contracts.method import Method
 from zoo_core.errors import HubError, HubUnreachableError, UsageError, WeightsError, ZooError
 from zoo_core.host.plugins import PluginHost
-from zoo_core.models.golden import check_golden
 from zoo_core.models.modeldir import (
     CARD,
     GOLDEN,
@@ -32,6 +31,7 @@ from zoo_hub.reference import Reference, parse
 from zoo_hub.settings import endpoint, offline
 from zoo_publish.published_card import published_card
 from zoo_train.data.trained_on import TRAINED_ON, read_trained_on
+from zoo_train.golden import check_golden
 
 FILES = (MODEL, CONFIG, GOLDEN, TRAINING, SAMPLES, TRAINED_ON)
 """What is uploaded of a model directory, beside its card; other files stay here."""

@@ -11,12 +11,12 @@ from zoo_core.contracts.method import Method
 from zoo_core.errors import ZooError
 from zoo_core.host.plugins import PluginHost
 from zoo_core.models.card import read_card
-from zoo_core.models.golden import check_golden
 from zoo_core.models.modeldir import GOLDEN, MODEL, build_method, read_card_text, read_config
 from zoo_core.models.weights import loaded
 from zoo_core.schema import brief, plain
 from zoo_core.untrusted import verify
 from zoo_testing.error import ConformanceError
+from zoo_train.golden import check_golden
 
 _REBUILD = "Export the model again and paste the registry entry of the new files."
 

@@ -19,7 +19,7 @@ from zoo_core.errors import PluginError
 from zoo_core.host.isolation import resolve
 from zoo_core.host.plugins import GROUP, PluginHost
 from zoo_nn.synthetic import random_batch
-from zoo_train.writing import routes_between
+from zoo_train.golden import routes_between
 
 Kind = Literal["domains", "attributes"]
 

@@ -57,42 +57,6 @@ def read_golden(path: Path) -> list[Golden]:
         ) from fault
 
 
-def check_golden(method: Method[Any], path: Path, tolerance: float = 1e-3) -> float:
-    """Translates the golden inputs again and compares.
-
-    Args:
-        method: The method with its weights, on any device.
-        path: A golden file, or the model directory that holds one.
-        tolerance: Largest absolute difference allowed, in units of the signal.
-
-    Returns:
-        The largest absolute difference.
-
-    Raises:
-        WeightsError: If the file is missing or damaged, or an output differs by more.
-    """
-    path = path / "golden.safetensors" if path.is_dir() else path
-    worst = 0.0
-    for golden in read_golden(path):
-        output = eager(method, golden.input, golden.source, golden.target)  # (N, *S)
-        if output.shape != golden.output.shape:
-            raise WeightsError(
-                f"the output has shape {tuple(output.shape)}, expected "
-                f"{tuple(golden.output.shape)}",
-                asked=str(path),
-            )
-        difference = float((output - golden.output).abs().max())
-        if not difference <= tolerance:  # also true for NaN
-            raise WeightsError(
-                f"an output differs from the golden one by {difference:.2g}, allowed is "
-                f"{tolerance:.2g}",
-                asked=str(path),
-                hint="The weights or the code of the method are not those that wrote it.",
-            )
-        worst = max(worst, difference)
-    return worst
-
-
 @torch.inference_mode()
 def eager(method: Method[Any], x: Tensor, source: Condition, target: Condition) -> Tensor:
     """(N, *S) ``x`` translated in float32 on the method's device; the result is on the CPU."""
