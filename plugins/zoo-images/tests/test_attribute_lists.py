@@ -153,3 +153,11 @@ def test_an_unknown_attribute_is_named_with_the_near_match(tmp_path):
     with pytest.raises(UsageError) as caught:
         layout(tmp_path).select("Mael", "train", CODEC)
     assert '"Male"' in str(caught.value)
+
+
+def test_the_lists_themselves_are_not_left_out(tmp_path):
+    found = layout(tmp_path)
+    (tmp_path / "img_align" / "notes.txt").write_text("x")
+    lines = found.read("train", CODEC).left_out.lines()
+    assert not [line for line in lines if "list_" in line]
+    assert any("notes.txt" in line for line in lines)

@@ -7,6 +7,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -16,6 +17,7 @@ from zoo_core.errors import DataError, UsageError
 from zoo_images.codec import ImageCodec
 from zoo_images.picture import Raster
 from zoo_images.preprocessing import ValueRange
+from zoo_images.scan import deep_range
 from zoo_images.values import choose, measure
 
 SPEC = TensorSpec(shape=(3, 16, 16), stride=4)
@@ -259,3 +261,17 @@ def test_a_format_that_cannot_hold_the_depth_is_refused(tmp_path: Path) -> None:
         made.write(output, tmp_path / "out.png")
     assert caught.value.asked == str(tmp_path / "out.png")
     assert ".tif" in (caught.value.hint or "")
+
+
+def test_a_few_deep_pictures_among_others_are_said_and_so_are_their_types(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for number in range(3):
+        Image.new("RGB", (16, 16)).save(tmp_path / "a" / f"{number}.png")
+    ramp = np.arange(256).reshape(16, 16)
+    tifffile.imwrite(tmp_path / "a" / "x.tif", ramp.astype(np.float32))
+    tifffile.imwrite(tmp_path / "a" / "y.tif", ramp.astype(np.uint16))
+    files = sorted((tmp_path / "a").iterdir())
+    span, words = deep_range(files, None)
+    assert span is not None
+    assert "of several types (float32, uint16)" in words
+    assert "only 2 of 5 pictures have more than 8 bits" in words

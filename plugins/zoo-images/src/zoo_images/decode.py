@@ -109,7 +109,7 @@ class PictureFile(Pages):
             tags = deep.kept_tags(image, self._data, page) if tiff else {}
             more = deep.bits_not_used_of(self._data, page) if tiff and bands is None else ()
             declared = gaps.declared_by(tags[deep.NO_DATA][1]) if deep.NO_DATA in tags else None
-        form = "TIFF" if image is None else image.format or "unknown"
+        form = "TIFF" if self._image is None else self._image.format or "unknown"
         metadata = None if image is None else Metadata.of(image)
         if bands is not None:
             mode = bands.values.dtype.name if image is None else image.mode

@@ -27,7 +27,7 @@ from zoo_images.picture import Pages, Picture
 from zoo_images.preprocessing import Array, ValueRange
 from zoo_images.values import Used, choose, measure, parse_range
 
-_VERSION = 2  # of what is kept of a scan
+_VERSION = 3  # of what is kept of a scan
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def deep_range(
     if recorded is not None:
         return recorded, f"black {recorded.low:g}, white {recorded.high:g}, as the model was made"
     used = _cached(files, cache)
-    return (None, "") if used is None else choose(used, wanted)
+    return (None, "") if used is None else choose(used, wanted, len(files))
 
 
 def picture_of(file: File) -> Picture:

@@ -27,6 +27,8 @@ class Used:
         high: The largest.
         common: The values below which 0.1 and 99.9 per cent of them lie.
         without: Pixels without data, which do not count.
+        count: How many pictures they are.
+        kinds: The types that there are, where they differ.
     """
 
     dtype: str
@@ -35,6 +37,8 @@ class Used:
     high: float
     common: Sequence[float] = ()
     without: int = 0
+    count: int = 1
+    kinds: Sequence[str] = ()
 
 
 def measure(pictures: Iterable[tuple[Array, Gaps | None]]) -> Used | None:
@@ -60,6 +64,8 @@ def _together(one: Used, other: Used) -> Used:
         max(one.high, other.high),
         (),
         one.without + other.without,
+        one.count + other.count,
+        sorted({*(one.kinds or [one.dtype]), *(other.kinds or [other.dtype])}),
     )
 
 
@@ -85,8 +91,15 @@ def _extremes(values: Array) -> tuple[float, float]:
     return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
 
 
-def choose(used: Used, asked: tuple[float, float] | None = None) -> tuple[ValueRange, str]:
-    """The range of a domain, and why, in words.
+def choose(
+    used: Used, asked: tuple[float, float] | None = None, total: int | None = None
+) -> tuple[ValueRange, str]:
+    """The range of a domain, and why, in words, with what is doubtful about it.
+
+    Args:
+        used: The values of its pictures of more than 8 bits.
+        asked: Black and white as the user asked for them.
+        total: How many pictures it has in all; None: no more than these.
 
     Unsigned integers: from 0 to the largest value of as few bits as hold them all (8, 10, 12, 14
     or 16). Others: from the smallest to the largest.
@@ -108,6 +121,13 @@ def choose(used: Used, asked: tuple[float, float] | None = None) -> tuple[ValueR
         words += f"; 99.8 % of the values are within {common}"
     if used.without:
         words += f"; {used.without:,} pixels without data, which do not count"
+    if len(used.kinds) > 1:
+        words += f"; these pictures are of several types ({', '.join(used.kinds)}), in one range"
+    if total is not None and total > used.count:
+        words += (
+            f"; only {used.count:,} of {total:,} pictures have more than 8 bits, and all outputs "
+            f"will be {used.dtype}"
+        )
     return ValueRange(low, high, used.dtype, used.channels), words
 
 

@@ -86,7 +86,11 @@ class AttributeList:
         )
         matched, notes = self._matched(found.files)
         left_out, used = LeftOut(), set(matched.values())
-        left_out.extend(found.left_out)
+        lists = {own for own in (self.list, self.partition) if isinstance(own, Path)}
+        for reason, paths in found.left_out.reasons.items():
+            for path in paths:
+                if path not in lists:  # which are used, though they are no pictures
+                    left_out.add(path, reason)
         for file in found.files:
             if file not in used:
                 left_out.add(file, f"not in {self._name}")
