@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-SOURCES = Path(__file__).parents[1] / "zoo_core" / "src"
+ROOT = Path(__file__).parents[1]
+SOURCES = ROOT / "zoo_core" / "src"
 MOST_LINES, MOST_FILES, LONGEST = 8000, 60, 350
 
 
@@ -29,3 +31,14 @@ def test_the_core_has_few_files(lines: dict[str, int]) -> None:
 
 def test_no_file_of_the_core_is_long(lines: dict[str, int]) -> None:
     assert not {name: count for name, count in lines.items() if count > LONGEST}
+
+
+def test_the_table_of_layers_has_their_lines(lines: dict[str, int]) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = re.findall(r"\| `zoo_core\.(\w+)` \| ([\d,]+) \|", page)
+    assert {name for name, _ in table} == {
+        path.name for path in (SOURCES / "zoo_core").iterdir() if (path / "__init__.py").is_file()
+    }
+    for name, said in table:
+        found = sum(n for path, n in lines.items() if path.startswith(f"zoo_core/{name}/"))
+        assert abs(found - int(said.replace(",", ""))) < 100, name
