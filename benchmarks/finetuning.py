@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("digits", type=Path)
     parser.add_argument("--judge", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int)
     wanted = parser.parse_args()
@@ -48,7 +48,7 @@ def main() -> None:
     options_class = host().load("method", model.method).Options
     options = plain(make_options(options_class, model.options, asked=MODEL))
     train: dict[str, Any] = {"batch": wanted.batch, "hold_out": 0.1, "precision": "float32"}
-    validate = f"every={wanted.steps},metrics=cycle+content,judges={wanted.judge},samples=500"
+    validate = f"every={wanted.steps},metrics=cycle+content,judges={wanted.judge},samples=200"
     found: dict[str, list[dict[str, float]]] = {MODEL: [], "random weights": []}
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(wanted.seeds):

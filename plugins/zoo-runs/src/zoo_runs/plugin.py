@@ -30,6 +30,7 @@ def zoo_components() -> Iterable[Component]:
         Component(
             "command", "compare", "zoo_runs.compare.command:compare", "Show runs on one page."
         ),
+        Component("command", "sweep", "zoo_runs.sweep.command:sweep", "Search for settings."),
         Component("tracker", "csv", "zoo_runs.trackers:Csv", "RUN/log/stats.csv"),
         Component(
             "run-events",
