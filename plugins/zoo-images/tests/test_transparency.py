@@ -184,6 +184,20 @@ def test_pixels_that_are_transparent_do_not_show_in_training() -> None:
     assert torch.equal(next(codec().windows(picture)).signal, torch.ones(3, 16, 16))
 
 
+def test_a_jpeg_of_a_transparent_picture_is_refused_and_of_a_flattened_one_written(
+    tmp_path: Path,
+) -> None:
+    Image.fromarray(sprite()).save(tmp_path / "x.png")
+    made = codec()
+    with pytest.raises(UsageError) as caught:
+        made.write(through(made, made.read(tmp_path / "x.png")), tmp_path / "out.jpg")
+    assert caught.value.asked == str(tmp_path / "out.jpg")
+    assert "--alpha white" in (caught.value.hint or "")
+    made.ask(alpha="white")
+    made.write(through(made, made.read(tmp_path / "x.png")), tmp_path / "out.jpg")
+    assert (tmp_path / "out.jpg").is_file()
+
+
 def test_another_word_is_refused_with_those_that_can_be_chosen() -> None:
     with pytest.raises(UsageError) as caught:
         parse_alpha("grey")

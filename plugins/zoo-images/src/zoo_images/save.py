@@ -32,13 +32,23 @@ def write(value: Any, path: Path, spec: TensorSpec) -> None:
 
 
 def to_save(value: Any, path: Path, spec: TensorSpec) -> Image.Image | Raster | Frames:
-    """What `save` writes of a value that `zoo_images.codec` takes."""
+    """What `save` writes of a value that `zoo_images.codec` takes.
+
+    Raises:
+        UsageError: If it is no picture, or transparent and the format holds no transparency.
+    """
     if isinstance(value, Raster | Frames):
         return value
     if isinstance(value, Image.Image):
         deep = value.mode.startswith(("I", "F"))
-        keeps = value.mode in ("RGBA", "LA") and format_of(path) in KEEPS_ALPHA
-        return value if keeps or deep or value.mode == "RGB" else to_rgb(value)
+        transparent = value.mode in ("RGBA", "LA") and value.getextrema()[-1] != (255, 255)
+        if transparent and format_of(path) not in KEEPS_ALPHA:
+            raise UsageError(
+                f"{format_of(path)} holds no transparency",
+                asked=str(path),
+                hint="Write a PNG, or flatten the picture: --alpha white.",
+            )
+        return value if transparent or deep or value.mode == "RGB" else to_rgb(value)
     from zoo_images import convert_inputs
 
     if isinstance(value, Tensor) and value.ndim == 3:
