@@ -28,6 +28,7 @@ from zoo_evaluate.bench.protocol import (
 )
 from zoo_evaluate.bench.runner import Runner
 from zoo_evaluate.bench.selection import best_of
+from zoo_evaluate.bench.stand_ins import STAND_INS
 from zoo_evaluate.bench.work_dir import WorkDir
 from zoo_evaluate.cli.bench import run_benchmark
 from zoo_evaluate.judge import EvalClassifier
@@ -116,7 +117,7 @@ def judged(place: Path, finished: Path) -> None:
     (place / "work" / "judges").symlink_to(finished / "work" / "judges")
     cells = place / "work" / "cells"
     cells.mkdir()
-    for path in (finished / "work" / "cells").glob("*-only--*"):
+    for path in (finished / "work" / "cells").glob("*--0steps.json"):
         (cells / path.name).write_bytes(path.read_bytes())
 
 
@@ -165,13 +166,13 @@ def test_a_snapshot_is_better_than_the_last_state_only_by_more_than_chance() -> 
     assert best_of({10: 0.9, 20: 0.9, 30: 0.1}) == 20
 
 
-def test_source_only_and_target_only_frame_the_table(finished: Path) -> None:
+def test_source_only_target_only_and_stand_ins_frame_the_table(finished: Path) -> None:
     frame = {
         (row["method"], row["direction"]): row["metrics"] for row in table(finished)["baselines"]
     }
     assert set(frame) == {
         (row, way)
-        for row in ("source only", "target only")
+        for row in ("source only", "target only", *(kind.name for kind in STAND_INS))
         for way in ("dark->light", "light->dark")
     }
     judge = EvalClassifier.load(finished / "work" / "judges" / "content-light")
@@ -264,11 +265,12 @@ def test_a_measure_that_fails_costs_its_cells_alone(
     next((tmp_path / "work" / "cells").glob("source-only*dark-to*")).unlink()
 
     def broken(*args: object) -> float:
-        raise RuntimeError("the audit is broken")
+        raise RuntimeError("the measure is broken")
 
-    monkeypatch.setattr("zoo_evaluate.bench.hidden.hidden_score", broken)
+    monkeypatch.setattr("zoo_evaluate.bench.adaptation.accuracy", broken)
     assert start(TINY, root, tmp_path, methods="stargan") == 1
-    assert len(table(tmp_path)["baselines"]) == 3
+    rows = 2 * (2 + len(STAND_INS))
+    assert len(table(tmp_path)["baselines"]) == rows - 1
     assert table(tmp_path)["cells"] == []
     assert len(list((tmp_path / "work" / "faults").iterdir())) == 3
     monkeypatch.undo()
@@ -278,7 +280,7 @@ def test_a_measure_that_fails_costs_its_cells_alone(
 
     monkeypatch.setattr("zoo_evaluate.bench.runner.train_run", never)
     assert start(TINY, root, tmp_path, methods="stargan") == 0
-    assert len(table(tmp_path)["baselines"]) == 4
+    assert len(table(tmp_path)["baselines"]) == rows
     assert len(table(tmp_path)["cells"]) == 2
     assert not list((tmp_path / "work" / "faults").iterdir())
 
@@ -427,9 +429,11 @@ def test_pictures_with_true_references_and_no_labels(tmp_path: Path) -> None:
     found = table(tmp_path, "drawn")
     ways = {f"{a}->{b}" for a, b in benchmark.tasks[0].directions}
     assert len(ways) == 6
-    for part, method in (("cells", "stargan"), ("baselines", "untranslated")):
+    frame = ("untranslated", *(kind.name for kind in STAND_INS))
+    assert [cell["method"] for cell in found["baselines"]] == [*frame] * 6
+    for part, methods in (("cells", ("stargan",)), ("baselines", frame)):
         assert {(cell["method"], cell["direction"]) for cell in found[part]} == {
-            (method, way) for way in ways
+            (method, way) for method in methods for way in ways
         }
         for cell in found[part]:
             for name in ("reference_l1", "ssim", "retrieval", "domain_accuracy"):

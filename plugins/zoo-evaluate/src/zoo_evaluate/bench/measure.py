@@ -127,11 +127,18 @@ class BenchCase:
         return self.translator.signals(x, own, to).float().cpu()
 
 
-def measure(case: BenchCase) -> dict[str, float | None]:
-    """The figures by column; None where the method or the task has no such figure."""
-    found = _metrics(case)
-    values: dict[str, float | None] = {}
+def measure(case: BenchCase, without: Sequence[str] = ()) -> dict[str, float | None]:
+    """The figures by column; None where the method or the task has no such figure.
+
+    Args:
+        case: The model in a direction.
+        without: Columns that say nothing of it; they are None and not computed.
+    """
+    found = _metrics(case, without)
+    values: dict[str, float | None] = dict.fromkeys(c.name for c in case.benchmark.columns)
     for column in case.benchmark.columns:
+        if column.name in without:
+            continue
         value = _own(column, case) if column.measure else found.get(column.value)
         values[column.name] = None if value is None else round(float(value), 6)
     return values
@@ -171,9 +178,10 @@ def strip(case: BenchCase, count: int = 10) -> dict[str, Tensor]:
     return rows
 
 
-def _metrics(case: BenchCase) -> dict[str, float]:
+def _metrics(case: BenchCase, without: Sequence[str]) -> dict[str, float]:
     """Values of the registered metrics that the columns name."""
-    names = list(dict.fromkeys(c.metric for c in case.benchmark.columns if c.metric))
+    columns = [c for c in case.benchmark.columns if c.metric and c.name not in without]
+    names = list(dict.fromkeys(column.metric for column in columns))
     count = case.override.inputs or case.benchmark.inputs
     config = EvalConfig(num_samples=count, seed=SEED, samples=0)
     evaluation = DirectionEvaluation(_direction(case), case.translator, config, case.notes, None)

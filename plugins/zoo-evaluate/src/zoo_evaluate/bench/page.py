@@ -31,7 +31,7 @@ def render(table: Table, pictures: Mapping[str, str]) -> str:
         *(_direction(table, task, direction) for task, direction in table.directions()),
     ]
     if "bars" in pictures:
-        lines = "The red lines are the adaptation accuracy of the rows that frame each table."
+        lines = "The red lines are the adaptation accuracy of source only and target only."
         caption = f"Figures of the last state. {lines if benchmark.adaptation else ''}".strip()
         parts += ["## Bars", caption, f"![bars per method]({pictures['bars']})"]
     methods = [name for name in pictures if name != "bars"]

@@ -23,6 +23,7 @@ from zoo_evaluate.bench.pictures import write_strip
 from zoo_evaluate.bench.plan import Planner
 from zoo_evaluate.bench.protocol import Override, Task
 from zoo_evaluate.bench.selection import MARGIN, score
+from zoo_evaluate.bench.stand_ins import STAND_INS, StandIn, TargetPictures
 from zoo_evaluate.eval_model import as_eval_model
 
 SOURCE_ONLY, TARGET_ONLY, UNTRANSLATED = "source only", "target only", "untranslated"
@@ -65,20 +66,26 @@ class PictureCellEvaluator(CellEvaluator):
             benchmark, planner.folder, self.pictures, device=device, report=report
         )
         self.instruments = Instruments(benchmark, self.pictures, self.judges, device)
+        self._targets: dict[tuple[str, str], TargetPictures] = {}
 
     def prepare(self, task: Task) -> None:
         """Trains the judges of a task that are not there."""
         self.judges.all(self.benchmark.recipes(task))
 
     def baselines(self, task: Task) -> Mapping[str, Callable[[str, str], tuple[Figures, Facts]]]:
-        """Untranslated inputs; and real target pictures, where an adaptation is measured."""
+        """The input, stand-ins, and real target pictures where an adaptation is measured."""
         rows = {UNTRANSLATED: self._lower}
         if self.benchmark.adaptation:
             rows = {SOURCE_ONLY: self._lower, TARGET_ONLY: self._upper}
-        return {
+        framed: dict[str, Callable[[str, str], tuple[Figures, Facts]]] = {
             name: lambda source, target, of=of: of(self._same(task, source, target))  # type: ignore[misc]
             for name, of in rows.items()
         }
+        for kind in STAND_INS:
+            framed[kind.name] = lambda source, target, kind=kind: self._lower(  # type: ignore[misc]
+                self._stand_in(kind, task, source, target)
+            )
+        return framed
 
     def evaluate(
         self, task: Task, source: str, target: str, model: Translator, override: Override
@@ -93,8 +100,15 @@ class PictureCellEvaluator(CellEvaluator):
         same = Untranslated(task, self.benchmark.size)
         return BenchCase(self.instruments, task, source, target, same)
 
+    def _stand_in(self, kind: type[StandIn], task: Task, source: str, target: str) -> BenchCase:
+        case = self._same(task, source, target)
+        if (task.name, target) not in self._targets:
+            self._targets[task.name, target] = TargetPictures(case)
+        case.translator = kind(case, self._targets[task.name, target])
+        return case
+
     def _lower(self, case: BenchCase) -> tuple[Figures, Facts]:
-        return {**measure(case), "cycle_l1": None, "hidden": None}, case.facts
+        return measure(case, without=("cycle_l1", "hidden")), case.facts
 
     def _upper(self, case: BenchCase) -> tuple[Figures, Facts]:
         return target_only(case, adaptation.of_target(case)), case.facts

@@ -67,7 +67,7 @@ def _panel(table: Table, task: str, direction: str, columns: Sequence[str]) -> B
         cell["method"]: value
         for cell in table.at(table.baselines, task, direction)
         for value in (cell["metrics"].get("adaptation_accuracy"),)
-        if value is not None
+        if value is not None and cell["method"] in ("source only", table.benchmark.last)
     }
     return BarPanel(direction, rows, marks)
 
