@@ -258,8 +258,8 @@ def test_a_target_that_cannot_be_resolved_names_its_plugin(target: str) -> None:
 def test_a_signal_during_an_import_is_no_fault_of_the_plugin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = "from zoo_core.errors import ZooError\nclass S(ZooError):\n    exit_code = 130\nraise S('x')"
-    (tmp_path / "stopped_import.py").write_text(text)
+    head = "from zoo_core.errors import ZooError\nclass Stopped(ZooError):\n    exit_code = 130\n"
+    (tmp_path / "stopped_import.py").write_text(head + "raise Stopped('x')")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ZooError) as caught:
         resolve("stopped_import:X", owner="zoo-x")
