@@ -21,7 +21,7 @@ READERS = {
         "zoo_train/checkpoint.py",
         "zoo_embedding/imagenet.py",
     },
-    "safe_open": {"zoo_core/untrusted.py", "zoo_core/models/weights.py"},
+    "safe_open": {"zoo_core/models/weights.py"},
 }
 """Who may call what reads a file in a format that can hurt; paths below ``src``."""
 NEVER = {

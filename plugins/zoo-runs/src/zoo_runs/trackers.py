@@ -41,7 +41,7 @@ class TensorBoard(RunEvents):
     def sampled(self, directory: Path, progress: Progress, sampled: Sampled) -> Iterable[str]:
         """Shows the sheet of samples, where it is a picture."""
         if self.writer is not None and sampled.sheet.is_file():
-            with Image.open(sampled.sheet) as sheet:
+            with Image.open(sampled.sheet, formats=["PNG"]) as sheet:
                 pixels = np.asarray(sheet.convert("RGB"))  # (H, W, 3)
             self.writer.add_image("samples", pixels, progress.step, dataformats="HWC")
         return ()
