@@ -100,6 +100,9 @@ def test_who_made_a_tiff_and_its_resolution_are_kept(depth: str, tmp_path: Path)
 def test_a_description_of_how_a_tiff_is_laid_out_is_not_kept(tmp_path: Path) -> None:
     pixels = RNG.integers(0, 256, (2, 10, 12)).astype("uint8")
     tifffile.imwrite(tmp_path / "x.tif", pixels, imagej=True)
+    item = CODEC.read(tmp_path / "x.tif")
+    list(CODEC.windows(item))
+    assert any("ImageJ" in note for note in item.info["notes"])
     with tifffile.TiffFile(written(tmp_path / "x.tif", "out.tif")) as file:
         assert not file.is_imagej
         assert len(file.pages) == 2

@@ -16,7 +16,7 @@ from PIL import Image
 from zoo_core.errors import DataError
 from zoo_images.colour import deep_to_srgb, to_rgb, to_srgb, turn_upright
 from zoo_images.format_spec import format_of_file
-from zoo_images.metadata import Metadata
+from zoo_images.metadata import DESCRIPTION, Metadata, is_of_stack
 from zoo_images.opening import contents, open_header
 from zoo_images.picture import Frames, Made, Pages, Picture, shallow
 from zoo_images.pixels import MAX_PIXELS
@@ -245,6 +245,8 @@ def _notes_of(image: Image.Image, data: bytes) -> tuple[str, ...]:
     """What of a file that Pillow opens is not used."""
     if image.format == "MPO":
         return ("a further picture in it (a gain map, a depth, another eye's), which is left out",)
+    if image.format == "TIFF" and is_of_stack(getattr(image, "tag_v2", {}).get(DESCRIPTION, "")):
+        return ("what ImageJ or OME says of the stack, which is left out",)
     at = data[:4096].find(b"av1C") if image.format == "AVIF" else -1
     if at >= 0 and data[at + 6] & _AV1_DEEP:
         return (f"{12 if data[at + 6] & _AV1_12 else 10} bits per value, of which 8 are used",)

@@ -108,6 +108,11 @@ def srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
+def is_of_stack(description: Any) -> bool:
+    """Whether a TIFF's description is ImageJ's or OME's, with the axes and units of a stack."""
+    return describes_layout(description) and not str(description).startswith("{")
+
+
 def describes_layout(description: Any) -> bool:
     """Whether a TIFF's description says how its pixels are laid out, which an output changes."""
     return str(description).lstrip().startswith(_LAYOUTS)
