@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml zoo_core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
-LINTED := .ci/isolated.py .ci/lowest.py .ci/site.py fuzz zoo_core plugins tests benchmarks templates examples
+LINTED := .ci/isolated.py .ci/lowest.py .ci/requirements.py .ci/site.py fuzz zoo_core plugins tests benchmarks templates examples
 
 .PHONY: help setup demo demo-voice test parity test-cpus test-isolated test-lowest lint docs site bench fuzz audit clean
 .DEFAULT_GOAL := help
@@ -28,7 +28,7 @@ help:
 
 setup: $(STAMP)
 
-$(STAMP): $(PROJECTS) .ci/setup
+$(STAMP): $(PROJECTS) .ci/setup .ci/requirements.py
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh .ci/setup
 	@touch $@
 
