@@ -218,7 +218,10 @@ def test_a_picture_in_a_format_that_is_not_listed_is_refused(
     (tmp_path / "x.png").write_bytes(head + bytes(500))
     command = ["translate", str(model), str(tmp_path / "x.png"), "--to", "b", "--out"]
     assert run([*command, str(tmp_path / "out"), "--precision", "float32"]) == 1
-    assert "no known format" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "1 failed" in said
+    assert str(tmp_path / "x.png") in said
+    assert not list(tmp_path.glob("out/*.png"))
 
 
 ESCAPES = "\x1b]0;owned\x07\x9b31m\u202e"
