@@ -93,8 +93,9 @@ def test_an_engine_that_was_prepared_is_taken_from_then_on(tiny_model: Path) -> 
     assert translator.choose("noto") == "slow"
 
 
-def test_an_engine_that_differs_is_passed_over(tiny_model: Path) -> None:
-    assert choosing(tiny_model, Slow, Wrong).choose("noto", count=100) == "slow"
+def test_an_engine_that_differs_is_passed_over_and_named(tiny_model: Path) -> None:
+    with pytest.warns(UserWarning, match="wrong is passed over"):
+        assert choosing(tiny_model, Slow, Wrong).choose("noto", count=100) == "slow"
 
 
 def test_an_engine_that_is_not_there_is_passed_over(tiny_model: Path) -> None:

@@ -161,6 +161,26 @@ def test_a_picture_larger_than_the_bound_is_refused(
     assert "--max-megapixels" in capsys.readouterr().err
 
 
+def test_what_is_no_picture_in_a_folder_is_counted_and_named(
+    exported: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pictures / "notes.txt").write_text("words")
+    (pictures / "sub" / "scan.tif").write_bytes(b"II*")
+    asked = [str(exported), str(pictures), "--to", "noto", "--out", str(tmp_path / "out")]
+    assert main(asked) == 0
+    said = capsys.readouterr().out
+    assert "Left out 2" in said
+    assert all(name in said for name in ("notes.txt", "scan.tif"))
+
+
+def test_a_pattern_means_the_files_that_fit(pictures: Path) -> None:
+    found = [each.path.name for each in expand([str(pictures / "[01].png")], [])]
+    assert found == ["0.png", "1.png"]
+    with pytest.raises(RunError) as caught:
+        list(expand([str(pictures / "*.gif")], []))
+    assert caught.value.problem == "no file fits"
+
+
 def test_an_unknown_target_is_answered_by_the_near_one(exported: Path) -> None:
     with pytest.raises(RunError) as caught:
         ExportedModel(exported).target("twemojy")
@@ -176,7 +196,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
 
 def test_no_output_is_an_input_and_no_two_are_the_same(pictures: Path) -> None:
     Image.new("RGB", (8, 8)).save(pictures / "0_noto.png")
-    given = list(expand([str(pictures), str(pictures / "2.png")]))
+    given = list(expand([str(pictures), str(pictures / "2.png")], []))
     found = list(planned(given, pictures, ["noto"]))
     outputs = [path for _, paths in found for path in paths.values()]
     assert len(set(outputs)) == len(outputs)

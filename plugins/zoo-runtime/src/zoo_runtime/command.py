@@ -70,8 +70,9 @@ def _translate(model: ExportedModel, options: argparse.Namespace) -> int:
         model.target(target)  # a wrong one is said before anything is read
     names = {_described(target): target for target in targets}
     written, kept, failed = 0, 0, []
-    todo = []
-    for path, outputs in planned(list(expand(options.inputs)), Path(options.out), list(names)):
+    todo, left_out = [], []
+    inputs = list(expand(options.inputs, left_out))
+    for path, outputs in planned(inputs, Path(options.out), list(names)):
         missing = {n: p for n, p in outputs.items() if options.overwrite or not p.exists()}
         kept += len(outputs) - len(missing)
         todo += [(path, missing)] if missing else []
@@ -89,6 +90,10 @@ def _translate(model: ExportedModel, options: argparse.Namespace) -> int:
     print(f"Wrote {written} files to {options.out}/")  # noqa: T201
     if kept:
         print(f"Kept {kept} that were there already (--overwrite replaces them).")  # noqa: T201
+    if left_out:
+        first = ", ".join(str(path) for path in left_out[:3])
+        more = ", ..." if len(left_out) > 3 else ""
+        print(f"Left out {len(left_out)} that are no picture read here: {first}{more}")  # noqa: T201
     for line in [f"{len(failed)} failed:", *failed] if failed else []:
         print(line, file=sys.stderr)  # noqa: T201
     return 1 if failed else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import itertools
 import os
 import re
@@ -24,17 +25,22 @@ class Input:
     found: Path | None = None
 
 
-def expand(arguments: Sequence[str]) -> Iterator[Input]:
-    """The files that arguments mean: files, and folders with all below."""
+def expand(arguments: Sequence[str], left_out: list[Path]) -> Iterator[Input]:
+    """The files that arguments mean: files, folders with all below, and patterns.
+
+    ``left_out`` takes the files in folders whose suffix is no picture's.
+    """
     for argument in arguments:
         path = Path(argument)
-        if path.is_dir():
-            found = sorted(_below(path), key=lambda each: each.relative_to(path).parts)
-            if not found:
-                raise RunError("it holds no picture", asked=f"folder {path}")
-            yield from (Input(each, each.parent.relative_to(path), path) for each in found)
+        if not os.path.lexists(path) and any(mark in argument for mark in "*?["):
+            names = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  (any root)
+            named = [Path(each) for each in names]
+            if not named:
+                raise RunError("no file fits", asked=f"pattern {argument}")
         else:
-            yield Input(path)
+            named = [path]
+        for each in named:
+            yield from _inside(each, left_out) if each.is_dir() else [Input(each)]
 
 
 def planned(
@@ -65,12 +71,19 @@ def planned(
                 break
 
 
+def _inside(folder: Path, left_out: list[Path]) -> Iterator[Input]:
+    found = sorted(_below(folder), key=lambda path: path.relative_to(folder).parts)
+    used = [path for path in found if path.name.lower().endswith(SUFFIXES)]
+    if not used:
+        raise RunError("it holds no picture that is read here", asked=f"folder {folder}")
+    left_out += [path for path in found if not path.name.lower().endswith(SUFFIXES)]
+    return (Input(path, path.parent.relative_to(folder), folder) for path in used)
+
+
 def _below(folder: Path) -> Iterator[Path]:
     for where, folders, names in os.walk(folder):
         folders[:] = [n for n in folders if n[0] != "." and n.lower() not in _IGNORED]
-        for name in names:
-            if name[0] != "." and name.lower().endswith(SUFFIXES):
-                yield Path(where) / name
+        yield from (Path(where) / name for name in names if name[0] != ".")
 
 
 def _names(each: Input, root: Path, targets: Sequence[str], number: int) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
@@ -68,8 +69,10 @@ class Auto(EngineChoice):
             if ready or self._pays(engine, routes[0], count):
                 try:
                     return engine.chosen(routes, count)
-                except ZooError:
-                    self._engines.remove(engine)  # the next one, and torch in the end
+                except ZooError as fault:  # the next one, and torch in the end
+                    text = f"engine {engine.name} is passed over: {fault.problem}"
+                    warnings.warn(text, stacklevel=2)
+                    self._engines.remove(engine)
         return None
 
     @cached_property
