@@ -128,7 +128,7 @@ def test_the_backbone_is_as_before_after_training_and_in_no_checkpoint() -> None
 def test_the_embedding_moves_the_generators_and_not_the_discriminators() -> None:
     method = make()
     trainer = TinyRun(method).trainer
-    step = trainer._step_of(trainer._input(0, 0), trainer.player_states)
+    (step,) = trainer._steps_of(trainer._input(0, 0), trainer.player_states)
     player = trainer.player_states[0].player
     with step.turn(player.nets):
         player.terms[1].loss(step).backward()

@@ -257,7 +257,7 @@ def _train(preset: Preset, signal: TensorSpec, changes: Mapping[str, Any]) -> Tr
     if "steps" not in changes and changes.get("epochs") is not None:
         values["steps"] = None  # epochs that are asked for outweigh the preset's steps
     config = fill(TrainConfig, values, asked="train", lenient=True)
-    for name in ("batch", "steps", "epochs", *_EVERY):
+    for name in ("batch", "accumulate", "steps", "epochs", *_EVERY):
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UsageError("it must be at least 1", asked=f"{name} {value}")

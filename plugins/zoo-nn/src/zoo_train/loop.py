@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo_core.contracts.method import Method, Player, Term, at_least_float32
 from zoo_core.contracts.spec import Progress, TrainConfig
@@ -23,7 +23,7 @@ from zoo_train.averages import Ema, average, average_statistics
 from zoo_train.data.sampling import BatchSource, PrefetchSampler
 from zoo_train.devices import channels_last, generator_for, make_fabric, prepare, seed_all
 from zoo_train.guard import LossMeter, require_finite
-from zoo_train.player_state import PlayerState, StepInput
+from zoo_train.player_state import PartialStep, PlayerState, StepInput
 from zoo_train.step_runner import Turns, runner_for
 
 
@@ -63,12 +63,7 @@ class Trainer:
         notify: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.fabric = fabric or make_fabric("cpu", 1, "float32")
-        if config.batch % self.fabric.world_size:
-            raise TrainingError(
-                f"cannot be shared out evenly to {self.fabric.world_size} processes",
-                asked=f"batch {config.batch}",
-                hint="Choose a multiple with --batch.",
-            )
+        _require_even_parts(config, self.fabric.world_size)
         if self.fabric.device.type != "cpu":
             sampler = PrefetchSampler(sampler, pin=self.fabric.device.type == "cuda")
         self.method, self.sampler, self.config = method, sampler, config
@@ -118,16 +113,17 @@ class Trainer:
         self.done = number + 1
 
     def run_turns(self, turns: Turns) -> None:
-        """Lets players move in order; players with the same input share a `Step`."""
-        steps: dict[int, Step] = {}
+        """Lets players move in order; players with the same input share the `Step` of each part."""
+        steps: dict[int, list[Step]] = {}
         for place, (player_state, given) in enumerate(turns):
             key = id(given)
             if key not in steps:
                 sharing = [state for state, other in turns if other is given]
-                steps[key] = self._step_of(given, sharing)
+                steps[key] = self._steps_of(given, sharing)
             self._move(player_state, steps[key])
             if all(later is not given for _, later in turns[place + 1 :]):
-                steps[key].close()
+                for step in steps.pop(key):
+                    step.close()
 
     def check(self) -> None:
         """Raises `TrainingError` where a loss or gradient of the steps so far is not finite."""
@@ -232,41 +228,50 @@ class Trainer:
         routes = [route.shard(rank, world) for route in self.method.plan(whole, rng)]
         return StepInput(whole.shard(rank, world), routes, rng, self.progress(number))
 
-    def _step_of(self, given: StepInput, player_states: Sequence[PlayerState]) -> Step:
-        """The step that some players share."""
+    def _steps_of(self, given: StepInput, player_states: Sequence[PlayerState]) -> list[Step]:
+        """The steps that some players share: one for each part of the batch."""
         given = given.to(self.fabric.device)
-        return Step(
-            self.method,
-            channels_last(given.batch),
-            given.routes,
-            progress=given.progress,
-            rng=given.rng,
-            rank=self.fabric.global_rank,
-            world=self.fabric.world_size,
-            moving=[name for player_state in player_states for name in player_state.player.nets],
-            trainable_nets=self._trainable_nets,
-        )
+        moving = [name for player_state in player_states for name in player_state.player.nets]
+        count = self.config.accumulate
+        return [
+            PartialStep(
+                self.method,
+                channels_last(part.batch),
+                part.routes,
+                progress=part.progress,
+                rng=part.rng,
+                rank=self.fabric.global_rank,
+                world=self.fabric.world_size,
+                moving=moving,
+                trainable_nets=self._trainable_nets,
+                part=(number, count),
+            )
+            for number, part in enumerate(given.parts(count))
+        ]
 
-    def _move(self, player_state: PlayerState, step: Step) -> None:
+    def _move(self, player_state: PlayerState, steps: Sequence[Step]) -> None:
         """One player's turn: its weighted losses, backward, average, clip, optimise."""
         player = player_state.player
-        with step.turn(player.nets, player.other_nets_mode):
-            parameters = [p for p in player_state.parameters if p.requires_grad]
-            for parameter in player_state.parameters:
-                parameter.grad = None
-            with self.fabric.autocast():
-                total = self._objective(player, step)
-            if total is not None and total.requires_grad:
-                torch.autograd.backward(total, inputs=parameters)
-            average(parameters, self.fabric)
-            limit = player.clip or self.config.clip
-            norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-            if limit is not None:
-                torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
-            self.meter.watch(self.done, player.name, "the gradient", norm)
-            if self.fabric.device.type == "cpu":
-                self.meter.check()
-            player_state.optimiser.step()
+        parameters: list[nn.Parameter] = []
+        for parameter in player_state.parameters:
+            parameter.grad = None
+        for step in steps:
+            with step.turn(player.nets, player.other_nets_mode):
+                parameters = [p for p in player_state.parameters if p.requires_grad]
+                with self.fabric.autocast():
+                    total = self._objective(player, step)
+                if total is not None and total.requires_grad:
+                    share = total if len(steps) == 1 else total / len(steps)
+                    torch.autograd.backward(share, inputs=parameters)
+        average(parameters, self.fabric)
+        limit = player.clip or self.config.clip
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if limit is not None:
+            torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
+        self.meter.watch(self.done, player.name, "the gradient", norm)
+        if self.fabric.device.type == "cpu":
+            self.meter.check()
+        player_state.optimiser.step()
 
     def _objective(self, player: Player, step: Step) -> Tensor | None:
         """The weighted sum () of a player's losses; a loss whose weight is 0 is not computed."""
@@ -306,3 +311,17 @@ def length(config: TrainConfig, steps_per_epoch: int) -> int:
     if config.epochs is None:
         raise TrainingError("its length is not given", asked="run", hint="Give --steps.")
     return config.epochs * steps_per_epoch
+
+
+def _require_even_parts(config: TrainConfig, processes: int) -> None:
+    """Raises `TrainingError` where a batch cannot be shared out evenly."""
+    parts = processes * config.accumulate
+    if config.batch % parts:
+        among = f"{processes} processes"
+        if config.accumulate > 1:
+            among = f"{among}, in {config.accumulate} parts each"
+        raise TrainingError(
+            f"cannot be shared out evenly to {among}",
+            asked=f"batch {config.batch}",
+            hint=f"Choose a multiple of {parts} with --batch.",
+        )

@@ -1,8 +1,8 @@
-"""A player with its optimiser, and the input of its turn."""
+"""A player with its optimiser, and what it moves on: the input of its turn, in parts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from zoo_core.contracts.method import Method, Player
 from zoo_core.contracts.signals import Batch
 from zoo_core.contracts.spec import Progress
-from zoo_core.contracts.step import Route
+from zoo_core.contracts.step import Route, Step
 
 
 class PlayerState:
@@ -105,6 +105,20 @@ class StepInput:
             moved.rng = torch.Generator(device).manual_seed(self.rng.initial_seed())
         return moved
 
+    def parts(self, count: int) -> list[StepInput]:
+        """Every ``count``-th signal each; each part draws the random numbers of all of them."""
+        if count == 1:
+            return [self]
+        return [
+            StepInput(
+                self.batch.shard(number, count),
+                [route.shard(number, count) for route in self.routes],
+                self.rng.clone_state(),
+                self.progress,
+            )
+            for number in range(count)
+        ]
+
     def mapped(self, change: Callable[[Tensor], Tensor]) -> StepInput:
         """The same with every tensor changed; a tensor that occurs twice is changed once."""
         made: dict[int, Tensor] = {}
@@ -119,3 +133,21 @@ class StepInput:
             for route in self.routes
         ]
         return StepInput(self.batch.mapped(once), routes, self.rng, self.progress)
+
+
+class PartialStep(Step):
+    """The step of a part of a batch, with the random numbers that its signals have in the whole.
+
+    Args:
+        given: As for `Step`.
+        part: Number of the part, and how many there are.
+        more: As for `Step`.
+    """
+
+    def __init__(self, *given: Any, part: tuple[int, int] = (0, 1), **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._part, self._parts = part
+
+    def _draw(self, draw: Callable[..., Tensor], count: int, shape: Sequence[int]) -> Tensor:
+        numbers = super()._draw(draw, count * self._parts, shape)  # (count * parts, *shape)
+        return numbers[self._part :: self._parts]  # (count, *shape)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.spec import TrainConfig
+from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
 from zoo_train.data.sampling import BatchSource
 from zoo_train.guard import LossMeter
@@ -74,11 +75,17 @@ def runner_for(trainer: SteppedTrainer, notify: Callable[[str], None]) -> StepRu
     """The runner that ``train.speed`` names.
 
     Raises:
-        UsageError: If there is none of this name.
+        UsageError: If there is none of this name, or it is to run batches in parts.
     """
-    name = trainer.config.speed
+    name, in_parts = trainer.config.speed, trainer.config.accumulate > 1
+    if in_parts and name not in ("auto", EAGER):
+        raise UsageError(
+            "batches in parts run operation by operation",
+            asked=f"train.speed {name} with train.accumulate {trainer.config.accumulate}",
+            hint="Leave one of the two out.",
+        )
     if name == "auto":
-        on_gpu = trainer.fabric.device.type == "cuda"
+        on_gpu = trainer.fabric.device.type == "cuda" and not in_parts
         name = GPU_DEFAULT if on_gpu and GPU_DEFAULT in host().components("step-runner") else EAGER
     cls: type[StepRunner] = StepRunner if name == EAGER else host().load("step-runner", name)
     return cls(trainer, notify)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -79,7 +79,8 @@ class Session(Trainer):
             player_state for player_state in self.player_states if player_state.player is player
         ]
         number = player.every - 1 if number is None else number
-        return self._step_of(self._input(number, 0), player_states)
+        (step,) = self._steps_of(self._input(number, 0), player_states)
+        return step
 
     def showing(self) -> list[int]:
         """Numbers of steps in which every player moves, early and in the middle of the run."""
@@ -93,6 +94,6 @@ class Session(Trainer):
             self.before(player, total)
         return total
 
-    def _move(self, player_state: PlayerState, step: Step) -> None:
-        super()._move(player_state, step)
+    def _move(self, player_state: PlayerState, steps: Sequence[Step]) -> None:
+        super()._move(player_state, steps)
         self.after(player_state.player)

@@ -155,6 +155,7 @@ class TrainConfig:
 
     Attributes:
         batch: Signals per domain and step, over all processes.
+        accumulate: Parts that a batch is computed in, one after another, for less memory.
         steps: Length of the run; None: ``epochs`` decides.
         epochs: Passes over the largest domain, where ``steps`` is None.
         load_size: Images are resized to it before cropping to the signal's size; None: no crop.
@@ -182,6 +183,7 @@ class TrainConfig:
     """
 
     batch: int = 1
+    accumulate: int = 1
     steps: int | None = None
     epochs: int | None = None
     load_size: int | None = None
