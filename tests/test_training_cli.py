@@ -128,8 +128,8 @@ def test_a_run_that_exists_is_kept(
     before = (out / "model" / "model.safetensors").read_bytes()
     assert run([*base, "--steps", "2"]) == 2
     assert "--resume" in capsys.readouterr().err
-    assert run([*base, "--steps", "2", "--resume", "--set", "lr=0.5"]) == 2
-    assert "options.lr is 0.0002, asked is 0.5" in capsys.readouterr().err
+    assert run([*base, "--steps", "2", "--resume", "--set", "cycle=0.5"]) == 2
+    assert "options.cycle is 10.0, asked is 0.5" in capsys.readouterr().err
     assert (out / "model" / "model.safetensors").read_bytes() == before
     assert run(["train", "--resume", str(out), "--steps", "4", "--quiet"]) == 0
     assert (out / "samples" / "000004.png").is_file()

@@ -200,11 +200,11 @@ def test_an_edited_configuration_is_noticed_and_named(pictures: Path, tmp_path: 
     run = tmp_path / "run"
     train_run(config(pictures), run, quiet=True)
     settings = RunConfig.read(run / CONFIG)
-    edited = replace(settings, options={**settings.options, "lr": 0.5})
+    edited = replace(settings, options={**settings.options, "cycle": 0.5})
     (run / CONFIG).write_text(edited.to_yaml())
     with pytest.raises(TrainingError) as caught:
         resume_run(run, steps=6, quiet=True)
-    assert "options.lr" in caught.value.problem
+    assert "options.cycle" in caught.value.problem
 
 
 @pytest.mark.parametrize("made", [True, False])

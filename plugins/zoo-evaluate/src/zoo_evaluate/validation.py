@@ -123,6 +123,7 @@ class Validation(RunControl):
         data = open_sources(
             own,
             codec=moment.codec,
+            memory=moment.data.memory,
             config=TrainConfig(crop_first=run.train.crop_first, hold_out=share),
             split="val",
             attributes=list(run.attributes) or None,

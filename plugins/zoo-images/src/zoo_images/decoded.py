@@ -64,6 +64,10 @@ def open_store(
         raise DataError("there are no pictures", asked="store of pictures")
     sizes = _layer_sizes(spec, config)
     pictures, positions = pages_of(files)
+    if span is None and any(isinstance(file, InMemorySignal) for file in files):
+        from zoo_images.in_memory import prepared  # files need none of it
+
+        pictures = prepared(pictures, domain, config.ranges.get(domain or ""))
     names = [picture.name for picture in pictures]
     span, words = deep_range(pictures, cache, asked=config.ranges.get(domain or ""), recorded=span)
     depth = np.uint8 if span is None else np.uint16

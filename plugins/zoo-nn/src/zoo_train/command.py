@@ -12,7 +12,7 @@ from zoo_core.cli import complete
 from zoo_core.errors import UsageError, printable
 from zoo_core.host.plugins import host
 
-CHANGEABLE = ("steps", "device", "processes", "threads")
+CHANGEABLE = ("steps", "device", "processes", "threads", "batch", "settings")
 """Options that a run may change when it is resumed by the name of its directory."""
 
 
@@ -115,29 +115,37 @@ def _changes(run: str, flags: dict[str, Any]) -> dict[str, Any]:
         if value not in (None, ()) and name not in CHANGEABLE:
             (option,) = (p.opts[0] for p in train.params if p.name == name)
             raise UsageError(
-                f"a run goes on as it began; only {', '.join(f'--{c}' for c in CHANGEABLE)} may "
-                "change",
+                "a run goes on as it began; only --steps, --device, --processes, --threads, "
+                "--batch and some settings (--set) may change",
                 asked=f"{option} with --resume {run}",
             )
-    return {name: flags[name] for name in CHANGEABLE}
+    settings = _settings(flags)
+    return {"settings": settings, **{name: flags[name] for name in CHANGEABLE if name in flags}}
 
 
 def _request(flags: dict[str, Any]) -> dict[str, Any]:
     """The flags as arguments of `zoo.train`; those of the loop go the way of ``--set``."""
-    from zoo_core.host.named import parse_value
     from zoo_train.data.sources import parse_domains
+
+    settings = _settings(flags)
+    attributes = (name.strip() for name in (flags.pop("attributes") or "").split(","))
+    return {
+        **flags,
+        "settings": settings,
+        "domains": parse_domains(flags["domains"]),
+        "attributes": [name for name in attributes if name],
+    }
+
+
+def _settings(flags: dict[str, Any]) -> dict[str, Any]:
+    """All that sets options and the loop, as ``--set`` does; takes it out of the flags."""
+    from zoo_core.host.named import parse_value
 
     loop = {name: flags.pop(name) for name in ("batch", "ema", "precision", "seed")}
     loop["ranges"] = _pairs("--range", flags.pop("ranges")) or None
     settings = {f"train.{name}": value for name, value in loop.items() if value is not None}
     given = _pairs("--set", flags.pop("settings"))
-    attributes = (name.strip() for name in (flags.pop("attributes") or "").split(","))
-    return {
-        **flags,
-        "settings": settings | {key: parse_value(value) for key, value in given.items()},
-        "domains": parse_domains(flags["domains"]),
-        "attributes": [name for name in attributes if name],
-    }
+    return settings | {key: parse_value(value) for key, value in given.items()}
 
 
 def _pairs(flag: str, texts: Iterable[str]) -> dict[str, str]:

@@ -18,12 +18,13 @@ from zoo_core.errors import UsageError, unknown
 from zoo_core.files import storable
 from zoo_core.schema import brief, fill, plain, write_yaml
 from zoo_core.untrusted import read_yaml_file
+from zoo_train.changes import CHANGEABLE, Change
 
 FORMAT = 1
 """Version of a run's ``config.yaml``."""
 _EVERY = ("log_every", "sample_every", "checkpoint_every", "snapshot_every")
 FREE = ("device", "processes", "speed", "threads", "trackers", "steps", *_EVERY)
-"""Settings that a resumed run may change."""
+"""Settings that a resumed run may change, since what its steps compute does not depend on them."""
 _GROUPS = ("options", "train", "signal")
 """Keys of a configuration that hold mappings of settings, for ``--set``."""
 
@@ -50,6 +51,7 @@ class RunConfig:
             it is installed.
         pretrained: The model whose weights the run starts from; None where they are drawn.
         controls: What measures the run on its way or ends it: options as text, by name.
+        changes: What was changed on its way; the other settings are those of its last steps.
     """
 
     method: str
@@ -68,6 +70,7 @@ class RunConfig:
     trackers: tuple[str, ...] | None = None
     pretrained: Pretrained | None = None
     controls: dict[str, str] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
 
     def to_yaml(self) -> str:
         """The text of ``config.yaml``."""
@@ -88,20 +91,43 @@ class RunConfig:
         return fill(cls, values, asked=asked, lenient=True)
 
     def differences(self, other: RunConfig) -> list[str]:
-        """In words, what another configuration has changed, apart from `FREE`.
+        """In words, what another configuration has changed, apart from `FREE` and `CHANGEABLE`.
 
         Sources may lie elsewhere: a resumed run compares what they hold.
         """
+        return [
+            f"{key} is {mine!r}, asked is {theirs!r}"
+            for key, (mine, theirs) in self._unequal(other).items()
+            if not CHANGEABLE.fullmatch(key)
+        ]
+
+    def continued(self, earlier: RunConfig, step: int) -> RunConfig:
+        """The same with all that was changed on its way.
+
+        Args:
+            earlier: The run's configuration for its last steps.
+            step: How many steps were done.
+        """
+        before = [replace(change, step=min(step, change.step)) for change in earlier.changes]
+        now = [
+            Change(step, key, *values)
+            for key, values in earlier._unequal(self).items()
+            if CHANGEABLE.fullmatch(key)
+        ]
+        return replace(self, changes=(*before, *now))
+
+    def _unequal(self, other: RunConfig) -> dict[str, tuple[Any, Any]]:
+        """The values that differ and are not `FREE`, here and there, by key."""
         mine, theirs = dict(_leaves(plain(self))), dict(_leaves(plain(other)))
         free = {key for key in mine | theirs if key.rpartition(".")[2] in (*FREE, "data")}
         free |= {"pretrained.model", "pretrained.name"}  # it may lie elsewhere, too
         free |= {key for key in mine.keys() & theirs.keys() if key.startswith("domains.")}
-        free |= {key for key in mine | theirs if key.partition(".")[0] == "controls"}
-        return [
-            f"{key} is {mine.get(key)!r}, asked is {theirs.get(key)!r}"
+        free |= {key for key in mine | theirs if key.partition(".")[0] in ("controls", "changes")}
+        return {
+            key: (mine.get(key), theirs.get(key))
             for key in sorted((mine | theirs).keys() - free)
             if mine.get(key) != theirs.get(key)
-        ]
+        }
 
 
 def resolve(
@@ -175,6 +201,35 @@ def resolve(
             hint="Give --domain NAME=SOURCE for each domain, or --data ROOT.",
         )
     return config
+
+
+def with_settings(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
+    """A run's configuration with other values of settings that a resumed run may change.
+
+    Args:
+        config: The run's configuration.
+        settings: As for ``--set``.
+
+    Raises:
+        UsageError: For another setting, or a value of the wrong type.
+    """
+    from zoo_core.contracts.method import make_options
+    from zoo_core.host.plugins import host
+
+    cls = host().load("method", config.method)
+    given = _grouped(settings, cls, config.method)
+    for group, values in given.items():
+        for name in values:
+            if name not in FREE and not CHANGEABLE.fullmatch(f"{group}.{name}"):
+                raise UsageError(
+                    "a run goes on as it began; of its settings only learning rates, train.batch, "
+                    "train.accumulate, train.speed, train.steps and train.…_every may change",
+                    asked=f"{name if group == 'options' else f'{group}.{name}'} on resuming",
+                    hint="Start another run for it; --pretrained RUN/model keeps the weights.",
+                )
+    options = make_options(cls.Options, {**config.options, **given["options"]}, asked=config.method)
+    train = _checked({**plain(config.train), **given["train"]})
+    return replace(config, options=_storable(plain(options)), train=train)
 
 
 def _learnt(preprocessing: Mapping[str, Any]) -> dict[str, Any]:
@@ -256,6 +311,11 @@ def _train(preset: Preset, signal: TensorSpec, changes: Mapping[str, Any]) -> Tr
     values = {**plain(preset.train), **_rescaled(preset, signal), **changes}
     if "steps" not in changes and changes.get("epochs") is not None:
         values["steps"] = None  # epochs that are asked for outweigh the preset's steps
+    return _checked(values)
+
+
+def _checked(values: Mapping[str, Any]) -> TrainConfig:
+    """The loop's settings; raises `UsageError` where a value is out of its range."""
     config = fill(TrainConfig, values, asked="train", lenient=True)
     for name in ("batch", "accumulate", "steps", "epochs", *_EVERY):
         value = getattr(config, name)

@@ -145,7 +145,7 @@ def save_trained_on(out: Path, text: str) -> None:
 
 def require_resumable(
     out: Path, done: int | None, config: RunConfig, data: Mapping[str, Mapping[str, Any]]
-) -> None:
+) -> RunConfig | None:
     """Refuses to go on with other data or settings, or without the checkpoints that there were.
 
     Args:
@@ -154,11 +154,14 @@ def require_resumable(
         config: The configuration to go on with.
         data: `zoo_train.data.dataset.DataSet.fingerprint` of the data to go on with.
 
+    Returns:
+        The configuration that the steps were made with; None where none are done.
+
     Raises:
         TrainingError: That says what changed.
     """
     if not (out / PROGRESS).is_file():
-        return
+        return None
     before = json.loads((out / PROGRESS).read_text(encoding="utf-8"))
     if done is None:
         raise TrainingError(
@@ -166,7 +169,8 @@ def require_resumable(
             asked=f"run {out}",
             hint="Put them back, or add --restart to begin at step 0.",
         )
-    changed = RunConfig.of(before["config"], asked=str(out / PROGRESS)).differences(config)
+    earlier = RunConfig.of(before["config"], asked=str(out / PROGRESS))
+    changed = earlier.differences(config)
     for name in sorted({*before["data"], *data}):
         old, new = before["data"].get(name), data.get(name)
         if old is None or new is None:
@@ -181,6 +185,7 @@ def require_resumable(
             asked=f"run {out}",
             hint="Undo the change, train into another directory, or add --restart to begin anew.",
         )
+    return earlier
 
 
 def forget_progress(out: Path) -> None:

@@ -14,6 +14,7 @@ from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.method import Method
 from zoo_core.contracts.signals import Domains
 from zoo_core.host.plugins import host
+from zoo_core.schema import plain
 from zoo_train.card import Card
 from zoo_train.config import RunConfig
 from zoo_train.data.dataset import DataSet
@@ -82,6 +83,8 @@ def export(
         training["added_losses"] = list(config.extra_losses)
     if config.defence:
         training["defences"] = list(config.defence)
+    if config.changes:
+        training["changes"] = plain(config.changes)
     start = config.pretrained
     if start is not None:
         training["pretrained"] = {"name": start.name, "sha256": start.sha256}
@@ -97,8 +100,7 @@ def export(
             summary=_summary(config, data.domains, method.targets),
             data="\n".join(f"- {line}" for line in sources) or "Not stated.",
             paper=spec.paper,
-            provenance=f"Trained with `zoo train {config.method}`, preset `{config.preset}`"
-            + ("." if start is None else f", from the weights of `{start.name}`."),
+            provenance=_provenance(config),
         ),
         sample_batch=samples.drawn(method.sampling),
         files={TRAINED_ON: data.trained_on(named=False)}
@@ -115,3 +117,12 @@ def _summary(config: RunConfig, domains: Domains, targets: Sequence[str]) -> str
         others = [name for name in domains.names if name not in targets]
         return f"Translates {noun}s from {', '.join(others)} to {targets[0]}, {how}."
     return f"Translates {noun}s between {', '.join(domains.names)}, {how}."
+
+
+def _provenance(config: RunConfig) -> str:
+    text = f"Trained with `zoo train {config.method}`, preset `{config.preset}`"
+    if config.pretrained is not None:
+        text += f", from the weights of `{config.pretrained.name}`"
+    if config.changes:
+        text += f"; {'; '.join(map(str, config.changes))}"
+    return f"{text}."

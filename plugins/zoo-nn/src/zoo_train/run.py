@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from zoo_train.checkpoint import Checkpoints, writing
 from zoo_train.config import RunConfig
 from zoo_train.controls import Moment, make_controls
 from zoo_train.data.dataset import DataSet, open_sources
+from zoo_train.data.folders import SourceFiles
 from zoo_train.devices import seed_all
 from zoo_train.directory import require_resumable, save_progress, save_trained_on
 from zoo_train.events import Listeners, Sampled
@@ -45,14 +47,21 @@ class Run:
         config: The run's configuration.
         directory: Its directory.
         display: Where messages go; silent in all processes but the first.
+        memory: Signals of the domains that are given in memory.
 
     Raises:
         ZooError: If a source, an option or the batch does not fit.
     """
 
     def __init__(
-        self, fabric: Fabric, config: RunConfig, directory: Path, display: Display
+        self,
+        fabric: Fabric,
+        config: RunConfig,
+        directory: Path,
+        display: Display,
+        memory: Mapping[str, SourceFiles] | None = None,
     ) -> None:
+        self.memory = memory
         self.fabric, self.config, self.directory = fabric, config, directory
         self.first = fabric.global_rank == 0
         self.display = display if self.first else Display()
@@ -99,7 +108,8 @@ class Run:
             self.display.warn(message)
         done = None if state is None else int(state["done"])
         if self.first:
-            require_resumable(self.directory, done, self.config, self.fingerprint)
+            earlier = require_resumable(self.directory, done, self.config, self.fingerprint)
+            self._note_changes(earlier, done or 0)
         if state is None or done is None:
             return
         if done > self.trainer.steps:
@@ -110,6 +120,17 @@ class Run:
             )
         self.trainer.load_state(state)
         self.display.note(f"resumed after step {done}")
+
+    def _note_changes(self, earlier: RunConfig | None, done: int) -> None:
+        """Takes into the configuration what it has changed since the steps that were done."""
+        known = () if earlier is None else earlier.changes
+        self.config = (
+            replace(self.config, changes=())
+            if earlier is None
+            else self.config.continued(earlier, done)
+        )
+        for change in self.config.changes[len(known) :]:
+            self.display.note(str(change))
 
     def go(self) -> Path:
         """Trains to the end and exports.
@@ -295,6 +316,7 @@ class Run:
             {name: restored(source) for name, source in config.domains.items()},
             codec=self.codec,
             config=config.train,
+            memory=self.memory,
             split="train",
             cache=self.directory / "cache",
             attributes=list(config.attributes) or None,

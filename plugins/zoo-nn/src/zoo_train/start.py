@@ -16,7 +16,9 @@ from lightning_fabric import Fabric
 
 from zoo_core.errors import UsageError, ZooError
 from zoo_core.translate.threads import computing_threads
-from zoo_train.config import RunConfig, resolve
+from zoo_train.config import RunConfig, resolve, with_settings
+from zoo_train.data.folders import SourceFiles
+from zoo_train.data.memory import is_path, signals_of, source_text
 from zoo_train.devices import launched_outside, make_fabric
 from zoo_train.directory import (
     forget_progress,
@@ -39,7 +41,7 @@ def train(
     method: str | None = None,
     *,
     out: str | Path,
-    domains: Mapping[str, str | Path] | None = None,
+    domains: Mapping[str, Any] | None = None,
     data: str | Path | None = None,
     attributes: Sequence[str] = (),
     preset: str | None = None,
@@ -65,10 +67,12 @@ def train(
 
     Args:
         method: Name of the method; None goes on with the run in ``out`` (with ``resume``), of
-            which only ``steps``, ``device``, ``processes``, ``threads`` and ``controls`` may
-            change.
+            which only ``steps``, ``device``, ``processes``, ``threads``, ``controls`` and some
+            ``settings`` may change: learning rates, ``train.batch`` and ``train.accumulate``.
         out: Directory of the run.
-        domains: Source of each domain by name: a folder, or a text as for ``--domain``.
+        domains: Data of each domain by name: a folder, a text as for ``--domain``, or signals in
+            memory (an array, a tensor, a list, a data set of torch or Hugging Face; see
+            `zoo_train.data.memory.signals_of`), each of which is read once, before training.
         data: A folder that holds all domains, or attributes.
         attributes: Attributes to learn from the lists of ``data``.
         preset: Name of a preset; None for the method's first.
@@ -97,22 +101,30 @@ def train(
         UsageError: If the request does not fit, ``out`` is taken, or the run there is another one.
         ZooError: As `train_run`.
     """
+    memory = {
+        name: signals_of(name, given)
+        for name, given in (domains or {}).items()
+        if not is_path(given)
+    }
     if resume and method is None and config is None:
-        shaping = (domains, data, attributes, preset, settings, size, losses, defence, trackers)
-        if any((*shaping, pretrained)):
+        named = len(domains or {}) > len(memory)
+        shaping = (named, data, attributes, preset, size, losses, defence, trackers, pretrained)
+        if any(shaping):
             raise UsageError(
-                "a run goes on as it began; only steps, device, processes, threads and controls "
-                "may change",
+                "a run goes on as it began; only settings, steps, device, processes, threads and "
+                "controls may change, and domains be given that were given in memory",
                 asked=f"resuming the run {out}",
                 hint="Give the method, too, to compare the run with all that is asked.",
             )
         return resume_run(
             Path(out),
+            settings=settings,
             steps=steps,
             device=device,
             processes=processes,
             threads=threads,
             controls=controls,
+            memory=memory,
             restart=restart,
             quiet=quiet,
         )
@@ -122,7 +134,7 @@ def train(
         preset=preset,
         settings={**(settings or {}), **({} if steps is None else {"train.steps": steps})},
         size=size,
-        domains=domains,
+        domains={name: source_text(given) for name, given in (domains or {}).items()},
         data=data,
         attributes=attributes,
         extra_losses=losses,
@@ -134,13 +146,14 @@ def train(
         pretrained=None if pretrained is None else str(pretrained),
         controls=dict(controls or {}),
     )
-    return train_run(asked, Path(out), resume=resume, restart=restart, quiet=quiet)
+    return train_run(asked, Path(out), memory=memory, resume=resume, restart=restart, quiet=quiet)
 
 
 def train_run(
     config: RunConfig,
     out: Path,
     *,
+    memory: Mapping[str, SourceFiles] | None = None,
     resume: bool = False,
     restart: bool = False,
     quiet: bool = False,
@@ -151,6 +164,7 @@ def train_run(
         config: What to train; see `zoo_train.config.resolve`.
         out: Directory of the run: ``config.yaml``, ``progress.json``, ``checkpoint/``,
             ``samples/``, ``log/`` and, at the end, ``model/``.
+        memory: Signals of the domains that are given in memory.
         resume: Whether ``out`` may hold a run already, which then goes on.
         restart: Whether a run that is there begins at step 0, whatever was done.
         quiet: Whether to tell nothing on standard output.
@@ -163,7 +177,15 @@ def train_run(
         ZooError: If another process trains into ``out``, a source cannot be read, a value is not
             finite, the disk is full, or a signal ended the run.
     """
-    act = partial(_work, config=config, out=Path(out), resume=resume, restart=restart, quiet=quiet)
+    act = partial(
+        _work,
+        config=config,
+        out=Path(out),
+        memory=memory,
+        resume=resume,
+        restart=restart,
+        quiet=quiet,
+    )
     if int(os.environ.get("RANK", "0")) == 0:
         require_usable(config, Path(out), resume=resume or restart)
     fabric = make_fabric(config.device, config.processes, config.train.precision)
@@ -176,11 +198,13 @@ def train_run(
 def resume_run(
     out: Path,
     *,
+    settings: Mapping[str, Any] | None = None,
     steps: int | None = None,
     device: str | None = None,
     processes: int | None = None,
     threads: int | None = None,
     controls: Mapping[str, str] | None = None,
+    memory: Mapping[str, SourceFiles] | None = None,
     restart: bool = False,
     quiet: bool = False,
 ) -> Path:
@@ -188,11 +212,15 @@ def resume_run(
 
     Args:
         out: Directory of the run.
+        settings: Learning rates, ``train.batch``, ``train.accumulate`` and what does not change
+            the steps; see `zoo_train.config.with_settings`. Changes are noted in the run and on the
+            card of its model.
         steps: A new length; None for the run's own.
         device: Another device; None for the run's own.
         processes: Another number of processes; None for the run's own.
         threads: Another number of threads; None for the run's own.
         controls: What replaces the run's own controls of the same names, or joins them.
+        memory: Signals of the domains that were given in memory, which must be the same.
         restart: Whether it begins at step 0, whatever was done.
         quiet: Whether to tell nothing on standard output.
 
@@ -200,10 +228,11 @@ def resume_run(
         The model directory.
 
     Raises:
-        UsageError: If there is no run in ``out``, or more steps than ``steps`` are done.
+        UsageError: If there is no run in ``out``, more steps than ``steps`` are done, or another
+            setting is to change.
         ZooError: As `train_run`.
     """
-    config = load_config(Path(out))
+    config = with_settings(load_config(Path(out)), settings or {})
     config = replace(
         config,
         train=config.train if steps is None else replace(config.train, steps=steps),
@@ -212,11 +241,18 @@ def resume_run(
         threads=threads or config.threads,
         controls={**config.controls, **(controls or {})},
     )
-    return train_run(config, out, resume=True, restart=restart, quiet=quiet)
+    return train_run(config, out, memory=memory, resume=True, restart=restart, quiet=quiet)
 
 
 def _work(
-    fabric: Fabric, config: RunConfig, out: Path, *, resume: bool, restart: bool, quiet: bool
+    fabric: Fabric,
+    config: RunConfig,
+    out: Path,
+    *,
+    memory: Mapping[str, SourceFiles] | None,
+    resume: bool,
+    restart: bool,
+    quiet: bool,
 ) -> Path:
     """What each process does; the first one alone writes."""
     display = Display() if quiet else Terminal()
@@ -230,10 +266,10 @@ def _work(
         if first and restart:
             forget_progress(out)
         with StopFlag().listening(partial(_abandon, out)):
-            run = Run(fabric, config, out, display)
+            run = Run(fabric, config, out, display, memory)
             run.restore()
             if first:
-                save_config(config, out)
+                save_config(run.config, out)
         return run.go()
 
 

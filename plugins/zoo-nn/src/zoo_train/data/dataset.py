@@ -38,6 +38,7 @@ class DataSet:
         found: What each source held; the store has those of its files that could be decoded.
         noun: What a signal is called.
         files: Where each signal of each store comes from, in the store's order.
+        memory: The signals of the domains that were given in memory, those held out among them.
     """
 
     domains: Domains
@@ -45,6 +46,7 @@ class DataSet:
     found: dict[str, SourceFiles] = field(default_factory=dict)
     noun: str = "signal"
     files: dict[str, list[Path | InMemorySignal]] = field(default_factory=dict)
+    memory: Mapping[str, SourceFiles] = field(default_factory=dict)
 
     @property
     def places(self) -> dict[str, str]:
@@ -125,6 +127,7 @@ def open_sources(
     *,
     codec: Codec,
     config: TrainConfig,
+    memory: Mapping[str, SourceFiles] | None = None,
     split: str = "train",
     cache: Path | None = None,
     attributes: Sequence[str] | None = None,
@@ -138,6 +141,7 @@ def open_sources(
         domains: SOURCE by domain's name; empty where ``data`` is given.
         codec: Reads the signals.
         config: Preprocessing and augmentation.
+        memory: Signals of those domains that were given in memory, in place of their SOURCE.
         split: ``train``, ``val``, ``test`` or ``all``, where a source has splits; where the
             configuration holds a share out, ``val`` is that share of what there is to train on.
         cache: Folder for decoded signals; None keeps them in memory.
@@ -187,13 +191,17 @@ def open_sources(
         _check_count(list(folders), "domain", need)
         parts = {name: collect_folders(each, split, codec) for name, each in folders.items()}
     else:
+        given = memory or {}
         sets = host().components("source") if domains else {}
-        sources = {name: parse_source(text, sets) for name, text in domains.items()}
-        for name in sources:
+        sources = {k: parse_source(text, sets) for k, text in domains.items() if k not in given}
+        for name in domains:
             check_name(name)
-        _check_count(list(sources), "domain", need)
-        parts = {name: collect(source, split, codec) for name, source in sources.items()}
-    return _open(
+        _check_count(list(domains), "domain", need)
+        parts = {
+            name: given[name] if name in given else collect(sources[name], split, codec)
+            for name in domains
+        }
+    dataset = _open(
         {name: parted(found) for name, found in parts.items()},
         Domains(tuple(parts)),
         codec=codec,
@@ -201,6 +209,8 @@ def open_sources(
         cache=cache,
         progress=progress,
     )
+    dataset.memory = memory or {}
+    return dataset
 
 
 def _whole(found: SourceFiles) -> SourceFiles:

@@ -25,6 +25,8 @@ from typing import Literal
 from zoo_core.contracts.signals import MIXED, Domains
 from zoo_core.errors import UsageError, printable, unknown
 
+MEMORY = "memory:"
+"""Begins what stands, in a run's configuration, for signals that were given in memory."""
 _LONGEST_NAME = 80
 _RESERVED = (MIXED, "all")
 _RANGE = re.compile(r"\{(?P<first>\d+)\.\.(?P<last>\d+)\}")
@@ -87,6 +89,12 @@ def parse_source(text: str, sets: Collection[str] = ()) -> DataSource:
     path = _path(text)
     if _exists(path):
         return DataSource("folder", path)
+    if text.startswith(MEMORY):
+        raise UsageError(
+            "its signals were given in memory, and are not here",
+            asked=f'source "{text}"',
+            hint="Give them again, in Python: zoo.train(out=RUN, resume=True, domains=…).",
+        )
     prefix, colon, rest = text.partition(":")
     if colon and prefix in sets:
         if not rest.strip():
