@@ -153,7 +153,7 @@ class DirectionEvaluation:
             try:
                 metrics.append(cls(self.direction))
             except UsageError as error:
-                self._without(cls.name, error.problem)
+                self._without(cls.name, f"{error.problem}. {error.hint or ''}".rstrip(". "))
         return metrics
 
     def _updated(self, metric: Metric, sample: TranslatedBatch) -> bool:

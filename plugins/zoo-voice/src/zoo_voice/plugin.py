@@ -35,6 +35,18 @@ def zoo_components() -> Iterable[Component]:
             "Global variance, as a share of the target's",
         ),
         Component(
+            "metric",
+            "speaker",
+            "zoo_voice.evaluate.listener_metrics:IndependentSpeaker",
+            "Whose voice an independent speaker encoder hears (extra listeners)",
+        ),
+        Component(
+            "metric",
+            "naturalness",
+            "zoo_voice.evaluate.listener_metrics:Naturalness",
+            "How natural it sounds to DNSMOS, 1 to 5 (extra listeners)",
+        ),
+        Component(
             "judge-architecture",
             "speech",
             "zoo_voice.evaluate.judge:SpeechArchitecture",

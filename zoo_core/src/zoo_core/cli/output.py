@@ -60,10 +60,12 @@ def _widths(rows: Sequence[Sequence[str]], whole: Sequence[bool], room: int) -> 
     """
     from rich.cells import cell_len
 
-    columns = list(zip(*rows, strict=True))
+    columns = [
+        [line for cell in column for line in cell.split("\n")] for column in zip(*rows, strict=True)
+    ]
     widths = [max(map(cell_len, column)) for column in columns]
     spare = [
-        0 if keep else width - max(cell_len(word) for cell in column for word in cell.split(" "))
+        0 if keep else width - max(cell_len(word) for line in column for word in line.split(" "))
         for column, width, keep in zip(columns, widths, whole, strict=True)
     ]
     while sum(widths) > room and any(spare):

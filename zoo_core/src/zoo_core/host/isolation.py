@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -125,10 +125,25 @@ def restriction() -> frozenset[str] | None:
     return frozenset(name.strip() for name in wanted.split(",") if name.strip())
 
 
-def precedence(entry: metadata.EntryPoint) -> tuple[str, bool, str]:
-    """Sort key: of two plugins of one name, first the distribution that is called after it."""
-    distribution = entry.dist.name if entry.dist else ""
-    return (entry.name, distribution != f"zoo-{entry.name}", distribution)
+def found_plugins(
+    entries: Iterable[metadata.EntryPoint],
+) -> list[tuple[metadata.EntryPoint, Plugin]]:
+    """Entry points with whose they are; of one name, first the distribution called after it."""
+    pairs = [(entry, Plugin(entry.name, *_distribution(entry))) for entry in entries]
+    return sorted(pairs, key=lambda pair: _precedence(pair[1]))
+
+
+def _precedence(plugin: Plugin) -> tuple[str, bool, str]:
+    return (plugin.name, plugin.distribution != f"zoo-{plugin.name}", plugin.distribution)
+
+
+def _distribution(entry: metadata.EntryPoint) -> tuple[str, str]:
+    """Name and version, from the headers alone: metadata holds whole READMEs, parsed each time."""
+    if entry.dist is None:
+        return entry.name, ""
+    lines = (entry.dist.read_text("METADATA") or "").partition("\n\n")[0].splitlines()
+    headers = dict(line.split(": ", 1) for line in lines if ": " in line)
+    return headers.get("Name") or entry.dist.name, headers.get("Version") or entry.dist.version
 
 
 def refuse_unmarked(module: object) -> None:

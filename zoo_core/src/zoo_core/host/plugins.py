@@ -20,8 +20,8 @@ from zoo_core.host import hookspecs
 from zoo_core.host.isolation import (
     Plugin,
     fault_text,
+    found_plugins,
     isolated,
-    precedence,
     refuse_unmarked,
     resolve,
     restriction,
@@ -173,12 +173,13 @@ class PluginHost:
 
         self._manager.register(builtin, name=CORE)
         loaded = [self._brought(Plugin(CORE, CORE, version_of(CORE)))]
-        found = list(metadata.entry_points(group=GROUP) if entries is None else entries)
-        for entry in sorted(found, key=precedence):
-            if only is None or entry.name in only:
-                loaded += self._load(entry, {plugin.name: plugin for plugin in loaded})
-        for name in sorted((only or frozenset()) - {entry.name for entry in found} - {CORE}):
-            self._skip(Plugin(name, "", ""), unknown("plugin", name, {e.name for e in found}))
+        every = found_plugins(metadata.entry_points(group=GROUP) if entries is None else entries)
+        names = {plugin.name for _, plugin in every}
+        for entry, plugin in every:
+            if only is None or plugin.name in only:
+                loaded += self._load(entry, plugin, {plugin.name: plugin for plugin in loaded})
+        for name in sorted((only or frozenset()) - names - {CORE}):
+            self._skip(Plugin(name, "", ""), unknown("plugin", name, names))
         kept = [
             plugin
             for plugin in sorted(loaded, key=_precedence)
@@ -188,14 +189,13 @@ class PluginHost:
             if self._try(plugin, lambda plugin=plugin: self._add(plugin)):
                 self._plugins.append(plugin)
 
-    def _load(self, entry: metadata.EntryPoint, loaded: Mapping[str, Plugin]) -> list[Plugin]:
+    def _load(
+        self, entry: metadata.EntryPoint, plugin: Plugin, loaded: Mapping[str, Plugin]
+    ) -> list[Plugin]:
         """Imports one plugin and asks what it brings; nothing where it is skipped."""
-        dist = entry.dist
-        name, version = (dist.name, dist.version) if dist else (entry.name, "")
-        plugin = Plugin(entry.name, name, version)
-        if entry.name in loaded:
-            text = f"{loaded[entry.name].distribution} and {name} both bring a plugin of this name"
-            self._skip(plugin, PluginError(text))
+        if plugin.name in loaded:
+            both = f"{loaded[plugin.name].distribution} and {plugin.distribution}"
+            self._skip(plugin, PluginError(f"{both} both bring a plugin of this name"))
             return []
 
         def ask() -> Plugin:

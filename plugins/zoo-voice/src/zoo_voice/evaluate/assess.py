@@ -48,7 +48,7 @@ class VoiceCellResult(CellResult):
     def figures(self) -> Figures:
         """See `zoo_voice.evaluate.figures`."""
         self.facts |= facts(self._scene)
-        return rounded(compare(self._scene, self._of_tests(), self._judges))
+        return rounded(compare(self._scene, self._of_tests(), self._judges, listen=True))
 
     def draw(self, path: Path) -> None:
         """Writes spectrograms of a take of some words."""
@@ -81,7 +81,8 @@ class VoiceCellEvaluator(CellEvaluator):
             def found(source: str, target: str) -> tuple[Figures, Facts]:
                 scene = self._scene(task, source, target)
                 made = BASELINES[name](scene)
-                return rounded(compare(scene, made, self._judges_of(task))), facts(scene)
+                figures = compare(scene, made, self._judges_of(task), listen=True)
+                return rounded(figures), facts(scene)
 
             return found
 

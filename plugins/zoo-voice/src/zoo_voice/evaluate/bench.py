@@ -29,6 +29,8 @@ VOICE = Benchmark(
         Column("variance_ratio", better="one", digits=2),
         Column("target_accuracy", percent=True),
         Column("content_accuracy", percent=True),
+        Column("speaker_nearest", percent=True),
+        Column("naturalness", digits=2),
     ),
     factors=(),
     selection=(
@@ -59,6 +61,10 @@ VOICE = Benchmark(
         "small convolutions over 40 log-mel bands, up to 3.8 kHz for digits, that learnt from all "
         "real training takes; since four speakers are few, that of their words heard them widely "
         "changed: stretched in time and in frequency, with and without harmonics.",
+        "speaker nearest: Resemblyzer's encoder, which has heard none of these recordings, finds "
+        "the conversion nearer to the mean of the target's test takes than to the source's. "
+        "naturalness: DNSMOS (P.835, overall, 1 to 5). Both where the extra listeners of zoo-voice "
+        "is installed; nothing is chosen by them.",
         "identity: the input, untouched. F0 only: resynthesised at the target's range of pitch. "
         "mean and variance: each coefficient's mean and variance moved to the target's as well, "
         "both of training frames within those 30 dB; a method that is no better has learnt "

@@ -28,6 +28,8 @@ from zoo_voice.cepstrum import Floats
 from zoo_voice.evaluate.corpus import Corpus, Recording, Split, corpus_of
 from zoo_voice.evaluate.distance import distortion, variance_ratio
 from zoo_voice.evaluate.judge import ARCHITECTURE
+from zoo_voice.evaluate.listener_metrics import compared
+from zoo_voice.evaluate.listeners import at_hand, naturalness, speaker_encoder
 from zoo_voice.evaluate.recipes import recipes
 from zoo_voice.evaluate.rows import BASELINES, ConvertedUtterances, converted
 from zoo_voice.evaluate.scene import Scene, Voices, read
@@ -36,7 +38,8 @@ from zoo_voice.store import threads
 BATCH = 64
 """Recordings that a judge hears at once."""
 Figures = dict[str, float]
-"""By name: ``mcd`` (dB), ``variance_ratio``, ``target_accuracy``, ``content_accuracy``."""
+"""By name: ``mcd`` (dB), ``variance_ratio``, ``target_accuracy``, ``content_accuracy``; where asked
+for and installed, ``speaker_nearest`` and ``naturalness``."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,17 @@ def evaluate(
     return compare(scene, made, known)
 
 
-def compare(scene: Scene, made: ConvertedUtterances, judges: VoiceJudges) -> Figures:
-    """The figures of what was made in a scene."""
+def compare(
+    scene: Scene, made: ConvertedUtterances, judges: VoiceJudges, *, listen: bool = False
+) -> Figures:
+    """The figures of what was made in a scene.
+
+    Args:
+        scene: The direction.
+        made: What was made of its inputs.
+        judges: Who speaks, and which word is said.
+        listen: Whether the independent listeners that are installed are asked as well.
+    """
     distances = [
         distortion(one, references)
         for one, references in zip(made.timbres, made.references, strict=True)
@@ -110,7 +122,26 @@ def compare(scene: Scene, made: ConvertedUtterances, judges: VoiceJudges) -> Fig
         "variance_ratio": variance_ratio(made.timbres, [one.timbre for one in scene.real]),
         "target_accuracy": _share(judges.speaker, made.samples, [scene.target] * len(made.samples)),
         "content_accuracy": _share(judges.word, made.samples, made.words),
-    }
+    } | (heard(scene, made) if listen else {})
+
+
+def heard(scene: Scene, made: ConvertedUtterances) -> Figures:
+    """What listeners from elsewhere say, of those that are installed; see `listener_metrics`."""
+    found, installed = {}, at_hand()
+    if "resemblyzer" in installed:
+        encoder = speaker_encoder()
+        mine, source, target = (
+            np.stack([encoder.embed(one) for one in some])  # (M, E)
+            for some in (
+                made.samples,
+                [one.samples for one in scene.inputs],
+                [one.samples for one in scene.real],
+            )
+        )
+        found["speaker_nearest"] = compared(mine, source, source, target)["speaker_nearest"]
+    if "speechmos" in installed:
+        found["naturalness"] = float(np.mean([naturalness(one) for one in made.samples]))
+    return found
 
 
 @torch.inference_mode()

@@ -120,9 +120,14 @@ class GlobalVariance(SpeechMetric):
         return super().protocol() | {"real": len(self._real)}
 
 
-def _timbre(sound: Any) -> Floats:
-    """(T, 24) the cepstra of a recording in any of its forms."""
+def samples_of(sound: Any) -> Floats:
+    """(n,) the samples of a recording in any of its forms, at 16 kHz."""
     if isinstance(sound, Path | Sound):
         samples, _ = load(sound, name=str(sound) if isinstance(sound, Path) else "recording")
-        return timbre(samples)
-    return timbre(np.asarray(sound, np.float64))
+        return samples
+    return np.asarray(sound, np.float64)
+
+
+def _timbre(sound: Any) -> Floats:
+    """(T, 24) the cepstra of a recording in any of its forms."""
+    return timbre(samples_of(sound))
