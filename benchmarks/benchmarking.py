@@ -25,10 +25,12 @@ class Peak:
     Attributes:
         mebibytes: Largest resident memory.
         seconds: Wall-clock time.
+        cpu: Seconds of CPU time of all its threads, in the program and in the system.
     """
 
     mebibytes: float
     seconds: float
+    cpu: float
 
 
 def fastest(
@@ -58,18 +60,19 @@ def psnr(a: Tensor, b: Tensor, span: float = 2.0) -> float:
     return math.inf if error == 0 else 10 * math.log10(span**2 / error)
 
 
-def peak_of_zoo(arguments: Sequence[str]) -> Peak:
+def peak_of_zoo(arguments: Sequence[str], python: str = sys.executable) -> Peak:
     """Runs the command line in a process of its own and measures it.
 
     Args:
         arguments: What follows ``zoo``.
+        python: The interpreter of the environment whose ``zoo`` it is.
 
     Raises:
         ZooError: If it fails.
     """
     code = "import sys; from zoo_core.cli import run; sys.exit(run(sys.argv[1:]))"
     start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([python, "-c", code, *arguments], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
@@ -78,7 +81,8 @@ def peak_of_zoo(arguments: Sequence[str]) -> Peak:
         )
     # Linux counts kibibytes, macOS bytes.
     unit = 1 if sys.platform == "darwin" else 1024
-    return Peak(usage.ru_maxrss * unit / 2**20, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Peak(usage.ru_maxrss * unit / 2**20, seconds, usage.ru_utime + usage.ru_stime)
 
 
 def write_pictures(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:

@@ -7,8 +7,8 @@ import torch
 
 import zoo
 from zoo_core.contracts.codec import Item
-from zoo_core.errors import DataError
-from zoo_core.translate.streaming import Job
+from zoo_core.errors import DataError, PluginError, WeightsError
+from zoo_core.translate.jobs import Job
 
 
 @pytest.fixture
@@ -136,6 +136,26 @@ def test_windows_of_a_batch_are_bounded_by_their_extent(translator, monkeypatch)
     monkeypatch.setattr("zoo_core.translate.streaming.EXTENT", 3 * 16 * 16)
     list(translator.stream([job(str(i)) for i in range(7)], "noto", batch=64))
     assert sizes == [3, 3, 1]
+
+
+@pytest.mark.parametrize("width", [8, 200], ids=["one window", "several windows"])
+@pytest.mark.parametrize(
+    ("spoil", "kind", "fault"),
+    [
+        (lambda x: x * float("nan"), WeightsError, "not finite"),
+        (lambda x: x[..., :-1], PluginError, "the net made shape"),
+    ],
+    ids=["not finite", "misshapen"],
+)
+def test_what_nets_make_is_checked_and_an_error_of_its_input(
+    translator, monkeypatch, width, spoil, kind, fault
+):
+    translate = translator.engine.translate
+    monkeypatch.setattr(translator.engine, "translate", lambda *args: spoil(translate(*args)))
+    (result,) = translator.stream([job("a", width=width)], "noto", limit=800, windows="own")
+    assert isinstance(result.error, kind)
+    assert result.error.asked == "a"
+    assert fault in result.error.problem
 
 
 def test_errors_of_the_program_are_not_swallowed(translator):

@@ -140,7 +140,7 @@ def spooled(item: Item, outputs: Iterable[tuple[Window, Tensor]], spec: TensorSp
     first = next(outputs)
     place, outputs = first[0].position, chain([first], outputs)
     if place.size == (place.plan.height, place.plan.width):
-        made = (to_bytes(band, spec) for _, _, band in tiles.bands(item, outputs))
+        made = (to_bytes(band, spec) for _, _, band in tiles.bands(outputs))
     else:
         made = windows.enlarged(to_bytes(tiles.joined(item, outputs)[0], spec), place.size)
     return Spool.of(made, item.info.get("tags"), item.info.get("metadata"))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from zoo_core.contracts.codec import Item, Window
-from zoo_core.errors import PluginError, UsageError, WeightsError
+from zoo_core.errors import UsageError
 
 LEAST = 16
 """Smallest extent in pixels that nets are fed: reflection padding inside them needs some room."""
@@ -135,7 +135,7 @@ def reflect(positions: npt.NDArray[np.intp], extent: int) -> npt.NDArray[np.intp
 def joined(item: Item, outputs: Outputs) -> tuple[Tensor, tuple[int, int]]:
     """The translated windows of an item as one float picture (C, H, W), and the output's size."""
     whole: Tensor | None = None
-    for place, top, band in bands(item, outputs):
+    for place, top, band in bands(outputs):
         if whole is None:
             if band.shape[1] == place.plan.height:
                 return band, place.size
@@ -147,7 +147,7 @@ def joined(item: Item, outputs: Outputs) -> tuple[Tensor, tuple[int, int]]:
     return whole, size
 
 
-def bands(item: Item, outputs: Outputs) -> Iterator[tuple[TilePosition, int, Tensor]]:
+def bands(outputs: Outputs) -> Iterator[tuple[TilePosition, int, Tensor]]:
     """What is finished of the joined picture, as soon as it is.
 
     Yields:
@@ -155,7 +155,6 @@ def bands(item: Item, outputs: Outputs) -> Iterator[tuple[TilePosition, int, Ten
     """
     top, open_rows, place = 0, None, None
     for window, output in outputs:
-        _check(item, window, output)
         before, place = place, window.position
         if before is None or before.row is not place.row:
             first, last = place.row.written.start, place.row.written.stop
@@ -239,20 +238,6 @@ def _hill(start: int, tile: int, padded: int, starts: list[int]) -> npt.NDArray[
 
 def _ramp(fraction: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return 0.5 - 0.5 * np.cos(np.pi * np.clip(fraction, 0.0, 1.0))
-
-
-def _check(item: Item, window: Window, output: Tensor) -> None:
-    if tuple(output.shape) != tuple(window.signal.shape):
-        raise PluginError(
-            f"the net made shape {tuple(output.shape)} of {tuple(window.signal.shape)}",
-            asked=item.name,
-        )
-    if not torch.isfinite(output).all():
-        raise WeightsError(
-            "the nets gave values that are not finite numbers",
-            asked=item.name,
-            hint="Try float32 precision; if that fails too, the weights are damaged.",
-        )
 
 
 def _add(rows: Tensor, place: TilePosition, output: Tensor) -> None:

@@ -10,6 +10,7 @@ from zoo_core.contracts.codec import Codec, InMemorySignal, Item
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import ZooError
 from zoo_core.translate.engine import Engine
+from zoo_core.translate.jobs import checked
 from zoo_core.translate.outputs import safe_name
 from zoo_train.data.dataset import DataSet
 from zoo_train.events import RunEvents, Sampled
@@ -94,8 +95,9 @@ class FullSamples:
         row = [item]
         for target in self.targets:
             vectors = engine.domains.vector(domain), engine.vector(target)
-            output = engine.translate(window.signal[None], *vectors)[0]  # (*S,)
+            made = engine.translate(window.signal[None], *vectors)[0]  # (*S,)
             path = folder / place / f"{stem}_{safe_name(target)}{suffix}"
+            output = checked(item, window, made)  # (*S,)
             codec.write(codec.join(item, [(window, output)], target=target), path)
             row.append(codec.read(path))
         return row

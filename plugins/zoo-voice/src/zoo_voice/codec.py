@@ -147,7 +147,7 @@ class SpeechCodec(Codec):
         try:
             for window, output in outputs:
                 place = cast("FramePosition", window.position)
-                joiner.add(self._spoken(item, window, output, voice), place.begin)
+                joiner.add(self._spoken(window, output, voice), place.begin)
                 end = place.begin + place.count
             if not end:
                 raise UsageError("there is nothing to join", asked=item.name)
@@ -240,20 +240,9 @@ class SpeechCodec(Codec):
         cepstra = [analyse(samples, self.spec.channels).cepstrum[:, 1:] for samples in parts]
         return self._signal(speaker.normalise(np.concatenate(cepstra)))  # (order, T)
 
-    def _spoken(self, item: Item, window: Window, output: Tensor, voice: Speaker) -> Floats:
+    def _spoken(self, window: Window, output: Tensor, voice: Speaker) -> Floats:
         """(n,) one translated window, synthesised."""
         place = cast("FramePosition", window.position)
-        if tuple(output.shape) != tuple(window.signal.shape):
-            raise PluginError(
-                f"the net made shape {tuple(output.shape)} of {tuple(window.signal.shape)}",
-                asked=item.name,
-            )
-        if not torch.isfinite(output).all():
-            raise WeightsError(
-                "the nets gave values that are not finite numbers",
-                asked=item.name,
-                hint="Try float32 precision; if that fails too, the weights are damaged.",
-            )
         made = output.detach().cpu().double().numpy().T  # (T', order)
         timbre = voice.denormalise(made[: len(place.analysis)])  # (T, order)
         f0 = voice.sing(place.analysis.f0, place.source)  # (T,)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, groupby, islice
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from zoo_core.contracts.codec import Codec, Item, StreamedOutput, Window
-from zoo_core.errors import DataError, UsageError, ZooError, explained
+from zoo_core.errors import UsageError, ZooError, explained
 from zoo_core.host.plugins import host
+from zoo_core.translate.jobs import Job, Result, checked
 
 if TYPE_CHECKING:
     from zoo_core.contracts.windows import WindowStatistics
@@ -33,63 +32,6 @@ _READERS, _WRITERS, _AHEAD, _BACKLOG = 2, 2, 8, 8
 
 Compute = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
 """Makes the named outputs (N, *S) of a batch of windows (N, *S)."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One input: its name, and how to get it (called in a reader thread)."""
-
-    name: str
-    open: Callable[[], Item]
-
-
-def jobs_of(codec: Codec, x: Any) -> Iterator[Job]:
-    """Jobs of a signal, a batch, or a list of either; files are opened when their turn comes.
-
-    Raises:
-        UsageError: If a value is of no accepted type.
-    """
-    if isinstance(x, list | tuple) and x:
-        for part in x:
-            yield from jobs_of(codec, part)
-    elif isinstance(x, str | os.PathLike):
-        yield file_job(codec, Path(x))
-    else:
-        for item in codec.wrap(x):
-            yield Job(item.name, partial(_itself, item))
-
-
-def file_job(codec: Codec, path: Path) -> Job:
-    """The job of a file."""
-    return Job(str(path), lambda: codec.read(path))
-
-
-@dataclass
-class Result:
-    """What became of one input.
-
-    Attributes:
-        index: Number of the input, counted from 0.
-        name: Its name.
-        outputs: Output by target, in the form in which the input came; empty where it failed.
-        error: Why it failed; None where it did not.
-        value: What ``finish`` returned.
-        notes: What of the input was not used or is doubtful, in plain words.
-    """
-
-    index: int
-    name: str
-    outputs: dict[str, Any] = field(default_factory=dict)
-    error: ZooError | None = None
-    value: Any = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def output(self) -> Any:
-        """The first (or only) output; raises the error where there is none."""
-        if self.error is not None:
-            raise self.error
-        return next(iter(self.outputs.values()))
 
 
 @dataclass
@@ -244,14 +186,12 @@ class _Stream:
             parts = {name: output[row] for name, output in outputs.items()}  # (*S,) each
             slot.finishing = self.writers.submit(self._join, slot.result, item, window, parts)
 
-    def _join(
-        self, result: Result, item: Item, window: Window, parts: Mapping[str, Tensor]
-    ) -> None:
+    def _join(self, result: Result, item: Item, window: Window, parts: dict[str, Tensor]) -> None:
         """Makes the outputs of an item of one window (in a writer thread)."""
         try:
             for name, part in parts.items():
                 result.outputs[name] = self.plan.codec.join(
-                    item, [(window, part)], target=self.plan.names[name]
+                    item, [(window, checked(item, window, part))], target=self.plan.names[name]
                 )
         except (ZooError, OSError, MemoryError) as fault:
             result.error = explained(fault, result.name)
@@ -266,7 +206,7 @@ class _Stream:
                 pairs = self._translated(read.item, windows, name)
                 slot.result.outputs[name] = self.plan.codec.join(read.item, pairs, target=domain)
                 windows = self._windows(read.item)
-        except (DataError, OSError, MemoryError) as fault:
+        except (ZooError, OSError, MemoryError) as fault:
             slot.result.error = explained(fault, slot.result.name)
         slot.result.notes = _notes(read.item)
         if any(isinstance(made, StreamedOutput) for made in slot.result.outputs.values()):
@@ -296,7 +236,8 @@ class _Stream:
                 # Entered for each batch, since whoever takes the outputs works in between.
                 with sharing():
                     made = compute(x)  # (N, *S)
-                yield from zip(batch, made, strict=True)
+                for window, output in zip(batch, made, strict=True):
+                    yield window, checked(item, window, output)
 
     def _batches(self, windows: Iterator[Window]) -> Iterator[list[Window]]:
         """Windows, as many together as are of one shape and fit."""
@@ -340,7 +281,3 @@ class _Stream:
 
 def _notes(item: Item) -> tuple[str, ...]:
     return tuple(item.info.get("notes", ()))
-
-
-def _itself(item: Item) -> Item:
-    return item

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -18,7 +18,8 @@ from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import UsageError
 from zoo_core.translate.engine import ALL, TORCH, Engine, Target
-from zoo_core.translate.streaming import Compute, Job, Result, StreamPlan, file_job, jobs_of, stream
+from zoo_core.translate.jobs import Job, Result, jobs_of
+from zoo_core.translate.streaming import StreamPlan, stream
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method
@@ -200,23 +201,20 @@ class Translator:
         x, count = self._listed(x)
         self._choose([(back, target), (target, back)], count)
 
-        def by(net: Engine | NetEngine) -> Compute:
-            def compute(x: Tensor, names: Sequence[str]) -> Mapping[str, Tensor]:
-                made = {"translated": net.translate(x, back, target)}  # (N, *S)
-                if "restored" in names:
-                    made["restored"] = net.translate(made["translated"], target, back)  # (N, *S)
-                return made
-
-            return compute
+        def compute(net: Engine | NetEngine, x: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+            made = {"translated": net.translate(x, back, target)}  # (N, *S)
+            if "restored" in names:
+                made["restored"] = net.translate(made["translated"], target, back)  # (N, *S)
+            return made
 
         origin_domain = engine.domain(back)
         names = {"translated": engine.domain(target), "restored": origin_domain}
         plan = StreamPlan(
             self.codec,
-            by(self.net or engine),
+            partial(compute, self.net or engine),
             names,
             source=origin_domain,
-            plain=by(engine),
+            plain=partial(compute, engine),
             **settings,
         )
         outputs = self._collect(plan, x)
@@ -276,8 +274,7 @@ class Translator:
             One result per file, in order, with ``outputs`` by target or an ``error``.
         """
         plan = self._plan(to, source, finish=finish, **settings)
-        jobs = (p if isinstance(p, Job) else file_job(self.codec, Path(p)) for p in paths)
-        return stream(plan, jobs)
+        return stream(plan, (job for path in paths for job in jobs_of(self.codec, path)))
 
     def targets(self, to: Target, source: Target | None = None) -> list[str]:
         """Names of the outputs that a request gives, as results and file names carry them."""
