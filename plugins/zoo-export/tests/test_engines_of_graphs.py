@@ -12,8 +12,9 @@ import torch
 import zoo
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.spec import Component
-from zoo_core.errors import UsageError
+from zoo_core.errors import UsageError, ZooError
 from zoo_core.host.plugins import PluginHost
+from zoo_core.translate import engines as core_engines
 from zoo_core.translate.translator import Translator
 from zoo_export import engines, prepared
 from zoo_export.prepared import PreparedFiles
@@ -71,6 +72,30 @@ def test_what_was_prepared_is_used_by_the_next_process(
     first = loaded(tiny_model, name)(x, to="noto")
     monkeypatch.delattr(engines, "onnx_of")
     assert torch.equal(loaded(tiny_model, name)(x, to="noto"), first)
+
+
+def test_an_engine_that_differed_is_not_prepared_again(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for _ in range(2):
+        monkeypatch.setattr(core_engines, "DIFFERENCE", -1.0)
+        with pytest.raises(ZooError) as caught:
+            loaded(tiny_model, "onnxruntime")(torch.rand(2, 3, 16, 16), to="noto")
+        found.append(caught.value.problem)
+        monkeypatch.setattr(engines, "onnx_of", None)
+    assert found[1] == f"{found[0]}, as was found earlier"
+
+
+def test_an_engine_that_differed_stays_refused_in_its_process(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core_engines, "DIFFERENCE", -1.0)
+    translator = loaded(tiny_model, "onnxruntime")
+    for _ in range(2):
+        with pytest.raises(ZooError) as caught:
+            translator(torch.rand(2, 3, 16, 16), to="noto")
+        assert "it differs from the model" in caught.value.problem
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from zoo_core.contracts.signals import Condition
-from zoo_core.errors import UsageError
+from zoo_core.errors import UsageError, ZooError
+from zoo_core.host.isolation import version_of
 from zoo_core.translate.engine import Label
 from zoo_core.translate.engines import LoadedModel, NetEngine, Route
 from zoo_export.graph import Nets
@@ -74,6 +75,24 @@ class GraphEngine(NetEngine):
         """Of the files that are kept."""
         return "onnx"
 
+    def chosen(self, routes: Sequence[Route], count: int) -> NetEngine:
+        """Itself, prepared for all routes and in agreement with the model.
+
+        A graph that differed once is not prepared again for the same model, versions and processor.
+
+        Raises:
+            ZooError: If it cannot compute the model, or differs from it by more than is allowed.
+        """
+        for name in (ONE, *map(self._name, routes)):
+            if self._files.has(file := self._refusal(name)):
+                problem = self._files.path(file).read_text(encoding="utf-8")
+                raise ZooError(
+                    f"{problem}, as was found earlier",
+                    asked=f'engine "{self.name}"',
+                    hint="Use another engine; torch is always there.",
+                )
+        return super().chosen(routes, count)
+
     def is_ready(self, route: Route) -> bool:
         """Whether its graph is in memory, or in the cache and whole."""
         return self._found(route) is not None
@@ -90,6 +109,21 @@ class GraphEngine(NetEngine):
         for name, content in self._fresh.items():
             self._files.write(name, content)
         self._fresh.clear()
+
+    def _require_agreement(self, made: Tensor, wanted: Tensor) -> None:
+        try:
+            super()._require_agreement(made, wanted)
+        except ZooError as fault:
+            name = next(reversed(self._running))  # the graph that was just made
+            del self._running[name]
+            self._fresh.clear()
+            self._files.write(self._refusal(name), fault.problem.encode())
+            raise
+
+    def _refusal(self, name: str) -> str:
+        """The file that says by how much a graph differs from the model."""
+        version, precision = version_of(self.package), self.model.plain.precision
+        return f"{name}.{self.package}-{version}-{str(precision).removeprefix('torch.')}.refused"
 
     def _opened(self, route: Route) -> Any:
         """What runs a route's graph; prepared where it is not there."""

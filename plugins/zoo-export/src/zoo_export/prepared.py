@@ -52,6 +52,7 @@ class PreparedFiles:
         model = self.model
         parts = (
             file_sha256(model.weights),
+            file_sha256(model.golden) if model.golden.is_file() else "",  # engines agree with it
             repr(model.config),
             *(version_of(name) for name in ("zoo-core", "zoo-export", "torch")),
             _processor(),
