@@ -154,7 +154,9 @@ class _Work:
                 self.tally.remade.append(path)
                 outputs[target] = path
             else:
-                self.tally.failed.append(_unknown_output(entry, path))
+                fault = f"{path} is there already, and was not made here or was changed since"
+                hint = "--overwrite replaces it; or choose another folder with --out."
+                self.tally.failed.append(DataError(fault, asked=str(entry.source.path), hint=hint))
         self.missing[entry.source.path] = outputs
         return bool(outputs)
 
@@ -172,11 +174,3 @@ class _Work:
             options=options,
             version=version_of("zoo-core"),
         )
-
-
-def _unknown_output(entry: Entry, path: Path) -> ZooError:
-    return DataError(
-        f"{path} is there already, and was not made here or was changed since",
-        asked=str(entry.source.path),
-        hint="--overwrite replaces it; or choose another folder with --out.",
-    )

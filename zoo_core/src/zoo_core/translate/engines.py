@@ -106,11 +106,7 @@ class NetEngine(EngineChoice):
         """Keeps what was prepared for later processes; called once it agrees with the model."""
 
     def chosen(self, routes: Sequence[Route], count: int) -> NetEngine:
-        """Itself, as soon as it is prepared for all routes and was found to agree with the model.
-
-        Raises:
-            ZooError: If it cannot compute the model, or differs from it by more than is allowed.
-        """
+        """Itself, as soon as it is prepared for all routes and was found to agree with the model."""
         fresh = [route for route in routes if not self.is_ready(route)]
         for route in fresh:
             for x, wanted in self._cases(*route):

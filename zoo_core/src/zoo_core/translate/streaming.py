@@ -42,22 +42,9 @@ class _Slot:
     finishing: Future[None] | None = None
 
 
-@dataclass
-class _Read:
-    """An input that was decoded, and its windows so far.
-
-    Attributes:
-        item: The input.
-        first: Its first window, or two where there are more.
-        rest: What follows them.
-    """
-
-    item: Item
-    first: list[Window]
-    rest: Iterator[Window]
-
-
-_Reading = tuple[_Slot, "Future[_Read]"]
+_Read = tuple[Item, list[Window], Iterator[Window]]
+"""An input that was decoded, its first window, or two where there are more, and all others."""
+_Reading = tuple[_Slot, Future[_Read]]
 
 
 @dataclass(frozen=True)
@@ -146,7 +133,7 @@ class _Stream:
         """The item, and as many windows as tell whether it has just one (in a reader thread)."""
         item = job.open()
         windows = self._windows(item)
-        return _Read(item, list(islice(windows, 2)), windows)
+        return item, list(islice(windows, 2)), windows
 
     def _windows(self, item: Item) -> Iterator[Window]:
         plan = self.plan
@@ -155,19 +142,19 @@ class _Stream:
     def _take(self, slot: _Slot, reading: Future[_Read]) -> None:
         self.slots.append(slot)
         try:
-            read = reading.result()
+            item, first, rest = reading.result()
         except (ZooError, OSError, MemoryError) as fault:
             slot.result.error = explained(fault, slot.result.name)
             return
-        slot.result.notes = _notes(read.item)
-        if len(read.first) != 1:
+        slot.result.notes = _notes(item)
+        if len(first) != 1:
             self._flush()
-            self._large(slot, read)
+            self._large(slot, item, chain(first, rest))
             return
-        (window,) = read.first
+        (window,) = first
         if self.waiting and self.waiting[0][2].signal.shape != window.signal.shape:
             self._flush()
-        self.waiting.append((slot, read.item, window))
+        self.waiting.append((slot, item, window))
         if len(self.waiting) >= self._together(window):
             self._flush()
 
@@ -198,22 +185,21 @@ class _Stream:
         result.notes = _notes(item)  # joining may have found more
         self._finish(result)
 
-    def _large(self, slot: _Slot, read: _Read) -> None:
+    def _large(self, slot: _Slot, item: Item, windows: Iterator[Window]) -> None:
         """An item of many windows: computed by itself, one output after the other."""
-        windows: Iterator[Window] = chain(read.first, read.rest)
         try:
             for name, domain in self.plan.names.items():
-                pairs = self._translated(read.item, windows, name)
-                slot.result.outputs[name] = self.plan.codec.join(read.item, pairs, target=domain)
-                windows = self._windows(read.item)
+                pairs = self._translated(item, windows, name)
+                slot.result.outputs[name] = self.plan.codec.join(item, pairs, target=domain)
+                windows = self._windows(item)
         except (ZooError, OSError, MemoryError) as fault:
             slot.result.error = explained(fault, slot.result.name)
-        slot.result.notes = _notes(read.item)
+        slot.result.notes = _notes(item)
         if any(isinstance(made, StreamedOutput) for made in slot.result.outputs.values()):
             # Writing it computes it: here, where nets run, and before the next input.
             slot.finishing = Future()
             self._finish(slot.result)
-            slot.result.notes = _notes(read.item)
+            slot.result.notes = _notes(item)
             slot.finishing.set_result(None)
         else:
             slot.finishing = self.writers.submit(self._finish, slot.result)

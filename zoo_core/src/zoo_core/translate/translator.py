@@ -207,13 +207,12 @@ class Translator:
                 made["restored"] = net.translate(made["translated"], target, back)  # (N, *S)
             return made
 
-        origin_domain = engine.domain(back)
-        names = {"translated": engine.domain(target), "restored": origin_domain}
+        own = engine.domain(back)
         plan = StreamPlan(
             self.codec,
             partial(compute, self.net or engine),
-            names,
-            source=origin_domain,
+            {"translated": engine.domain(target), "restored": own},
+            source=own,
             plain=partial(compute, engine),
             **settings,
         )
