@@ -1,6 +1,7 @@
-"""Trackers: each writes a file that other programs read, and goes on where a run resumes."""
+"""Trackers: each writes what other programs read, and goes on where a run resumes."""
 
 import csv
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from zoo_core.contracts.spec import Progress
-from zoo_core.errors import UsageError
+from zoo_core.errors import UsageError, ZooError
 from zoo_core.host.plugins import host
 from zoo_train.events import Listeners, RunEvents
 
@@ -71,3 +72,82 @@ def test_an_unknown_tracker_is_named() -> None:
     with pytest.raises(UsageError) as caught:
         Listeners(["tensorbord"])
     assert caught.value.asked == 'tracker "tensorbord"'
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services that keep all to the folder of the test."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+
+
+def served(name: str, run: Path, done: int) -> None:
+    """A run that logs one step with samples, after ``done`` earlier ones, and ends."""
+    (run / "log").mkdir(exist_ok=True)
+    sheet = run / f"{done + 10:06d}.png"
+    Image.new("RGB", (12, 8), (200, 0, 0)).save(sheet)
+    tracker: RunEvents = host().load("tracker", name)()
+    tracker.started(run, {"method": "cyclegan", "options": {"lr": 0.5}}, Progress(done, 100))
+    now = Progress(done + 10, 100)
+    tracker.step_done(run, now, {"loss/generator/a->b": done / 100})
+    tracker.sampled(run, now, SimpleNamespace(sheet=sheet))
+    tracker.closed(run)
+    tracker.finished(run, run / "model")
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.filterwarnings("default")  # of the package
+def test_mlflow_has_parameters_values_and_samples_of_one_run(tmp_path: Path) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
+    for done in (0, 10):
+        served("mlflow", tmp_path, done)
+    client = mlflow.MlflowClient((tmp_path / "log" / "mlruns").as_uri())
+    (run,) = client.search_runs([client.get_experiment_by_name("zoo").experiment_id])
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"method": "cyclegan", "options.lr": "0.5"}
+    history = client.get_metric_history(run.info.run_id, "loss/generator/a--b")
+    assert [(each.step, each.value) for each in history] == [(10, 0.0), (20, 0.1)]
+    samples = client.list_artifacts(run.info.run_id, "samples")
+    assert [each.path for each in samples] == ["samples/000010.png", "samples/000020.png"]
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.filterwarnings("default")  # of the package
+def test_wandb_has_values_and_samples_of_one_run(tmp_path: Path) -> None:
+    pytest.importorskip("wandb", reason="wandb is not installed")
+    for done in (0, 10):
+        served("wandb", tmp_path, done)
+    files = list((tmp_path / "log" / "wandb").glob("offline-run-*/run-*.wandb"))
+    assert len(files) == 2
+    assert len({file.name for file in files}) == 1  # the second goes on with the first
+    assert all(b"loss/generator/a->b" in file.read_bytes() for file in files)
+    assert all(list(file.parent.glob("files/media/images/samples*.png")) for file in files)
+
+
+@pytest.mark.parametrize("name", ["wandb", "mlflow"])
+def test_a_tracker_whose_package_is_absent_names_the_extra(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UsageError) as caught:
+        Listeners([name])
+    assert caught.value.asked == f"tracker {name}"
+    assert caught.value.hint == f'Install it: pip install "zoo-runs[{name}]".'
+
+
+def test_a_service_that_quotes_a_secret_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "0123456789abcdef")
+
+    def log(values: object) -> None:
+        raise ValueError("key 0123456789abcdef is refused by https://me:word@example.org.")
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace())
+    tracker = host().load("tracker", "wandb")()
+    tracker.run = SimpleNamespace(log=log)
+    with pytest.raises(ZooError) as caught:
+        tracker.step_done(Path(), Progress(1, 2), {})
+    assert caught.value.problem == "key … is refused by https://…example.org"

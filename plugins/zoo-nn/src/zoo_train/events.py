@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo_core.contracts.codec import Codec
 from zoo_core.contracts.spec import Progress
-from zoo_core.errors import ZooError
+from zoo_core.errors import UsageError, ZooError
 from zoo_core.host.isolation import fault_text
 from zoo_core.host.plugins import host
 from zoo_core.translate.engine import Engine
@@ -86,7 +86,7 @@ class Listeners:
             is installed.
 
     Raises:
-        UsageError: If there is no tracker of a name.
+        UsageError: If there is no tracker of a name, or one cannot be had.
     """
 
     def __init__(self, trackers: Iterable[str] | None = None) -> None:
@@ -101,6 +101,8 @@ class Listeners:
             try:
                 self._listeners[label] = host().load(kind, name)()
             except (Exception, SystemExit) as fault:
+                if kind == "tracker" and isinstance(fault, UsageError):
+                    raise  # it was asked for, and cannot be had
                 self._problems.append(_failed(label, "starting", fault))
 
     def fire(self, event: str, **values: Any) -> list[str]:

@@ -66,6 +66,7 @@ class Run:
         self.first = fabric.global_rank == 0
         self.display = display if self.first else Display()
         self.controls = make_controls(config.controls) if self.first else []
+        self.listeners = Listeners(config.trackers) if self.first else None
         codec_class = host().load("codec", config.signal.kind)
         self.codec = codec_class(
             config.signal, codec_class.preprocessing_for(config.signal, config.train)
@@ -93,7 +94,6 @@ class Run:
         self.samples = Samples.of(self.data.stores, self.data.domains, method.targets)
         self.checkpoints = Checkpoints(directory / "checkpoint")
         self.dtype = resolve_precision(fabric.device, config.train.precision)
-        self.listeners = Listeners(config.trackers) if self.first else None
 
     def restore(self, step: int | None = None) -> None:
         """Goes on from the newest checkpoint that is whole, or that of a step, where there is one.

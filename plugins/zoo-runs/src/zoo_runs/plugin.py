@@ -33,6 +33,18 @@ def zoo_components() -> Iterable[Component]:
         Component("command", "sweep", "zoo_runs.sweep.command:sweep", "Search for settings."),
         Component("tracker", "csv", "zoo_runs.trackers:Csv", "RUN/log/stats.csv"),
         Component(
+            "tracker",
+            "wandb",
+            "zoo_runs.services:WandB",
+            "Weights & Biases, with the samples (extra wandb)",
+        ),
+        Component(
+            "tracker",
+            "mlflow",
+            "zoo_runs.services:MLflow",
+            "MLflow, with the samples (extra mlflow)",
+        ),
+        Component(
             "run-events",
             "data-checks",
             "zoo_runs.data_checks:DataChecks",
