@@ -68,7 +68,9 @@ def _field(control: str) -> str:
 @click.option(
     "--threads", type=click.IntRange(1), help="CPU threads (default: the cores there are)."
 )
-@click.option("--tracker", "trackers", multiple=True, metavar="NAME", help="tensorboard, csv, wandb …")
+@click.option(
+    "--tracker", "trackers", multiple=True, metavar="NAME", help="tensorboard, csv, wandb …"
+)
 @click.option("--seed", type=click.IntRange(0), help="Seed of everything random.")
 @click.option("--resume", is_flag=True, help="Go on where the run in RUN was stopped.")
 @click.option("--restart", is_flag=True, help="With --resume: begin at step 0 again.")
