@@ -82,7 +82,7 @@ class ComboGAN(Method[Options]):
     presets = {  # noqa: RUF012
         "paper": Preset(
             signal=TensorSpec(shape=(3, 256, 256)),
-            train=TrainConfig(batch=1, epochs=300, load_size=286, flip=True),
+            train=TrainConfig(batch=1, epochs=300, load_size=286, resize="shorter", flip=True),
         ),
         "64px": Preset(
             options={

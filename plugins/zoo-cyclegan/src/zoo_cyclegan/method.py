@@ -79,7 +79,7 @@ class CycleGAN(Method[Options]):
     presets = {  # noqa: RUF012
         "paper": Preset(
             signal=TensorSpec(shape=(3, 256, 256)),
-            train=TrainConfig(batch=1, epochs=200, load_size=286, flip=True),
+            train=TrainConfig(batch=1, epochs=200, load_size=286, resize="squash", flip=True),
         ),
         "64px": Preset(
             options={"width": 32, "blocks": 6, "upsample": "nearest", "critic_layers": 2},

@@ -205,6 +205,7 @@ def _facts(translator: Translator, model: str | Path, directory: Path) -> dict[s
         "stride": str(signal.stride),
         "least_size": str(LEAST if signal.flexible >= 2 else signal.shape[1]),
         "scale": str(config.preprocessing.get("scale", "own")),
+        "resample": str(config.preprocessing.get("resample", "bicubic")),
         "crop_first": json.dumps(config.preprocessing.get("crop_first")),
         "exclusive": json.dumps(config.domains.exclusive),
         "window": str(WINDOW_PIXELS),

@@ -64,7 +64,14 @@ class Fader(Method[Options]):
     presets = {  # noqa: RUF012
         "paper": Preset(
             signal=TensorSpec(shape=(3, 256, 256), stride=64),
-            train=TrainConfig(batch=32, steps=1_562_500, crop_first=178, flip=True),
+            train=TrainConfig(
+                batch=32,
+                steps=1_562_500,
+                crop_first=178,
+                resample="lanczos4",
+                flip=True,
+                mirror="batch",
+            ),
         ),
         "64px": Preset(
             options={

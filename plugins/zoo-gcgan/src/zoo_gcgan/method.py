@@ -81,7 +81,7 @@ class GcGAN(Method[Options]):
     presets = {  # noqa: RUF012
         "paper": Preset(
             signal=TensorSpec(shape=(3, 256, 256)),
-            train=TrainConfig(batch=8, epochs=200, load_size=288, flip=True),
+            train=TrainConfig(batch=8, epochs=200, load_size=288, resize="squash", flip=True),
         ),
         "64px": Preset(
             options={"width": 32, "blocks": 6, "upsample": "nearest", "critic_layers": 2},

@@ -39,7 +39,8 @@ class ImageCodec(Codec):
         preprocessing: What the weights were trained with; ``crop_first`` is honoured by `windows`
             where a size is asked for; with ``scale: trained`` the nets see every picture with
             its shorter side as trained, with ``scale: whole`` one that is too large for a window
-            scaled down until it fits, and the output has the picture's own size again.
+            scaled down until it fits, and the output has the picture's own size again. What the
+            nets see is scaled by the filter ``resample``.
 
     Raises:
         UsageError: If the spec is not that of a picture.
@@ -288,7 +289,8 @@ class ImageCodec(Codec):
             "crop_first": config.crop_first,
             "scale": config.scale,
             "size": list(spec.shape[-2:]),
-            "resample": "bicubic",
+            "resize": config.resize,
+            "resample": config.resample,
             "range": [low, high],
             "alpha": "white",
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from zoo_core.contracts.signals import TensorSpec
+from zoo_core.contracts.spec import TrainConfig
 
 Bytes = npt.NDArray[np.uint8]
 RESAMPLE = Image.Resampling.BICUBIC
-"""How pictures are scaled everywhere; Pillow's filters are antialiased when scaling down."""
+"""How outputs are scaled; Pillow's filters are antialiased when scaling down."""
+FILTERS = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "lanczos4": Image.Resampling.LANCZOS,
+}
+"""How pictures are scaled for the nets, by the name that a model records. Translation needs no
+OpenCV: Pillow's Lanczos is within one level of 255 of OpenCV's, which training pictures are scaled
+with."""
 
 MAX_PIXELS = 120_000_000
 """Largest picture that is decoded, in pixels of three bytes (360 MB); beyond it a file is taken for
@@ -78,20 +88,35 @@ def largest_within(shape: tuple[int, int], pixels: int, stride: int) -> tuple[in
     return height, width
 
 
-def resize(value: Any, size: tuple[int, int]) -> Any:
-    """Resizes uint8 (H, W, 3) with Pillow, or a float tensor (C, H, W) with torch, to ``size``."""
+def resize(value: Any, size: tuple[int, int], resample: str = "bicubic") -> Any:
+    """Scales uint8 (H, W, 3), or a float tensor (C, H, W), to ``size``.
+
+    Args:
+        value: The picture.
+        size: (height, width) of the result.
+        resample: Key of `FILTERS`.
+    """
     height, width = size
     if isinstance(value, Tensor):
         if tuple(value.shape[-2:]) == size:
             return value
         low, high = float(value.min()), float(value.max())
-        scaled = functional.interpolate(
-            value[None], size=size, mode="bicubic", antialias=True, align_corners=False
-        )  # (1, C, H, W)
-        return scaled[0].clamp(low, high)  # (C, H, W)
+        return _scaled_tensor(value, size, resample).clamp(low, high)  # (C, H, W)
     if value.shape[:2] == size:
         return value
-    return np.asarray(Image.fromarray(value).resize((width, height), RESAMPLE))
+    return np.asarray(Image.fromarray(value).resize((width, height), FILTERS[resample]))
+
+
+def _scaled_tensor(value: Tensor, size: tuple[int, int], resample: str) -> Tensor:
+    if resample in ("bicubic", "bilinear"):
+        scaled = functional.interpolate(
+            value[None], size=size, mode=resample, antialias=True, align_corners=False
+        )  # (1, C, H, W)
+        return scaled[0]  # (C, H, W)
+    planes = [Image.fromarray(plane) for plane in value.float().cpu().numpy()]
+    shape = size[1], size[0]
+    scaled = np.stack([np.asarray(plane.resize(shape, FILTERS[resample])) for plane in planes])
+    return torch.from_numpy(scaled).to(value)  # (C, H, W)
 
 
 def centre_crop(value: Any, height: int, width: int) -> Any:
@@ -104,28 +129,76 @@ def centre_crop(value: Any, height: int, width: int) -> Any:
     return value[..., rows, columns] if tensor else value[rows, columns]
 
 
-def fit(image: Image.Image, size: tuple[int, int], crop_first: int | None) -> Bytes:
-    """A training picture: centre crop, scale until it covers ``size``, centre crop.
+@dataclass(frozen=True)
+class Fitting:
+    """How training pictures are brought to size.
+
+    Attributes:
+        crop_first: Side of the centre square that is cut out first (CelebA: 178), if any.
+        resize: As `zoo_core.contracts.spec.TrainConfig.resize`.
+        resample: As `zoo_core.contracts.spec.TrainConfig.resample`.
+    """
+
+    crop_first: int | None = None
+    resize: str = "cover"
+    resample: str = "bicubic"
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> Fitting:
+        """As a run asks for it."""
+        return cls(config.crop_first, config.resize, config.resample)
+
+    def covering(self) -> Fitting:
+        """The same for pictures that are to have one size: no more than ``shorter`` would scale."""
+        return replace(self, resize="cover") if self.resize == "shorter" else self
+
+    def scaled(self, shape: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of a picture of ``shape`` once it is scaled for ``size``."""
+        if self.resize == "squash":
+            return size
+        if self.resize == "shorter":  # whole numbers: torchvision rounds down
+            if size[0] * shape[1] >= size[1] * shape[0]:
+                return size[0], max(size[1], shape[1] * size[0] // shape[0])
+            return max(size[0], shape[0] * size[1] // shape[1]), size[1]
+        factor = max(size[0] / shape[0], size[1] / shape[1])
+        return max(size[0], round(shape[0] * factor)), max(size[1], round(shape[1] * factor))
+
+
+def fit(image: Image.Image, size: tuple[int, int], how: Fitting) -> Bytes:
+    """A training picture: centre crop, scaled, and of that the centre unless it keeps its shape.
 
     Args:
         image: RGB.
-        size: (height, width) of the result.
-        crop_first: Side of the centre square that is cut out first (CelebA: 178), if any.
+        size: (height, width) of the result; of ``shorter``, the least of each.
+        how: The crop, the shape and the filter.
 
     Returns:
         uint8 (H, W, 3).
     """
-    if crop_first:
-        width, height = min(crop_first, image.width), min(crop_first, image.height)
+    if how.crop_first:
+        width, height = min(how.crop_first, image.width), min(how.crop_first, image.height)
         left, top = (image.width - width) // 2, (image.height - height) // 2
         image = image.crop((left, top, left + width, top + height))
-    height, width = size
-    factor = max(height / image.height, width / image.width)
-    scaled = max(width, round(image.width * factor)), max(height, round(image.height * factor))
-    if scaled != image.size:
-        image = image.resize(scaled, RESAMPLE)
-    cropped: Bytes = centre_crop(np.asarray(image), height, width)
+    height, width = how.scaled((image.height, image.width), size)
+    if (width, height) == image.size:
+        pixels = np.asarray(image)
+    elif how.resample == "lanczos4":
+        pixels = _by_opencv(np.asarray(image), (height, width))
+    else:
+        pixels = np.asarray(image.resize((width, height), FILTERS[how.resample]))
+    cropped: Bytes = pixels if how.resize == "shorter" else centre_crop(pixels, *size)
     return cropped
+
+
+def _by_opencv(pixels: Bytes, size: tuple[int, int]) -> Bytes:
+    """Scales (h, w, 3) to ``size`` as OpenCV does, whose filters widen with no reduction."""
+    import cv2
+
+    smaller = size[0] < pixels.shape[0] and size[1] < pixels.shape[1]
+    scaled = cv2.resize(
+        pixels, (size[1], size[0]), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LANCZOS4
+    )
+    return np.asarray(scaled, dtype=np.uint8)
 
 
 def from_unit(unit: Tensor, spec: TensorSpec) -> Tensor:
@@ -146,25 +219,21 @@ def to_unit(signal: Tensor, spec: TensorSpec, channels: int) -> Tensor:
     return unit if unit.shape[0] == channels else unit.expand(channels, -1, -1)
 
 
-def fit_deep(unit: Tensor, size: tuple[int, int], crop_first: int | None) -> npt.NDArray[np.uint16]:
-    """A training picture of more than 8 bits; see `fit`.
+def fit_deep(unit: Tensor, size: tuple[int, int], how: Fitting) -> npt.NDArray[np.uint16]:
+    """A training picture of more than 8 bits; see `fit`, here ``lanczos4`` is Pillow's filter.
 
     Args:
         unit: (1 | 3, H, W) of black 0 and white 1.
         size: (height, width) of the result.
-        crop_first: As in `fit`.
+        how: As in `fit`.
 
     Returns:
         uint16 (H, W, 3), 0 to 65,535.
     """
-    if crop_first:
-        unit = centre_crop(unit, crop_first, crop_first)
-    height, width = size
-    factor = max(height / unit.shape[-2], width / unit.shape[-1])
-    scaled = (
-        max(height, round(unit.shape[-2] * factor)),
-        max(width, round(unit.shape[-1] * factor)),
-    )
-    cropped = centre_crop(resize(unit, scaled), height, width)  # (1 | 3, H, W)
+    if how.crop_first:
+        unit = centre_crop(unit, how.crop_first, how.crop_first)
+    height, width = how.scaled((unit.shape[-2], unit.shape[-1]), size)
+    scaled = resize(unit, (height, width), how.resample)  # (1 | 3, H, W)
+    cropped = scaled if how.resize == "shorter" else centre_crop(scaled, *size)
     deep = cropped.mul(65535).round_().expand(3, -1, -1).permute(1, 2, 0)  # (H, W, 3)
     return deep.numpy().astype(np.uint16)

@@ -84,7 +84,9 @@ class Preprocessing:
         crop_first: Side of the centre crop ahead of resizing.
         scale: As `zoo_core.contracts.spec.TrainConfig.scale`.
         size: Height and width as trained.
-        resample: The filter.
+        resize: What became of pictures of another shape, as
+            `zoo_core.contracts.spec.TrainConfig.resize`.
+        resample: The filter, as `zoo_core.contracts.spec.TrainConfig.resample`.
         range: Values of black and white that the nets see.
         alpha: What shows through transparent pixels.
         value_ranges: By domain, for pictures of more than 8 bits.
@@ -93,7 +95,8 @@ class Preprocessing:
     crop_first: int | None = None
     scale: Literal["own", "trained", "whole"] = "own"
     size: tuple[int, ...] = ()
-    resample: Literal["bicubic"] = "bicubic"
+    resize: Literal["cover", "squash", "shorter"] = "cover"
+    resample: Literal["bicubic", "bilinear", "lanczos4"] = "bicubic"
     range: tuple[float, float] = (-1.0, 1.0)
     alpha: Literal["white"] = "white"
     value_ranges: dict[str, ValueRange] = field(default_factory=dict)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -14,8 +13,8 @@ from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_images.pixels import to_tensor
 from zoo_images.preprocessing import ValueRange
+from zoo_images.strip import Pixels, Strip
 
-Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 _SHOWN = 3
 _MUCH = 0.05
 """Share of the pictures from which what is cut away is told of."""
@@ -53,6 +52,7 @@ class ImageStore:
         layers: ``crop``: (M, H', W', 3), what augmentation crops from; ``plain``: (M, H, W, 3),
             the deterministic version. They are one array where nothing is cropped. uint8, or
             uint16 where any picture has more than 8 bits.
+        strip: What augmentation crops from instead, where pictures keep their shapes.
         contents: What else is known.
         names: Name of each of the M pictures.
         spec: Form of the signals.
@@ -69,6 +69,7 @@ class ImageStore:
         spec: TensorSpec,
         config: TrainConfig,
         *,
+        strip: Strip | None = None,
         span: ValueRange | None = None,
         words: str = "",
     ) -> None:
@@ -79,7 +80,8 @@ class ImageStore:
         self.skipped: Sequence[str] = contents.skipped
         self.summary = _summary(contents, words, spec)
         self.notes = _advice(contents, spec)
-        self._layers, self._spec, self._config = layers, spec, config
+        self._layers, self._strip = layers, strip
+        self._spec, self._config = spec, config
         self._rows = np.asarray(contents.kept, dtype=np.intp)
 
     def __len__(self) -> int:
@@ -88,8 +90,13 @@ class ImageStore:
     def batch(self, indices: Sequence[int], rng: torch.Generator | None = None) -> Tensor:
         """(N, C, H, W) float32 within the spec's range; see `Store.batch`."""
         rows = self._rows[np.asarray(indices, dtype=np.intp)]
-        layer = self._layers["plain" if rng is None else "crop"]
-        values = layer[rows]  # (N, H', W', 3), a copy
+        if rng is None or self._strip is None:
+            values = self._layers["plain" if rng is None else "crop"][
+                rows
+            ]  # (N, H', W', 3), a copy
+        else:
+            height, width = self._spec.shape[-2:]
+            values = self._strip.crops(rows.tolist(), (height, width), rng)  # (N, H, W, 3)
         white = np.iinfo(values.dtype).max
         if values.dtype == np.uint16:
             values = values.astype(np.int32)  # torch gathers no uint16
@@ -111,7 +118,8 @@ class ImageStore:
             axes.append((torch.arange(wanted) + offset).clamp_(0, extent - 1))  # (N, wanted)
         rows, columns = axes
         if self._config.flip:
-            mirrored = torch.rand((count, 1), generator=rng) < 0.5  # (N, 1)
+            choices = count if self._config.mirror == "each" else 1
+            mirrored = torch.rand((choices, 1), generator=rng) < 0.5  # (N, 1) or (1, 1)
             columns = torch.where(mirrored, columns.flip(1), columns)  # (N, W)
         number = torch.arange(count)[:, None, None] * whole[0]  # (N, 1, 1)
         place = (number + rows[:, :, None]) * whole[1] + columns[:, None, :]  # (N, H, W)

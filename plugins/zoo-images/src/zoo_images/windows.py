@@ -118,13 +118,13 @@ def working(
                 f"these nets work at {height}×{width} pixels only", asked=f"size {size}"
             )
         output = extent_of(value) if size is None else (height, width)
-        return _resized(value, (height, width)), output
+        return _resized(value, (height, width), preprocessing), output
     if size is None:
         return _scaled(value, bound, spec, preprocessing), extent_of(value)
     seen = working_size(extent_of(value), size)
     if seen[0] * seen[1] > MAX_PIXELS:
         raise UsageError(f"the picture would have {seen[0]}×{seen[1]} pixels", asked=f"size {size}")
-    return _resized(value, seen), seen
+    return _resized(value, seen, preprocessing), seen
 
 
 def cut_all(
@@ -217,18 +217,20 @@ def enlarged(pixels: Bytes, size: tuple[int, int], rows: int = 256) -> Iterator[
         yield np.asarray(image.resize((width, bottom - top), RESAMPLE, box=part))
 
 
-def _resized(value: Any, size: tuple[int, int]) -> Any:
+def _resized(value: Any, size: tuple[int, int], preprocessing: Mapping[str, Any]) -> Any:
+    """The picture at another size, by the filter that the nets were trained with."""
     in_memory = isinstance(value, np.ndarray | Tensor)  # else it is a TIFF that is read in parts
-    return resize(value if in_memory else value.shrunk(size), size)
+    value = value if in_memory else value.shrunk(size)
+    return resize(value, size, preprocessing.get("resample", "bicubic"))
 
 
 def _scaled(value: Any, bound: int, spec: TensorSpec, preprocessing: Mapping[str, Any]) -> Any:
     """The picture at its own size, as trained, or as a whole, as the model asks."""
     scale, extent = preprocessing.get("scale"), extent_of(value)
     if scale == "trained":
-        return _resized(value, working_size(extent, min(spec.shape[-2:])))
+        return _resized(value, working_size(extent, min(spec.shape[-2:])), preprocessing)
     if scale == "whole" and extent[0] * extent[1] > bound:
-        return _resized(value, largest_within(extent, bound, spec.stride))
+        return _resized(value, largest_within(extent, bound, spec.stride), preprocessing)
     return value
 
 

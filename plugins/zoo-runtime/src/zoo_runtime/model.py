@@ -66,6 +66,7 @@ class ExportedModel:
         self.any_size: bool = self._read("any_size")
         self.stride, self.least = int(self.facts["stride"]), int(self.facts["least_size"])
         self.scale = str(self.facts["scale"])
+        self.resample = str(self.facts.get("resample", "bicubic"))  # older exports do not say it
         self.crop_first: int | None = self._read("crop_first")
         self.window = int(self.facts["window"])
 

@@ -23,7 +23,12 @@ SUFFIXES = (
 FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "BMP", "DIB", "PPM")
 LARGEST = 178_956_970
 """Most pixels that are decoded: more may be a decompression bomb."""
-_RESAMPLE = Image.Resampling.BICUBIC  # as in training
+_RESAMPLE = Image.Resampling.BICUBIC  # of outputs
+_FILTERS = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "lanczos4": Image.Resampling.LANCZOS,
+}  # of what the nets see, as in training
 _EXIF_TAGS = (270, 271, 272, 305, 306, 315, 33432, 33723)
 _GROUPS = (0x8769, 0x8825)
 _OF_PIXELS = (0xA001, 0xA002, 0xA003, 0xA005, 0x927C)  # not true of a translation
@@ -80,20 +85,21 @@ def seen(picture: Picture, model: ExportedModel, size: int | None, bound: int) -
     ``size`` is the shorter side that is asked for; more pixels than ``bound`` are an error.
     """
     pixels, extent = picture.pixels, picture.pixels.shape[:2]
+    resample = _FILTERS[model.resample]
     if not model.any_size:
         if size not in (None, min(model.size)):
             raise RunError(f"these nets work at {model.size} pixels only", asked=f"size {size}")
-        return _scaled(pixels, model.size)
+        return _scaled(pixels, model.size, resample)
     if size is not None:
         if model.crop_first:
             pixels = _centre(pixels, model.crop_first)
-        pixels = _scaled(pixels, _shorter(pixels.shape[:2], size))
+        pixels = _scaled(pixels, _shorter(pixels.shape[:2], size), resample)
     elif model.scale == "trained":
-        pixels = _scaled(pixels, _shorter(extent, min(model.size)))
+        pixels = _scaled(pixels, _shorter(extent, min(model.size)), resample)
     elif model.scale == "whole" and math.prod(extent) > bound:
         factor = math.sqrt(bound / math.prod(extent))
         sides = [max(model.stride, int(s * factor) // model.stride * model.stride) for s in extent]
-        pixels = _scaled(pixels, (sides[0], sides[1]))
+        pixels = _scaled(pixels, (sides[0], sides[1]), resample)
     padded = [math.ceil(max(side, model.least) / model.stride) * model.stride
               for side in pixels.shape[:2]]  # fmt: skip
     if math.prod(padded) > bound:
@@ -136,10 +142,10 @@ def write(image: Image.Image, path: Path, options: dict[str, Any]) -> None:
             part.unlink(missing_ok=True)
 
 
-def _scaled(pixels: Bytes, size: tuple[int, int]) -> Bytes:
+def _scaled(pixels: Bytes, size: tuple[int, int], resample: Image.Resampling = _RESAMPLE) -> Bytes:
     if pixels.shape[:2] == size:
         return pixels
-    return np.asarray(Image.fromarray(pixels).resize((size[1], size[0]), _RESAMPLE))
+    return np.asarray(Image.fromarray(pixels).resize((size[1], size[0]), resample))
 
 
 def _shorter(extent: tuple[int, ...], side: int) -> tuple[int, int]:

@@ -68,7 +68,14 @@ class StarGAN(Method[Options]):
     presets = {  # noqa: RUF012
         "paper": Preset(
             signal=TensorSpec(shape=(3, 128, 128)),
-            train=TrainConfig(batch=16, steps=200_000, crop_first=178, scale="trained", flip=True),
+            train=TrainConfig(
+                batch=16,
+                steps=200_000,
+                crop_first=178,
+                resample="bilinear",
+                scale="trained",
+                flip=True,
+            ),
         ),
         "64px": Preset(
             options={

@@ -88,7 +88,14 @@ class UNIT(Method[Options]):
     presets = {  # noqa: RUF012
         "paper": Preset(
             signal=TensorSpec(shape=(3, 256, 256)),
-            train=TrainConfig(batch=1, steps=1_000_000, load_size=256, flip=True),
+            train=TrainConfig(
+                batch=1,
+                steps=1_000_000,
+                load_size=256,
+                resize="shorter",
+                resample="bilinear",
+                flip=True,
+            ),
         ),
         "64px": Preset(
             options={"width": 32, "blocks": 3, "critic_width": 32, "critic_layers": 3, "lr": 2e-4},

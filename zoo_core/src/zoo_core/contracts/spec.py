@@ -159,7 +159,12 @@ class TrainConfig:
         steps: Length of the run; None: ``epochs`` decides.
         epochs: Passes over the largest domain, where ``steps`` is None.
         load_size: Images are resized to it before cropping to the signal's size; None: no crop.
+        resize: What becomes of an image of another shape: scaled until it would ``cover`` the size,
+            of which the centre is kept; ``squash``: brought to the very size; ``shorter``: its
+            shorter side has the size, and crops are taken anywhere along the other.
+        resample: The filter; ``lanczos4`` is OpenCV's, the area's mean where images get smaller.
         flip: Whether to mirror images at random.
+        mirror: Whether ``flip`` decides for ``each`` image or for a ``batch`` at once.
         crop_first: Centre crop of the source image before resizing (CelebA: 178).
         scale: How a picture of another size is translated later on: at its ``own`` size, right for
             textures and scenes; scaled to the ``trained`` size and back, right where a domain's
@@ -187,7 +192,10 @@ class TrainConfig:
     steps: int | None = None
     epochs: int | None = None
     load_size: int | None = None
+    resize: Literal["cover", "squash", "shorter"] = "cover"
+    resample: Literal["bicubic", "bilinear", "lanczos4"] = "bicubic"
     flip: bool = False
+    mirror: Literal["each", "batch"] = "each"
     crop_first: int | None = None
     scale: Literal["own", "trained", "whole"] = "own"
     shift: int = 0
