@@ -25,8 +25,7 @@ FILTERS = {
     "lanczos4": Image.Resampling.LANCZOS,
 }
 """How pictures are scaled for the nets, by the name that a model records. Translation needs no
-OpenCV: Pillow's Lanczos is within one level of 255 of OpenCV's, which training pictures are scaled
-with."""
+OpenCV: Pillow's Lanczos is near OpenCV's, which training pictures are scaled by."""
 
 MAX_PIXELS = 120_000_000
 """Largest picture that is decoded, in pixels of three bytes (360 MB); beyond it a file is taken for
