@@ -159,10 +159,9 @@ class TrainConfig:
         steps: Length of the run; None: ``epochs`` decides.
         epochs: Passes over the largest domain, where ``steps`` is None.
         load_size: Images are resized to it before cropping to the signal's size; None: no crop.
-        resize: What becomes of an image of another shape: scaled until it would ``cover`` the size,
-            of which the centre is kept; ``squash``: brought to the very size; ``shorter``: its
-            shorter side has the size, and crops are taken anywhere along the other.
-        resample: The filter; ``lanczos4`` is OpenCV's, the area's mean where images get smaller.
+        resize: How an image of another shape is resized: until it would ``cover`` the size, whose
+            centre is kept; ``squash``, to the very size; ``shorter``, its shorter side alone.
+        resample: Filter of it; ``lanczos4`` is OpenCV's.
         flip: Whether to mirror images at random.
         mirror: Whether ``flip`` decides for ``each`` image or for a ``batch`` at once.
         crop_first: Centre crop of the source image before resizing (CelebA: 178).
