@@ -17,6 +17,16 @@ from zoo_core.errors import ZooError
 if TYPE_CHECKING:
     from torch import Tensor
 
+_RUN = """
+import os, sys
+from zoo_core.cli import run
+code = run(sys.argv[2:])
+from zoo_testing.memory import peak_memory
+os.write(int(sys.argv[1]), str(peak_memory()).encode())
+sys.exit(code)
+"""
+"""A program that runs the command line and then writes its peak of memory to a pipe."""
+
 
 @dataclass(frozen=True)
 class Peak:
@@ -70,19 +80,24 @@ def peak_of_zoo(arguments: Sequence[str], python: str = sys.executable) -> Peak:
     Raises:
         ZooError: If it fails.
     """
-    code = "import sys; from zoo_core.cli import run; sys.exit(run(sys.argv[1:]))"
     start = time.perf_counter()
-    process = subprocess.Popen([python, "-c", code, *arguments], stdout=subprocess.DEVNULL)
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as report:
+        process = subprocess.Popen(
+            [python, "-c", _RUN, str(writing), *arguments],
+            stdout=subprocess.DEVNULL,
+            pass_fds=[writing],
+        )
+        os.close(writing)
+        peak = report.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise ZooError(
             f"it ended with exit code {process.returncode}", asked=f"zoo {' '.join(arguments)}"
         )
-    # Linux counts kibibytes, macOS bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
     seconds = time.perf_counter() - start
-    return Peak(usage.ru_maxrss * unit / 2**20, seconds, usage.ru_utime + usage.ru_stime)
+    return Peak(int(peak) / 2**20, seconds, usage.ru_utime + usage.ru_stime)
 
 
 def write_pictures(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:

@@ -8,7 +8,6 @@ images per second of both, their ratio, and the peak memory of the process.
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from dataclasses import replace
@@ -21,6 +20,7 @@ from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorS
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
 from zoo_core.translate.engine import resolve_device, resolve_precision
+from zoo_testing.memory import peak_memory
 from zoo_train import loop
 from zoo_train.devices import generator_for, make_fabric
 from zoo_train.loop import Trainer
@@ -94,7 +94,7 @@ def main(method: str, preset: str, batch: int, steps: int, device: str) -> None:
     place = resolve_device(device)
     dtype = str(resolve_precision(place)).removeprefix("torch.")
     fast = rate(method, preset, batch, steps, device=device, plain=False)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_memory() / 2**30
     slow = rate(method, preset, batch, steps, device=device, plain=True)
     print(f"{method} {preset} batch {batch} on {place} with {torch.get_num_threads()} threads")
     print(f"default ({dtype}, channels-last, fused): {fast:.1f} images/s, peak {peak:.2f} GiB")

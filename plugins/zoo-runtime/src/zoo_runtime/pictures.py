@@ -132,7 +132,7 @@ def write(image: Image.Image, path: Path, options: dict[str, Any]) -> None:
     part = path.with_name(f".zoo-{os.getpid()}-{os.urandom(4).hex()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(part, "PNG", **options)
+        image.save(part, "PNG", compress_level=4, **options)  # as zoo-images does
         part.replace(path)
     except OSError as fault:
         text = f"it cannot be written ({fault.strerror or fault})"

@@ -140,6 +140,7 @@ class _Work:
     ) -> None:
         self.translator, self.request = translator, request
         self.known, self.tally = known, tally
+        self.version = version_of("zoo-core")  # looked up once: it takes longer than a small PNG
         self.missing: dict[Path, dict[str, Path]] = {}
 
     def wanted(self, entry: Entry) -> bool:
@@ -172,5 +173,5 @@ class _Work:
             model=self.translator.fingerprint,
             target=target,
             options=options,
-            version=version_of("zoo-core"),
+            version=self.version,
         )
