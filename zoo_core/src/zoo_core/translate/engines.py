@@ -106,7 +106,7 @@ class NetEngine(EngineChoice):
         """Keeps what was prepared for later processes; called once it agrees with the model."""
 
     def chosen(self, routes: Sequence[Route], count: int) -> NetEngine:
-        """Itself, once it is prepared for all routes and was found to agree with the model."""
+        """Itself, once it is prepared for all routes and agrees with the model."""
         fresh = [route for route in routes if not self.is_ready(route)]
         for route in fresh:
             for x, wanted in self._cases(*route):
