@@ -75,12 +75,6 @@ def test_cmyk_of_16_bits_is_said_to_be_used_by_8(tmp_path: Path) -> None:
     assert through(tmp_path / "x.tif")[1] == ("16 bits per value, of which 8 are used",)
 
 
-def test_avif_of_10_bits_is_said_to_be_used_by_8(tmp_path: Path) -> None:
-    pixels = RNG.integers(0, 1024, (32, 32, 3)).astype(np.uint16)
-    (tmp_path / "x.avif").write_bytes(imagecodecs.avif_encode(pixels, bitspersample=10))
-    assert through(tmp_path / "x.avif")[1] == ("10 bits per value, of which 8 are used",)
-
-
 def test_signed_bytes_are_no_unsigned_ones(tmp_path: Path) -> None:
     values = RNG.integers(-100, 100, (16, 16)).astype(np.int8)
     tifffile.imwrite(tmp_path / "x.tif", values)

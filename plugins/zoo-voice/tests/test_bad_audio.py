@@ -169,3 +169,22 @@ def test_sounds_in_memory_may_be_integers_or_floats(voice: Any) -> None:
 
 def correlation(a: Any, b: Any) -> float:
     return float(np.corrcoef(a, b)[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "subtype", "words"),
+    [
+        (16_000, 1, "PCM_16", []),
+        (8_000, 1, "PCM_16", []),
+        (44_100, 2, "PCM_24", ["2 channels", "44,100 samples", "PCM_24"]),
+        (16_000, 1, "FLOAT", ["FLOAT"]),
+    ],
+)
+def test_what_does_not_come_out_of_a_recording_is_said(
+    rate: int, channels: int, subtype: str, words: list[str], tmp_path: Path
+) -> None:
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (rate // 2, channels))
+    item = CODEC.read(write(tmp_path / "x.wav", samples, rate, subtype))
+    notes = item.info["notes"]
+    assert len(notes) == len(words)
+    assert all(word in note for word, note in zip(words, notes, strict=True))

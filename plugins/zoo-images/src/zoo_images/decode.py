@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from zoo_core.errors import DataError
-from zoo_images.colour import deep_to_srgb, to_rgb, to_srgb, turn_upright
+from zoo_images.colour import declared_colours, deep_to_srgb, to_rgb, to_srgb, turn_upright
+from zoo_images.depth import bits_of
 from zoo_images.format_spec import format_of_file
 from zoo_images.metadata import DESCRIPTION, Metadata, is_of_stack
 from zoo_images.opening import contents, open_header
@@ -24,8 +25,6 @@ from zoo_images.transparency import KEEP, Transparency, opacity_of
 
 MAX_FILE = 1 << 29
 """Largest file that is read, in bytes, unless larger pictures are allowed."""
-
-_AV1_DEEP, _AV1_12 = 0x40, 0x20  # flags of more than 8 bits, and of 12, in an AVIF's header
 
 
 class PictureFile(Pages):
@@ -38,7 +37,7 @@ class PictureFile(Pages):
         alpha: What becomes of transparency; see `zoo_images.transparency.parse_alpha`.
 
     Attributes:
-        pages: Numbers of the frames or pages, without reduced copies of others.
+        pages: Numbers of the frames or pages, without reduced copies and masks of others.
         animated: Whether they are frames of an animation rather than pages.
         notes: What of the file is not used.
 
@@ -65,7 +64,9 @@ class PictureFile(Pages):
         self._image = open_header(self._data, self.asked)
         self._check_size(1, largest)
         with _faults_of(self._image, self.asked):
-            self.pages = _pages(self._image, self._data)
+            self.pages, self._masks = _pages(self._image, self._data)
+        if self._masks:  # looking for pages may have left it at one that Pillow does not know
+            self._image = open_header(self._data, self.asked)
         self.animated = self._image is not None and self._image.format != "TIFF"
         self.notes = () if self._image is None else _notes_of(self._image, self._data)
         if len(self.pages) > 1:
@@ -101,7 +102,8 @@ class PictureFile(Pages):
 
     def _made(self, image: Image.Image | None, page: int) -> Picture:
         tiff = image is None or image.format == "TIFF"
-        bands, tags, declared, more = None, {}, None, ()
+        bands, tags, declared = None, {}, None
+        more: tuple[str, ...] = ()
         if image is None or tiff or _is_deep(image, self._data):
             from zoo_images import deep, gaps  # most pictures need none of it
 
@@ -111,6 +113,14 @@ class PictureFile(Pages):
             declared = gaps.declared_by(tags[deep.NO_DATA][1]) if deep.NO_DATA in tags else None
         form = "TIFF" if self._image is None else self._image.format or "unknown"
         metadata = None if image is None else Metadata.of(image)
+        if page in self._masks:
+            mask = deep.mask_of(self._data, self._masks[page])
+            if bands is None and image is not None:
+                image = image.convert("RGB")
+                image.putalpha(Image.fromarray((mask * 255).astype(np.uint8)))
+            elif bands is not None and bands.opacity is None:
+                bands = replace(bands, opacity=mask)
+            more = (*more, "a mask, which becomes its transparency")
         if bands is not None:
             mode = bands.values.dtype.name if image is None else image.mode
             values, notes = deep_to_srgb(bands.values, bands.profile)
@@ -119,7 +129,7 @@ class PictureFile(Pages):
                 form,
                 mode,
                 Transparency.of(bands.opacity, self.alpha),
-                (*self.notes, *bands.notes, *notes),
+                (*self.notes, *bands.notes, *more, *notes),
                 values,
                 bands.extra,
                 tags,
@@ -227,18 +237,36 @@ def _faults_of(image: Image.Image | None, asked: str) -> Iterator[None]:
         ) from error
 
 
-def _pages(image: Image.Image | None, data: bytes) -> list[int]:
-    """Numbers of the frames or pages; reduced copies within a TIFF are none."""
+def _pages(image: Image.Image | None, data: bytes) -> tuple[list[int], dict[int, int]]:
+    """Numbers of the frames or pages, and of the page of a TIFF that is the mask of another one.
+
+    Reduced copies within a TIFF are no pages, nor is a still picture ahead of an animated PNG.
+    """
     if image is not None and image.format == "MPO":
-        return [0]
+        return [0], {}
     if image is not None and image.format != "TIFF":
-        return list(range(getattr(image, "n_frames", 1)))
-    if image is not None and getattr(image, "n_frames", 1) == 1:
-        return [0]
+        first = 1 if image.format == "PNG" and image.info.get("default_image") else 0
+        return list(range(first, getattr(image, "n_frames", 1))), {}
+    if image is not None and _is_single(image):
+        return [0], {}
     import tifffile
 
+    pages: list[int] = []
+    masks: dict[int, int] = {}
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        return [i for i, page in enumerate(_tiff_pages(file)) if i == 0 or not page.is_reduced]
+        for number, page in enumerate(_tiff_pages(file)):
+            if pages and page.is_mask and not page.is_reduced:
+                masks.setdefault(pages[-1], number)
+            elif not (pages and page.is_reduced):
+                pages.append(number)
+    return pages, masks
+
+
+def _is_single(image: Image.Image) -> bool:
+    try:
+        return getattr(image, "n_frames", 1) == 1
+    except Exception:  # a later page is one that Pillow does not know, such as a mask
+        return False
 
 
 def _notes_of(image: Image.Image, data: bytes) -> tuple[str, ...]:
@@ -247,10 +275,9 @@ def _notes_of(image: Image.Image, data: bytes) -> tuple[str, ...]:
         return ("a further picture in it (a gain map, a depth, another eye's), which is left out",)
     if image.format == "TIFF" and is_of_stack(getattr(image, "tag_v2", {}).get(DESCRIPTION, "")):
         return ("what ImageJ or OME says of the stack, which is left out",)
-    at = data[:4096].find(b"av1C") if image.format == "AVIF" else -1
-    if at >= 0 and data[at + 6] & _AV1_DEEP:
-        return (f"{12 if data[at + 6] & _AV1_12 else 10} bits per value, of which 8 are used",)
-    return ()
+    if image.info.get("default_image") and image.format == "PNG":
+        return ("a still picture for viewers that show no animation, which is left out",)
+    return declared_colours(image, data)
 
 
 def _extent(image: Image.Image | None, data: bytes, asked: str) -> tuple[int, int, int]:
@@ -293,6 +320,6 @@ def _extent_of_page(page: Any) -> tuple[int, int, int]:
 
 def _is_deep(image: Image.Image, data: bytes) -> bool:
     """Whether a picture, which is no TIFF, has more than 8 bits."""
-    deep_png = image.format == "PNG" and data[24:25] == b"\x10"
-    deep_heic = image.format == "HEIF" and image.info.get("bit_depth", 8) > 8
-    return deep_png or deep_heic or image.mode.startswith(("I", "F"))
+    if image.format == "HEIF":
+        return bool(image.info.get("bit_depth", 8) > 8)
+    return bits_of(data) > 8 or image.mode.startswith(("I", "F"))

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from zoo_core.errors import DataError
+from zoo_images.depth import bits_of
 from zoo_images.gaps import Gaps
 from zoo_images.metadata import DESCRIPTION, TIFF_TAGS, describes_layout
 from zoo_images.preprocessing import Array
@@ -24,7 +25,7 @@ NO_DATA = 42113
 """GDAL's tag of the value that means "no data"."""
 _PREMULTIPLIED = 1
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-_UPRIGHT = {
+UPRIGHT = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
     4: lambda a: a[::-1],
@@ -33,6 +34,7 @@ _UPRIGHT = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: a[:, ::-1].swapaxes(0, 1),
 }
+"""By EXIF's orientation, how pixels (H, W[, C]) are turned upright."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,10 @@ def may_be_deep(path: Path) -> bool:
     """Whether a file can hold values of more than 8 bits, by its first bytes only."""
     try:
         with path.open("rb") as file:
-            head = file.read(32)
+            head = file.read(1 << 14)
     except OSError:
         return False
-    if head.startswith(b"\x89PNG"):
-        return head[24:25] == b"\x10"  # bits per sample
-    return is_tiff(head) or head[:2] in (b"P5", b"P6")
+    return is_tiff(head) or bits_of(head) > 8
 
 
 def read_bands(image: Image.Image | None, data: bytes, page: int, asked: str) -> Bands | None:
@@ -85,15 +85,9 @@ def read_bands(image: Image.Image | None, data: bytes, page: int, asked: str) ->
     """
     if image is None or image.format == "TIFF":
         return _tiff(image, data, page, asked)
-    if image.format == "PNG" and data[24:25] == b"\x10":
-        return _png(image, data, asked)
-    if image.format == "HEIF":
-        return _heic(data) if image.info.get("bit_depth", 8) > 8 else None
-    if image.mode.startswith("I"):  # a PGM, which Pillow scales to 16 bits
-        return Bands(np.asarray(image).astype(np.uint16))
-    if image.mode == "F":  # a PFM
-        return Bands(np.array(image))
-    return None
+    from zoo_images import deep_files
+
+    return deep_files.read(image, data, page, asked)
 
 
 def from_image(image: Image.Image) -> Array:
@@ -117,38 +111,6 @@ def to_rgb(
         unit = transparency.over_ground(unit)
     signal = unit.mul(255).round_().byte()  # (C, H, W)
     return Image.fromarray(signal.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
-
-
-def _png(image: Image.Image, data: bytes, asked: str) -> Bands:
-    if image.mode.startswith("I"):
-        return Bands(np.asarray(image).astype(np.uint16))
-    import imagecodecs  # Pillow has no colour of 16 bits
-
-    try:
-        pixels = imagecodecs.png_decode(data)  # (H, W, C)
-    except Exception as error:
-        raise DataError(
-            f"the PNG data is damaged or truncated ({error})",
-            asked=asked,
-            hint="Fetch or save it again, or remove it.",
-        ) from error
-    return split(pixels, alpha=pixels.shape[-1] in (2, 4), profile=_profile_of(image))
-
-
-def _heic(data: bytes) -> Bands:
-    """Values of 10 or 12 bits, which libheif scales to 16."""
-    from pillow_heif import open_heif
-
-    image = open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
-    pixels = np.asarray(image)
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    profile = image.info.get("icc_profile") or b""
-    return split(pixels, alpha=pixels.shape[-1] in (2, 4), profile=profile)
-
-
-def _profile_of(image: Image.Image) -> bytes:
-    profile = image.info.get("icc_profile")
-    return profile if isinstance(profile, bytes) else b""
 
 
 def split(pixels: Array, *, alpha: bool = False, profile: bytes = b"") -> Bands:
@@ -176,6 +138,12 @@ def _tiff(image: Image.Image | None, data: bytes, page: int, asked: str) -> Band
             shallow = found.bitspersample <= 8 and samples <= 2 and kind.kind != "i"
             if image is not None and shallow:
                 return None
+            if _cmyk(found):
+                raise DataError(
+                    f"it is a TIFF of {samples} bands in CMYK, YCbCr or Lab, which is not read",
+                    asked=asked,
+                    hint="Save it as RGB.",
+                )
             if int(found.imagedepth) > 1:
                 raise DataError(
                     f"a page of it is a volume of {found.imagedepth} slices",
@@ -186,7 +154,7 @@ def _tiff(image: Image.Image | None, data: bytes, page: int, asked: str) -> Band
             if int(found.planarconfig) == 2 and pixels.ndim == 3:
                 pixels = np.moveaxis(pixels, 0, -1)
             tag = found.tags.get(274)
-            turned = _UPRIGHT.get(int(tag.value) if tag else 1, lambda a: a)(pixels)
+            turned = UPRIGHT.get(int(tag.value) if tag else 1, lambda a: a)(pixels)
             inverted = int(found.photometric) == 0
             profile = bytes(found.iccprofile or b"")
     except DataError:
@@ -230,6 +198,14 @@ def _divided(values: Array, opacity: Opacity) -> Array:
     if values.dtype.kind in "iu":
         plain = np.clip(np.round(plain), 0, np.iinfo(values.dtype).max)
     return plain.astype(values.dtype)
+
+
+def mask_of(data: bytes, page: int) -> Opacity:
+    """(H, W) the opacity that a page of a TIFF holds which is the mask of another one."""
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        return (file.pages[page].asarray() != 0).astype(np.float32)
 
 
 def bits_not_used_of(data: bytes, page: int) -> tuple[str, ...]:

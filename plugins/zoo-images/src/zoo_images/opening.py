@@ -166,6 +166,9 @@ def _instead(data: bytes) -> tuple[str, str]:
         return "it is an archive, not a picture", "Unpack it, and give the folder."
     if data.startswith((b"%PDF", b"8BPS", b"v/1\x01", b"#?RADIANCE")):
         return "it is a document or a picture of layers or light", "Export it as PNG or TIFF."
+    if data.startswith(b"\xff\xd8"):
+        what = "it is a JPEG of more than 8 bits or without loss, or a damaged one"
+        return what, "Convert it to a PNG or TIFF of 16 bits."
     what = "it holds text, not a picture" if _is_text(data) else "it is in no known format"
     return what, "Give a PNG, JPEG, WebP, AVIF, GIF or TIFF file."
 

@@ -36,6 +36,7 @@ SHORTEST = 0.1
 SILENT = 1e-3
 """Peak, relative to full scale and about the mean, below which a recording counts as silent."""
 BLOCK = 1 << 16  # frames that are read at once
+_DEEPER = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 _FULL = 0.999  # a sample beyond it counts as clipped
 
 
@@ -77,6 +78,18 @@ class Facts:
     channels: int
     form: str
     clipped: float
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of it does not come out, in plain words: outputs are 16 kHz mono of 16 bits."""
+        notes = []
+        if self.channels > 1:
+            notes.append(f"{self.channels} channels, which are averaged: outputs have one")
+        if self.rate > RATE:
+            notes.append(f"{self.rate:,} samples a second, of which outputs have {RATE:,}")
+        if self.form.endswith(_DEEPER):
+            notes.append(f"samples of {self.form.split()[-1]}, which outputs have in 16 bits")
+        return tuple(notes)
 
 
 def blocks(source: Path | Sound, *, name: str) -> Iterator[Floats]:

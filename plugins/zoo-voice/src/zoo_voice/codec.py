@@ -254,7 +254,8 @@ class SpeechCodec(Codec):
         return wave  # (n,)
 
     def _item(self, source: Path | Sound, name: str, form: str) -> Item:
-        return Item(source, name, form, {"facts": examine(source, name=name)})
+        facts = examine(source, name=name)
+        return Item(source, name, form, {"facts": facts, "notes": facts.notes})
 
     def _speaker(self, name: str) -> Speaker:
         speakers = self.preprocessing.get("speakers", {})
