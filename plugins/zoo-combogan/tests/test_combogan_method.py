@@ -170,7 +170,17 @@ class Reference:
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize(
     "options",
-    [{}, {"identity": 1.0, "forward": 0.2, "latent": 50.0, "blur": "gaussian"}],
+    [
+        {},
+        {
+            "identity": 1.0,
+            "forward": 0.2,
+            "latent": 50.0,
+            "blur": "gaussian",
+            "constant_epochs": 500,  # as many epochs as steps, whose ends change the latent weight
+            "decay_epochs": 500,
+        },
+    ],
     ids=["published", "options"],
 )
 def test_training_steps_equal_the_published_losses(options: dict[str, object], batch: int) -> None:
@@ -178,14 +188,6 @@ def test_training_steps_equal_the_published_losses(options: dict[str, object], b
     reference = Reference(method)
     assert len({frozenset(drawn(number)[0]) for number in range(STEPS)}) > 1
     TinyRun(method, random_batches(method, batch)).check(reference, STEPS)
-
-
-def test_the_rate_is_set_when_an_epoch_has_ended_and_would_reach_zero_after_the_last() -> None:
-    schedule = make().players()[0].optimiser.schedule
-    at = lambda epoch: schedule(Progress((epoch - 1) * 10, 3000, 10))  # noqa: E731
-    assert at(1) == at(150) == at(151) == 1.0
-    assert at(152) == pytest.approx(1 - 1 / 150)
-    assert at(300) == pytest.approx(1 - 149 / 150)
 
 
 @pytest.mark.numeric
@@ -277,6 +279,22 @@ def test_the_default_preset_is_the_paper() -> None:
     assert name == "paper"
     assert not preset.options
     assert preset.train.epochs == Options().constant_epochs + Options().decay_epochs
+
+
+def published_hyperparameters(epoch: int, rate: float, latent: float) -> tuple[float, float]:
+    """Rate and latent weight in an epoch (from 1) of 300, set when the one before has ended."""
+    ended = epoch - 1
+    return rate * (1 - max(0, ended - 150) / 150), latent * ended / 300
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 150, 151, 152, 299, 300])
+def test_rate_and_latent_weight_of_each_epoch_are_the_published(epoch: int) -> None:
+    player = make(latent=2.0).players()[0]
+    (latent,) = (term for term in player.terms if term.name == "latent")
+    for step in ((epoch - 1) * 10, epoch * 10 - 1):  # the epoch's first and last
+        progress = Progress(step, 3000, 10)
+        found = 2e-4 * player.optimiser.schedule(progress), latent.weight_at(progress)
+        assert found == pytest.approx(published_hyperparameters(epoch, 2e-4, 2.0), abs=1e-15)
 
 
 def test_the_latent_weight_rises_over_the_whole_run() -> None:

@@ -90,6 +90,12 @@ def test_until_without_a_moment_is_refused() -> None:
     assert "exactly one" in caught.value.problem
 
 
+def test_a_ramp_in_parts_grows_at_their_ends() -> None:
+    ramp = Ramp(0.0, 3.0, parts=3)
+    weights = [ramp(Progress(step, 30)) for step in (0, 9, 10, 19, 20, 29, 30)]
+    assert weights == [0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 3.0]
+
+
 def test_schedules_import_no_torch() -> None:
     code = "import sys, zoo_nn.schedules; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -161,6 +161,16 @@ def test_the_default_preset_is_the_paper() -> None:
     assert rates == [1.0, 1.0, 0.5, 0.25]  # officially counted before the step
 
 
+def test_the_rate_is_that_of_a_scheduler_which_is_stepped_ahead_of_each_step() -> None:
+    adam = torch.optim.Adam([nn.Parameter(torch.zeros(1))], lr=1e-4)
+    published = torch.optim.lr_scheduler.StepLR(adam, 7, 0.5)
+    schedule = make(halve_every=7).players()[0].optimiser.schedule
+    for step in range(30):
+        adam.step()  # torch warns where a scheduler is stepped first; the rate is the same
+        published.step()
+        assert 1e-4 * schedule(Progress(step, 30)) == pytest.approx(published.get_last_lr()[0])
+
+
 @pytest.mark.parametrize("shared", [0, 1, 2])
 def test_as_many_blocks_are_shared_as_are_asked_for(shared: int) -> None:
     nets = make(shared=shared).nets

@@ -40,7 +40,7 @@ class Options:
         cycle: Weight of the cycle consistency.
         identity: Weight of the identity: a signal encoded and decoded within its domain.
         forward: Weight of a translation's likeness to its input; the authors suggest 0.2.
-        latent: Weight of the code's consistency, reached linearly at the end of the run.
+        latent: Weight of the code's consistency, reached at the end of the run by a step an epoch.
         pool: Earlier translations that each discriminator is shown in place of new ones.
         lr: Learning rate of all nets.
         constant_epochs: Epochs at that rate; the authors suggest 50 per domain. A run of another
@@ -167,7 +167,8 @@ class ComboGAN(Method[Options]):
             generator.append(Term("forward", Likeness(), o.forward))
         if o.latent:
             latent = SemanticConsistency("smooth_l1", detach=True)
-            generator.append(Term("latent", latent, Ramp(0.0, o.latent)))
+            epochs = o.constant_epochs + o.decay_epochs
+            generator.append(Term("latent", latent, Ramp(0.0, o.latent, parts=epochs)))
         critic = AdversarialCritic(scale=0.5, pool=o.pool, share=deeper)
         makers = tuple(f"{kind}_{name}" for name in names for kind in ("encoder", "decoder"))
         judges = tuple(f"discriminator_{name}" for name in names)

@@ -101,16 +101,26 @@ class Ramp:
 
     Fader's adversarial weight is ``Ramp(0, 1e-4, 500_000)``. Without ``steps`` it takes the whole
     run, as ComboGAN's latent weight does.
+
+    Attributes:
+        start: Weight at the beginning.
+        end: Weight at the end.
+        steps: Steps until then; None for the whole run.
+        parts: Equal parts, at whose ends alone the weight grows, such as epochs; None where it
+            grows with every step.
     """
 
     start: float
     end: float
     steps: int | None = None
+    parts: int | None = None
 
     def __call__(self, progress: Progress) -> float:
         """The weight."""
         steps = progress.steps if self.steps is None else self.steps
         part = min(1.0, progress.step / max(1, steps))
+        if self.parts is not None:
+            part = min(self.parts, progress.step * self.parts // max(1, steps)) / self.parts
         return self.start + (self.end - self.start) * part
 
 
