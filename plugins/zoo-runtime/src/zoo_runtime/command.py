@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import io
 import math
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
+
+from zoo_runtime.text import printable
 
 if TYPE_CHECKING:
     from zoo_runtime.model import ExportedModel
@@ -19,12 +23,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     from zoo_runtime.model import ExportedModel, RunError  # the help needs none of it
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a console may lack letters
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what is damaged is told in notes
     try:
         model = ExportedModel(options.model, threads=options.threads)
         return _translate(model, options)
     except RunError as fault:
-        print(f"Error: {fault}", file=sys.stderr)  # noqa: T201
+        _say(f"Error: {fault}", sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _say(text: str, stream: TextIO | None = None) -> None:
+    """Prints a line; foreign names in it cannot steer the terminal."""
+    print(printable(text), file=stream or sys.stdout, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,16 +84,22 @@ def _translate(model: ExportedModel, options: argparse.Namespace) -> int:
     for target in targets:
         model.target(target)  # a wrong one is said before anything is read
     names = {_described(target): target for target in targets}
-    written, kept, failed = 0, 0, []
+    written, kept = 0, 0
+    failed: list[str] = []
+    notes: list[str] = []
     todo, left_out = [], []
     inputs = list(expand(options.inputs, left_out))
     for path, outputs in planned(inputs, Path(options.out), list(names)):
         missing = {n: p for n, p in outputs.items() if options.overwrite or not p.exists()}
         kept += len(outputs) - len(missing)
         todo += [(path, missing)] if missing else []
-    for batch in _batches(model, todo, options, failed):
+    for batch in _batches(model, todo, options, failed, notes):
         pixels = np.stack([each[2] for each in batch])  # (N, h, w, 3)
-        made = {name: model.translate(pixels, target) for name, target in names.items()}
+        try:
+            made = {name: model.translate(pixels, target) for name, target in names.items()}
+        except RunError as fault:
+            failed += [f"{path}: {fault}" for outputs, *_ in batch for path in outputs.values()]
+            continue
         for row, (outputs, picture, _) in enumerate(batch):
             for name, path in outputs.items():
                 try:
@@ -87,15 +108,17 @@ def _translate(model: ExportedModel, options: argparse.Namespace) -> int:
                     written += 1
                 except RunError as fault:
                     failed.append(str(fault))
-    print(f"Wrote {written} files to {options.out}/")  # noqa: T201
+    _say(f"Wrote {written} files to {options.out}/")
     if kept:
-        print(f"Kept {kept} that were there already (--overwrite replaces them).")  # noqa: T201
+        _say(f"Kept {kept} that were there already (--overwrite replaces them).")
     if left_out:
         first = ", ".join(str(path) for path in left_out[:3])
         more = ", ..." if len(left_out) > 3 else ""
-        print(f"Left out {len(left_out)} that are no picture read here: {first}{more}")  # noqa: T201
+        _say(f"Left out {len(left_out)} that are no picture read here: {first}{more}")
+    for line in notes:
+        _say(f"Note: {line}", sys.stderr)
     for line in [f"{len(failed)} failed:", *failed] if failed else []:
-        print(line, file=sys.stderr)  # noqa: T201
+        _say(line, sys.stderr)
     return 1 if failed else 0
 
 
@@ -104,6 +127,7 @@ def _batches(
     todo: Sequence[tuple[Path, dict[str, Path]]],
     options: argparse.Namespace,
     failed: list[str],
+    notes: list[str],
 ) -> Iterator[list[tuple[dict[str, Path], Picture, object]]]:
     """Pictures of one size that go through the nets together, with the files of their outputs."""
     from zoo_runtime.model import RunError
@@ -120,6 +144,7 @@ def _batches(
         except RunError as fault:
             failed.append(f"{path}: {fault.problem}. {fault.hint}".rstrip())
             continue
+        notes += [f"{path}: {note}" for note in picture.notes]
         most = max(1, min(options.batch, model.window // math.prod(pixels.shape[:2])))
         if batch and (pixels.shape != before or len(batch) >= most):
             yield batch

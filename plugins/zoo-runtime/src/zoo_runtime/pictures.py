@@ -6,6 +6,8 @@ import contextlib
 import io
 import math
 import os
+import stat
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,8 @@ SUFFIXES = (
 )  # fmt: skip
 """Suffixes, in lower case, of the files that count as pictures."""
 FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "BMP", "DIB", "PPM")
-LARGEST = 178_956_970
-"""Most pixels that are decoded: more may be a decompression bomb."""
+LARGEST, LARGEST_FILE = 120_000_000, 360_000_000
+"""Most pixels that are decoded, and bytes of a file: more may be a decompression bomb."""
 _RESAMPLE = Image.Resampling.BICUBIC  # of outputs
 _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
@@ -34,6 +36,9 @@ _GROUPS = (0x8769, 0x8825)
 _OF_PIXELS = (0xA001, 0xA002, 0xA003, 0xA005, 0x927C)  # not true of a translation
 _LAYOUTS = ("ImageJ=", '{"shape"', "<OME", "<?xml")
 _INSTEAD = "zoo translate reads it."
+_EXIF_DAMAGED = "its EXIF block is damaged and was not used in full"
+_PROFILE_DAMAGED = "its colour profile is damaged and was not used"
+_EXIF_SIZES = dict(zip(range(1, 13), (1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8), strict=True))
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,18 @@ class Picture:
     pixels: Bytes  # (H, W, 3), RGB, over white
     opacity: npt.NDArray[np.float32] | None  # (H, W) from 0 to 1; None for opaque pictures
     options: dict[str, Any]  # what else a PNG shall hold: EXIF, texts, resolution, profile
+    notes: tuple[str, ...] = ()  # what of the file could not be used
 
 
 def read(path: Path) -> Picture:
     """Decodes a file; raises `RunError` unless it is one picture of 8 bits, and whole."""
     try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise RunError("it is no regular file", asked=str(path))
+        if facts.st_size > LARGEST_FILE:
+            problem = f"it has {facts.st_size:,} bytes, more than the {LARGEST_FILE:,} of a picture"
+            raise RunError(problem, asked=str(path), hint=_INSTEAD)
         return decode(path.read_bytes(), str(path))
     except OSError as fault:
         raise RunError(fault.strerror or "it cannot be read", asked=str(path)) from fault
@@ -70,11 +82,13 @@ def decode(data: bytes, asked: str = "picture") -> Picture:
             raise RunError(f"it has {what}", asked=asked, hint=_INSTEAD)
     try:
         image.load()
-        options = _options(image)
+        options, notes = _options(image), []
+        if exif_is_damaged(image.info.get("exif")):
+            notes.append(_EXIF_DAMAGED)
         with contextlib.suppress(Exception):  # a damaged EXIF block says nothing of the pixels
             ImageOps.exif_transpose(image, in_place=True)
-        image = _in_srgb(image.convert("LA") if image.mode == "La" else image)
-        return Picture(np.asarray(_over_white(image)), _opacity(image), options)
+        image = _in_srgb(image.convert("LA") if image.mode == "La" else image, notes)
+        return Picture(np.asarray(_over_white(image)), _opacity(image), options, tuple(notes))
     except Exception as fault:  # Pillow raises many kinds for damaged data
         raise RunError(f"it is damaged or truncated ({fault})", asked=asked) from fault
 
@@ -178,14 +192,14 @@ def _opacity(image: Image.Image) -> npt.NDArray[np.float32] | None:
     return None if (opacity == 1).all() else opacity
 
 
-def _in_srgb(image: Image.Image) -> Image.Image:
-    """The picture in sRGB; as it is where its profile is damaged."""
+def _in_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
+    """The picture in sRGB; as it is where its profile is damaged, which is noted."""
     profile = image.info.get("icc_profile")
     if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L"):
         return image
     from PIL import ImageCms
 
-    with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
+    try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "srgb" in ImageCms.getProfileDescription(source).lower():
             return image
@@ -194,12 +208,35 @@ def _in_srgb(image: Image.Image) -> Image.Image:
         made = ImageCms.profileToProfile(
             plain, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
         )
-        if made is None:
-            return image
-        if alpha is not None:
-            made.putalpha(alpha)
-        return made
-    return image
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        notes.append(_PROFILE_DAMAGED)
+        return image
+    if made is None:
+        return image
+    if alpha is not None:
+        made.putalpha(alpha)
+    return made
+
+
+def exif_is_damaged(block: object) -> bool:
+    """Whether a file's EXIF block is there and ends before what it lists."""
+    if not isinstance(block, bytes) or not block:
+        return False
+    data = block.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(data[:2])
+    if order is None:
+        return True
+    try:
+        (start,) = struct.unpack_from(f"{order}I", data, 4)
+        (count,) = struct.unpack_from(f"{order}H", data, start)
+        for number in range(count):
+            _, kind, many, place = struct.unpack_from(f"{order}HHII", data, start + 2 + 12 * number)
+            size = many * _EXIF_SIZES.get(kind, 0)
+            if size > 4 and place + size > len(data):
+                return True
+    except struct.error:
+        return True
+    return False
 
 
 def _options(image: Image.Image) -> dict[str, Any]:
