@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
 
@@ -98,13 +101,51 @@ def test_an_engine_that_differed_stays_refused_in_its_process(
         assert "it differs from the model" in caught.value.problem
 
 
+def shortened(content: bytes) -> bytes:
+    return content[:100]
+
+
+def another(content: bytes) -> bytes:
+    """The same graph with other weights, which the engine would run."""
+    graph = onnx.load_model_from_string(content[32:])
+    largest = max(graph.graph.initializer, key=lambda each: len(each.raw_data))
+    largest.raw_data = bytes(len(largest.raw_data))
+    return content[:32] + graph.SerializeToString()
+
+
 @pytest.mark.slow
-def test_a_damaged_file_is_made_anew(tiny_model: Path, cache: Path) -> None:
+@pytest.mark.parametrize("change", [shortened, another])
+def test_a_damaged_file_is_made_anew(
+    change: Callable[[bytes], bytes], tiny_model: Path, cache: Path
+) -> None:
     x = torch.rand(2, 3, 16, 16)
     first = loaded(tiny_model, "onnxruntime")(x, to="noto")
     (file,) = cache.glob("*/*.onnx")
-    file.write_bytes(file.read_bytes()[:100])
+    whole = file.read_bytes()
+    file.write_bytes(change(whole))
     assert torch.equal(loaded(tiny_model, "onnxruntime")(x, to="noto"), first)
+    assert hashlib.sha256(file.read_bytes()[32:]).digest() == file.read_bytes()[:32]
+
+
+def test_what_was_written_is_read_and_nothing_else(tiny_model: Path, cache: Path) -> None:
+    files = PreparedFiles(loaded(tiny_model, "onnxruntime")._engines.model)
+    assert files.read("nets.onnx") is None
+    files.write("nets.onnx", b"content")
+    assert files.read("nets.onnx") == b"content"
+    (path,) = cache.glob("*/nets.onnx")
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert files.read("nets.onnx") is None
+    assert not path.exists()
+
+
+def test_another_version_of_any_plugin_has_files_of_its_own(
+    tiny_model: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = loaded(tiny_model, "onnxruntime")._engines.model
+    PreparedFiles(model).write("nets.onnx", b"content")
+    newer = tuple(replace(plugin, version="99") for plugin in model.host.plugins[-1:])
+    monkeypatch.setattr(model.host, "_plugins", [*model.host.plugins[:-1], *newer])
+    assert PreparedFiles(model).read("nets.onnx") is None
 
 
 @pytest.mark.slow
@@ -138,7 +179,7 @@ def test_an_engine_whose_package_is_missing_says_so(
 def test_what_was_not_used_for_longest_makes_room(
     tiny_model: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepared, "MOST", 25)
+    monkeypatch.setattr(prepared, "MOST", 32 + 25)
     for number in range(3):
         folder = cache / f"old{number}"
         folder.mkdir(parents=True)

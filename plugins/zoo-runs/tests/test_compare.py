@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -13,7 +14,14 @@ from PIL import Image
 from zoo_core.errors import UsageError
 from zoo_runs.compare.command import compare
 from zoo_runs.compare.curves import POINTS, picture, thinned
-from zoo_runs.compare.facts import common_sheet, curve_names, differing, read_runs
+from zoo_runs.compare.facts import (
+    LARGEST_SHEET,
+    common_sheet,
+    curve_names,
+    differing,
+    read_runs,
+)
+from zoo_runs.compare.page import render
 from zoo_train.config import RunConfig
 from zoo_train.directory import save_config
 
@@ -94,3 +102,55 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         read_runs([made(tmp_path / "a"), tmp_path / "empty"])
     assert caught.value.asked == f"directory {tmp_path / 'empty'}"
+
+
+def rendered(*runs: Path) -> str:
+    return render(read_runs(runs))
+
+
+def test_a_link_puts_no_other_file_into_the_page(tmp_path: Path) -> None:
+    runs = [made(tmp_path / "a"), made(tmp_path / "b")]
+    Image.new("RGB", (9, 9)).save(tmp_path / "private.png")
+    sheet = runs[0] / "samples" / "000001.png"
+    sheet.unlink()
+    sheet.symlink_to(tmp_path / "private.png")
+    private = base64.b64encode((tmp_path / "private.png").read_bytes()).decode()
+    assert private not in rendered(*runs)
+    assert read_runs(runs)[0].sheets == {}
+
+
+def test_what_is_no_png_or_beyond_the_bound_is_no_sheet(tmp_path: Path) -> None:
+    run = made(tmp_path / "a", sheets=(1, 2, 3))
+    (run / "samples" / "000002.png").write_bytes(b"a private text")
+    with (run / "samples" / "000003.png").open("ab") as file:
+        file.truncate(LARGEST_SHEET + 1)
+    assert set(read_runs([run, made(tmp_path / "b")])[0].sheets) == {1}
+
+
+def test_names_are_shown_and_not_obeyed_by_the_page(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>"
+    runs = [made(tmp_path / "a"), made(tmp_path / 'b"onload="x')]
+    save_config(RunConfig(evil, options={evil: evil}, domains={evil: evil}), runs[0])
+    line = {"step": 1, evil: 1.0, f"validation/{evil}": 2.0}
+    (runs[0] / "log" / "stats.jsonl").write_text(json.dumps(line))
+    page = rendered(*runs)
+    assert "<script" not in page
+    assert '"onload="' not in page
+    assert "&lt;script&gt;" in page
+    assert "default-src 'none'" in page
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"step": Infinity, "x": 1}', '{"step": 1e999, "x": 1}', '{"step": -5, "x": 1}',
+        '{"step": 1' + "0" * 4_000 + ', "x": 1}', "[" * 100_000, '{"step": {}}', "null",
+        '{"step": 9, "x": 1' + "0" * 4_000 + "}", '{"step": 9, "x": NaN}',
+    ],
+)  # fmt: skip
+def test_lines_that_cannot_be_of_a_run_have_no_curve(line: str, tmp_path: Path) -> None:
+    runs = [made(tmp_path / "a"), made(tmp_path / "b")]
+    with (runs[0] / "log" / "stats.jsonl").open("a") as file:
+        file.write(line + "\n")
+    assert "x" not in curve_names(read_runs(runs))
+    assert "Runs compared" in rendered(*runs)

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -59,7 +58,7 @@ class GraphEngine(NetEngine):
         self._fresh: dict[str, bytes] = {}
 
     @abstractmethod
-    def open(self, content: bytes | Path) -> Any:
+    def open(self, content: bytes) -> Any:
         """What runs a graph that `prepare` gave."""
 
     @abstractmethod
@@ -84,10 +83,9 @@ class GraphEngine(NetEngine):
             ZooError: If it cannot compute the model, or differs from it by more than is allowed.
         """
         for name in (ONE, *map(self._name, routes)):
-            if self._files.has(file := self._refusal(name)):
-                problem = self._files.path(file).read_text(encoding="utf-8")
+            if (problem := self._files.read(self._refusal(name))) is not None:
                 raise ZooError(
-                    f"{problem}, as was found earlier",
+                    f"{problem.decode()}, as was found earlier",
                     asked=f'engine "{self.name}"',
                     hint="Use another engine; torch is always there.",
                 )
@@ -138,11 +136,12 @@ class GraphEngine(NetEngine):
     def _found(self, route: Route) -> Any:
         """What runs a route's graph; None where it is to be prepared first."""
         for name in (ONE, self._name(route)):
-            if name not in self._running and self._files.has(file := f"{name}.{self.suffix}"):
+            file = f"{name}.{self.suffix}"
+            if name not in self._running and (content := self._files.read(file)) is not None:
                 try:
-                    self._running[name] = self.open(self._files.path(file))
-                except Exception:  # both libraries raise many kinds for damaged files
-                    self._files.path(file).unlink(missing_ok=True)
+                    self._running[name] = self.open(content)
+                except Exception:  # both libraries raise many kinds for what another one wrote
+                    self._files.remove(file)
             if name in self._running:
                 return self._running[name]
         return None
@@ -150,8 +149,8 @@ class GraphEngine(NetEngine):
     def _graph(self, route: Route) -> tuple[str, bytes]:
         """Name and content of the ONNX graph of a route."""
         for name in (ONE, self._name(route)):
-            if self._files.has(f"{name}.onnx"):
-                return name, self._files.path(f"{name}.onnx").read_bytes()
+            if (kept := self._files.read(f"{name}.onnx")) is not None:
+                return name, kept
         method, plain = self.model.build().eval(), self.model.plain
         name, domains = ONE, (None, None)
         zeros = Condition(torch.zeros(2, len(method.domains)))  # (2, K)
@@ -195,7 +194,7 @@ class OnnxRuntime(GraphEngine):
     precisions = ("float32",)
     package = "onnxruntime"
 
-    def open(self, content: bytes | Path) -> Any:
+    def open(self, content: bytes) -> Any:
         """A session, with as many threads as torch has."""
         from zoo_export.verify import session
 
@@ -225,10 +224,9 @@ class OpenVino(GraphEngine):
         content: bytes = compiled.export_model().getvalue()
         return content
 
-    def open(self, content: bytes | Path) -> Any:
+    def open(self, content: bytes) -> Any:
         """The compiled model."""
-        blob = content if isinstance(content, bytes) else content.read_bytes()
-        return _core().import_model(blob, "CPU", self._settings)
+        return _core().import_model(content, "CPU", self._settings)
 
     def run(self, opened: Any, feed: Feed) -> npt.NDArray[np.float32]:
         """(N, C, H, W) the output."""

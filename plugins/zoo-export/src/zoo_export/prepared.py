@@ -18,10 +18,15 @@ from zoo_hub.settings import cache_root
 
 MOST = 4 << 30
 """Bytes that are kept of all models together; what was not used for longest goes first."""
+_DIGEST = 32
+"""Bytes of the sha256 of a file's content, which stands before it."""
 
 
 class PreparedFiles:
     """Files that engines made of one model, for this processor and these versions.
+
+    What is read is what was written, byte for byte: an engine that is ready is compared with the
+    model no more, so that a damaged file would give wrong translations in silence.
 
     Args:
         model: The model.
@@ -31,21 +36,33 @@ class PreparedFiles:
         self.model = model
         self.root = cache_root() / "engines"
 
-    def has(self, name: str) -> bool:
-        """Whether a file is there."""
-        return self.root.is_dir() and self.path(name).is_file()
-
-    def path(self, name: str) -> Path:
-        """Where a file is, or would be."""
-        return self._folder / name
+    def read(self, name: str) -> bytes | None:
+        """What a file holds; None where there is none, or it is not what was written."""
+        if not self.root.is_dir():
+            return None
+        path = self._folder / name
+        try:
+            data = path.read_bytes()
+        except OSError:  # none, or another process just made room
+            return None
+        digest, content = data[:_DIGEST], data[_DIGEST:]
+        if hashlib.sha256(content).digest() == digest:
+            return content
+        self.remove(name)
+        return None
 
     def write(self, name: str, content: bytes) -> None:
         """Keeps a file; where that is not possible, the next process prepares it again."""
         with suppress(OSError):
-            with replacing(self.path(name)) as part:
-                part.write_bytes(content)
+            with replacing(self._folder / name) as part:
+                part.write_bytes(hashlib.sha256(content).digest() + content)
             sweep(self._folder)
             self._make_room()
+
+    def remove(self, name: str) -> None:
+        """Removes a file that is of no use."""
+        with suppress(OSError):
+            (self._folder / name).unlink(missing_ok=True)
 
     @cached_property
     def _folder(self) -> Path:
@@ -54,7 +71,9 @@ class PreparedFiles:
             file_sha256(model.weights),
             file_sha256(model.golden) if model.golden.is_file() else "",  # engines agree with it
             repr(model.config),
-            *(version_of(name) for name in ("zoo-core", "zoo-export", "torch")),
+            # The nets may be any plugin's, and another version of it may compute them otherwise.
+            *sorted(f"{plugin.distribution} {plugin.version}" for plugin in model.host.plugins),
+            *(f"{name} {version_of(name)}" for name in ("torch", "onnxscript")),
             _processor(),
         )
         folder = self.root / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
@@ -64,7 +83,8 @@ class PreparedFiles:
 
     def _make_room(self) -> None:
         """Removes the models that were not used for longest, beyond `MOST` bytes."""
-        folders = sorted(self.root.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        found = [path for path in self.root.iterdir() if path.is_dir()]
+        folders = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
         held = 0
         for folder in folders:
             held += sum(path.stat().st_size for path in folder.iterdir())

@@ -25,6 +25,8 @@ from zoo_train.checkpoint import writing
 
 QUIET_SECONDS = 15.0
 """Seconds without a line, where there is no terminal, after which a step is told of."""
+LONGEST_LINE, MOST_STEPS = 1_000_000, 1 << 53
+"""Signs of a line of the log, and its last step, that are read: it may have come from anywhere."""
 
 
 class Display:
@@ -169,13 +171,15 @@ def read_stats(run: Path) -> Iterator[dict[str, Any]]:
     path = stats_path(run)
     if not path.is_file():
         return
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            values = json.loads(line)
-            values["step"] = int(values["step"])
-        except (ValueError, KeyError, TypeError):
-            continue
-        yield values
+    with path.open(encoding="utf-8", errors="replace") as file:
+        while line := file.readline(LONGEST_LINE):
+            try:
+                values = json.loads(line)
+                values["step"] = int(values["step"])
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+                continue
+            if 0 <= values["step"] < MOST_STEPS:
+                yield values
 
 
 def _shown(values: Mapping[str, float]) -> Iterable[str]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo_core.errors import printable
+from zoo_core.errors import WeightsError, printable
 from zoo_core.schema import plain
+from zoo_core.untrusted import member
 from zoo_train.directory import load_config
 from zoo_train.logs import read_stats
 
@@ -17,7 +18,11 @@ ASIDE = ("images_per_second", "steps_per_second")
 """Values of the log that depend on the machine; they have no curve."""
 NOT_SETTINGS = ("domains", "data", "device", "processes", "threads", "pretrained.model")
 """Keys of a run's configuration that decide nothing that is computed."""
-_SHEET = re.compile(r"(\d+)\.png")
+HUGE = 1e300
+"""Values from here on, and what is no number, have no place on a curve."""
+LARGEST_SHEET = 50_000_000
+"""Most bytes of a sheet that is put into the page."""
+_SHEET, _PNG = re.compile(r"([0-9]{1,12})\.png"), b"\x89PNG\r\n\x1a\n"
 Curve = list[tuple[int, float]]
 
 
@@ -73,15 +78,30 @@ def _read(path: Path, name: str) -> RunFacts:
     curves: dict[str, Curve] = {}
     for values in read_stats(path):
         for key, value in values.items():
-            if key != "step" and isinstance(value, int | float):
+            if key != "step" and isinstance(value, int | float) and abs(value) < HUGE:
                 curves.setdefault(key, []).append((values["step"], float(value)))
     sheets = {
-        int(match[1]): file
+        int(match[1]): sheet
         for file in sorted((path / "samples").glob("*.png"))
-        if (match := _SHEET.fullmatch(file.name))
+        if (match := _SHEET.fullmatch(file.name)) and (sheet := _sheet(path, file))
     }
     settings = {key: printable(str(value)) for key, value in _leaves(plain(config))}
     return RunFacts(name, settings, curves, sheets)
+
+
+def _sheet(run: Path, file: Path) -> Path | None:
+    """A sheet that may be shown: a PNG of the run itself within the bound; else None.
+
+    A run may be a stranger's, and the page is passed on: no link puts another file into it.
+    """
+    try:
+        path = member(run, f"samples/{file.name}")
+    except WeightsError:
+        return None
+    if path is None or path.stat().st_size > LARGEST_SHEET:
+        return None
+    with path.open("rb") as opened:
+        return path if opened.read(len(_PNG)) == _PNG else None
 
 
 def _leaves(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -27,6 +27,8 @@ svg line { stroke: #8884 }
 svg polyline { fill: none; stroke-width: 1.6; stroke-linejoin: round }
 p { opacity: .75 }
 """
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""What the page may do, should a name in it ever be taken for code: nothing."""
 PARTS = {
     "validation/": "Validation",
     "loss/": "Losses",
@@ -44,6 +46,7 @@ def render(runs: Sequence[RunFacts]) -> str:
     return "\n".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             f"<title>{title}</title><style>{STYLE}</style></head><body><h1>Runs compared</h1>",
             "<h2>Figures</h2><p>The last value, and in brackets the lowest and the highest.</p>",
             _table(["", *names], _figures(runs)),
