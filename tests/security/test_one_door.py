@@ -15,11 +15,12 @@ READERS = {
     "yaml.load": {"zoo_core/untrusted.py"},
     # What the user typed after = or : on the command line.
     "yaml.safe_load": {"zoo_core/host/named.py", "zoo_evaluate/cli/judge.py"},
-    # In turn: a stranger's, whose pickle was searched before; a run's own; one file, by its hash.
+    # In turn: a stranger's, whose pickle was searched before; a run's own; two by their hashes.
     "torch.load": {
         "zoo_import/pickles.py",
         "zoo_train/checkpoint.py",
         "zoo_embedding/imagenet.py",
+        "zoo_voice/evaluate/listeners.py",
     },
     "safe_open": {"zoo_core/models/weights.py"},
 }

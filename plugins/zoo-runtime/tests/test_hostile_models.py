@@ -83,7 +83,8 @@ def test_the_model_of_these_tests_is_one(tmp_path: Path) -> None:
         ("trained_size", "16"), ("trained_size", "[16]"), ("crop_first", "-1"),
         ("crop_first", "[]"), ("domains", "{}"), ("domains", "[1, 2]"), ("domains", '["a", "a"]'),
         ("domains", "[" * 100_000), ("domains", '["' + "x" * 1_000 + '"]'), ("scale", "bomb"),
-        ("resample", "box"), ("domains_kind", "other"), ("exclusive", '[["c"]]'), ("exclusive", "7"),
+        ("resample", "box"), ("domains_kind", "other"),
+        ("exclusive", '[["c"]]'), ("exclusive", "7"),
         ("target", "x" * 1_000), ("any_size", "perhaps"),
     ],
 )  # fmt: skip
