@@ -31,12 +31,15 @@ def make(**options: object) -> CycleGAN:
 class Reference:
     """CycleGAN as its paper and official code state it, one batch at a time."""
 
-    def __init__(self, method: CycleGAN, *, both: bool, pool: int, identity: float) -> None:
+    def __init__(
+        self, method: CycleGAN, *, both: bool, pool: int, identity: float, back: float = 10
+    ) -> None:
         nets = {name: copy.deepcopy(net) for name, net in method.nets.items()}
         self.g_b, self.g_a = self.run(nets["generator_drawing"]), self.run(nets["generator_photo"])
         self.d_b = self.run(nets["discriminator_drawing"])
         self.d_a = self.run(nets["discriminator_photo"]) if both else None
         self.both, self.size, self.identity, self.nets = both, pool, identity, nets
+        self.weights = {"photo": 10.0, "drawing": back}  # lambda_A, lambda_B
         self.pools: dict[str, list[Tensor]] = {"photo": [], "drawing": []}
         makers, judges = [], []
         for name, net in nets.items():
@@ -63,8 +66,11 @@ class Reference:
             cycles["cycle_drawing"] = (self.g_b(fake_a) - b).abs().mean()
             same["identity_photo"] = (self.g_a(a) - a).abs().mean()
         self.adam_g.zero_grad()
-        cycle, idem = sum(cycles.values()), sum(same.values())
-        (adversarial + 10 * cycle + 10 * self.identity * idem).backward()
+        total = adversarial
+        for name, weight in self.weights.items():
+            total = total + weight * cycles.get(f"cycle_{name}", 0)
+            total = total + weight * self.identity * same.get(f"identity_{name}", 0)
+        total.backward()
         self.adam_g.step()
 
         critic_b = self.critic(self.d_b, b, self.pooled("drawing", fake_b.detach(), rng))
@@ -117,6 +123,14 @@ def test_training_steps_equal_the_published_losses(
     method = make(direction=direction, pool=pool, identity=identity)
     reference = Reference(method, both=direction == "both", pool=pool, identity=identity)
     TinyRun(method, random_batches(method, batch)).check(reference)
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("identity", [0.0, 0.5])
+def test_the_second_domain_may_have_a_weight_of_its_own(identity: float) -> None:
+    method = make(cycle_back=3.0, pool=0, identity=identity)
+    reference = Reference(method, both=True, pool=0, identity=identity, back=3.0)
+    TinyRun(method).check(reference)
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from zoo_core.cli import run
+from zoo_core.contracts.signals import Condition
 from zoo_core.errors import DataError, PluginError, UsageError
 from zoo_core.host.plugins import host
 from zoo_core.models.weights import read_tensors
+from zoo_evaluate.bench import adaptation, selection
 from zoo_evaluate.bench.digits import DIGITS
 from zoo_evaluate.bench.emoji import EMOJI
+from zoo_evaluate.bench.measure import BenchCase, Untranslated, chosen
 from zoo_evaluate.bench.picture_cells import PictureCellEvaluator
 from zoo_evaluate.bench.plan import BenchRequest, Planner
 from zoo_evaluate.bench.protocol import (
@@ -32,6 +36,7 @@ from zoo_evaluate.bench.stand_ins import STAND_INS
 from zoo_evaluate.bench.work_dir import WorkDir
 from zoo_evaluate.cli.bench import run_benchmark
 from zoo_evaluate.judge import EvalClassifier
+from zoo_evaluate.judge_train import JudgeConfig, train_judge
 from zoo_train.loop import Trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -471,9 +476,6 @@ def test_the_core_brings_its_benchmarks_through_the_hook() -> None:
 def test_the_choice_of_the_best_snapshot_opens_no_test_picture(
     finished: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zoo_evaluate.bench import selection
-    from zoo_evaluate.bench.measure import BenchCase, Untranslated
-
     judged(tmp_path, finished)
     runner = Runner(
         TINY, BenchRequest(root=root, device="cpu"), WorkDir(tmp_path / "work"), lambda _: None
@@ -492,6 +494,40 @@ def test_the_choice_of_the_best_snapshot_opens_no_test_picture(
     case = BenchCase(measuring.instruments, TINY.tasks[0], "dark", "light", same)
     assert 0 <= selection.score(case) <= 1
     assert set(opened) == {("dark", "train")}
+
+
+def test_the_adaptation_classifier_learns_from_translations_with_the_labels_of_their_inputs(
+    finished: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Negative(Untranslated):
+        """Turns black into white."""
+
+        def signals(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
+            return -x
+
+    seen = []
+
+    def note(train: list, test: list, config: JudgeConfig) -> EvalClassifier:
+        seen.extend((train, test))
+        return train_judge(train, test, config)
+
+    monkeypatch.setattr("zoo_evaluate.bench.adaptation.train_judge", note)
+    judged(tmp_path, finished)
+    runner = Runner(
+        TINY, BenchRequest(root=root, device="cpu"), WorkDir(tmp_path / "work"), lambda _: None
+    )
+    assert isinstance(runner.evaluator, PictureCellEvaluator)
+    task = TINY.tasks[0]
+    case = BenchCase(runner.evaluator.instruments, task, "dark", "light", Negative(task, 16))
+    assert 0 <= adaptation.accuracy(case) <= 1
+    ((learnt,), (tested,)) = seen
+    ((signals, labels),) = learnt.batches(100)
+    source = case.store("dark", "train")
+    at = chosen(len(source), 20)
+    torch.testing.assert_close(signals, -source.batch(at), atol=1 / 127, rtol=0)
+    assert labels.tolist() == source.labels.argmax(1)[at].tolist()
+    assert tested.store is case.store("light", "test")
+    assert len(tested) == len(tested.store) == 16
 
 
 @pytest.mark.parametrize(

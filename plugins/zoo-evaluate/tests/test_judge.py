@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from zoo_evaluate.examples import LabeledSubset, class_labels, content_parts, do
 from zoo_evaluate.extractors import JudgeExtractor, TimmExtractor, open_extractor
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
-from zoo_evaluate.judge_train import JudgeConfig, accuracy, train_judge
+from zoo_evaluate.judge_train import JudgeConfig, accuracy, divide, train_judge
 from zoo_nn.nets.augment import augment, widely
 from zoo_nn.nets.classifier import ClassifierNet
 from zoo_nn.nets.classifier_card import CARD, WEIGHTS
@@ -133,6 +133,53 @@ def test_validation_pictures_are_not_trained_on() -> None:
     seen, held = whole.split(0.1, torch.Generator().manual_seed(0))
     assert len(held) == 5
     assert sorted([*seen.indices.tolist(), *held.indices.tolist()]) == list(range(50))
+
+
+@dataclass
+class Remembering(Memory):
+    """A store that knows which of its signals were asked for."""
+
+    asked: set[int] = field(default_factory=set)
+
+    def batch(self, indices, rng=None):
+        self.asked.update(int(index) for index in indices)
+        return super().batch(indices, rng)
+
+
+def remembering(count: int, seed: int) -> list[LabeledSubset]:
+    made = []
+    for part in parts(count, seed):
+        store = Remembering(part.store.signals, part.store.names)
+        made.append(replace(part, store=store))
+    return made
+
+
+def learnt_from(train, test, config: JudgeConfig, **options) -> list[set[int]]:
+    """Which signals of each part were looked at while a judge learnt."""
+    looked_at = []
+
+    def progress(step: int, loss: float, share: float) -> None:
+        looked_at[:] = [set(part.store.asked) for part in (*train, *test)]
+
+    train_judge(train, test, config, on_progress=progress, **options)
+    return looked_at
+
+
+def test_a_judge_learns_neither_from_its_validation_nor_from_its_test_pictures() -> None:
+    train, test = remembering(20, 0), remembering(6, 10)
+    config = replace(CONFIG, steps=12)
+    seen, held = divide(train, config)
+    looked_at = learnt_from(train, test, config)
+    for part, out, own in zip(seen, held, looked_at, strict=False):
+        assert own == set(part.indices.tolist())
+        assert not own & set(out.indices.tolist())
+    assert looked_at[2:] == [set(), set()]
+
+
+def test_a_judge_does_not_learn_from_validation_pictures_that_it_is_given() -> None:
+    train, held = remembering(20, 0), remembering(6, 20)
+    looked_at = learnt_from(train, held, replace(CONFIG, steps=12), held=held)
+    assert looked_at == [set(range(20)), set(range(20)), set(), set()]
 
 
 @pytest.mark.numeric

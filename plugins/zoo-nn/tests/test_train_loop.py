@@ -320,6 +320,16 @@ def test_the_average_holds_statistics_that_fit_its_weights_and_the_newest_counte
     assert net.running_mean == 2
 
 
+def test_the_average_soon_forgets_the_initialisation() -> None:
+    net = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(net.weight)
+    ema = Ema({"net": net}, 0.999)
+    torch.nn.init.ones_(net.weight)
+    for step, share in ((0, 0.1), (1, 0.1 * 2 / 11)):  # what is left of the weights at the start
+        ema.update(step)
+        assert ema.state_dict()["net.weight"].item() == pytest.approx(1 - share)
+
+
 def test_processes_agree_on_running_statistics() -> None:
     class TwoProcesses:
         """The other process holds twice of everything."""

@@ -253,3 +253,10 @@ def test_sources_that_differ_within_a_batch_are_refused() -> None:
         make().translate(
             torch.zeros(2, 3, 16, 16), Condition(torch.eye(2)), Condition(torch.eye(2))
         )
+
+
+def test_scales_of_the_decoders_layer_normalisation_start_at_random_from_0_to_1() -> None:
+    made = make().nets["decoder_cat"].modules()
+    scales = torch.cat([norm.weight for norm in made if isinstance(norm, nn.GroupNorm)]).detach()
+    assert len(scales) > 0
+    assert 0 <= scales.min() < scales.max() < 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,13 @@ def test_a_smooth_envelope_comes_back_from_its_mel_cepstrum() -> None:
     np.testing.assert_allclose(
         mel_cepstrum(np.full((1, 513), np.e**2), 24)[0, :2], [1, 0], atol=1e-9
     )
+
+
+def test_the_mel_cepstrum_counts_ripples_along_the_axis_that_0_42_warps() -> None:
+    omega = np.linspace(0, np.pi, 513)
+    mel = omega + 2 * np.arctan(0.42 * np.sin(omega) / (1 - 0.42 * np.cos(omega)))
+    ripples = mel_cepstrum(np.exp(2 * np.cos(3 * mel))[None], 24)[0]
+    np.testing.assert_allclose(ripples, np.eye(25)[3], atol=1e-4)
 
 
 def test_the_floor_is_relative_to_the_mean_power() -> None:
@@ -142,6 +150,12 @@ def test_pitch_statistics_bear_octave_errors() -> None:
     middle, spread = Speaker.of(f0, np.zeros((100, 2))).pitch
     assert abs(middle - np.log(131.0)) < 0.05
     assert spread < 0.2
+
+
+def test_the_spread_of_a_normal_pitch_is_its_standard_deviation() -> None:
+    quantiles = [NormalDist(np.log(131.0), 0.1).inv_cdf((i + 0.5) / 999) for i in range(999)]
+    spread = Speaker.of(np.exp(quantiles), np.zeros((999, 2))).pitch[1]
+    assert spread == pytest.approx(0.1, rel=0.01)
 
 
 def test_a_voice_without_a_voiced_frame_has_statistics() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,17 @@ import soundfile
 import torch
 
 from zoo_core.errors import DataError, UsageError, WeightsError
+from zoo_evaluate.examples import LabeledSubset
 from zoo_evaluate.judge import EvalClassifier
+from zoo_evaluate.judge_train import JudgeConfig, train_judge
 from zoo_voice.evaluate.augment import widely
-from zoo_voice.evaluate.corpus import FSDD, WORDS20, Corpus, corpus_of
+from zoo_voice.evaluate.corpus import FSDD, WORDS20, Corpus, Recording, corpus_of
 from zoo_voice.evaluate.distance import aligned, compared, distortion, timbre, variance_ratio
 from zoo_voice.evaluate.figures import evaluate, find_judges
 from zoo_voice.evaluate.judge import SpeechJudgeNet, hear, together
 from zoo_voice.evaluate.recipes import recipes
 from zoo_voice.evaluate.rows import BASELINES
-from zoo_voice.evaluate.scene import Scene, Voices
+from zoo_voice.evaluate.scene import Scene, Voices, read
 
 Floats = npt.NDArray[np.float64]
 
@@ -172,6 +175,32 @@ def test_judges_are_trained_once_kept_and_recognised(voices: Voices, judged: Pat
         find_judges(judged, voices, recipes(SPOKEN, steps=31))
     with pytest.raises(DataError, match="are needed of an instrument"):
         find_judges(judged, voices, recipes(SPOKEN, steps=30, floor=1.01))
+
+
+def test_judges_learn_from_training_takes_alone(
+    voices: Voices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, set[bytes]] = {}
+
+    def note(
+        train: Sequence[LabeledSubset],
+        test: Sequence[LabeledSubset],
+        config: JudgeConfig,
+        *,
+        held: Sequence[LabeledSubset],
+        data: dict[str, str],
+    ) -> EvalClassifier:
+        for name, parts in (("train", train), ("validation", held), ("test", test)):
+            seen[name] = {np.asarray(take).tobytes() for part in parts for take in part.wholes()}
+        return train_judge(train, test, config, held=held, data=data)
+
+    monkeypatch.setattr("zoo_voice.evaluate.figures.train_judge", note)
+    find_judges(tmp_path, voices, recipes(SPOKEN, steps=2, floor=0.0))
+    for name, takes in (("train", range(4, 10)), ("validation", (2, 3)), ("test", (0, 1))):
+        spoken = itertools.product((0, 1), ("low", "high"), takes)
+        paths = [voices.root / "spoken" / f"{word}_{who}_{take}.wav" for word, who, take in spoken]
+        wanted = {read(Recording(path, "", "")).tobytes() for path in paths}
+        assert seen[name] == wanted, name
 
 
 def test_wide_changes_stretch_a_signal_and_keep_what_is_constant() -> None:
