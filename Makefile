@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml zoo_core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
-LINTED := .ci/isolated.py .ci/lowest.py .ci/requirements.py .ci/site.py fuzz zoo_core plugins tests benchmarks templates examples
+LINTED := .ci/isolated.py .ci/lowest.py .ci/mutants.py .ci/mutations.py .ci/requirements.py .ci/site.py fuzz zoo_core plugins tests benchmarks templates examples
 
-.PHONY: help setup demo demo-voice test parity test-cpus test-isolated test-lowest lint docs site bench fuzz audit clean
+.PHONY: help setup demo demo-voice test parity mutants test-cpus test-isolated test-lowest lint docs site bench fuzz audit clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo 'make demo-voice  convert four words into another voice, into out/demo-voice/'
 	@echo 'make test    run all tests'
 	@echo 'make parity  hold five steps of every method against its published losses, in float64'
+	@echo 'make mutants change one place after another, and count what tests notice; SAMPLE=300 SEED=0'
 	@echo 'make test-cpus  run the tests that compare numbers as on other CPUs'
 	@echo 'make test-isolated  tests of each distribution with only what it declares'
 	@echo 'make test-lowest  tests with the lowest versions of all packages that are allowed'
@@ -49,6 +50,9 @@ test: setup
 
 parity: setup
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m parity -p zoo_testing.parity_report $(ARGS)
+
+mutants: setup
+	@$(BIN)/python .ci/mutants.py --sample $(or $(SAMPLE),300) --seed $(or $(SEED),0) $(ARGS)
 
 test-cpus: setup
 	@BIN='$(BIN)' sh .ci/test-cpus $(ARGS)

@@ -6,7 +6,9 @@
 
 `mutants.toml` says which tests belong to which module, and which survivors change nothing that can
 be observed. Verdicts are kept in ``.venv/mutants.jsonl``, so that an interrupted run goes on: while
-the module stays as it is, and of survivors while their tests do. Ends with 1 if fewer than 95 % of the sample are killed.
+the module stays as it is, and of survivors while their tests do. Mutants are judged in a random
+order, so that what is judged when the time is over is a sample, too. Ends with 1 if fewer than 95 %
+are killed.
 
 Tools for this start Python anew for each mutant and want one package with its tests; here importing
 torch would take most of the time. This process imports it once and forks: each child compiles its
@@ -94,13 +96,10 @@ def run(group: Group, path: Path, mutant: Mutant | None, limit: float) -> Result
 
 
 def _tested(group: Group, path: Path, mutant: Mutant | None) -> int:
-    """pytest's exit status; runs in the child, whose output nobody reads."""
+    """Exit status of pytest; runs in the child, whose output nobody reads."""
     import pytest
 
-    if mutant is None:
-        output = ROOT / ".venv" / "mutants.log"
-    else:
-        output = Path(os.devnull)
+    output = ROOT / ".venv" / "mutants.log" if mutant is None else Path(os.devnull)
     with output.open("w") as sink:
         os.dup2(sink.fileno(), 1)
         os.dup2(sink.fileno(), 2)
@@ -161,6 +160,7 @@ def digest(group: Group) -> str:
 
 
 def main() -> int:
+    """Runs what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="parts of paths of modules; all without any")
     parser.add_argument("--sample", type=int, default=300, help="mutants in all; 0 for every one")
