@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from zoo_images.pixels import fit, resize
+from zoo_images.pixels import Fitting, fit, resize
 from zoo_images.transparency import Transparency
 
 pytestmark = pytest.mark.numeric
@@ -29,7 +29,7 @@ def test_tensors_are_scaled_with_the_cubic_kernel_within_their_own_range():
 
 def test_training_pictures_are_scaled_with_the_cubic_kernel():
     image = Image.fromarray(np.broadcast_to(EDGE[None, :, None], (8, 8, 3)).astype(np.uint8))
-    scaled = fit(image, (16, 16), None)
+    scaled = fit(image, (16, 16), Fitting())
     np.testing.assert_allclose(scaled[7, :, 1], TWICE, atol=0.6)
 
 

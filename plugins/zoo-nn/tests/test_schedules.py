@@ -84,6 +84,10 @@ def test_until_changes_at_a_step_or_a_fraction() -> None:
     assert [Until(5.0, 1.0, fraction=0.5)(Progress(s, 100, 1)) for s in (49, 50)] == [5.0, 1.0]
 
 
+def test_a_weight_may_change_before_the_first_step() -> None:
+    assert Until(5.0, 1.0, fraction=0.0)(Progress(0, 100, 1)) == 1.0
+
+
 def test_until_without_a_moment_is_refused() -> None:
     with pytest.raises(UsageError) as caught:
         Until(1.0)
