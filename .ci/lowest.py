@@ -43,6 +43,9 @@ QUICK = [
     "zoo_core/tests",
     "plugins/zoo-images/tests",
     "plugins/zoo-voice/tests/test_speech.py",
+    "plugins/zoo-runtime/tests/test_hostile_models.py",
+    "plugins/zoo-export/tests/test_engines_of_graphs.py",
+    "plugins/zoo-runs/tests/test_compare.py",
 ]
 """Tests that together touch every dependency, and take some minutes."""
 

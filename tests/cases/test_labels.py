@@ -8,6 +8,7 @@ from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError
 from zoo_images.codec import ImageCodec
 from zoo_images.sources.attribute_lists import labels
+from zoo_images.sources.tables import read_table
 from zoo_train.data.dataset import open_sources
 
 CODEC = ImageCodec(TensorSpec(shape=(3, 8, 8)))
@@ -223,6 +224,30 @@ def test_a_file_that_only_claims_to_be_parquet(tmp_path):
     with pytest.raises(DataError) as caught:
         labelled(str(path), "cat")
     assert caught.value.problem.startswith("it is no Parquet file")
+
+
+def test_a_parquet_file_of_a_few_bytes_and_millions_of_rows(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pictures(tmp_path)
+    some = pyarrow.table({"file": pyarrow.nulls(10_000_000, "string")})
+    with parquet.ParquetWriter(tmp_path / "labels.parquet", some.schema) as writer:
+        for _ in range(4):
+            writer.write_table(some)
+    assert (tmp_path / "labels.parquet").stat().st_size < 100_000
+    with pytest.raises(DataError) as caught:
+        labelled(str(tmp_path / "labels.parquet"), "cat")
+    assert "40,000,000 rows" in caught.value.problem
+
+
+@pytest.mark.parametrize("suffix", ["csv", "txt", "parquet"])
+def test_a_list_that_is_larger_than_lists_are(suffix, tmp_path):
+    path = pictures(tmp_path) / f"labels.{suffix}"
+    with path.open("wb") as file:
+        file.truncate(6_000_000_000)
+    with pytest.raises(DataError) as caught:
+        read_table(path)
+    assert caught.value.problem.startswith("it has 6,000,000,000 bytes")
 
 
 def test_a_data_frame(tmp_path):

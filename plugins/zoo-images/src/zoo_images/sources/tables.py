@@ -18,6 +18,8 @@ from zoo_core.finding import names as few
 from zoo_images.format_spec import SUFFIXES
 
 TABLES = (".csv", ".tsv", ".parquet")
+LARGEST, MOST_VALUES = 300_000_000, 30_000_000
+"""Bytes of a list, and values of a compressed one, beyond which it is none to be read whole."""
 _NAMES = (
     "image_id", "filename", "file_name", "file", "image", "img", "picture", "path", "filepath",
     "file_path", "image_path", "image_name", "img_name", "fname", "name", "id",
@@ -137,6 +139,7 @@ def parse_celeba(text: str, *, asked: str) -> Table:
 
 def text_of(path: Path) -> str:
     """The text of a list, without the mark that some programs put at its beginning."""
+    _require_bounded(path)
     try:
         data = path.read_bytes()
         text = data.decode("utf-16" if data.startswith(_WIDE) else "utf-8-sig")
@@ -188,6 +191,20 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], asked: str) -> 
     return Table(asked, columns, known)
 
 
+def _require_bounded(path: Path) -> None:
+    """Raises `DataError` where a list is larger than any list is."""
+    try:
+        size = path.stat().st_size
+    except OSError:  # whoever reads it says so
+        return
+    if size > LARGEST:
+        raise DataError(
+            f"it has {size:,} bytes, more than the {LARGEST:,} of a list",
+            asked=printable(str(path)),
+            hint="Leave the columns that tell pictures apart, or train on folders.",
+        )
+
+
 def _is_picture(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
@@ -195,6 +212,7 @@ def _is_picture(name: str) -> bool:
 def _parquet(path: Path, asked: str) -> Any:
     try:
         from pyarrow import ArrowException
+        from pyarrow.parquet import read_metadata
         from pyarrow.parquet import read_table as read
     except ImportError as error:
         raise UsageError(
@@ -202,7 +220,16 @@ def _parquet(path: Path, asked: str) -> Any:
             asked=asked,
             hint="pip install 'zoo-images[parquet]', or save the list as .csv.",
         ) from error
+    _require_bounded(path)
     try:
+        facts = read_metadata(path)
+        if facts.num_rows * facts.num_columns > MOST_VALUES:
+            raise DataError(
+                f"it has {facts.num_rows:,} rows of {facts.num_columns:,} columns, more than "
+                f"{MOST_VALUES:,} values",
+                asked=asked,
+                hint="Leave the columns that tell pictures apart, and one row for each picture.",
+            )
         return read(path).to_pydict()
     except (ArrowException, OSError) as error:
         reason = str(error).split("\n", 1)[0]
