@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,9 @@ from zoo_core.cli.output import say
 from zoo_core.contracts.spec import OptionSpec
 from zoo_core.errors import UsageError, ZooError
 from zoo_core.finding import LeftOut, names
+from zoo_core.host.named import open_named
 from zoo_core.host.plugins import host
-from zoo_core.translate.batch import Tally, TranslateRequest, translate_files
+from zoo_core.translate.batch import Runner, Tally, TranslateRequest
 from zoo_core.translate.outputs import Entry, expand, plan_outputs, prepare_root
 
 if TYPE_CHECKING:
@@ -102,6 +104,7 @@ class _WithOptions(click.Command):
     help="Only every N-th input, from the I-th on: N machines share a folder, each with its I.",
 )
 @click.option("--renderer", help="Another way to make outputs, NAME:key=value: a vocoder, say.")
+@click.option("--runner", help="Where to compute, NAME:key=value: ray (zoo-ray), many machines.")
 def translate(
     *,
     model: str,
@@ -121,6 +124,7 @@ def translate(
     engine: str,
     shard: str | None,
     renderer: str | None,
+    runner: str | None,
     **wishes: str | None,
 ) -> int:
     """Translate INPUTS (files, folders, patterns) with MODEL.
@@ -132,7 +136,10 @@ def translate(
     from zoo_core.translate.loading import load
     from zoo_core.translate.threads import computing_threads
 
-    translator = load(model, device=device, precision=precision, engine=engine, renderer=renderer)
+    opening = partial(
+        load, model, device=device, precision=precision, engine=engine, renderer=renderer
+    )
+    translator, running = opening(), open_named("runner", runner, host()) if runner else Runner()
     wished = {name: wish for name, wish in wishes.items() if wish is not None}
     translator.codec.ask(**wished)
     targets = translator.method.targets
@@ -154,7 +161,7 @@ def translate(
     )
     tally = Tally()
     entries, root = _planned(
-        translator, request, inputs, out=out, grid=grid, left_out=tally.left_out
+        translator, running, request, inputs, out=out, grid=grid, left_out=tally.left_out
     )
     _refuse_overwriting(grid, entries)
     count = len(entries)
@@ -164,7 +171,7 @@ def translate(
     if engine == "auto" and chosen != "torch":
         say(f"Computed by {chosen} (--engine torch does without).")
     with _progress(len(entries)) as advance, computing_threads(threads):
-        translate_files(translator, request, entries, root, tally, progress=advance)
+        running.run(opening, translator, request, entries, root, tally, progress=advance)
     if grid is not None:
         _grid(translator, entries, Path(grid), overwrite)
     _report(tally, root)
@@ -199,6 +206,7 @@ def parse_target(text: str, translator: Translator) -> Any:
 
 def _planned(
     translator: Translator,
+    runner: Runner,
     request: TranslateRequest,
     inputs: Sequence[str],
     *,
@@ -207,7 +215,7 @@ def _planned(
     left_out: LeftOut,
 ) -> tuple[list[Entry], Path]:
     """The inputs with the files of their outputs, and the output folder."""
-    codec = translator.codec
+    codec = runner.codec(translator.codec)
     suffixes = codec.suffixes
     targets = translator.targets(request.to, request.source)
     sheet = os.path.realpath(grid) if grid else None

@@ -50,6 +50,7 @@ def _kinds() -> Iterable[Kind]:
             "zoo_core.translate.engines:EngineChoice",
             "What computes translations, for zoo translate --engine",
         ),
+        Kind("runner", "zoo_core.translate.batch:Runner", "Where zoo translate --runner computes"),
         Kind("command", "click:Command", "Commands of zoo"),
         Kind("public", "", "Names of import zoo"),
     ]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_type_hints
 import yaml
 
 from zoo_core.errors import UsageError, unknown
+from zoo_core.host.plugins import PluginHost
 from zoo_core.schema import convert
 
 T = TypeVar("T")
@@ -28,6 +29,12 @@ def parse_named(text: str, flag: str) -> tuple[str, dict[str, Any]]:
             )
         values[key.strip()] = parse_value(value)
     return name, values
+
+
+def open_named(kind: str, text: str, host: PluginHost) -> Any:
+    """A component that is named together with its options, ``--KIND NAME:key=value``."""
+    name, values = parse_named(text, f"--{kind}")
+    return make_named(host.load(kind, name), values, asked=f"{kind} {name}")
 
 
 def make_named(

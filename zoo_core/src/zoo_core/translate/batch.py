@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo_core.contracts.codec import StreamedOutput
+from zoo_core.contracts.codec import Codec, StreamedOutput
 from zoo_core.errors import DataError, ZooError
 from zoo_core.finding import LeftOut
 from zoo_core.host.isolation import version_of
@@ -56,6 +56,18 @@ class TranslateRequest:
     windows: str = "fast"
 
 
+class Runner:
+    """Translates planned files: here, or elsewhere by a component of kind ``runner``."""
+
+    def codec(self, codec: Codec) -> Codec:
+        """What says which files are inputs and what their outputs end in."""
+        return codec
+
+    def run(self, opening: Callable[..., Translator], *work: Any, **more: Any) -> None:
+        """As `translate_files` of ``work``; ``opening`` (picklable) opens the model elsewhere."""
+        translate_files(*work, **more)
+
+
 def translate_files(
     translator: Translator,
     request: TranslateRequest,
@@ -64,6 +76,7 @@ def translate_files(
     tally: Tally,
     *,
     progress: Callable[[float], None] = lambda part: None,
+    known: Outputs | None = None,
 ) -> None:
     """Translates what is not there yet; files that fail are collected.
 
@@ -74,10 +87,11 @@ def translate_files(
         root: The output folder, which no output leaves.
         tally: Takes what became of the files.
         progress: Called with the part (0 to 1) of a file that was done since the call before.
+        known: What is known of the output folder, for who calls this more than once.
     """
     translator.choose(request.to, request.source, len(entries))  # what outputs are made by
-    known = Outputs(root)
-    work = _Work(translator, request, known, tally)
+    known = known or Outputs(root)
+    work = Work(translator, request, known, tally)
     todo = [entry for entry in entries if work.wanted(entry)]
     done = [0.0] * len(todo)
 
@@ -122,7 +136,7 @@ def translate_files(
             tally.notes.add(todo[number].source.path, f"with {note}")
 
 
-class _Work:
+class Work:
     """Decides which outputs have to be written, and says what each is made from.
 
     Args:

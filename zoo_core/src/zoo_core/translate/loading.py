@@ -9,6 +9,7 @@ import torch
 
 from zoo_core.catalogue.registry import Registry
 from zoo_core.errors import UsageError, unknown
+from zoo_core.host.named import open_named
 from zoo_core.host.plugins import PluginHost
 from zoo_core.host.plugins import host as shared_host
 from zoo_core.models.modeldir import (
@@ -65,7 +66,8 @@ def load(
         raise unknown("kind of signal", config.signal.kind, kinds)
     codec = host.load("codec", config.signal.kind)(config.signal, config.preprocessing)
     if renderer is not None:
-        codec.render_with(_made(renderer, host))
+        named = isinstance(renderer, str)
+        codec.render_with(open_named("renderer", renderer, host) if named else renderer)
     weights = weights_file(directory)
 
     def build() -> Method[Any]:
@@ -106,14 +108,3 @@ def list_models(pattern: str = "*") -> list[str]:
         return [model.id for model in registry.find(pattern) if model.installed]
     except UsageError:
         return []
-
-
-def _made(renderer: Any, host: PluginHost) -> Any:
-    """A renderer that is named together with its options; any other object as it is."""
-    if not isinstance(renderer, str):
-        return renderer
-    from zoo_core.host.named import make_named, parse_named
-
-    name, values = parse_named(renderer, "--renderer")
-    cls = host.load("renderer", name)
-    return make_named(cls, values, asked=f"renderer {name}")

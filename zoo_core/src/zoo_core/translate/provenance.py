@@ -57,8 +57,7 @@ class Outputs:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._known: dict[str, dict[str, Mapping[str, Any]]] = {}
-        self._length = 0
-        self._refresh()
+        self._length = 0  # bytes of the records that were read
 
     def is_unchanged(self, output: Path) -> bool:
         """Whether an output was written here by the zoo, and nobody has changed it since."""
@@ -110,32 +109,31 @@ class Outputs:
     def _record(self, output: Path) -> Mapping[str, Any] | None:
         """What is known of an output as it is now."""
         if self._length != (_size(self.root / RECORDS) or 0):
-            self._refresh()  # other processes write into this folder, too
+            self._refresh()  # for the first time, or what other processes have added since
         known, size = self._known.get(self._name(output), {}), _size(output)
         if not any(record.get("bytes") == size for record in known.values()):
             return None  # which spares reading it
         return known.get(sha256_of(output) or "")
 
     def _refresh(self) -> None:
-        self._length = _size(self.root / RECORDS) or 0
-        for record in self._read():
-            self._known.setdefault(record["output"], {})[record["sha256"]] = record
-
-    def _read(self) -> list[Mapping[str, Any]]:
-        records: list[Mapping[str, Any]] = []
+        """Takes the records that were added since the last time."""
         try:
             file = (self.root / RECORDS).open("rb")
         except OSError:
-            return records
+            return
         with file:
+            file.seek(self._length)
             while line := file.readline(_LONGEST_LINE):
+                if len(line) < _LONGEST_LINE and not line.endswith(b"\n"):
+                    return  # it is being written
+                self._length = file.tell()
                 try:
                     record = json.loads(line)
-                    if isinstance(record["output"], str) and isinstance(record["sha256"], str):
-                        records.append(record)
+                    output, digest = record["output"], record["sha256"]
                 except (ValueError, KeyError, TypeError, RecursionError):
                     continue
-        return records
+                if isinstance(output, str) and isinstance(digest, str):
+                    self._known.setdefault(output, {})[digest] = record
 
 
 def sha256_of(path: Path) -> str | None:
