@@ -149,6 +149,15 @@ def test_an_image_format_and_its_option(site: Path, tmp_path: Path) -> None:
     assert "--comma SIGN" in zoo(site, tmp_path, "translate", "--help").stdout
 
 
+def test_a_runner_translates(site: Path, pictures: Path) -> None:
+    done = zoo(
+        site, pictures, "translate", "shallow-mnist-mnistm", "a/0.png", "--to", "mnistm",
+        "--runner", "aloud:word=far", "--out", "far.png",
+    )  # fmt: skip
+    assert "far: shallow-mnist-mnistm" in done.stdout
+    assert (pictures / "far.png").is_file()
+
+
 def test_a_model_source_brings_a_model(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 import pickle
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -14,16 +15,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from zoo_core.contracts.codec import Codec
-from zoo_core.errors import DataError, UsageError, ZooError
+from zoo_core.errors import UsageError, ZooError
 from zoo_core.translate.batch import Runner, Tally, TranslateRequest
 from zoo_core.translate.outputs import Entry
 from zoo_core.translate.threads import allowed_cores
 from zoo_core.translate.translator import Translator
 from zoo_ray.containers import Reading, is_container
-from zoo_ray.worker import Order, Worker
+from zoo_ray.worker import Order, Worker, lost
 
-TRIES = 4
-"""How often a piece of work is begun before its files count as what kills the workers."""
 _MOST = 32
 """Batches of a piece at most."""
 _STORE = 256 * 1024**2
@@ -31,7 +30,7 @@ _STORE = 256 * 1024**2
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # it would tell its makers
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # what ends in an account is not told twice
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # what a user can use, its exceptions say, too
 }
 
 
@@ -111,7 +110,7 @@ class RayRunner(Runner):
                 done[number] = account
                 progress(len(pieces[number]))
         for number, piece in enumerate(pieces):
-            _join(tally, done.get(number) or _lost(piece), before)
+            _join(tally, done.get(number) or lost(piece), before)
 
 
 def split(entries: Sequence[Entry], batch: int, workers: int) -> Iterator[list[Entry]]:
@@ -137,21 +136,18 @@ def _cluster(
     """A cluster while the block lasts; gives the number of workers, and of the threads of each."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    import ray
-
+    with _without_stderr():
+        import ray
     quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    local = {
+        "num_cpus": (threads or 1) * (workers or 1) if workers else allowed_cores(),
+        "object_store_memory": _STORE,
+        "include_dashboard": False,
+        "_node_ip_address": "127.0.0.1",
+    }
     try:
-        if address is None:
-            ray.init(
-                "local",
-                num_cpus=(workers or 1) * threads if threads and workers else allowed_cores(),
-                object_store_memory=_STORE,
-                include_dashboard=False,
-                _node_ip_address="127.0.0.1",
-                **quiet,
-            )
-        else:
-            ray.init(address, **quiet)
+        with _without_stderr():  # where Ray says which variables it has read
+            ray.init(address or "local", **({} if address else local), **quiet)
     except (OSError, RuntimeError, ValueError) as fault:  # what Ray raises for an address
         raise UsageError(
             f"there is no cluster that answers ({str(fault).splitlines()[0]})",
@@ -187,24 +183,23 @@ def _accounts(
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=order.threads,
         num_gpus=gpus,
-        ray_remote_args_fn=lambda: {"max_task_retries": TRIES - 1},
     )
     for row in made.iter_rows():
         yield row["number"], pickle.loads(row["account"])
 
 
-def _lost(piece: Sequence[Entry]) -> Tally:
-    """The account of a piece that no worker survived."""
-    return Tally(
-        failed=[
-            DataError(
-                f"the workers that had it died, {TRIES} times",
-                asked=str(entry.source.path),
-                hint="See whether memory ran out; translate these files alone to find the cause.",
-            )
-            for entry in piece
-        ]
-    )
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Keeps C++ code from writing to the standard error while the block lasts."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _join(tally: Tally, part: Tally, before: set[Path]) -> None:

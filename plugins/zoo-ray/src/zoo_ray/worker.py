@@ -19,6 +19,9 @@ from zoo_core.translate.provenance import Outputs
 from zoo_core.translate.translator import Translator
 from zoo_ray.containers import Container, is_container, translate_container
 
+TRIES = 4
+"""How often a piece of work is begun before its files count as what kills the workers."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -69,10 +72,16 @@ class Worker:
         entries: Sequence[Entry] = pickle.loads(row["entries"])
         account: Tally | ZooError
         try:
-            account = self._translated(entries)
+            account = self._translated(entries) if self._begun(row["number"]) else lost(entries)
         except ZooError as error:
             account = error
         return {"number": row["number"], "account": pickle.dumps(account)}
+
+    def _begun(self, number: int) -> bool:
+        """Notes that a piece is begun; whether it may be, after all the times before."""
+        with (self.order.scratch / f"{number}.begun").open("ab") as file:
+            file.write(b".")
+            return file.tell() <= TRIES
 
     def _translated(self, entries: Sequence[Entry]) -> Tally:
         if self._opened is None:
@@ -116,6 +125,23 @@ class Worker:
                 hint="Install the same packages everywhere, and give --precision and --engine.",
             )
         return translator
+
+
+def lost(entries: Sequence[Entry]) -> Tally:
+    """The account of files that no worker survived; of those whose outputs are there, of these."""
+    tally = Tally()
+    for entry in entries:
+        outputs = list(entry.outputs.values())
+        if all(path.exists() for path in outputs):
+            tally.kept += outputs
+            continue
+        error = DataError(
+            "the workers that translated it, or what they had with it, died",
+            asked=str(entry.source.path),
+            hint="See whether memory ran out, and translate it alone to find the cause.",
+        )
+        tally.failed.append(error)
+    return tally
 
 
 def open_container(path: Path, codec: Codec, column: str | None) -> Container:
