@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 import pickle
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -146,6 +147,8 @@ def _cluster(
         "_node_ip_address": "127.0.0.1",
     }
     try:
+        if address is not None:
+            _reach(address)
         with _without_stderr():  # where Ray says which variables it has read
             ray.init(address or "local", **({} if address else local), **quiet)
     except (OSError, RuntimeError, ValueError) as fault:  # what Ray raises for an address
@@ -186,6 +189,13 @@ def _accounts(
     )
     for row in made.iter_rows():
         yield row["number"], pickle.loads(row["account"])
+
+
+def _reach(address: str) -> None:
+    """Raises `OSError` where nothing answers at an address: Ray would try for minutes."""
+    host, mark, port = address.removeprefix("ray://").rpartition(":")
+    if mark and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 @contextmanager
