@@ -287,24 +287,19 @@ def _progress(total: int) -> Iterator[Any]:
 
 
 def _grid(translator: Translator, entries: Sequence[Entry], path: Path, overwrite: bool) -> None:
-    """Writes the sheet of all entries whose outputs are there."""
+    """Writes the sheet: a row per input whose outputs are there, as the codec draws them."""
     if path.exists() and not overwrite:
         click.echo(f"Kept {path}, which was there already (--overwrite replaces it).")
         return
     done = [e for e in entries if all(p.is_file() for p in e.outputs.values())]
     if not done:
         return
-    _write_sheet(translator, done[:_ROWS], path)
-    note = f" of the first {_ROWS} of {len(done)} inputs" if len(done) > _ROWS else ""
-    click.echo(f"Sheet{note}: {path}")
-
-
-def _write_sheet(translator: Translator, entries: Sequence[Entry], path: Path) -> None:
-    """A row per input: the input, then its outputs, as the codec draws them at the model's size."""
     # Without the crop that the weights were trained with: the sheet shows whole pictures.
     known = {k: v for k, v in translator.codec.preprocessing.items() if k != "crop_first"}
     codec = type(translator.codec)(translator.codec.spec, known)
-    codec.preview(_rows(codec, entries), ["input", *entries[0].outputs], path)
+    codec.preview(_rows(codec, done[:_ROWS]), ["input", *done[0].outputs], path)
+    note = f" of the first {_ROWS} of {len(done)} inputs" if len(done) > _ROWS else ""
+    click.echo(f"Sheet{note}: {path}")
 
 
 def _rows(codec: Codec, entries: Sequence[Entry]) -> Iterator[tuple[str, list[Item]]]:

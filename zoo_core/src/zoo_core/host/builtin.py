@@ -28,11 +28,7 @@ def zoo_components() -> Iterable[Component]:
 def _kinds() -> Iterable[Kind]:
     return [
         Kind("method", "zoo_core.contracts.method:Method", "Ways to translate", spec=MethodSpec),
-        Kind(
-            "codec",
-            "zoo_core.contracts.codec:Codec",
-            "Kinds of signal: how they are read and written",
-        ),
+        Kind("codec", "zoo_core.contracts.codec:Codec", "Kinds of signal: reading and writing"),
         Kind(
             "model-source",
             "zoo_core.contracts.model_source:ModelSource",
@@ -45,11 +41,7 @@ def _kinds() -> Iterable[Kind]:
             "zoo_core.contracts.windows:WindowStatistics",
             "What windows of large signals are normalised by, for --windows",
         ),
-        Kind(
-            "engine",
-            "zoo_core.translate.engines:EngineChoice",
-            "What computes translations, for zoo translate --engine",
-        ),
+        Kind("engine", "zoo_core.translate.engines:EngineChoice", "What computes, for --engine"),
         Kind("runner", "zoo_core.translate.batch:Runner", "Where zoo translate --runner computes"),
         Kind("command", "click:Command", "Commands of zoo"),
         Kind("public", "", "Names of import zoo"),

@@ -9,7 +9,6 @@ import torch
 
 from zoo_core.catalogue.registry import Registry
 from zoo_core.errors import UsageError, unknown
-from zoo_core.host.named import open_named
 from zoo_core.host.plugins import PluginHost
 from zoo_core.host.plugins import host as shared_host
 from zoo_core.models.modeldir import (
@@ -66,6 +65,8 @@ def load(
         raise unknown("kind of signal", config.signal.kind, kinds)
     codec = host.load("codec", config.signal.kind)(config.signal, config.preprocessing)
     if renderer is not None:
+        from zoo_core.host.named import open_named  # most translations need none of it
+
         named = isinstance(renderer, str)
         codec.render_with(open_named("renderer", renderer, host) if named else renderer)
     weights = weights_file(directory)
