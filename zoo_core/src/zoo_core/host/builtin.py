@@ -29,18 +29,10 @@ def _kinds() -> Iterable[Kind]:
     return [
         Kind("method", "zoo_core.contracts.method:Method", "Ways to translate", spec=MethodSpec),
         Kind("codec", "zoo_core.contracts.codec:Codec", "Kinds of signal: reading and writing"),
-        Kind(
-            "model-source",
-            "zoo_core.contracts.model_source:ModelSource",
-            "Where models come from that are not on this machine",
-        ),
+        Kind("model-source", "zoo_core.contracts.model_source:ModelSource", "Whence models come"),
         Kind("renderer", "", "Ways to make translated signals perceivable, for --renderer"),
         Kind("option", "", "What a user may ask of zoo translate: --NAME VALUE", spec=OptionSpec),
-        Kind(
-            "windows",
-            "zoo_core.contracts.windows:WindowStatistics",
-            "What windows of large signals are normalised by, for --windows",
-        ),
+        Kind("windows", "zoo_core.contracts.windows:WindowStatistics", "What --windows shares"),
         Kind("engine", "zoo_core.translate.engines:EngineChoice", "What computes, for --engine"),
         Kind("runner", "zoo_core.translate.batch:Runner", "Where zoo translate --runner computes"),
         Kind("command", "click:Command", "Commands of zoo"),
