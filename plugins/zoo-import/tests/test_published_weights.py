@@ -200,6 +200,23 @@ def test_an_entry_that_is_not_true_of_its_file_is_an_error(
     assert expected in caught.value.problem
 
 
+@pytest.mark.parametrize("pinned", [False, True])
+def test_a_repository_that_a_registry_knows_must_hold_what_it_says(
+    pinned: bool, hub: HubServer, install_models: Callable[..., None]
+):
+    entry = entry_of("huggan")
+    content = saved(CASES["huggan"].make().state_dict())
+    commit = hub.add("someone/huggan", {"files/weights.pth": content})
+    del entry["weights"]["trust"]
+    facts = {"revision": commit, "bytes": len(content), "sha256": "0" * 64}
+    entry["weights"] |= facts
+    install_models(entry)
+    with pytest.raises(WeightsError) as caught:
+        zoo.load(f"someone/huggan@{commit}" if pinned else "someone/huggan")
+    assert "someone/huggan" in caught.value.asked
+    assert "000000" in caught.value.problem
+
+
 def test_stargan_celeba_is_fetched_verified_converted_and_translates(hub: HubServer):
     torch.manual_seed(0)
     net = lornatang_generator(64, 6, 5).train()
