@@ -7,7 +7,7 @@ import pytest
 
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
-from zoo_nn.schedules import LinearDecay, Ramp, StepDecay, StepwiseLinearDecay, Until
+from zoo_nn.schedules import LinearDecay, Ramp, Stage, StepDecay, StepwiseLinearDecay, Until
 
 
 def published_cyclegan(epoch: int, n_epochs: int = 100, n_epochs_decay: int = 100) -> float:
@@ -108,3 +108,32 @@ def test_schedules_import_no_torch() -> None:
 def test_a_ramp_without_a_length_takes_the_whole_run() -> None:
     weights = [Ramp(1.0, 3.0)(Progress(step, 200)) for step in (0, 50, 200)]
     assert weights == [1.0, 1.5, 3.0]
+
+
+def test_a_stage_holds_in_its_spans_from_their_begin_to_before_their_end() -> None:
+    stage = Stage(3.0, ((10, 20), (40, 50)), total=100)
+    weights = [stage(Progress(step, 100)) for step in (9, 10, 19, 20, 39, 40, 49, 50)]
+    assert weights == [0.0, 3.0, 3.0, 0.0, 0.0, 3.0, 3.0, 0.0]
+
+
+def test_a_stage_keeps_its_part_of_a_run_of_another_length() -> None:
+    stage = Stage(3.0, ((10, 20),), total=100)
+    assert [stage(Progress(step, 1000)) for step in (99, 100, 199, 200)] == [0.0, 3.0, 3.0, 0.0]
+
+
+def test_a_stage_rises_once_from_the_begin_of_its_first_span() -> None:
+    stage = Stage(3.0, ((10, 30), (40, 50)), total=100, ramp=10)
+    weights = [stage(Progress(step, 100)) for step in (10, 15, 20, 29, 40)]
+    assert weights == [0.0, 1.5, 3.0, 3.0, 3.0]
+
+
+def test_a_weight_that_ends_is_0_from_then_on() -> None:
+    assert Until(5.0, step=10)(Progress(10, 100)) == 0.0
+
+
+def test_the_published_lengths_are_the_defaults() -> None:
+    linear, stepwise = LinearDecay(), StepwiseLinearDecay()
+    factors = [linear(Progress(step, 200)) for step in (99, 100, 199)]
+    assert factors == pytest.approx([1.0, 1 - 1 / 101, 1 / 101])
+    values = [stepwise(Progress(step, 200_000)) for step in (100_999, 101_000, 101_999)]
+    assert values == pytest.approx([1.0, 1 - 1e-5, 1 - 1e-5], abs=1e-9)
