@@ -17,6 +17,7 @@ from zoo_core.errors import PluginError, UsageError
 from zoo_core.host.isolation import Plugin
 from zoo_core.host.plugins import PluginHost
 from zoo_core.schema import write_yaml
+from zoo_core.untrusted import file_sha256
 
 SHA = "ab" * 32
 
@@ -143,6 +144,19 @@ def test_the_index_tells_of_a_directory_whose_weights_it_knows(
     assert model.domains == domains
     assert model.parameters == (15 if sha256 == SHA else 0)
     assert model.entry.config is None
+
+
+def test_a_registry_that_the_index_was_made_of_is_taken_from_the_index(
+    registry_file: Callable[..., Path], index_file: Callable[..., Path]
+) -> None:
+    path = registry_file("one", entry("stargan-a"))
+    row = entry("stargan-a", summary="as indexed") | {"registry_sha256": file_sha256(path)}
+    index = index_file(one=[row])
+    model = Registry.load(Host({"one": path}), index).get("stargan-a")
+    assert (model.data["summary"], model.file) == ("as indexed", path)
+    assert model.entry.summary == "as indexed"
+    path.write_text(write_yaml({"models": [entry("stargan-a", summary="as changed")]}))
+    assert Registry.load(Host({"one": path}), index).get("stargan-a").entry.summary == "as changed"
 
 
 def test_a_directory_that_says_nothing_of_a_model_is_its_plugins_problem(

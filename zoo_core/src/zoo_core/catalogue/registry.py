@@ -1,8 +1,8 @@
 """The catalogue of models: the plugins' registries, and the index of what could be installed.
 
 The index is generated. It holds the entries of all registries of the workspace, each with the
-configuration of its model directory, so that a model can be listed without opening that. Imports
-neither torch nor pydantic: entries are validated when they are used.
+configuration of its model directory, so that models are listed without opening these or reading
+their registries again. Imports neither torch nor pydantic: entries are validated when used.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from zoo_core.catalogue.description import (
 )
 from zoo_core.errors import PluginError, UsageError, ZooError, unknown
 from zoo_core.host.plugins import CORE, PluginHost
-from zoo_core.untrusted import read_yaml_file
+from zoo_core.untrusted import file_sha256, read_yaml_file
 
 INDEX = "index.json"
 """Name of the index inside the core."""
 OWNER = "distribution"
 """Key that a row of the index has beyond those of a registry: who brings it."""
+REGISTRY_HASH = "registry_sha256"
+"""Another: the hash of the registry file that the row was made of."""
 CONFIG = "config.yaml"
 """Name of the configuration in a model directory."""
 HUB = "hub"
@@ -254,7 +256,7 @@ class _Reader:
 
     def _add(self, distribution: str, path: Path) -> None:
         try:
-            rows = [self._described(row, path) for row in read_rows(path)]
+            rows = self._rows(distribution, path)
             for row in rows:
                 if row["id"] in self.models:
                     owner = self.models[row["id"]].distribution
@@ -268,6 +270,14 @@ class _Reader:
         for row in rows:
             model = Model(row, distribution, path)
             self.models[model.id] = self._held_against_what_is_here(model)
+
+    def _rows(self, distribution: str, path: Path) -> list[Mapping[str, Any]]:
+        """The entries of a registry: the index's, where these were made of this very file."""
+        sha256 = file_sha256(path) if path.is_file() else ""
+        rows = [row for row in self.index.values() if row[OWNER] == distribution]
+        if rows and all(row.get(REGISTRY_HASH) == sha256 for row in rows):
+            return [_entry(row) for row in rows]
+        return [self._described(row, path) for row in read_rows(path)]
 
     def _held_against_what_is_here(self, model: Model) -> Model:
         """A model of an installed plugin, unavailable where it needs what is not here."""
@@ -306,13 +316,16 @@ class _Reader:
             reason, lacks = f"its plugin is not installed; pip install {owner}", owner
             if owner in broken:
                 reason, lacks = f"its plugin {owner} is broken; see zoo plugins", None
-            values = {key: value for key, value in row.items() if key != OWNER}
-            self.models.setdefault(row["id"], Model(values, owner, None, reason, lacks))
+            self.models.setdefault(row["id"], Model(_entry(row), owner, None, reason, lacks))
 
     def _skip(self, distribution: str, error: ZooError) -> None:
         if self.host.strict:
             raise error
         self.problems.append(Problem(distribution, str(error).rstrip(".")))
+
+
+def _entry(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in row.items() if key not in (OWNER, REGISTRY_HASH)}
 
 
 def index_path() -> Path:

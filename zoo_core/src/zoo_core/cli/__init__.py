@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from zoo_core.errors import UsageError, ZooError, printable
+from zoo_core.host.plugins import host
 
 
 class LazyGroup(click.Group):
@@ -19,14 +20,10 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands, the core's first."""
-        from zoo_core.host.plugins import host
-
         return list(host().components("command"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Imports a command."""
-        from zoo_core.host.plugins import host
-
         if cmd_name not in host().components("command"):
             return None
         command: click.Command = host().load("command", cmd_name)
@@ -45,8 +42,6 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the list of commands without importing any of them."""
-        from zoo_core.host.plugins import host
-
         components = host().components("command").values()
         rows = [(component.name, component.summary) for component in components]
         with formatter.section("Commands"):

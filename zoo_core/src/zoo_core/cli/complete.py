@@ -7,12 +7,12 @@ from collections.abc import Iterable
 import click
 from click.shell_completion import CompletionItem
 
+from zoo_core.catalogue.registry import Registry
+from zoo_core.host.plugins import host
+
 
 def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Ids of models, with their summaries; else files, for model directories and runs."""
-    from zoo_core.catalogue.registry import Registry
-    from zoo_core.host.plugins import host
-
     known = Registry.load(host()).models
     found = _fitting(((id_, m.data.get("summary", "")) for id_, m in known.items()), incomplete)
     return found or [CompletionItem(incomplete, type="file")]
@@ -20,8 +20,6 @@ def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 def methods(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of methods, with their summaries."""
-    from zoo_core.host.plugins import host
-
     return _fitting(((s.name, s.summary) for s in host().methods().values()), incomplete)
 
 
@@ -33,9 +31,6 @@ def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
 
 def domains(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Domains of the model that the command line names; without one, those of all models."""
-    from zoo_core.catalogue.registry import Registry
-    from zoo_core.host.plugins import host
-
     known = Registry.load(host()).models
     # What stands ahead of an option without its value is not assigned to parameters yet.
     named = [known[word] for word in (ctx.params.get("model") or "", *ctx.args) if word in known]

@@ -58,12 +58,8 @@ def _row(known: PluginHost, registry: Registry, plugin: Plugin) -> dict[str, Any
     if problem is None:
         unused = [item for item, _ in known.unused]
         for item in plugin.components:
-            kind = (
-                f"{item.kind} (unused: no package here declares it)"
-                if item in unused
-                else item.kind
-            )
-            brings.setdefault(kind, []).append(item.name)
+            note = " (unused: no package here declares it)" if item in unused else ""
+            brings.setdefault(item.kind + note, []).append(item.name)
         models = [m.id for m in registry.models.values() if m.distribution == plugin.distribution]
         if models:
             brings["models"] = models

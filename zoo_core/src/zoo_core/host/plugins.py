@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -16,7 +15,7 @@ import pluggy
 
 from zoo_core.contracts.spec import Component, Kind, MethodSpec
 from zoo_core.errors import PluginError, UsageError, unknown
-from zoo_core.host import hookspecs
+from zoo_core.host import builtin, hookspecs
 from zoo_core.host.isolation import (
     Plugin,
     fault_text,
@@ -169,8 +168,6 @@ class PluginHost:
     def _load_all(
         self, entries: Iterable[metadata.EntryPoint] | None, only: frozenset[str] | None
     ) -> None:
-        from zoo_core.host import builtin
-
         self._manager.register(builtin, name=CORE)
         loaded = [self._brought(Plugin(CORE, CORE, version_of(CORE)))]
         every = found_plugins(metadata.entry_points(group=GROUP) if entries is None else entries)
@@ -251,6 +248,8 @@ class PluginHost:
             if isinstance(item, Kind):
                 continue
             if item.kind not in self._kinds:
+                import difflib  # here and in errors, since few commands need it
+
                 near = difflib.get_close_matches(item.kind, self._kinds, n=1, cutoff=0.75)
                 if near:
                     raise unknown("kind of component", item.kind, self._kinds)
