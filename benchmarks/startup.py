@@ -1,86 +1,62 @@
-"""CPU and wall time of commands that start: median of ten warm runs each.
+"""Time of the light commands, and how it compares with another installation.
 
-    python benchmarks/startup.py [MODEL --to DOMAIN]
+Run: ``python benchmarks/startup.py [--against OTHER/bin/python]``
 
-Of a model: one small picture by an engine that the warm-up prepared, against the time of ``zoo
---help`` and of importing torch together.
+Runs alternate, so that whatever else the machine does meets both alike. The time of the CPU, user
+and system, says more than the wall where others compute. Each command runs once beforehand, which
+writes the bytecode of its modules.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
-from benchmarking import write_pictures
-
+COMMANDS = (("list", "--json"), ("--help",))
 RUNS = 10
-ZOO = ("-m", "zoo_core")
 
 
-@dataclass(frozen=True)
-class Spent:
-    """Medians over the runs of a command, in seconds."""
-
-    wall: float
-    cpu: float
-
-
-def spent(*arguments: str) -> Spent:
-    """What the interpreter takes with these arguments, in fresh processes, after one warm-up."""
-    walls, cpus = [], []
-    for _ in range(RUNS + 1):
-        start, before = time.perf_counter(), _children()
-        subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
-        walls.append(time.perf_counter() - start)
-        cpus.append(_children() - before)
-    return Spent(statistics.median(walls[1:]), statistics.median(cpus[1:]))
-
-
-def _children() -> float:
-    """Seconds of CPU time of all processes that ended so far."""
-    used = os.times()
-    return used.children_user + used.children_system
-
-
-def line(name: str, seconds: Spent) -> str:
-    """A row of the table."""
-    return f"{name:32} {seconds.cpu:6.3f} s of CPU, {seconds.wall:6.3f} s"
-
-
-def second_start(model: str, to: str, engine: str) -> None:
-    """Prints what a picture takes by an engine that is prepared, beyond what every program pays."""
-    with tempfile.TemporaryDirectory() as place:
-        (picture,) = write_pictures(Path(place), 1, (64, 64))
-        command = ("translate", model, str(picture), "--to", to, "--engine", engine, "--overwrite")
-        found = spent(*ZOO, *command, "--out", str(Path(place) / "out"))
-    needed = [spent(*ZOO, "--help"), spent("-c", "import torch")]
-    print(line(f"{model} by {engine}", found))
-    print(line("import torch", needed[1]))
-    wall, cpu = (
-        getattr(found, clock) - sum(getattr(each, clock) for each in needed)
-        for clock in ("wall", "cpu")
+def seconds(python: str, command: tuple[str, ...]) -> tuple[float, float]:
+    """Wall time of a command in a fresh process, and its time of the CPU."""
+    settings = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(
+        [python, "-m", "zoo_core", *command], stdout=subprocess.DEVNULL, env=settings, check=True
     )
-    print(line("over --help and torch", Spent(wall, cpu)))
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", nargs="?")
-    parser.add_argument("--to")
-    parser.add_argument("--engine", default="openvino")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--against", metavar="PYTHON", help="Python of another installation.")
+    parser.add_argument("--runs", type=int, default=RUNS)
     asked = parser.parse_args()
-    for command in (("list", "--json"), ("--help",)):
-        print(line(f"zoo {' '.join(command)}", spent(*ZOO, *command)))
-    if asked.model:
-        second_start(asked.model, asked.to, asked.engine)
+    pythons = [sys.executable, *([asked.against] if asked.against else [])]
+    for command in COMMANDS:
+        for python in pythons:
+            seconds(python, command)
+        runs = [[seconds(python, command) for python in pythons] for _ in range(asked.runs)]
+        print(f"zoo {' '.join(command)}, {asked.runs} runs")
+        least, middle = [], []
+        for python, times in zip(pythons, zip(*runs, strict=True), strict=True):
+            walls, cpus = zip(*times, strict=True)
+            least.append(min(cpus))
+            middle.append(statistics.median(cpus))
+            print(
+                f"  wall: median {statistics.median(walls):.3f} s, least {min(walls):.3f} s; "
+                f"CPU: median {middle[-1]:.3f} s, least {least[-1]:.3f} s; {python}"
+            )
+        if asked.against:
+            print(
+                f"  CPU, ratio: median {middle[0] / middle[1]:.2f}, least {least[0] / least[1]:.2f}"
+            )
 
 
 if __name__ == "__main__":

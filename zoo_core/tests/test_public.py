@@ -21,6 +21,7 @@ def _outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     brought = Component("public", "unlike", "difflib:unified_diff", "What differs")
     host = host_with(InMemoryPlugin("outside", [brought]), installed=())
     monkeypatch.setattr(plugins, "host", lambda: host)
+    monkeypatch.setattr("zoo_core.cli.host", lambda: host)
     kept = dict(vars(zoo))
     vars(zoo).pop("train", None)
     yield
