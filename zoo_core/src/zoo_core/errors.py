@@ -5,6 +5,7 @@ What they quote came from somewhere else, and is made safe to print.
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -90,8 +91,6 @@ def unknown(
         known: The names that would have been accepted.
         next_step: A sentence that replaces the list of known names, where the list would be long.
     """
-    import difflib
-
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     guess = f'Did you mean "{near[0]}"? ' if near else ""

@@ -65,7 +65,8 @@ class Model:
         Raises:
             PluginError: If it is wrong.
         """
-        values = {key: value for key, value in self.data.items() if key != "nets"}
+        beside = ("nets", OWNER, REGISTRY_HASH)
+        values = {key: value for key, value in self.data.items() if key not in beside}
         if values["weights"].get("format", NATIVE) == NATIVE:
             values.pop("config", None)  # its directory's
         return parse_entry(values, f"registry of {self.distribution}")
@@ -273,10 +274,9 @@ class _Reader:
 
     def _rows(self, distribution: str, path: Path) -> list[Mapping[str, Any]]:
         """The entries of a registry: the index's, where these were made of this very file."""
-        sha256 = file_sha256(path) if path.is_file() else ""
         rows = [row for row in self.index.values() if row[OWNER] == distribution]
-        if rows and all(row.get(REGISTRY_HASH) == sha256 for row in rows):
-            return [_entry(row) for row in rows]
+        if rows and path.is_file() and rows[0].get(REGISTRY_HASH) == file_sha256(path):
+            return rows
         return [self._described(row, path) for row in read_rows(path)]
 
     def _held_against_what_is_here(self, model: Model) -> Model:
@@ -316,16 +316,12 @@ class _Reader:
             reason, lacks = f"its plugin is not installed; pip install {owner}", owner
             if owner in broken:
                 reason, lacks = f"its plugin {owner} is broken; see zoo plugins", None
-            self.models.setdefault(row["id"], Model(_entry(row), owner, None, reason, lacks))
+            self.models.setdefault(row["id"], Model(row, owner, None, reason, lacks))
 
     def _skip(self, distribution: str, error: ZooError) -> None:
         if self.host.strict:
             raise error
         self.problems.append(Problem(distribution, str(error).rstrip(".")))
-
-
-def _entry(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {key: value for key, value in row.items() if key not in (OWNER, REGISTRY_HASH)}
 
 
 def index_path() -> Path:

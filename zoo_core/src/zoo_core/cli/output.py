@@ -99,15 +99,11 @@ def _console() -> Console:
 
 
 def as_json(value: Any) -> None:
-    """Prints JSON on the standard output."""
+    """Prints JSON on the standard output, escaped where that cannot hold any text."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    safe = _is_utf8() and printable(text) == text
+    is_utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
+    safe = is_utf8 and printable(text) == text
     click.echo(text if safe else json.dumps(value, indent=2))
-
-
-def _is_utf8() -> bool:
-    """Whether the standard output can hold any text; JSON is escaped where it cannot."""
-    return (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
 
 
 def report_broken(host: PluginHost, registry: Registry | None = None) -> None:

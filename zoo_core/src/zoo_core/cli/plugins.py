@@ -26,10 +26,7 @@ def plugins(kinds: bool, json_: bool) -> None:
     if json_:
         as_json(rows)
         return
-    shown = [
-        (row["name"], f"{row['distribution']} {row['version']}".strip(), _brings(row))
-        for row in rows
-    ]
+    shown = [(r["name"], f"{r['distribution']} {r['version']}".strip(), _brings(r)) for r in rows]
     table(("PLUGIN", "DISTRIBUTION", "BRINGS"), shown)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from zoo_core.errors import PluginError
 
-_CONTROL = re.compile(r"[\x00-\x1f]")
 _NAME = re.compile(r"[A-Za-z0-9][\w.+:-]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
@@ -36,7 +35,7 @@ class Component:
     def __post_init__(self) -> None:
         for key in ("kind", "name", "target", "summary"):
             value = getattr(self, key)
-            if not isinstance(value, str) or _CONTROL.search(value):
+            if not isinstance(value, str) or any(ord(sign) < 32 for sign in value):
                 raise PluginError(
                     f"its {key} is {value!r}, not one line of text", asked=self._asked
                 )

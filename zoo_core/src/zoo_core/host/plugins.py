@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -248,8 +249,6 @@ class PluginHost:
             if isinstance(item, Kind):
                 continue
             if item.kind not in self._kinds:
-                import difflib  # here and in errors, since few commands need it
-
                 near = difflib.get_close_matches(item.kind, self._kinds, n=1, cutoff=0.75)
                 if near:
                     raise unknown("kind of component", item.kind, self._kinds)
