@@ -137,3 +137,15 @@ def test_the_published_lengths_are_the_defaults() -> None:
     assert factors == pytest.approx([1.0, 1 - 1 / 101, 1 / 101])
     values = [stepwise(Progress(step, 200_000)) for step in (100_999, 101_000, 101_999)]
     assert values == pytest.approx([1.0, 1 - 1e-5, 1 - 1e-5], abs=1e-9)
+
+
+def test_a_rate_that_changes_in_steps_is_halved_as_published() -> None:
+    assert [StepDecay(10)(Progress(step, 100)) for step in (9, 10, 20)] == [1.0, 0.5, 0.25]
+
+
+def test_a_decay_after_half_of_the_run_has_a_thousand_parts() -> None:
+    assert LinearDecay.after(0.3) == LinearDecay(300, 700)
+
+
+def test_a_ramp_ends_with_a_run_of_one_step() -> None:
+    assert Ramp(1.0, 3.0)(Progress(1, 1)) == 3.0
