@@ -8,7 +8,7 @@ import torch
 import zoo
 from zoo_core.contracts.codec import Item
 from zoo_core.errors import DataError, PluginError, WeightsError
-from zoo_core.translate.jobs import Job
+from zoo_core.translate.streaming import Job
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import torch
 from torch.nn import functional
 
 from zoo_core.contracts.signals import TensorSpec
-from zoo_core.translate.jobs import Job
-from zoo_core.translate.streaming import StreamPlan, stream
+from zoo_core.translate.streaming import Job, StreamPlan, stream
 from zoo_voice.audio import Sound
 from zoo_voice.codec import SpeechCodec
 from zoo_voice.stretches import OVERLAP, excerpts

@@ -16,8 +16,7 @@ from torch import Tensor
 from zoo_core.cli import run as zoo_command
 from zoo_core.contracts.codec import InMemorySignal, Window
 from zoo_core.contracts.signals import Domains, TensorSpec
-from zoo_core.translate.jobs import Job
-from zoo_core.translate.streaming import StreamPlan, stream
+from zoo_core.translate.streaming import Job, StreamPlan, stream
 from zoo_runs.whole_samples import FullSamples
 from zoo_train.data.dataset import DataSet
 from zoo_voice.audio import Sound

@@ -15,10 +15,9 @@ from PIL import Image
 
 from zoo_core.errors import DataError
 from zoo_images.colour import declared_colours, deep_to_srgb, to_rgb, to_srgb, turn_upright
-from zoo_images.depth import bits_of
 from zoo_images.format_spec import format_of_file
 from zoo_images.metadata import DESCRIPTION, Metadata, is_of_stack
-from zoo_images.opening import contents, open_header
+from zoo_images.opening import bits_of, contents, open_header
 from zoo_images.picture import Frames, Made, Pages, Picture, shallow
 from zoo_images.pixels import MAX_PIXELS
 from zoo_images.transparency import KEEP, Transparency, opacity_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ import numpy as np
 from PIL import Image
 
 from zoo_core.errors import DataError
-from zoo_images.depth import bits_of
+from zoo_images.bands import UPRIGHT, Bands, split
 from zoo_images.gaps import Gaps
 from zoo_images.metadata import DESCRIPTION, TIFF_TAGS, describes_layout
+from zoo_images.opening import bits_of
 from zoo_images.preprocessing import Array
-from zoo_images.transparency import Opacity, Transparency, as_opacity
+from zoo_images.transparency import Opacity, Transparency
 from zoo_images.values import range_of_input
 
 GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
@@ -25,35 +26,6 @@ NO_DATA = 42113
 """GDAL's tag of the value that means "no data"."""
 _PREMULTIPLIED = 1
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-UPRIGHT = {
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: a[::-1].swapaxes(0, 1),
-    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-    8: lambda a: a[:, ::-1].swapaxes(0, 1),
-}
-"""By EXIF's orientation, how pixels (H, W[, C]) are turned upright."""
-
-
-@dataclass(frozen=True)
-class Bands:
-    """The values of a picture as the file has them.
-
-    Attributes:
-        values: (H, W) or (H, W, 3), of any real type.
-        extra: (H, W, K) further bands of the same type; None where there are none.
-        notes: What of them is doubtful.
-        opacity: (H, W) of an alpha channel, which is none of the bands; None without one.
-        profile: ICC profile of the colours, where the file has one.
-    """
-
-    values: Array
-    extra: Array | None = None
-    notes: tuple[str, ...] = field(default_factory=tuple)
-    opacity: Opacity | None = None
-    profile: bytes = b""
 
 
 def is_tiff(head: bytes) -> bool:
@@ -111,16 +83,6 @@ def to_rgb(
         unit = transparency.over_ground(unit)
     signal = unit.mul(255).round_().byte()  # (C, H, W)
     return Image.fromarray(signal.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
-
-
-def split(pixels: Array, *, alpha: bool = False, profile: bytes = b"") -> Bands:
-    """Grey or colour, and further bands, of (H, W, C); whether the last is an alpha channel."""
-    opacity = as_opacity(pixels[..., -1]) if alpha else None
-    pixels = pixels[..., :-1] if alpha else pixels
-    colours = 3 if pixels.shape[-1] >= 3 else 1
-    values = np.ascontiguousarray(pixels[..., 0] if colours == 1 else pixels[..., :3])
-    extra = pixels[..., colours:]
-    return Bands(values, extra if extra.shape[-1] else None, (), opacity, profile)
 
 
 def _tiff(image: Image.Image | None, data: bytes, page: int, asked: str) -> Bands | None:

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from zoo_core.errors import DataError
-from zoo_images.deep import UPRIGHT, Bands, split
-from zoo_images.depth import PNM, bits_of
+from zoo_images.bands import UPRIGHT, Bands, split
+from zoo_images.opening import PNM, bits_of
 from zoo_images.preprocessing import Array
 
 _ORIENTATION = 274

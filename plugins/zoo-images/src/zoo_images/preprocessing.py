@@ -82,7 +82,7 @@ class Preprocessing:
 
     Attributes:
         crop_first: Side of the centre crop ahead of resizing.
-        scale: As `zoo_core.contracts.preset.TrainConfig.scale`.
+        scale: As `zoo_core.contracts.spec.TrainConfig.scale`.
         size: Height and width as trained.
         resize: What became of pictures of another shape, as
             `zoo_core.contracts.spec.TrainConfig.resize`.

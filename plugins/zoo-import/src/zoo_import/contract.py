@@ -60,7 +60,7 @@ class Importer(ABC):
     signal: ClassVar[TensorSpec] = TensorSpec(shape=(3, 256, 256))
     """Form of the signals, where neither the shapes nor the user say."""
     scale: ClassVar[Literal["own", "trained", "whole"]] = "own"
-    """How pictures of other sizes are translated; see `zoo_core.contracts.preset.TrainConfig`."""
+    """How pictures of other sizes are translated; see `zoo_core.contracts.spec.TrainConfig`."""
     version: ClassVar[int] = 1
     """To be raised whenever the same file is converted into anything else than before."""
 

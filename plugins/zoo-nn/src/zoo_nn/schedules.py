@@ -1,6 +1,6 @@
 """Learning-rate schedules and loss weights as functions of the progress. Imports no torch.
 
-Each is a frozen dataclass that is called with a `zoo_core.contracts.preset.Progress`, so that players
+Each is a frozen dataclass that is called with a `zoo_core.contracts.spec.Progress`, so that players
 stay comparable, printable and free of state: resuming needs nothing but the step.
 """
 

@@ -10,8 +10,8 @@ from zoo_core.contracts.codec import Codec, InMemorySignal, Item
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import ZooError
 from zoo_core.translate.engine import Engine
-from zoo_core.translate.jobs import checked
 from zoo_core.translate.outputs import safe_name
+from zoo_core.translate.streaming import checked
 from zoo_train.data.dataset import DataSet
 from zoo_train.events import RunEvents, Sampled
 

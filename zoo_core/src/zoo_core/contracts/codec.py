@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from zoo_core.contracts.preset import TrainConfig
+    from zoo_core.contracts.spec import TrainConfig
 
 FAR = "each normalised by itself, since the nets look further than a window: borders may show"
 """What is said of a signal whose windows cannot share statistics."""

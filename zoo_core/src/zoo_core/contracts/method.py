@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from zoo_core.contracts.interfaces import Code, Decoder, Encoder, Generator, Nets
-from zoo_core.contracts.preset import Preset, Progress
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import Preset, Progress
 from zoo_core.errors import UsageError, unknown
 from zoo_core.schema import fill, plain
 

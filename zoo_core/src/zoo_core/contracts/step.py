@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from zoo_core.contracts.interfaces import Code, DiscriminatorOutput
-from zoo_core.contracts.preset import Progress
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
+from zoo_core.contracts.spec import Progress
 from zoo_core.contracts.trainable_nets import TrainableNets
 from zoo_core.errors import UsageError, unknown
 

@@ -17,7 +17,7 @@ from zoo_core.translate.outputs import Entry, prepare
 from zoo_core.translate.provenance import Origin, Outputs, sha256_of
 
 if TYPE_CHECKING:
-    from zoo_core.translate.jobs import Result
+    from zoo_core.translate.streaming import Result
     from zoo_core.translate.translator import Translator
 
 

@@ -18,8 +18,7 @@ from zoo_core.contracts.interfaces import Code
 from zoo_core.contracts.signals import Domains
 from zoo_core.errors import UsageError
 from zoo_core.translate.engine import ALL, TORCH, Engine, Target
-from zoo_core.translate.jobs import Job, Result, jobs_of
-from zoo_core.translate.streaming import StreamPlan, stream
+from zoo_core.translate.streaming import Job, Result, StreamPlan, jobs_of, stream
 
 if TYPE_CHECKING:
     from zoo_core.contracts.method import Method

@@ -122,7 +122,7 @@ class Override:
             the row has the method's name.
         extra_losses: Losses beside the method's own, as ``--loss`` takes them; with
             ``{source_judge}`` too.
-        train: Settings of the loop, as keys of `zoo_core.contracts.preset.TrainConfig`.
+        train: Settings of the loop, as keys of `zoo_core.contracts.spec.TrainConfig`.
         inputs: Most test pictures per direction, for methods that translate slowly.
         pictures: Most pictures translated for the adaptation accuracy, likewise.
         held: Most pictures of the validation that chooses the best snapshot, likewise.
