@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,17 +33,22 @@ def shard(pictures: Path) -> Path:
     path = pictures.parent / "shard.tar"
     with tarfile.open(path, "w") as archive:
         for picture in sorted(pictures.iterdir()):
-            put(archive, picture.name, picture.read_bytes())
-            put(archive, f"{picture.stem}.cls", b"7")
-        put(archive, "broken.png", b"no picture")
+            _put(archive, picture.name, picture.read_bytes())
+            _put(archive, f"{picture.stem}.cls", b"7")
+        _put(archive, "broken.png", b"no picture")
         link = tarfile.TarInfo("link.png")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
     return path
 
 
-def put(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+@pytest.fixture
+def put() -> Callable[[tarfile.TarFile, str, bytes], None]:
     """Adds a file to an archive."""
+    return _put
+
+
+def _put(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     info = tarfile.TarInfo(name)
     info.size = len(content)
     archive.addfile(info, io.BytesIO(content))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,10 +108,8 @@ def test_a_damaged_shard_is_refused(translator: Translator, shard: Path, damage:
 
 
 def test_pictures_of_one_name_and_two_suffixes_stay_two(
-    translator: Translator, shard: Path, pictures: Path
+    translator: Translator, shard: Path, pictures: Path, put: Any
 ) -> None:
-    from conftest import put
-
     with tarfile.open(shard, "w") as archive:
         for name in ("0.png", "0.bmp"):
             put(archive, name, (pictures / "01.png").read_bytes())

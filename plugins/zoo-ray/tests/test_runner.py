@@ -47,7 +47,7 @@ def test_what_no_worker_survived_is_named_unless_it_is_there(tmp_path: Path) -> 
 
 
 def test_a_piece_that_was_begun_too_often_is_given_up(tmp_path: Path) -> None:
-    worker = Worker(Order(None, "", None, tmp_path, tmp_path, tmp_path, 1, None))
+    worker = Worker(Order(None, "", None, tmp_path, tmp_path, tmp_path, 1, None), [])
     assert [worker._begun(3) for _ in range(TRIES + 1)] == [True] * TRIES + [False]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import pickle
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -176,19 +175,16 @@ def _accounts(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False  # the command has its own
     context.max_errored_blocks = -1  # who is missing at the end is named
-    rows = [
-        {"number": number, "entries": pickle.dumps(list(piece))}
-        for number, piece in enumerate(pieces)
-    ]
+    rows = [{"number": number} for number in range(len(pieces))]
     made = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         Worker,
-        fn_constructor_args=(order,),
+        fn_constructor_args=(order, [list(piece) for piece in pieces]),
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=order.threads,
         num_gpus=gpus,
     )
     for row in made.iter_rows():
-        yield row["number"], pickle.loads(row["account"])
+        yield row["number"], row["account"]
 
 
 def _reach(address: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,29 +52,30 @@ class Worker:
 
     Args:
         order: What is asked.
+        pieces: The files of each piece of work.
     """
 
-    def __init__(self, order: Order) -> None:
-        self.order = order
+    def __init__(self, order: Order, pieces: Sequence[Sequence[Entry]]) -> None:
+        self.order, self.pieces = order, pieces
         self._opened: tuple[Translator, Outputs] | None = None
 
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Translates one piece.
 
         Args:
-            row: ``number`` of the piece, and its pickled ``entries``.
+            row: ``number`` of the piece.
 
         Returns:
-            The same ``number``, and the pickled ``account``: a `Tally`, or a `ZooError` where the
+            The same ``number``, and the ``account``: a `Tally`, or a `ZooError` where the
             model cannot be opened on this machine.
         """
-        entries: Sequence[Entry] = pickle.loads(row["entries"])
+        entries = self.pieces[row["number"]]
         account: Tally | ZooError
         try:
             account = self._translated(entries) if self._begun(row["number"]) else lost(entries)
         except ZooError as error:
             account = error
-        return {"number": row["number"], "account": pickle.dumps(account)}
+        return {"number": row["number"], "account": account}
 
     def _begun(self, number: int) -> bool:
         """Notes that a piece is begun; whether it may be, after all the times before."""

@@ -8,6 +8,7 @@ import math
 import os
 import stat
 import struct
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ _FILTERS = {
     "bilinear": Image.Resampling.BILINEAR,
     "lanczos4": Image.Resampling.LANCZOS,
 }  # of what the nets see, as in training
+_PILLOW_LIMIT = threading.Lock()
 _EXIF_TAGS = (270, 271, 272, 305, 306, 315, 33432, 33723)
 _GROUPS = (0x8769, 0x8825)
 _OF_PIXELS = (0xA001, 0xA002, 0xA003, 0xA005, 0x927C)  # not true of a translation
@@ -67,11 +69,14 @@ def read(path: Path) -> Picture:
 
 def decode(data: bytes, asked: str = "picture") -> Picture:
     """Decodes the bytes of a file, which errors call ``asked``; see `read`."""
-    Image.MAX_IMAGE_PIXELS = None  # the bound is ours, and an error
-    try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Exception as fault:  # Pillow raises many kinds for damaged headers
-        raise RunError("it is no picture in a format that is read here", asked=asked) from fault
+    with _PILLOW_LIMIT:  # the bound is ours, and an error
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        except Exception as fault:  # Pillow raises many kinds for damaged headers
+            raise RunError("it is no picture in a format that is read here", asked=asked) from fault
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
     deep = image.mode.startswith(("I", "F")) or (image.format == "PNG" and data[24:25] == b"\x10")
     for is_so, what in (
         (image.width * image.height > LARGEST, "more pixels than are decoded"),
