@@ -44,7 +44,7 @@ for module in pkgutil.walk_packages(zoo_core.__path__, "zoo_core."):
         importlib.import_module(module.name)
 for name in host().methods():
     host().load("method", name)
-assert zoo.list_models()
+zoo.list_models()
 """
 
 
