@@ -43,7 +43,7 @@ from mutations import Mutant, mutants_of
 ROOT = Path(__file__).resolve().parents[1]
 WANTED = 0.95
 HEAVY = ("torch", "torch.nn.functional", "torch.utils.data", "lightning_fabric", "torchvision")
-HEAVY += ("numpy", "PIL.Image", "pydantic", "safetensors.torch", "yaml", "rich", "typer", "pytest")
+HEAVY += ("numpy", "PIL.Image", "pydantic", "safetensors.torch", "yaml", "rich", "click", "pytest")
 HEAVY += ("hypothesis", "soundfile", "soxr", "huggingface_hub.hf_api", "torch._dynamo", "timm")
 """What is imported once, since tests take long to import it; none of it imports the zoo."""
 

@@ -65,16 +65,7 @@ class RayRunner(Runner):
         """Tar shards and Parquet files are inputs, too."""
         return Reading(codec)
 
-    def run(self, opening: Callable[..., Translator], *work: Any, **more: Any) -> None:
-        """See `zoo_core.translate.batch.Runner.run`.
-
-        Raises:
-            UsageError: If there is no cluster at the address.
-            ZooError: If a worker cannot open the model as it was opened here.
-        """
-        self._run(*work, opening=opening, **more)
-
-    def _run(
+    def run(
         self,
         translator: Translator,
         request: TranslateRequest,
@@ -85,6 +76,12 @@ class RayRunner(Runner):
         opening: Callable[..., Translator],
         progress: Callable[[float], None],
     ) -> None:
+        """See `zoo_core.translate.batch.Runner.run`.
+
+        Raises:
+            UsageError: If there is no cluster at the address.
+            ZooError: If a worker cannot open the model as it was opened here.
+        """
         engine = translator.choose(request.to, request.source, len(entries))
         before = {path for entry in entries for path in entry.outputs.values() if path.exists()}
         with (

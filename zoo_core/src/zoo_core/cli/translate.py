@@ -171,7 +171,7 @@ def translate(
     if engine == "auto" and chosen != "torch":
         say(f"Computed by {chosen} (--engine torch does without).")
     with _progress(len(entries)) as advance, computing_threads(threads):
-        running.run(opening, translator, request, entries, root, tally, progress=advance)
+        running.run(translator, request, entries, root, tally, opening=opening, progress=advance)
     if grid is not None:
         _grid(translator, entries, Path(grid), overwrite)
     _report(tally, root)

@@ -63,9 +63,19 @@ class Runner:
         """What says which files are inputs and what their outputs end in."""
         return codec
 
-    def run(self, opening: Callable[..., Translator], *work: Any, **more: Any) -> None:
-        """As `translate_files` of ``work``; ``opening`` (picklable) opens the model elsewhere."""
-        translate_files(*work, **more)
+    def run(
+        self,
+        translator: Translator,
+        request: TranslateRequest,
+        entries: Sequence[Entry],
+        root: Path,
+        tally: Tally,
+        *,
+        opening: Callable[..., Translator],
+        progress: Callable[[float], None],
+    ) -> None:
+        """As `translate_files`; ``opening`` (picklable) opens the model elsewhere."""
+        translate_files(translator, request, entries, root, tally, progress=progress)
 
 
 def translate_files(
