@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from zoo_core.catalogue.registry import Registry
 from zoo_core.errors import UsageError
@@ -17,14 +18,16 @@ from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.real_data import open_real_data
 from zoo_evaluate.report import Report
 from zoo_evaluate.run import evaluate_model, metric_classes
+from zoo_train.data.memory import is_path
 from zoo_train.data.trained_on import read_trained_on
 
 
 def evaluate(
     model: str | Path,
     *,
-    domains: Mapping[str, str | Path] | None = None,
-    data: str | Path | None = None,
+    domains: Mapping[str, Any] | None = None,
+    data: str | Path | Mapping[str, Any] | None = None,
+    ranges: Mapping[str, str] | None = None,
     split: str = "test",
     metrics: Sequence[str] | None = None,
     judges: Sequence[str | Path] = (),
@@ -43,8 +46,12 @@ def evaluate(
 
     Args:
         model: Anything that `zoo.load` opens by name or path.
-        domains: Source of each domain by name: a folder, or a text as for ``--domain``.
-        data: A folder that holds all domains, or attributes.
+        domains: Data of each domain by name: a folder, a text as for ``--domain``, or signals in
+            memory (an array, a tensor, a list, a data set of torch or Hugging Face; see
+            `zoo_train.data.memory.signals_of`), as `zoo.train` takes them.
+        data: A folder that holds all domains, or attributes; or the same as ``domains``.
+        ranges: ``LOW,HIGH`` by domain: values of black and white, such as ``{"photo": "0,1"}``,
+            which floats in memory need.
         split: ``train``, ``val``, ``test`` or ``all``, where a source has splits.
         metrics: Names of metrics; None for all that apply.
         judges: Directories of judges.
@@ -54,7 +61,8 @@ def evaluate(
         batch: Signals at once; None for as many as make some 64 pictures of 64 × 64.
         allow_few: Whether to compute FID and KID of fewer than 50 signals, too.
         samples: Signals of each direction that `Report.panels` shows.
-        paired: Whether files of one name show the same; None as the data set declares.
+        paired: Whether files of one name, and signals in memory of one place, show the same; None
+            as the data set declares.
         seed: Seed of which inputs are taken, where not all are.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         precision: ``auto``, ``float32`` or ``bfloat16``.
@@ -71,11 +79,12 @@ def evaluate(
     """
     if metrics is not None and not metrics:
         raise UsageError("it names no metric", asked="--metrics")
+    domains, data = _by_domain(domains or {}, data)
     metric_classes(metrics)  # refuses an unknown name before anything is loaded
     opened = [EvalClassifier.load(directory) for directory in judges]
     chosen = _extractor(extractor, opened, judges)
     translator = load(model, device=device, precision=precision, engine="torch")
-    dataset = open_real_data(translator, domains or {}, data, split)
+    dataset = open_real_data(translator, domains, data, split, ranges)
     config = EvalConfig(
         split=split,
         num_samples=num_samples,
@@ -100,6 +109,25 @@ def evaluate(
     if known is None:
         report.notes.append("what the model was trained on: it does not say")
     return report
+
+
+def _by_domain(
+    domains: Mapping[str, Any], data: Any
+) -> tuple[Mapping[str, Any], str | Path | None]:
+    """The data of each domain, and the folder that holds all."""
+    if data is None or is_path(data):
+        return domains, data
+    if not isinstance(data, Mapping):
+        raise UsageError(
+            "it is neither a folder nor data by the name of its domain",
+            asked=f"data ({type(data).__name__})",
+            hint='Give domains={"NAME": …, "NAME": …}, an array or data set for each domain.',
+        )
+    if domains:
+        raise UsageError(
+            "both name the data", asked="domains and data", hint="Give one of the two."
+        )
+    return data, None
 
 
 def _extractor(

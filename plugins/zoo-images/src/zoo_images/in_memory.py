@@ -46,7 +46,8 @@ def prepared(files: Sequence[File], domain: str | None, asked: str | None) -> li
             "nothing tells which of its values are black and white",
             asked=f"{files[floats[0]].name}: array of {arrays[floats[0]].dtype}",  # type: ignore[union-attr]
             hint=f"For values from 0 to 1 say --range {name}=0,1, in Python settings="
-            f'{{"train.ranges": {{"{name}": "0,1"}}}}; for -1 to 1 "-1,1". Bytes need none.',
+            f'{{"train.ranges": {{"{name}": "0,1"}}}}, to zoo.evaluate ranges={{"{name}": "0,1"}}; '
+            'for -1 to 1 "-1,1". Bytes need none.',
         )
     if floats and asked is not None:
         bytes_ = [_as_bytes(arrays[at], *parse_range(asked)) for at in floats]
