@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo_core.contracts.signals import TensorSpec
+from zoo_core.errors import UsageError
 from zoo_embedding.imagenet import imagenet
 from zoo_embedding.judge import FEATURES, HeadNet, ImagenetArchitecture
 from zoo_evaluate.examples import LabeledSubset
@@ -17,12 +18,14 @@ from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_evaluate.judge_train import JudgeConfig, train_judge
 from zoo_nn.nets.classifier import make_net
+from zoo_nn.nets.judge_architecture import Changes
 
 SIZE = 48
 
 
-def card() -> JudgeCard:
+def card(**arguments: Any) -> JudgeCard:
     return JudgeCard(
+        arguments=arguments,
         task="domain",
         classes=("a", "b"),
         domains=("a", "b"),
@@ -101,3 +104,43 @@ def test_grey_pictures_and_other_sizes_are_read(channels: int) -> None:
     judge = EvalClassifier(make_net(card()), card())
     with torch.no_grad():
         assert judge(torch.zeros(2, channels, 30, 70)).logits.shape == (2, 2)
+
+
+def variants(x: Tensor, **arguments: Any) -> list[Tensor]:
+    rng = torch.Generator().manual_seed(0)
+    return list(ImagenetArchitecture(card(**arguments)).variants(x, Changes("domain"), rng))
+
+
+def test_changed_copies_stand_beside_pictures_as_they_are() -> None:
+    x = pictures()
+    assert [torch.equal(each, x) for each in variants(x)] == [True]
+    first, *copies = variants(x, copies=2)
+    assert torch.equal(first, x)
+    assert [copy.shape for copy in copies] == [x.shape] * 2
+    assert not torch.equal(copies[0], x)
+    assert not torch.equal(copies[0], copies[1])
+
+
+@pytest.mark.parametrize("wrong", [{"copies": -1}, {"copies": "two"}, {"copy": 2}])
+def test_a_wrong_argument_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError) as caught:
+        variants(pictures(), **wrong)
+    assert next(iter(wrong)) in (caught.value.asked or "")
+
+
+def test_copies_are_learnt_from_with_the_class_of_their_picture() -> None:
+    stores = [Store(smooth=False), Store(smooth=True)]
+    parts = [
+        LabeledSubset(name, cast(Any, store), torch.arange(20), torch.full((20,), label))
+        for label, (name, store) in enumerate(zip("ab", stores, strict=True))
+    ]
+    config = JudgeConfig(
+        "domain",
+        ("a", "b"),
+        size=SIZE,
+        steps=60,
+        batch=16,
+        architecture="imagenet",
+        arguments={"copies": 1},
+    )
+    assert train_judge(parts, [], config).card.accuracy["mean"]["train"] >= 0.95

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
+from zoo_core.errors import UsageError, unknown
 from zoo_embedding.imagenet import imagenet
-from zoo_nn.nets.classifier import PictureArchitecture
+from zoo_nn.nets.augment import augment
+from zoo_nn.nets.classifier import PictureArchitecture, fit
 from zoo_nn.nets.judge_architecture import Changes, ClassifierOutput
 
 FEATURES = 2448
 """Numbers per picture: three of each channel of the stem and of the seven stages."""
+MOST_COPIES = 16
 
 
 class HeadNet(nn.Module):
@@ -43,8 +47,10 @@ class ImagenetArchitecture(PictureArchitecture):
 
     The net is frozen, with ImageNet's weights, and no part of the judge's file. Of each channel of
     its stem and of each stage, mean, deviation and largest value over the picture are read: styles
-    lie in early stages, things in late ones. Pictures are read once and kept, unchanged: a judge of
-    domains goes by fine traces, too, such as areas that a generator leaves not quite flat.
+    lie in early stages, things in late ones. Pictures are read once and kept. Unchanged, they teach
+    a judge of domains fine traces, too, such as areas that are not quite flat, which a generator
+    leaves as well. ``copies`` (``--set copies=2``) keeps so many changed copies of each beside it,
+    mirrored, shifted, blurred and noisy at random: such traces alone decide less.
     """
 
     size = 128
@@ -64,6 +70,30 @@ class ImagenetArchitecture(PictureArchitecture):
     def make_net(self) -> nn.Module:
         """A `HeadNet`."""
         return HeadNet(len(self.card.classes), (self.card.widths or self.widths)[-1])
+
+    @property
+    def copies(self) -> int:
+        """Changed copies of each training picture.
+
+        Raises:
+            UsageError: If there is no such argument, or it is no such number.
+        """
+        for name in self.card.arguments:
+            if name != "copies":
+                raise unknown("argument of the architecture imagenet", name, ("copies",))
+        copies = self.card.arguments.get("copies", 0)
+        if type(copies) is not int or not 0 <= copies <= MOST_COPIES:
+            raise UsageError(
+                f"it must be a whole number from 0 to {MOST_COPIES}", asked=f"copies {copies!r}"
+            )
+        return copies
+
+    def variants(self, signals: Tensor, changes: Changes, rng: torch.Generator) -> Iterator[Tensor]:
+        """Pictures (N, 3, S, S) as they are, and as many changed copies as are asked for."""
+        x = fit(signals, self.card.size)  # (N, 3, S, S)
+        yield x
+        for _ in range(self.copies):
+            yield augment(x, changes.task, rng)  # (N, 3, S, S)
 
     def augment(
         self, inputs: tuple[Tensor, ...], changes: Changes, rng: torch.Generator

@@ -141,7 +141,7 @@ def train_judge(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         net = architecture.make_net().to(config.device).to(memory_format=torch.channels_last)
-        lessons = _lessons(seen, architecture, config, rng)
+        lessons = _lessons(seen, architecture, config, changes, rng)
 
         def read() -> tuple[Tensor, Tensor]:
             inputs, labels = lessons.draw()
@@ -247,24 +247,26 @@ class _Balanced:
 
 
 class _Rounds:
-    """Signals that are prepared once and kept; each is read once per round."""
+    """Signals that are prepared once and kept; each of their variants is read once per round."""
 
     def __init__(
         self,
         parts: Sequence[LabeledSubset],
         architecture: JudgeArchitecture,
         config: JudgeConfig,
+        changes: Changes,
         rng: torch.Generator,
     ) -> None:
         self._architecture, self._rng = architecture, rng
         self._batch, self._device = config.batch, config.device
-        self._prepared = [
-            one
-            for part in parts
-            for signals, _ in part.batches(_AT_ONCE, whole=architecture.whole)
-            for one in architecture.prepare(signals)
-        ]
-        self._labels = torch.cat([part.labels for part in parts])  # (M,)
+        self._prepared: list[Tensor] = []
+        all_labels: list[Tensor] = []
+        for part in parts:
+            for signals, labels in part.batches(_AT_ONCE, whole=architecture.whole):
+                for variant in architecture.variants(signals, changes, rng):
+                    self._prepared += architecture.prepare(variant)
+                    all_labels.append(labels)
+        self._labels = torch.cat(all_labels)  # (M,)
         self._order = torch.randperm(len(self._prepared), generator=rng)  # (M,)
 
     def draw(self) -> tuple[tuple[Tensor, ...], Tensor]:
@@ -281,10 +283,12 @@ def _lessons(
     parts: Sequence[LabeledSubset],
     architecture: JudgeArchitecture,
     config: JudgeConfig,
+    changes: Changes,
     rng: torch.Generator,
 ) -> _Lessons:
-    make = _Rounds if architecture.whole or architecture.once else _Balanced
-    return make(parts, architecture, config, rng)
+    if architecture.whole or architecture.once:
+        return _Rounds(parts, architecture, config, changes, rng)
+    return _Balanced(parts, architecture, config, rng)
 
 
 def _channels_last(x: Tensor) -> Tensor:

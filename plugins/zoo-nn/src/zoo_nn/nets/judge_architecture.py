@@ -8,7 +8,7 @@ Shapes: N batch, K classes, F features, ``*S`` any signal.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -96,6 +96,19 @@ class JudgeArchitecture(ABC):
         Args:
             signals: (N, *S) within the signal's range; where `whole`, N files or decoded signals.
         """
+
+    def variants(self, signals: Any, changes: Changes, rng: torch.Generator) -> Iterable[Any]:
+        """What is prepared and kept of training signals, where that is done `once`.
+
+        Args:
+            signals: N signals, as `prepare` takes them.
+            changes: How far they may be changed.
+            rng: Generator of the changes.
+
+        Returns:
+            N signals each: by default the signals themselves alone.
+        """
+        return (signals,)
 
     def inputs(self, prepared: Sequence[Tensor] | Tensor) -> tuple[Tensor, ...]:
         """Arguments of the net for N prepared signals; the first is the signals (N, ...)."""
