@@ -1,43 +1,39 @@
 """Changes one place of a module at a time, and asks whether its tests notice.
 
-    python .ci/mutants.py                       a sample of all modules in mutants.toml
-    python .ci/mutants.py --sample 0 schedules  every mutant of the modules whose path has this
+    python .ci/mutants.py                       every mutant of all modules in mutants.toml
+    python .ci/mutants.py --sample 300          some of them
+    python .ci/mutants.py schedules             of the modules whose path has this
     python .ci/mutants.py --list                how many mutants each module has; nothing is run
 
 `mutants.toml` says which tests belong to which module, and which survivors change nothing that can
 be observed. Verdicts are kept in ``.venv/mutants.jsonl``, so that an interrupted run goes on: while
-the module stays as it is, and of survivors while their tests do. Mutants are judged in a random
-order, so that what is judged when the time is over is a sample, too. Ends with 1 if fewer than 95 %
-are killed.
-
-Tools for this start Python anew for each mutant and want one package with its tests; here importing
-torch would take most of the time. This process imports it once and forks: each child compiles its
-mutant in place of the module, which it imports only then, and runs the tests.
+the module stays as it is, and of survivors while their tests do. Ends with 1 if fewer than 95 % of
+what is judged are killed. How a mutant is judged is in `mutant_tests.py`.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
 import importlib
-import importlib.machinery
 import json
+import math
 import os
 import random
-import signal
 import sys
+import tempfile
 import time
 import tomllib
-import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+from mutant_tests import Plain, cold, collected, covering, forked, run, run_traced, swaps, warm
 from mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,63 +59,6 @@ class Group:
     select: str = ""
 
 
-@dataclass(frozen=True)
-class Result:
-    """What came of a mutant: ``killed``, ``survived`` or ``timeout``, which counts as killed."""
-
-    verdict: str
-    seconds: float
-
-
-def run(group: Group, path: Path, mutant: Mutant | None, limit: float) -> Result:
-    """Runs the tests of a group in a child, where ``path`` is replaced by the mutant, if any."""
-    begin = time.monotonic()
-    child = os.fork()
-    if not child:
-        os.setsid()
-        try:
-            status = _tested(group, path, mutant)
-        except BaseException:  # a mutant may end Python itself
-            traceback.print_exc()
-            status = 99
-        os._exit(status)
-    while time.monotonic() - begin < limit:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            passed = os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0
-            return Result("survived" if passed else "killed", time.monotonic() - begin)
-        time.sleep(0.02)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return Result("timeout", limit)
-
-
-def _tested(group: Group, path: Path, mutant: Mutant | None) -> int:
-    """Exit status of pytest; runs in the child, whose output nobody reads."""
-    import pytest
-
-    output = ROOT / ".venv" / "mutants.log" if mutant is None else Path(os.devnull)
-    with output.open("w") as sink:
-        os.dup2(sink.fileno(), 1)
-        os.dup2(sink.fileno(), 2)
-    if mutant is not None:
-        loader = importlib.machinery.SourceFileLoader
-        original = loader.get_code
-
-        def get_code(self: Any, name: str) -> Any:
-            if Path(self.path) != path:
-                return original(self, name)
-            return compile(mutant.tree, str(path), "exec")
-
-        loader.get_code = get_code  # type: ignore[assignment]
-    options = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "--no-header"]
-    select = ["-k", group.select] if group.select else []
-    status = int(pytest.main([*options, *select, *group.tests]))
-    sys.stdout.flush()
-    return status
-
-
 def groups(table: dict[str, Any]) -> list[Group]:
     """The groups of ``mutants.toml``."""
     return [
@@ -139,12 +78,32 @@ def modules_of(group: Group, names: list[str]) -> Iterator[Path]:
                 yield path
 
 
-def known(mutant: Mutant, path: Path, table: dict[str, Any]) -> bool:
+@dataclass(frozen=True)
+class Candidate:
+    """A mutant of a module; ``key`` names it while the module stays as it is."""
+
+    path: Path
+    mutant: Mutant
+    key: str
+
+    @property
+    def place(self) -> str:
+        """Path and line."""
+        return f"{self.path.relative_to(ROOT)}:{self.mutant.line}"
+
+
+def candidates_of(path: Path) -> list[Candidate]:
+    """All mutants of a module."""
+    source = path.read_text(encoding="utf-8")
+    module = hashlib.sha256(source.encode()).hexdigest()[:16]
+    return [Candidate(path, one, f"{module} {one.line} {one.number}") for one in mutants_of(source)]
+
+
+def known(candidate: Candidate, table: dict[str, Any]) -> bool:
     """Whether ``mutants.toml`` gives a reason why nothing can notice this mutant."""
     return any(
-        fnmatch(str(path.relative_to(ROOT)), f"*{one['module']}")
-        and one["old"] == mutant.old
-        and one["new"] == mutant.new
+        str(candidate.path).endswith(one["module"])
+        and (one["old"], one["new"]) == (candidate.mutant.old, candidate.mutant.new)
         for one in table.get("equivalent", ())
     )
 
@@ -159,85 +118,147 @@ def digest(group: Group) -> str:
     return found.hexdigest()[:16]
 
 
+class Verdicts:
+    """What is known of mutants, in a file to which children add.
+
+    A verdict is ``failed`` or ``timeout``, which both count as killed, or ``passed``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._screen = os.dup(1)  # children send the output of tests elsewhere
+
+    def read(self, tests: str) -> dict[str, str]:
+        """Verdicts by key; of survivors those of these tests, by their digest."""
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        found = map(json.loads, lines)
+        return {
+            one["key"]: one["verdict"]
+            for one in found
+            if one["verdict"] != "passed" or one["tests"] == tests
+        }
+
+    def add(self, one: Candidate, verdict: str, tests: str, seconds: float) -> None:
+        """Keeps a verdict, and says it."""
+        with self._path.open("a") as out:
+            out.write(json.dumps({"key": one.key, "verdict": verdict, "tests": tests}) + "\n")
+        os.write(self._screen, f"{verdict:8} {seconds:6.1f} s  {one.place}\n".encode())
+
+
+def judge(group: Group, chosen: list[Candidate], verdicts: Verdicts, end: float) -> None:
+    """Judges the mutants of a group that are not judged yet, until the time is over."""
+    tests = digest(group)
+    todo = [one for one in chosen if one.key not in verdicts.read(tests)]
+    if not todo or time.monotonic() > end:
+        return
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        times = scratch / "plain.json"
+        root = os.getpid()
+
+        def work(session: pytest.Session) -> None:
+            plain = measured(session, sorted({one.path for one in todo}), times)
+            for one in todo:
+                if time.monotonic() > end or os.getppid() != root:
+                    return
+                begin = time.monotonic()
+                verdict = judged_warm(one, session, plain)
+                if verdict in ("failed", "timeout"):
+                    verdicts.add(one, verdict, tests, time.monotonic() - begin)
+
+        forked(lambda: collected(group.tests, group.select, scratch, work), math.inf)
+        if not times.exists():
+            print((scratch / "log").read_text()[-2000:])
+            raise SystemExit(f"tests fail without a mutant: {' '.join(group.tests)}")
+        limit = limit_of(json.loads(times.read_text()))
+        judged = verdicts.read(tests)
+        for one in todo:
+            if one.key not in judged and time.monotonic() < end:
+                begin = time.monotonic()
+                code = compile(one.mutant.tree, str(one.path), "exec")
+                verdict = cold(group.tests, group.select, scratch, code, limit)
+                verdicts.add(one, verdict, tests, time.monotonic() - begin)
+
+
+def measured(session: pytest.Session, modules: list[Path], times: Path) -> Plain:
+    """What the tests need and execute without a mutant; they must pass in any order."""
+    backwards = forked(lambda: run(session.items[::-1]), 900)
+    if backwards == "passed":
+        forked(lambda: run_traced(session.items, modules, times), 900)
+    return dict(json.loads(times.read_text()))
+
+
+def limit_of(plain: Plain) -> float:
+    """Seconds after which tests that this mutant slows down are ended."""
+    return 10 + 4 * sum(seconds for seconds, _ in plain.values())
+
+
+def judged_warm(one: Candidate, session: pytest.Session, plain: Plain) -> str:
+    """The verdict of the tests that execute the changed lines; ``unknown`` if there are none."""
+    mutant, name = one.mutant, str(one.path)
+    lines = {f"{name}:{line}" for line in range(mutant.line, mutant.end + 1)}
+    items = covering(session.items, plain, lines)
+    old = compile(one.path.read_text(encoding="utf-8"), name, "exec")
+    changes = swaps(old, compile(mutant.tree, name, "exec"), name)
+    return warm(items, changes, limit_of(plain)) if items and changes else "unknown"
+
+
 def main() -> int:
     """Runs what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="parts of paths of modules; all without any")
-    parser.add_argument("--sample", type=int, default=300, help="mutants in all; 0 for every one")
+    parser.add_argument("--sample", type=int, default=0, help="mutants in all; 0 for every one")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=60, help="begin no mutant after these")
     parser.add_argument("--list", action="store_true", help="count the mutants of each module")
     asked = parser.parse_args()
     os.chdir(ROOT)
     table = tomllib.loads((ROOT / ".ci" / "mutants.toml").read_text(encoding="utf-8"))
-    found = [
-        (group, path, mutant)
+    found = {
+        group: [one for path in modules_of(group, asked.names) for one in candidates_of(path)]
         for group in groups(table)
-        for path in modules_of(group, asked.names)
-        for mutant in mutants_of(path.read_text(encoding="utf-8"))
-    ]
-    candidates = [one for one in found if not known(one[2], one[1], table)]
-    print(f"{len(candidates)} mutants, and {len(found) - len(candidates)} that change nothing")
+    }
+    count = sum(map(len, found.values()))
+    chosen = [one for own in found.values() for one in own if not known(one, table)]
+    print(f"{len(chosen)} mutants, and {count - len(chosen)} that change nothing")
     if asked.list:
-        for path, count in Counter(path for _, path, _ in candidates).items():
-            print(f"{count:6} {path.relative_to(ROOT)}")
+        for path, number in Counter(one.path for one in chosen).items():
+            print(f"{number:6} {path.relative_to(ROOT)}")
         return 0
-    chosen = candidates
-    if 0 < asked.sample < len(candidates):
-        chosen = random.Random(asked.seed).sample(candidates, asked.sample)
-    return report(judged(chosen, time.monotonic() + 60 * asked.minutes))
-
-
-Judged = list[tuple[Path, Mutant, str]]
-
-
-def judged(chosen: list[tuple[Group, Path, Mutant]], end: float) -> Judged:
-    """The verdict on each mutant, from ``.venv/mutants.jsonl`` where it is there."""
-    kept = ROOT / ".venv" / "mutants.jsonl"
-    lines = kept.read_text().splitlines() if kept.exists() else []
-    before = {one["key"]: tuple(one["found"]) for one in map(json.loads, lines)}
+    if 0 < asked.sample < len(chosen):
+        chosen = random.Random(asked.seed).sample(chosen, asked.sample)
     os.environ.update(OMP_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1", PYTHONHASHSEED="0")
     sys.dont_write_bytecode = True
     for name in HEAVY:
         importlib.import_module(name)
-    limits: dict[Group, float] = {}
-    verdicts = []
-    for number, (group, path, mutant) in enumerate(chosen):
-        module = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-        key = f"{module} {mutant.line} {mutant.number}"
-        tests = digest(group)
-        if before.get(key) not in (("killed", ""), ("timeout", ""), ("survived", tests)):
-            if time.monotonic() > end:
-                print(f"the time is over: {len(verdicts)} of {len(chosen)} are judged")
-                break
-            if group not in limits:
-                plain = run(group, path, None, 600)
-                if plain.verdict != "survived":
-                    raise SystemExit(f"tests fail without a mutant: {' '.join(group.tests)}")
-                limits[group] = 10 + 4 * plain.seconds
-            result = run(group, path, mutant, limits[group])
-            before[key] = result.verdict, tests if result.verdict == "survived" else ""
-            with kept.open("a") as out:
-                out.write(json.dumps({"key": key, "found": before[key]}) + "\n")
-            place = f"{path.relative_to(ROOT)}:{mutant.line}"
-            done = f"{number + 1}/{len(chosen)}"
-            print(f"{done} {result.verdict:8} {result.seconds:5.1f} s  {place}", flush=True)
-        verdicts.append((path, mutant, before[key][0]))
-    return verdicts
+    verdicts = Verdicts(ROOT / ".venv" / "mutants.jsonl")
+    end = time.monotonic() + 60 * asked.minutes
+    judged: list[tuple[Candidate, str]] = []
+    for group, all_of_group in found.items():
+        own = [one for one in all_of_group if one in chosen]
+        judge(group, own, verdicts, end)
+        known_now = verdicts.read(digest(group))
+        judged += [(one, known_now[one.key]) for one in own if one.key in known_now]
+    if len(judged) < len(chosen):
+        print(f"the time is over: {len(judged)} of {len(chosen)} are judged")
+    return report(judged)
 
 
-def report(verdicts: Judged) -> int:
-    """Prints the share of each module, and the survivors as differences."""
-    for path, mutant, verdict in verdicts:
-        if verdict == "survived":
-            print(f"\n{path.relative_to(ROOT)}:{mutant.line}\n- {mutant.old}\n+ {mutant.new}")
+def report(judged: list[tuple[Candidate, str]]) -> int:
+    """Prints the survivors as differences, and the share of each module."""
+    for one, verdict in judged:
+        if verdict == "passed":
+            print(f"\n{one.place}\n- {one.mutant.old}\n+ {one.mutant.new}")
     print("\n   killed  of  module")
-    for path in sorted({path for path, _, _ in verdicts}):
-        own = [verdict != "survived" for one, _, verdict in verdicts if one == path]
+    for path in dict.fromkeys(one.path for one, _ in judged):
+        own = [verdict != "passed" for one, verdict in judged if one.path == path]
         print(f"{sum(own) / len(own):9.0%} {len(own):3}  {path.relative_to(ROOT)}")
-    killed = sum(verdict != "survived" for _, _, verdict in verdicts)
-    share = killed / max(1, len(verdicts))
-    print(f"{share:9.1%} {len(verdicts):3}  in all")
+    killed = sum(verdict != "passed" for _, verdict in judged)
+    late = sum(verdict == "timeout" for _, verdict in judged)
+    share = killed / max(1, len(judged))
+    print(
+        f"{share:9.1%} {len(judged):3}  in all: {killed} killed, {late} of them by the time limit"
+    )
     return int(share < WANTED)
 
 

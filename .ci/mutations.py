@@ -60,7 +60,8 @@ class Mutant:
 
     Attributes:
         tree: The whole module, with the places of the original.
-        line: Where the change is.
+        line: Where the statement with the change begins.
+        end: Its last line; of a compound one that of its head.
         number: Of the change among those of its line.
         old: The statement, or the head of a compound one.
         new: The same with the change.
@@ -68,6 +69,7 @@ class Mutant:
 
     tree: ast.Module
     line: int
+    end: int
     number: int
     old: str
     new: str
@@ -82,17 +84,18 @@ def mutants_of(source: str) -> list[Mutant]:
     tree = ast.parse(source)
     found = []
     numbers: dict[int, int] = {}
-    for place, statement, change in _places(tree):
-        number = numbers[statement.lineno] = numbers.get(statement.lineno, -1) + 1
-        changed = copy.deepcopy(tree)
-        at = _Replace(place, change)
-        nodes = dict(zip(ast.walk(tree), ast.walk(changed), strict=True))
-        at.wanted = nodes[place]
-        old = _head(statement)
-        own = nodes[statement]
-        changed = ast.fix_missing_locations(at.visit(changed))
-        new = "pass" if place is statement else _head(own)
-        found.append(Mutant(changed, statement.lineno, number, old, new))
+    for index, whole in enumerate(tree.body):
+        for place, statement, change in _places(whole):
+            number = numbers[statement.lineno] = numbers.get(statement.lineno, -1) + 1
+            copied = copy.deepcopy(whole)
+            twins = dict(zip(ast.walk(whole), ast.walk(copied), strict=True))
+            changed = _Replace(twins[place], change).visit(copied)
+            body = [*tree.body[:index], ast.fix_missing_locations(changed), *tree.body[index + 1 :]]
+            old = _head(statement)
+            new = "pass" if place is statement else _head(twins[statement])
+            module = ast.Module(body, type_ignores=[])
+            line, end = statement.lineno, _end(statement)
+            found.append(Mutant(module, line, end, number, old, new))
     return found
 
 
@@ -100,13 +103,20 @@ class _Replace(ast.NodeTransformer):
     """Puts what ``change`` makes in the place of one node."""
 
     def __init__(self, place: ast.AST, change: Change) -> None:
-        self.wanted, self._change = place, change
+        self._wanted, self._change = place, change
 
     def visit(self, node: ast.AST) -> ast.AST:
-        if node is not self.wanted:
+        if node is not self._wanted:
             return super().visit(node)
         made = self._change(node) or ast.Pass()
         return made if made is node else ast.copy_location(made, node)
+
+
+def _end(statement: ast.stmt) -> int:
+    """The last line of a statement's head."""
+    body = getattr(statement, "body", None)
+    last = body[0].lineno - 1 if body else statement.end_lineno or 0
+    return max(statement.lineno, last)
 
 
 def _head(statement: ast.stmt) -> str:
@@ -120,18 +130,17 @@ def _head(statement: ast.stmt) -> str:
     return ast.unparse(ast.fix_missing_locations(bare))
 
 
-def _places(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.stmt, Change]]:
-    """Each node that is changed, its statement, and the change."""
-    pending: list[tuple[ast.AST, ast.stmt | None]] = [(tree, None)]
+def _places(whole: ast.stmt) -> Iterator[tuple[ast.AST, ast.stmt, Change]]:
+    """Each node of a statement that is changed, the innermost statement of it, and the change."""
+    pending: list[tuple[ast.AST, ast.stmt]] = [(whole, whole)]
     while pending:
         node, statement = pending.pop()
         if isinstance(node, ast.stmt):
             statement = node
         if isinstance(node, _UNTOUCHED) or (isinstance(node, ast.If) and _typing_only(node)):
             continue
-        if statement is not None:
-            for change in _changes(node):
-                yield node, statement, change
+        for change in _changes(node):
+            yield node, statement, change
         pending += [(child, statement) for child in reversed(_children(node))]
 
 

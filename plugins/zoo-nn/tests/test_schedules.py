@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from zoo_core.contracts.method import Schedule
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError
 from zoo_nn.schedules import LinearDecay, Ramp, Stage, StepDecay, StepwiseLinearDecay, Until
@@ -147,5 +148,21 @@ def test_a_decay_after_half_of_the_run_has_a_thousand_parts() -> None:
     assert LinearDecay.after(0.3) == LinearDecay(300, 700)
 
 
-def test_a_ramp_ends_with_a_run_of_one_step() -> None:
-    assert Ramp(1.0, 3.0)(Progress(1, 1)) == 3.0
+@pytest.mark.parametrize(
+    ("rule", "end"),
+    [
+        (Ramp(1.0, 3.0), 3.0),
+        (Ramp(1.0, 3.0, parts=2), 3.0),
+        (LinearDecay(1, 1), 0.5),
+        (Stage(3.0, ((10, 20),), total=20), 0.0),
+    ],
+)
+def test_a_run_of_one_step_goes_from_begin_to_end(rule: Schedule, end: float) -> None:
+    assert rule(Progress(1, 1)) == end
+
+
+def test_a_stepwise_decay_takes_its_part_of_a_run_of_few_steps() -> None:
+    half = [StepwiseLinearDecay(every=1)(Progress(step, 2)) for step in (1, 2)]
+    assert half == [1.0, 0.0]
+    whole = [StepwiseLinearDecay(every=1, part=1.0)(Progress(step, 4)) for step in (0, 1, 3)]
+    assert whole == [1.0, 0.75, 0.25]
