@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml zoo_core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
-LINTED := .ci/isolated.py .ci/lowest.py .ci/mutants.py .ci/mutations.py .ci/requirements.py .ci/site.py fuzz zoo_core plugins tests benchmarks templates examples
+LINTED := .ci/isolated.py .ci/lowest.py .ci/mutants.py .ci/mutant_tests.py .ci/mutations.py .ci/requirements.py .ci/site.py fuzz zoo_core plugins tests benchmarks templates examples
 
 .PHONY: help setup demo demo-voice test parity mutants test-cpus test-isolated test-lowest lint docs site bench fuzz audit clean
 .DEFAULT_GOAL := help

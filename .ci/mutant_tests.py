@@ -1,11 +1,10 @@
 """Runs the tests of a module in children where one mutant takes the module's place.
 
-Importing torch, the zoo and the tests takes longer than most tests. So a process collects the
-tests once and forks for each mutant: the child puts the mutant's code into the functions that are
-loaded, and runs the tests that execute the changed line, the quickest first. What such a child
-cannot do, or does not notice, is asked again where nothing of the zoo is loaded yet (`cold`): there
-the mutant is imported in place of the module, so that defaults, class bodies and whatever is
-computed on import change too, and all tests run.
+Importing torch, the zoo and the tests takes longer than most tests. So a process collects the tests
+once and forks for each mutant: the child puts the mutant's code into the functions that are loaded,
+and runs the tests, those first that execute the changed line (`warm`). Where the change is in what
+runs on import, such as defaults and class bodies, the child is forked where nothing of the zoo is
+loaded yet, and imports the mutant in place of the module (`cold`).
 """
 
 from __future__ import annotations
@@ -109,42 +108,54 @@ def run(items: Sequence[pytest.Item]) -> int:
     return 0
 
 
-def run_traced(items: Sequence[pytest.Item], modules: Sequence[Path], out: Path) -> int:
-    """Runs tests, and writes `Plain` of each into a file."""
-    names = {str(path) for path in modules}
-    lines: set[str] = set()
+class Lines:
+    """The lines of some modules that are executed, as ``path:line``."""
 
-    def trace(frame: FrameType, event: str, _: object) -> Any:
-        if frame.f_code.co_filename not in names:
+    def __init__(self, modules: Sequence[Path]) -> None:
+        self._names = {str(path) for path in modules}
+        self.executed: set[str] = set()
+
+    def __enter__(self) -> Lines:
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> Any:
+        if frame.f_code.co_filename not in self._names:
             return None
         if event == "line":
-            lines.add(f"{frame.f_code.co_filename}:{frame.f_lineno}")
-        return trace
+            self.executed.add(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+        return self._trace
 
+
+def run_traced(items: Sequence[pytest.Item], modules: Sequence[Path], out: Path) -> int:
+    """Runs tests, and writes `Plain` of each into a file."""
     found: Plain = {}
     for item, following in zip(items, [*items[1:], None], strict=True):
-        lines.clear()
         begin = time.monotonic()
-        sys.settrace(trace)
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        sys.settrace(None)
+        with Lines(modules) as lines:
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if item.session.testsfailed:
             return 1
-        found[item.nodeid] = time.monotonic() - begin, sorted(lines)
+        found[item.nodeid] = time.monotonic() - begin, sorted(lines.executed)
     out.write_text(json.dumps(found), encoding="utf-8")
     return 0
 
 
-def covering(items: Sequence[pytest.Item], plain: Plain, lines: set[str]) -> list[pytest.Item]:
-    """The tests that execute one of these lines, quickest first within their files.
+def ordered(items: Sequence[pytest.Item], plain: Plain, lines: set[str]) -> list[pytest.Item]:
+    """Tests, those first that execute one of these lines, and the quickest of each file first.
 
     A file's tests stay together, since fixtures that they share are made once per file.
     """
     files = list(dict.fromkeys(item.path for item in items))
-    return sorted(
-        (one for one in items if lines.intersection(plain[one.nodeid][1])),
-        key=lambda one: (files.index(one.path), plain[one.nodeid][0]),
-    )
+
+    def rank(item: pytest.Item) -> tuple[bool, int, float]:
+        seconds, executed = plain[item.nodeid]
+        return lines.isdisjoint(executed), files.index(item.path), seconds
+
+    return sorted(items, key=rank)
 
 
 def swaps(

@@ -27,21 +27,29 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from mutant_tests import Plain, cold, collected, covering, forked, run, run_traced, swaps, warm
+from mutant_tests import (
+    Lines,
+    Plain,
+    cold,
+    collected,
+    forked,
+    ordered,
+    run,
+    run_traced,
+    swaps,
+    warm,
+)
 from mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parents[1]
 WANTED = 0.95
-HEAVY = ("torch", "torch.nn.functional", "torch.utils.data", "lightning_fabric", "torchvision")
-HEAVY += ("numpy", "PIL.Image", "pydantic", "safetensors.torch", "yaml", "rich", "click", "pytest")
-HEAVY += ("hypothesis", "soundfile", "soxr", "huggingface_hub.hf_api", "torch._dynamo", "timm")
-"""What is imported once, since tests take long to import it; none of it imports the zoo."""
 
 
 @dataclass(frozen=True)
@@ -156,17 +164,22 @@ def judge(group: Group, chosen: list[Candidate], verdicts: Verdicts, end: float)
         times = scratch / "plain.json"
         root = os.getpid()
 
-        def work(session: pytest.Session) -> None:
-            plain = measured(session, sorted({one.path for one in todo}), times)
+        def serve() -> int:
+            with Lines([one.path for one in todo]) as lines:
+                return collected(group.tests, group.select, scratch, partial(work, lines))
+
+        def work(imported: Lines, session: pytest.Session) -> None:
+            sys.settrace(None)
+            plain = measured(session, [one.path for one in todo], times)
             for one in todo:
                 if time.monotonic() > end or os.getppid() != root:
                     return
                 begin = time.monotonic()
-                verdict = judged_warm(one, session, plain)
-                if verdict in ("failed", "timeout"):
+                verdict = judged_warm(one, session, plain, imported.executed)
+                if verdict is not None:
                     verdicts.add(one, verdict, tests, time.monotonic() - begin)
 
-        forked(lambda: collected(group.tests, group.select, scratch, work), math.inf)
+        forked(serve, math.inf)
         if not times.exists():
             print((scratch / "log").read_text()[-2000:])
             raise SystemExit(f"tests fail without a mutant: {' '.join(group.tests)}")
@@ -193,14 +206,19 @@ def limit_of(plain: Plain) -> float:
     return 10 + 4 * sum(seconds for seconds, _ in plain.values())
 
 
-def judged_warm(one: Candidate, session: pytest.Session, plain: Plain) -> str:
-    """The verdict of the tests that execute the changed lines; ``unknown`` if there are none."""
+def judged_warm(
+    one: Candidate, session: pytest.Session, plain: Plain, imported: set[str]
+) -> str | None:
+    """The verdict on a change of functions that are loaded and do not run on import; else None."""
     mutant, name = one.mutant, str(one.path)
     lines = {f"{name}:{line}" for line in range(mutant.line, mutant.end + 1)}
-    items = covering(session.items, plain, lines)
+    if lines & imported:
+        return None
     old = compile(one.path.read_text(encoding="utf-8"), name, "exec")
     changes = swaps(old, compile(mutant.tree, name, "exec"), name)
-    return warm(items, changes, limit_of(plain)) if items and changes else "unknown"
+    if changes is None:
+        return None
+    return warm(ordered(session.items, plain, lines), changes, limit_of(plain))
 
 
 def main() -> int:
@@ -229,7 +247,7 @@ def main() -> int:
         chosen = random.Random(asked.seed).sample(chosen, asked.sample)
     os.environ.update(OMP_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1", PYTHONHASHSEED="0")
     sys.dont_write_bytecode = True
-    for name in HEAVY:
+    for name in table["preload"]:
         importlib.import_module(name)
     verdicts = Verdicts(ROOT / ".venv" / "mutants.jsonl")
     end = time.monotonic() + 60 * asked.minutes

@@ -89,10 +89,11 @@ def mutants_of(source: str) -> list[Mutant]:
             number = numbers[statement.lineno] = numbers.get(statement.lineno, -1) + 1
             copied = copy.deepcopy(whole)
             twins = dict(zip(ast.walk(whole), ast.walk(copied), strict=True))
-            changed = _Replace(twins[place], change).visit(copied)
+            replace = _Replace(twins[place], change)
+            changed = replace.visit(copied)
             body = [*tree.body[:index], ast.fix_missing_locations(changed), *tree.body[index + 1 :]]
             old = _head(statement)
-            new = "pass" if place is statement else _head(twins[statement])
+            new = _head(replace.made if place is statement else twins[statement])
             module = ast.Module(body, type_ignores=[])
             line, end = statement.lineno, _end(statement)
             found.append(Mutant(module, line, end, number, old, new))
@@ -109,7 +110,8 @@ class _Replace(ast.NodeTransformer):
         if node is not self._wanted:
             return super().visit(node)
         made = self._change(node) or ast.Pass()
-        return made if made is node else ast.copy_location(made, node)
+        self.made = made if made is node else ast.copy_location(made, node)
+        return self.made
 
 
 def _end(statement: ast.stmt) -> int:
@@ -119,7 +121,7 @@ def _end(statement: ast.stmt) -> int:
     return max(statement.lineno, last)
 
 
-def _head(statement: ast.stmt) -> str:
+def _head(statement: ast.AST) -> str:
     """A statement in words, without the body of a compound one."""
     bare = copy.copy(statement)
     if hasattr(bare, "body"):
