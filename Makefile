@@ -46,7 +46,7 @@ demo-voice: setup
 		--grid out/demo-voice/spectrograms.png --overwrite
 
 test: setup
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 --durations 20 $(ARGS)
 
 parity: setup
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m parity -p zoo_testing.parity_report $(ARGS)
