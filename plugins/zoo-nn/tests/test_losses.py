@@ -15,12 +15,12 @@ from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec, cl
 from zoo_core.contracts.spec import Preset
 from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError
-from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from zoo_nn.losses.adversarial import AdversarialCritic, AdversarialGenerator, critic_terms
 from zoo_nn.losses.classification import ClassLabels, DomainClassification, condition_loss
 from zoo_nn.losses.consistency import Cycle, Identity, Likeness, SemanticConsistency
 from zoo_nn.losses.distances import distance_of
 from zoo_nn.losses.gradient import R1, GradientPenalty
-from zoo_nn.losses.objectives import deeper, objective_of
+from zoo_nn.losses.objectives import Hinge, deeper, objective_of
 from zoo_nn.losses.regularisers import KullbackLeibler, TotalVariation, total_variation
 from zoo_nn.losses.sampled import SampledCode, SampledFeatures
 
@@ -433,3 +433,105 @@ def test_a_pooled_distance_overlooks_what_averages_out() -> None:
     y[..., 0, 0], y[..., 2, 2] = 1.0, -1.0
     assert distance_of("pooled_smooth_l1")(x, y) == 0
     assert distance_of("smooth_l1")(x, y) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("l1_norm", (4 + 6) / 2),
+        ("l2_norm", (2 + 14**0.5) / 2),
+        ("l1", 10 / 8),
+        ("l2", (4 + 14) / 8),
+        ("smooth_l1", (4 * 0.5 + 0.5 + 1.5 + 2.5) / 8),
+    ],
+)
+def test_distances_have_their_values_by_hand(name: str, value: float) -> None:
+    a = torch.tensor([[[1.0, 2.0], [3.0, 4.0]], [[5.0, 5.0], [5.0, 5.0]]])
+    b = torch.tensor(
+        [[[2.0, 1.0], [4.0, 3.0]], [[5.0, 4.0], [7.0, 2.0]]]
+    )  # off by 1; by 0, 1, 2, 3
+    assert distance_of(name)(a, b).item() == pytest.approx(value)
+
+
+def test_a_pooled_distance_averages_windows_of_3_pixels_two_apart() -> None:
+    a, b = torch.zeros(1, 1, 5, 7), torch.zeros(1, 1, 5, 7)
+    a[..., 2, 2] = 9.0  # in four of 2 x 3 windows, whose mean it raises by 1
+    b[..., 2, 2] = -4.5  # and lowers by 1/2
+    distance = distance_of("pooled_smooth_l1")
+    assert distance(a, torch.zeros_like(a)).item() == pytest.approx(4 * 0.5 / 6)
+    assert distance(torch.zeros_like(b), b).item() == pytest.approx(4 * 0.125 / 6)
+
+
+class Doubtful(Discriminator):
+    """A realness only: twice the square of what it sees, and thrice that."""
+
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
+        return DiscriminatorOutput((torch.cat([2 * x.square(), 3 * x.square()], 1),))
+
+
+def test_all_of_a_realness_counts_where_domains_have_no_heads() -> None:
+    step = step_of()
+    step.method.nets["critic"] = Doubtful()
+    made = step.batch.signals["a"] + 1
+    wanted = (2 * made.square() - 1).square().mean() + (3 * made.square() - 1).square().mean()
+    loss = AdversarialGenerator("critic", routes=["a->b"])(step)
+    assert loss.item() == pytest.approx(wanted.item() / 2)
+
+
+def test_a_gradient_penalty_looks_at_one_point_of_the_line_per_signal() -> None:
+    step, draws = step_of(seed=3), torch.Generator().manual_seed(3)
+    step.method.nets["critic"] = Doubtful()
+    alpha = torch.rand(2, 1, 1, 1, generator=draws)
+    real, made = step.batch.signals["b"], step.batch.signals["a"] + 1
+    point = alpha * real + (1 - alpha) * made  # where 5 x^2 has the slope 10 x
+    wanted = ((10 * point).flatten(1).norm(dim=1) - 1).square().mean()
+    loss = GradientPenalty("critic", routes=["a->b"])(step)
+    assert loss.item() == pytest.approx(wanted.item(), rel=1e-5)
+
+
+def test_a_critic_of_samples_may_be_named_by_their_domain_as_a_source() -> None:
+    named = AdversarialGenerator("discriminator_{source}", made="sampled")(step_of())
+    assert named == AdversarialGenerator(made="sampled")(step_of())
+
+
+def test_an_objective_may_be_an_object() -> None:
+    named = AdversarialCritic("discriminator_{target}", "hinge")(step_of())
+    assert AdversarialCritic("discriminator_{target}", Hinge())(step_of()) == named
+
+
+def test_every_scale_needs_a_share() -> None:
+    with pytest.raises(ValueError, match="longer than argument"):
+        AdversarialGenerator(share=lambda count: [1.0])(step_of())
+
+
+def test_critics_of_a_cycle_pay_half_for_their_own_direction() -> None:
+    terms = critic_terms([("a", "b"), ("b", "a")], "wgan", pool=3)
+    assert [term.name for term in terms] == ["critic_b", "critic_a"]
+    step = step_of()
+    a, b = step.batch.signals["a"], step.batch.signals["b"]
+    apart = [part[..., ::cut].mean() for part in (a + 1, b) for cut in (1, 2)]
+    wanted = 0.5 * 3 * (apart[0] + apart[1] - apart[2] - apart[3])
+    assert terms[0].loss(step).item() == pytest.approx(wanted.item(), rel=1e-4)
+    assert terms[0].loss.pool.size == 3  # type: ignore[union-attr]
+    assert critic_terms([("a", "b")])[0].loss.pool.size == 0  # type: ignore[union-attr]
+
+
+def test_a_classification_needs_what_it_looks_at() -> None:
+    needs = [DomainClassification(of).requires for of in ("real", "translated", "identity")]
+    assert needs == [(), ("translated",), ("identity",)]
+
+
+def test_a_critic_without_logits_cannot_classify() -> None:
+    step = step_of()
+    step.method.nets["critic"] = Doubtful()
+    with pytest.raises(RuntimeError, match="critic gives no condition logits"):
+        DomainClassification("real", "critic")(step)
+    with pytest.raises(RuntimeError, match="critic gives no class logits"):
+        ClassLabels("a", "critic")(step)
+
+
+def test_total_variation_is_the_mean_length_of_both_differences() -> None:
+    x = torch.tensor([[0.0, 4.0, 4.0], [3.0, 4.0, 7.0], [3.0, 9.0, 8.0]])[None, None]
+    # right and down: (4, 3) is 5 long, (0, 0) 0; (1, 0) is 1 long, (3, 5) the root of 34.
+    assert total_variation(x).item() == pytest.approx((5 + 0 + 1 + 34**0.5) / 4, abs=1e-4)
+    assert total_variation(torch.ones(1, 1, 2, 2)).item() == pytest.approx(1e-4)

@@ -15,7 +15,7 @@ from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorS
 from zoo_core.contracts.spec import Progress, TrainConfig
 from zoo_core.contracts.step import Route, Step
 from zoo_core.errors import UsageError, WeightsError
-from zoo_nn.losses.embedding import EmbeddingDistance
+from zoo_nn.losses.embedding import EmbeddingDistance, default_backbone
 from zoo_nn.nets.backbones import open_backbone
 from zoo_nn.synthetic import random_batch
 from zoo_testing.tiny import TinyCodeMethod, TinyMethod, TinyOptions
@@ -145,3 +145,22 @@ def test_cosine_is_taken_along_the_channels() -> None:
     torch.testing.assert_close(
         distance_of("cosine")(a, 3 * a), torch.tensor(0.0), atol=1e-6, rtol=0
     )
+
+
+@pytest.mark.parametrize(
+    ("brought", "wanted"), [({"imagenet": 1}, "imagenet"), ({}, "timm:tf_efficientnet_lite0")]
+)
+def test_a_backbone_of_a_plugin_comes_before_timms_own(
+    brought: dict[str, int], wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Host:
+        def components(self, kind: str) -> dict[str, int]:
+            return brought if kind == "backbone" else {}
+
+    monkeypatch.setattr("zoo_nn.losses.embedding.host", Host)
+    assert default_backbone() == wanted
+
+
+def test_a_backbone_sees_pictures_of_the_size_asked_for() -> None:
+    assert EmbeddingDistance("digits", size=12).phi.size == 12
+    assert EmbeddingDistance("digits").phi.size == open_backbone("digits").size

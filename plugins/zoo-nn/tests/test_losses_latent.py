@@ -253,3 +253,11 @@ def test_the_form_of_a_code_is_found_and_modes_are_left_alone() -> None:
     assert code_shape(method) == (4,)
     assert method.training
     assert not method.nets["encoder"].training
+
+
+def test_the_critic_that_is_brought_along_has_the_widths_and_routes_asked_for() -> None:
+    loss = Indistinguishable(width=6, hidden=5, lr=0.25, routes=["left"])
+    ((nets, player),) = loss.extra_players(step_of(VENDORS).method)
+    assert [tuple(p.shape) for p in nets["code_critic"].parameters() if p.dim() == 2][-1] == (3, 5)
+    assert (player.optimiser.lr, player.optimiser.betas) == (0.25, (0.5, 0.999))
+    assert loss.routes == player.terms[0].loss.routes == ["left"]

@@ -124,3 +124,28 @@ def test_processes_together_show_what_one_would(monkeypatch: pytest.MonkeyPatch)
             assert torch.equal(shown_here, whole[rank::2])
     assert torch.equal(apart[0].images, apart[1].images)
     assert torch.equal(apart[0].images, one.images)
+
+
+def test_an_empty_pool_that_was_restored_fills() -> None:
+    restored = ImagePool(2)
+    restored.load_state_dict(ImagePool(2).state_dict())
+    assert shown(restored, pictures(1, 2), Draws()) == [1, 2]
+    assert restored.images[:, 0, 0, 0].tolist() == [1, 2]
+
+
+def test_a_pool_follows_the_precision_of_what_it_is_shown() -> None:
+    pool = ImagePool(1)
+    shown(pool, pictures(1.0), Draws())
+    assert shown(pool, pictures(2.0).double(), Draws(fixed=[(0.9, 0.0)])) == [1]
+    assert pool.images.dtype == torch.float64
+
+
+def test_checkpoints_hold_nothing_of_a_pool_but_its_images() -> None:
+    assert set(ImagePool(2).state_dict()) == {"images"}
+
+
+def test_a_pool_draws_two_numbers_per_signal() -> None:
+    draws, other = Draws(1), torch.Generator().manual_seed(1)
+    shown(ImagePool(2), pictures(1, 2, 3), draws)
+    torch.rand(3, 2, generator=other)
+    assert torch.equal(draws.rng.get_state(), other.get_state())
