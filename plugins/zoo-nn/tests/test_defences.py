@@ -9,6 +9,8 @@ from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError
 from zoo_nn.defences import LowPass, Noise, Quantise
+from zoo_nn.losses.guess import Guess
+from zoo_nn.nets.patch import PatchDiscriminator
 from zoo_testing.tiny import TinyCodeMethod, TinyMethod, TinyOptions
 from zoo_train.extra_losses import defend, players_with
 
@@ -162,3 +164,50 @@ def test_the_guess_reaches_just_the_guesser_in_its_own_turn() -> None:
         players[-1].terms[0].loss(step).backward()
     assert all(p.grad is not None for p in method.nets["guesser_mixed"].parameters())
     assert all(p.grad is None for p in method.nets["generator"].parameters())
+
+
+def test_guessers_are_as_published_unless_told_otherwise() -> None:
+    ((nets, player),) = Guess().extra_players(a_method())
+    first = next(nets["guesser_mixed"].parameters())
+    assert tuple(first.shape[:2]) == (64, 2 * 3)
+    assert (player.optimiser.lr, player.optimiser.betas) == (2e-4, (0.5, 0.999))
+
+
+def test_a_guesser_sees_the_routes_asked_for() -> None:
+    loss = Guess(width=4, routes=["left"])
+    (_, player) = loss.extra_players(a_method())[0]
+    assert player.terms[0].loss.routes == loss.routes == ["left"]
+
+
+def test_every_origin_has_a_guesser_of_its_own() -> None:
+    method = a_method()
+    method.sampling = "domains"
+    ((nets, player),) = Guess(width=4).extra_players(method)
+    assert player.nets == tuple(nets) == ("guesser_a", "guesser_b")
+
+
+@pytest.mark.parametrize(("side", "layers"), [(64, 3), (24, 3), (22, 2), (12, 2), (10, 1)])
+def test_guessers_have_the_layers_that_pictures_allow(side: int, layers: int) -> None:
+    signal = TensorSpec(shape=(3, side, 2 * side), stride=2)
+    method = TinyMethod(TinyOptions(), Domains(("a", "b")), signal)
+    ((nets, _),) = Guess(width=4).extra_players(method)  # 3 << n pixels for n layers
+    wanted = PatchDiscriminator(6, 4, layers).state_dict()
+    assert {key: value.shape for key, value in nets["guesser_mixed"].state_dict().items()} == {
+        key: value.shape for key, value in wanted.items()
+    }
+
+
+def test_guessers_with_more_layers_than_pictures_allow_are_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        Guess(layers=3).extra_players(a_method())
+    assert caught.value.asked == "loss guess:layers=3"
+    assert "these have 16" in caught.value.problem
+
+
+def test_guessers_of_what_is_no_picture_are_refused() -> None:
+    signal = TensorSpec(shape=(7,), flexible=0)
+    method = TinyMethod.__new__(TinyMethod)
+    method.signal = signal
+    with pytest.raises(UsageError) as caught:
+        Guess().extra_players(method)
+    assert caught.value.asked == "loss guess"
