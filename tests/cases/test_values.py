@@ -58,7 +58,7 @@ def through(made: Translator, path: Path, out: Path) -> list[str]:
     request = TranslateRequest("x", "ct", None, 8, None, True)
     tally = Tally()
     out.parent.mkdir(exist_ok=True)
-    entry = Entry(InputSource(path), {"x": out})
+    entry = Entry(InputSource(str(path)), ["x"], [str(out)])
     translate_files(made, request, [entry], out.parent, tally)
     if tally.failed:
         raise tally.failed[0]

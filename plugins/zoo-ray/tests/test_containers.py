@@ -48,7 +48,7 @@ def translated(translator: Translator, path: Path, column: str | None = None) ->
         open_container(path, translator.codec, column),
         translator,
         request,
-        Entry(InputSource(path), {TARGET: output}),
+        Entry(InputSource(str(path)), [TARGET], [str(output)]),
         root=root,
         tally=tally,
         known=Outputs(root),
@@ -81,14 +81,14 @@ def test_what_is_no_picture_stays_in_a_shard_and_links_do_not(
 def test_a_broken_member_is_named_and_left_out(translator: Translator, shard: Path) -> None:
     output, tally = translated(translator, shard)
     assert [error.asked for error in tally.failed] == [f"{shard}/broken.png"]
-    assert tally.written == [output]
+    assert tally.written == [str(output)]
     assert "broken.png" not in members(output)
 
 
 def test_a_second_time_a_shard_is_kept(translator: Translator, shard: Path) -> None:
     output, _ = translated(translator, shard)
     _, tally = translated(translator, shard)
-    assert (tally.written, tally.kept) == ([], [output])
+    assert (tally.written, tally.kept) == ([], [str(output)])
 
 
 def test_nothing_unfinished_is_left(translator: Translator, shard: Path) -> None:

@@ -17,7 +17,7 @@ from zoo_ray.worker import TRIES, Order, Worker, lost
 
 
 def entries(*names: str) -> list[Entry]:
-    return [Entry(InputSource(Path(name)), {"b": Path(f"out/{name}")}) for name in names]
+    return [Entry(InputSource(name), ["b"], [f"out/{name}"]) for name in names]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 7])
@@ -38,11 +38,11 @@ def test_a_file_of_many_signals_is_a_piece_of_its_own() -> None:
 
 def test_what_no_worker_survived_is_named_unless_it_is_there(tmp_path: Path) -> None:
     done, missing = (
-        Entry(InputSource(Path(name)), {"b": tmp_path / name}) for name in ("a.png", "b.png")
+        Entry(InputSource(name), ["b"], [str(tmp_path / name)]) for name in ("a.png", "b.png")
     )
     (tmp_path / "a.png").touch()
     tally = lost([done, missing])
-    assert tally.kept == [tmp_path / "a.png"]
+    assert tally.kept == [str(tmp_path / "a.png")]
     assert [error.asked for error in tally.failed] == ["b.png"]
 
 

@@ -126,9 +126,9 @@ def translate_container(
         ZooError: If the container cannot be read or written.
     """
     work = Work(translator, request, known, tally)
-    if not work.wanted(entry):
+    missing = work.missing(entry).outputs
+    if not missing:
         return
-    missing = work.missing[entry.source.path]
     with TemporaryDirectory(dir=scratch) as folder:
         place = Path(folder)
         parts = {
@@ -139,7 +139,7 @@ def translate_container(
             prepare(path, root)
             with known.noting(path, work.origin(entry, target)), replacing(path) as part:
                 parts[target].replace(part)
-            tally.written.append(path)
+            tally.written.append(str(path))
 
 
 def _write(
@@ -187,8 +187,8 @@ def _translated(group: Group, order: _Order, tally: Tally) -> dict[str, list[Mad
         path = folder / safe_name(PurePosixPath(member.name).name[-60:])
         path.write_bytes(member.content)
         suffixes.append(container.codec.output_suffix(path))
-        outputs = {t: out / f"{number}-{n}{suffixes[-1]}" for n, t in enumerate(order.targets)}
-        entries.append(Entry(InputSource(path), outputs))
+        files = [f"{out}/{number}-{n}{suffixes[-1]}" for n in range(len(order.targets))]
+        entries.append(Entry(InputSource(str(path)), order.targets, files))
         names[path] = f"{container.path}/{member.name}"
     inner = Tally()
     translate_files(order.translator, order.request, entries, out, inner)

@@ -83,7 +83,7 @@ class RayRunner(Runner):
             ZooError: If a worker cannot open the model as it was opened here.
         """
         engine = translator.choose(request.to, request.source, len(entries))
-        before = {path for entry in entries for path in entry.outputs.values() if path.exists()}
+        before = {file for entry in entries for file in entry.files if Path(file).exists()}
         with (
             _cluster(self.address, self.workers, self.threads) as (workers, threads),
             TemporaryDirectory(prefix=".zoo-ray-", dir=root) as scratch,
@@ -205,13 +205,13 @@ def _without_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _join(tally: Tally, part: Tally, before: set[Path]) -> None:
+def _join(tally: Tally, part: Tally, before: set[str]) -> None:
     """Adds the account of a piece.
 
     What a worker found there, and was not there at the start, is the work of one that died.
     """
-    tally.written += [*(path for path in part.kept if path not in before), *part.written]
-    tally.kept += [path for path in part.kept if path in before]
+    tally.written += [*(file for file in part.kept if file not in before), *part.written]
+    tally.kept += [file for file in part.kept if file in before]
     tally.remade += part.remade
     tally.failed += part.failed
     tally.notes.extend(part.notes)

@@ -101,7 +101,7 @@ class Worker:
                     known=known, scratch=order.scratch,
                 )  # fmt: skip
             except (ZooError, OSError, MemoryError) as fault:
-                tally.failed.append(explained(fault, str(entry.source.path)))
+                tally.failed.append(explained(fault, entry.source.file))
         return tally
 
     def _open(self) -> Translator:
@@ -131,13 +131,12 @@ def lost(entries: Sequence[Entry]) -> Tally:
     """The account of files that no worker survived; of those whose outputs are there, of these."""
     tally = Tally()
     for entry in entries:
-        outputs = list(entry.outputs.values())
-        if all(path.exists() for path in outputs):
-            tally.kept += outputs
+        if all(path.exists() for path in entry.outputs.values()):
+            tally.kept += entry.files
             continue
         error = DataError(
             "the workers that translated it, or what they had with it, died",
-            asked=str(entry.source.path),
+            asked=entry.source.file,
             hint="See whether memory ran out, and translate it alone to find the cause.",
         )
         tally.failed.append(error)

@@ -222,7 +222,7 @@ def _planned(
     sources = [
         source
         for source in expand(inputs, codec, left_out)
-        if source.found is None or os.path.realpath(source.path) != sheet
+        if source.found is None or os.path.realpath(source.file) != sheet
     ]
     path = Path(out)
     if path.name.lower().endswith(tuple(suffixes)) and not path.is_dir():
@@ -233,7 +233,7 @@ def _planned(
                 hint="Give a folder.",
             )
         prepare_root(path.parent)
-        return [Entry(sources[0], {targets[0]: path})], path.parent
+        return [Entry(sources[0], targets, [str(path)])], path.parent
     prepare_root(path)
     entries = plan_outputs(sources, path, targets, codec.output_suffix, left_out)
     if not entries:
@@ -261,9 +261,9 @@ def _sharded(entries: Sequence[Entry], shard: str | None) -> list[Entry]:
 
 def _refuse_overwriting(grid: str | None, entries: Sequence[Entry]) -> None:
     """No output and no sheet may replace an input."""
-    inputs = {os.path.realpath(entry.source.path) for entry in entries}
-    outputs = [path for entry in entries for path in entry.outputs.values()]
-    for path in [*outputs, *([Path(grid)] if grid else [])]:
+    inputs = {os.path.realpath(entry.source.file) for entry in entries}
+    outputs = [file for entry in entries for file in entry.files]
+    for path in [*outputs, *([grid] if grid else [])]:
         if os.path.realpath(path) in inputs:
             raise UsageError(
                 "it is an input, and inputs are never replaced",
@@ -291,7 +291,7 @@ def _grid(translator: Translator, entries: Sequence[Entry], path: Path, overwrit
     if path.exists() and not overwrite:
         click.echo(f"Kept {path}, which was there already (--overwrite replaces it).")
         return
-    done = [e for e in entries if all(p.is_file() for p in e.outputs.values())]
+    done = [e for e in entries if all(path.is_file() for path in e.outputs.values())]
     if not done:
         return
     # Without the crop that the weights were trained with: the sheet shows whole pictures.
@@ -320,7 +320,7 @@ def _report(tally: Tally, root: Path) -> None:
         say(f"Wrote {count} files to {root}/")
     if tally.remade:
         say(f"{len(tally.remade)} of them replace outputs of other inputs, models or options: "
-            f"{names(tally.remade)}")  # fmt: skip
+            f"{names([*map(Path, tally.remade)])}")  # fmt: skip
     if tally.kept:
         say(f"Kept {len(tally.kept)} that were there already (--overwrite replaces them).")
     if tally.left_out:

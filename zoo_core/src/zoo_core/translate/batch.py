@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tally:
-    """What became of the files.
+    """What became of the files, which are told as text where they can be all that there are.
 
     Attributes:
         written: Outputs written.
@@ -34,9 +34,9 @@ class Tally:
         notes: Files of which a part was not used, or is doubtful, by what it is.
     """
 
-    written: list[Path] = field(default_factory=list)
-    kept: list[Path] = field(default_factory=list)
-    remade: list[Path] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    remade: list[str] = field(default_factory=list)
     failed: list[ZooError] = field(default_factory=list)
     left_out: LeftOut = field(default_factory=LeftOut)
     notes: LeftOut = field(default_factory=LeftOut)
@@ -102,18 +102,17 @@ def translate_files(
     translator.choose(request.to, request.source, len(entries))  # what outputs are made by
     known = known or Outputs(root)
     work = Work(translator, request, known, tally)
-    todo = [entry for entry in entries if work.wanted(entry)]
+    todo = [missing for entry in entries if (missing := work.missing(entry)).files]
     done = [0.0] * len(todo)
 
-    def finish(result: Result) -> list[Path]:
+    def finish(result: Result) -> Sequence[str]:
         entry = todo[result.index]
-        paths = work.missing[entry.source.path]
 
         def advance(part: float) -> None:
-            done[result.index] += part / len(paths)
-            progress(part / len(paths))
+            done[result.index] += part / len(entry.files)
+            progress(part / len(entry.files))
 
-        for target, path in paths.items():
+        for target, path in entry.outputs.items():
             prepare(path, root)
             origin, output = work.origin(entry, target), result.outputs[target]
             with known.noting(path, origin):
@@ -121,7 +120,7 @@ def translate_files(
                     output.write(path, origin=origin.digest, progress=advance)
                 else:
                     translator.codec.write(output, path)
-        return list(paths.values())
+        return entry.files
 
     results = translator.stream(
         (entry.source.path for entry in todo),
@@ -154,9 +153,6 @@ class Work:
         request: What is asked.
         known: What the outputs that are there were made from.
         tally: Takes what is kept, made anew, or refused.
-
-    Attributes:
-        missing: The outputs to write, by input.
     """
 
     def __init__(
@@ -165,25 +161,25 @@ class Work:
         self.translator, self.request = translator, request
         self.known, self.tally = known, tally
         self.version = version_of("zoo-core")  # looked up once: it takes longer than a small PNG
-        self.missing: dict[Path, dict[str, Path]] = {}
 
-    def wanted(self, entry: Entry) -> bool:
-        """Whether anything has to be written for an input."""
-        outputs: dict[str, Path] = {}
+    def missing(self, entry: Entry) -> Entry:
+        """An input with those of its outputs that have to be written."""
+        outputs: dict[str, str] = {}
         for target, path in entry.outputs.items():
             if self.request.overwrite or not os.path.lexists(path):
-                outputs[target] = path
+                outputs[target] = str(path)
             elif self.known.is_current(path, self.origin(entry, target)):
-                self.tally.kept.append(path)
+                self.tally.kept.append(str(path))
             elif self.known.is_unchanged(path):
-                self.tally.remade.append(path)
-                outputs[target] = path
+                self.tally.remade.append(str(path))
+                outputs[target] = str(path)
             else:
                 fault = f"{path} is there already, and was not made here or was changed since"
                 hint = "--overwrite replaces it; or choose another folder with --out."
-                self.tally.failed.append(DataError(fault, asked=str(entry.source.path), hint=hint))
-        self.missing[entry.source.path] = outputs
-        return bool(outputs)
+                self.tally.failed.append(DataError(fault, asked=entry.source.file, hint=hint))
+        if len(outputs) == len(entry.files):
+            return entry
+        return Entry(entry.source, list(outputs), list(outputs.values()))
 
     def origin(self, entry: Entry, target: str) -> Origin:
         """What an output of an input is made from."""

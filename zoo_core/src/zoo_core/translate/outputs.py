@@ -7,7 +7,7 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from zoo_core.contracts.codec import Codec
@@ -17,27 +17,39 @@ from zoo_core.finding import LeftOut, find_files, nothing_found
 _WILD = re.compile(r"[*?\[]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class InputSource:
     """A file to translate.
 
     Attributes:
-        path: The file.
+        file: The file, as text: all files of a run are in memory, and a `Path` takes several times
+            as much of it.
         place: Folder of its outputs, relative to the output folder.
         found: Folder in which it was found; None where the user named the file itself.
     """
 
-    path: Path
+    file: str
     place: Path = Path()
     found: Path | None = None
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return Path(self.file)
 
-@dataclass
+
+@dataclass(slots=True)
 class Entry:
-    """A file to translate, and the file of each output by target."""
+    """A file to translate, the names of its outputs, and the file of each, as text."""
 
     source: InputSource
-    outputs: dict[str, Path] = field(default_factory=dict)
+    targets: Sequence[str]
+    files: Sequence[str]
+
+    @property
+    def outputs(self) -> dict[str, Path]:
+        """The file of each output, by target."""
+        return dict(zip(self.targets, map(Path, self.files), strict=True))
 
 
 def expand(arguments: Sequence[str], codec: Codec, left_out: LeftOut) -> list[InputSource]:
@@ -62,7 +74,7 @@ def expand(arguments: Sequence[str], codec: Codec, left_out: LeftOut) -> list[In
         elif not os.path.lexists(path) and _WILD.search(argument):
             sources += _matching(argument, codec, left_out)
         else:
-            sources.append(InputSource(path))
+            sources.append(InputSource(str(path)))
     return sources
 
 
@@ -93,24 +105,27 @@ def plan_outputs(
             left_out.add(source.path, "in the output folder")
         else:
             kept.append(source)
-    made = {_key(path) for source in kept for path in _names(source, root, targets, suffix)}
-    named = {_key(source.path) for source in kept if source.found is None}
-    used: dict[str, InputSource] = {}
+    here = _key(root).rstrip(os.sep) + os.sep
+    # Only inputs in the output folder can be outputs of others, or stand in their way.
+    inside = {key for source in kept if (key := _key(source.file)).startswith(here)}
+    made = {_key(p) for s in kept if inside for p in _names(s, root, targets, suffix)}
+    made -= {_key(source.file) for source in kept if source.found is None}
+    taken = inside - made
+    entries: list[Entry] = []
+    used: set[str] = set()
+    numbers: dict[str, int] = {}
     for source in kept:
-        exact = os.path.abspath(source.path)  # noqa: PTH100
+        exact = os.path.abspath(source.file)  # noqa: PTH100
         if exact in used:
             left_out.add(source.path, "named twice")
-        elif source.found is not None and _key(source.path) in made - named:
+            continue
+        if _key(source.file) in made:
             left_out.add(source.path, "outputs of other inputs")
-        else:
-            used[exact] = source
-    entries: list[Entry] = []
-    taken = {_key(source.path) for source in used.values()}
-    numbers: dict[str, int] = {}
-    for source in used.values():
-        paths = _free(source, root, targets, suffix(source.path), taken=taken, numbers=numbers)
-        taken |= {_key(path) for path in paths}
-        entries.append(Entry(source, dict(zip(targets, paths, strict=True))))
+            continue
+        used.add(exact)
+        files = _free(source, root, targets, suffix(source.path), taken=taken, numbers=numbers)
+        taken |= {_key(file) for file in files}
+        entries.append(Entry(source, targets, files))
     return entries
 
 
@@ -161,7 +176,8 @@ def _below(folder: Path, codec: Codec, left_out: LeftOut) -> list[InputSource]:
     if not found.files:
         raise nothing_found(found.left_out, f"folder {folder}", codec.suffixes, codec.noun)
     left_out.extend(found.left_out)
-    return [InputSource(path, path.parent.relative_to(folder), folder) for path in found.files]
+    places = {path.parent: path.parent.relative_to(folder) for path in found.files}
+    return [InputSource(str(path), places[path.parent], folder) for path in found.files]
 
 
 def _matching(pattern: str, codec: Codec, left_out: LeftOut) -> list[InputSource]:
@@ -179,7 +195,7 @@ def _matching(pattern: str, codec: Codec, left_out: LeftOut) -> list[InputSource
         if path.is_dir():
             left_out.add(path, "folders that a pattern matched")
         else:
-            sources.append(InputSource(path, found=base))
+            sources.append(InputSource(str(path), found=base))
     return sources
 
 
@@ -199,23 +215,24 @@ def _free(
     *,
     taken: set[str],
     numbers: dict[str, int],
-) -> list[Path]:
+) -> tuple[str, ...]:
     """File names that are not taken, nor taken by each other.
 
-    ``numbers`` holds, by name, the number from which to look on, so that thousands of inputs of
-    one name do not try all numbers before theirs.
+    ``numbers`` holds, by name that was taken, the number from which to look on, so that thousands
+    of inputs of one name do not try all numbers before theirs.
     """
     parts = [safe_name(target) for target in targets]
     if len({part.casefold() for part in parts}) < len(parts):
         parts = [f"{i}-{part}" for i, part in enumerate(parts, 1)]
     folder, name = root / source.place, _stem(source, suffix)
     key = _key(folder / f"{name}{suffix}")
+    number = numbers.get(key, 1)
     while True:
-        number = numbers[key] = numbers.get(key, 0) + 1
         stem = name if number == 1 else f"{name}-{number}"
-        paths = [folder / f"{stem}_{part}{suffix}" for part in parts]
-        if not any(_key(path) in taken for path in paths):
-            return paths
+        files = tuple(str(folder / f"{stem}_{part}{suffix}") for part in parts)
+        if not any(_key(file) in taken for file in files):
+            return files
+        number = numbers[key] = number + 1
 
 
 def _stem(source: InputSource, suffix: str) -> str:
@@ -234,9 +251,9 @@ def _is_output(source: InputSource, whole: str) -> bool:
     found, root = Path(os.path.realpath(source.found)), Path(whole)
     if root == found or not root.is_relative_to(found):
         return False
-    return Path(os.path.realpath(source.path)).is_relative_to(root)
+    return Path(os.path.realpath(source.file)).is_relative_to(root)
 
 
-def _key(path: Path) -> str:
+def _key(path: Path | str) -> str:
     """Equal for names of the same file, also where the file system ignores case."""
     return os.path.abspath(path).casefold()  # noqa: PTH100  (links must not be followed)

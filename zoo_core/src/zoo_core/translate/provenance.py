@@ -56,17 +56,16 @@ class Outputs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._known: dict[str, dict[str, Mapping[str, Any]]] = {}
+        self._known: set[bytes] = set()
         self._length = 0  # bytes of the records that were read
 
     def is_unchanged(self, output: Path) -> bool:
         """Whether an output was written here by the zoo, and nobody has changed it since."""
-        return self._record(output) is not None
+        return self._knows(output)
 
     def is_current(self, output: Path, origin: Origin) -> bool:
         """Whether an unchanged output was made from just this."""
-        record = self._record(output)
-        return record is not None and record.get("origin") == asdict(origin)
+        return self._knows(output, asdict(origin))
 
     @contextmanager
     def noting(self, output: Path, origin: Origin) -> Iterator[None]:
@@ -106,14 +105,12 @@ class Outputs:
     def _name(self, output: Path) -> str:
         return os.path.relpath(output, self.root)
 
-    def _record(self, output: Path) -> Mapping[str, Any] | None:
-        """What is known of an output as it is now."""
+    def _knows(self, output: Path, *origin: Mapping[str, Any]) -> bool:
+        """Whether an output as it is now was noted, from this origin where one is given."""
         if self._length != (_size(self.root / RECORDS) or 0):
             self._refresh()  # for the first time, or what other processes have added since
-        known, size = self._known.get(self._name(output), {}), _size(output)
-        if not any(record.get("bytes") == size for record in known.values()):
-            return None  # which spares reading it
-        return known.get(sha256_of(output) or "")
+        digest = sha256_of(output) if self._known and output.is_file() else None
+        return digest is not None and _mark(self._name(output), digest, *origin) in self._known
 
     def _refresh(self) -> None:
         """Takes the records that were added since the last time."""
@@ -129,11 +126,15 @@ class Outputs:
                 self._length = file.tell()
                 try:
                     record = json.loads(line)
-                    output, digest = record["output"], record["sha256"]
+                    known = record["output"], record["sha256"]
+                    self._known |= {_mark(*known), _mark(*known, record["origin"])}
                 except (ValueError, KeyError, TypeError, RecursionError):
                     continue
-                if isinstance(output, str) and isinstance(digest, str):
-                    self._known.setdefault(output, {})[digest] = record
+
+
+def _mark(*facts: object) -> bytes:
+    """Stands for facts that were noted, of which there may be many in memory."""
+    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).digest()
 
 
 def sha256_of(path: Path) -> str | None:
