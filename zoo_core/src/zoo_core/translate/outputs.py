@@ -98,6 +98,9 @@ def plan_outputs(
         suffix: Suffix of the outputs of an input, with its dot.
         left_out: Takes the inputs that are not used.
     """
+    parts = [safe_name(target) for target in targets]
+    if len({part.casefold() for part in parts}) < len(parts):
+        parts = [f"{i}-{part}" for i, part in enumerate(parts, 1)]
     whole = os.path.realpath(root)
     kept = []
     for source in sources:
@@ -108,12 +111,12 @@ def plan_outputs(
     here = _key(root).rstrip(os.sep) + os.sep
     # Only inputs in the output folder can be outputs of others, or stand in their way.
     inside = {key for source in kept if (key := _key(source.file)).startswith(here)}
-    made = {_key(p) for s in kept if inside for p in _names(s, root, targets, suffix)}
+    made = {_key(file) for s in kept if inside for file in _files(s, root, parts, suffix)}
     made -= {_key(source.file) for source in kept if source.found is None}
     taken = inside - made
     entries: list[Entry] = []
     used: set[str] = set()
-    numbers: dict[str, int] = {}
+    numbers: dict[str, int] = {}  # so that of thousands of one name none tries all before its own
     for source in kept:
         exact = os.path.abspath(source.file)  # noqa: PTH100
         if exact in used:
@@ -123,7 +126,10 @@ def plan_outputs(
             left_out.add(source.path, "outputs of other inputs")
             continue
         used.add(exact)
-        files = _free(source, root, targets, suffix(source.path), taken=taken, numbers=numbers)
+        first = files = _files(source, root, parts, suffix)
+        while any(_key(file) in taken for file in files):
+            number = numbers[first[0]] = numbers.get(first[0], 1) + 1
+            files = _files(source, root, parts, suffix, f"-{number}")
         taken |= {_key(file) for file in files}
         entries.append(Entry(source, targets, files))
     return entries
@@ -199,40 +205,16 @@ def _matching(pattern: str, codec: Codec, left_out: LeftOut) -> list[InputSource
     return sources
 
 
-def _names(
-    source: InputSource, root: Path, targets: Sequence[str], suffix: Callable[[Path], str]
-) -> list[Path]:
-    end = suffix(source.path)
-    stem = _stem(source, end)
-    return [root / source.place / f"{stem}_{safe_name(target)}{end}" for target in targets]
-
-
-def _free(
+def _files(
     source: InputSource,
     root: Path,
-    targets: Sequence[str],
-    suffix: str,
-    *,
-    taken: set[str],
-    numbers: dict[str, int],
+    parts: Sequence[str],
+    suffix: Callable[[Path], str],
+    number: str = "",
 ) -> tuple[str, ...]:
-    """File names that are not taken, nor taken by each other.
-
-    ``numbers`` holds, by name that was taken, the number from which to look on, so that thousands
-    of inputs of one name do not try all numbers before theirs.
-    """
-    parts = [safe_name(target) for target in targets]
-    if len({part.casefold() for part in parts}) < len(parts):
-        parts = [f"{i}-{part}" for i, part in enumerate(parts, 1)]
-    folder, name = root / source.place, _stem(source, suffix)
-    key = _key(folder / f"{name}{suffix}")
-    number = numbers.get(key, 1)
-    while True:
-        stem = name if number == 1 else f"{name}-{number}"
-        files = tuple(str(folder / f"{stem}_{part}{suffix}") for part in parts)
-        if not any(_key(file) in taken for file in files):
-            return files
-        number = numbers[key] = number + 1
+    end = suffix(source.path)
+    stem = _stem(source, end) + number
+    return tuple(str(root / source.place / f"{stem}_{part}{end}") for part in parts)
 
 
 def _stem(source: InputSource, suffix: str) -> str:
