@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from zoo_core.errors import UsageError
 from zoo_evaluate.context import Direction, DomainData, EvalContext, TranslatedBatch
 from zoo_evaluate.distribution_metrics import Fid, Kid
 from zoo_evaluate.extractors import Extractor
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_evaluate.judged_metrics import ContentAccuracy, DomainAccuracy
-from zoo_evaluate.metrics import Metric
+from zoo_evaluate.metrics import Average, Metric
 from zoo_evaluate.pairing import find_references
 from zoo_evaluate.picture_metrics import (
     PSNR_MOST,
@@ -25,6 +26,7 @@ from zoo_evaluate.picture_metrics import (
     ReferenceSsim,
     Retrieval,
 )
+from zoo_evaluate.resampling import spread
 from zoo_nn.nets.classifier import ClassifierNet, ClassifierOutput
 
 pytestmark = pytest.mark.numeric
@@ -253,3 +255,128 @@ def test_few_equal_names_are_taken_for_chance() -> None:
 def test_numbers_of_two_indexed_sets_mean_nothing_to_each_other() -> None:
     numbers = [f"{number:08d}" for number in range(10)]
     assert find_references(numbers, numbers) is None
+
+
+def test_better_is_less_unless_a_metric_says_otherwise() -> None:
+    less = (ReferenceL1, CycleMetric, Fid, Kid)
+    more = (ReferencePsnr, ReferenceSsim, Retrieval, DomainAccuracy, ContentAccuracy)
+    assert not any(metric.higher_is_better for metric in less)
+    assert all(metric.higher_is_better for metric in more)
+
+
+def test_a_mean_of_one_sample_is_that_sample_and_of_none_0() -> None:
+    average = Average()
+    assert average.value == 0
+    average.add([0.5])
+    assert average.value == 0.5
+
+
+def test_a_metric_says_nothing_of_its_protocol_unless_it_has_one() -> None:
+    class Silent(Metric):
+        name = "silent"
+
+        def update(self, sample: TranslatedBatch) -> None: ...
+
+        def compute(self) -> dict[str, float]:
+            return {}
+
+    metric = Silent(a_direction(side("a", plain(0.0)), side("b", plain(0.0))))
+    assert (metric.protocol(), metric.titles(), metric.caveats()) == ({}, {}, [])
+
+
+def test_protocols_name_judges_references_and_gallery() -> None:
+    judge = a_judge("domain", ("a", "b"), ("a", "b"))
+    direction = a_direction(
+        side("a", plain(0.0, 0.5)), side("b", plain(0.0, 0.5, 1.0)), judges=[judge]
+    )
+    said = DomainAccuracy(direction).protocol()
+    assert said["judge"] == "domain judge of a, b"
+    assert said["judge_size"] == 16
+    assert said["judge_test_accuracy"] is None
+    assert ReferenceL1(direction).protocol() == {"references": 2, "rule": "name"}
+    assert Retrieval(direction).protocol() == {"gallery": 3, "distance": "L1"}
+    assert CycleMetric(direction).protocol() == {"unit": "mean absolute difference, range 2 wide"}
+
+
+def test_metrics_without_their_judge_say_so() -> None:
+    direction = a_direction(side("a", plain(0.0)), side("b", plain(0.0)))
+    for metric in (DomainAccuracy, ContentAccuracy):
+        with pytest.raises(RuntimeError, match="there is no"):
+            _ = metric(direction).judge
+
+
+def test_a_content_judge_says_nothing_of_real_signals_without_labels() -> None:
+    judge = a_judge("content", ("0", "1"), ("b",))
+    source = side("a", plain(1.0, -1.0), labels=torch.tensor([[1], [0]]))
+    direction = a_direction(source, side("b", plain(1.0, 1.0)), judges=[judge])
+    values = measured(ContentAccuracy, direction, plain(1.0, 1.0))
+    assert values == {"content_accuracy": 0.5, "content_accuracy_untranslated": 1.0}
+
+
+def test_a_ratio_needs_an_input_that_is_off_its_reference() -> None:
+    direction = a_direction(side("a", plain(0.5, 0.5)), side("b", plain(0.5, 0.5)))
+    assert "l1_ratio" not in measured(ReferenceL1, direction, plain(0.0, 0.0))
+
+
+def test_kid_halves_what_there_is_into_its_subsets() -> None:
+    target = side("b", torch.rand(9, 3, 1, 1))
+    metric = Kid(a_direction(side("a", torch.zeros(9, 3, 1, 1)), target, extractor=Means()))
+    metric.fake = [torch.rand(7, 3)]
+    assert (metric.protocol()["subsets"], metric.protocol()["subset_size"]) == (50, 3)
+    metric.fake = [torch.rand(2, 3)]
+    assert metric.protocol()["subset_size"] == 2
+    metric.real, metric.fake = torch.rand(3000, 3), [torch.rand(3000, 3)]
+    assert metric.protocol()["subset_size"] == 1000
+
+
+def test_a_distance_of_fewer_pictures_than_features_says_so() -> None:
+    target = side("b", torch.rand(5, 3, 1, 1))
+    metric = Fid(a_direction(side("a", torch.zeros(9, 3, 1, 1)), target, extractor=Means()))
+    metric.fake = [torch.rand(3, 3)]
+    assert "fewer pictures (3) than features (3)" in metric.caveats()[0]
+    metric.fake = [torch.rand(2, 3), torch.rand(2, 3)]
+    assert metric.caveats() == []
+
+
+def test_a_distance_without_an_extractor_says_nothing_of_one() -> None:
+    target = side("b", torch.rand(5, 3, 1, 1))
+    direction = a_direction(side("a", torch.zeros(9, 3, 1, 1)), target, extractor=Means())
+    metric = Fid(direction)
+    metric.fake = [torch.rand(4, 3)]
+    assert metric.titles() == {"fid": "FID (means 3, 4 against 5)"}
+    assert metric.protocol()["real"] == 5
+    direction.context.extractor = None
+    assert metric.titles() == {"fid": "FID (4 against 5)"}
+    assert metric.protocol() == {}
+
+
+def test_the_interval_of_a_mean_is_that_of_independent_values() -> None:
+    rows = [
+        {"fid": 10.0, "fid_low": 7.0, "fid_high": 13.0},
+        {"fid": 20.0, "fid_low": 16.0, "fid_high": 24.0},
+    ]
+    assert Fid.mean(rows) == {"fid": 15.0, "fid_low": 12.5, "fid_high": 17.5}  # 5 = (3, 4), over 2
+    assert Fid.mean([{"fid": 1.0, "fid_low": 0.0, "fid_high": 3.0}])["fid_low"] == 0
+    assert Kid.mean([{"kid": 1.0, "kid_low": -1.0, "kid_high": 3.0}])["kid_low"] == -1
+
+
+@pytest.mark.parametrize(("real", "made", "refused"), [(50, 50, False), (49, 50, True)])
+def test_fifty_pictures_on_either_side_are_the_fewest(real: int, made: int, refused: bool) -> None:
+    target = side("b", torch.rand(real, 3, 1, 1))
+    source = side("a", torch.zeros(made, 3, 1, 1))
+    direction = a_direction(source, target, extractor=Means(), allow_few=False)
+    if refused:
+        with pytest.raises(UsageError) as caught:
+            Fid(direction)
+        assert f"of {real} real signals" in caught.value.problem
+        return
+    metric = Fid(direction)
+    metric.fake = [torch.rand(49, 3)]
+    with pytest.raises(UsageError) as caught:
+        metric.compute()
+    assert "of 49 translated signals" in caught.value.problem
+    metric.fake = [torch.rand(50, 3)]
+    values = metric.compute()
+    half = spread(metric.distance, metric.real.double(), metric.fake[0].double(), 0) * 1.96
+    assert values["fid_high"] == pytest.approx(values["fid"] + half)
+    assert values["fid_low"] == pytest.approx(max(0, values["fid"] - half))
