@@ -80,7 +80,7 @@ def zoo_components() -> Iterable[Component]:
             "The fastest that is ready, or pays, and agrees with the model",
         ),
         Component("windows", "fast", "zoo_nn.windows:Fast", "By the statistics of a reduced copy"),
-        Component("windows", "exact", "zoo_nn.windows:Exact", "By those of the whole, slowly"),
+        Component("windows", "exact", "zoo_nn.windows:Exact", "By those of the whole"),
         Component("defence", "noise", f"{defences}:Noise", "White noise; std=0.1 as published"),
         Component("defence", "quantise", f"{defences}:Quantise", "8 bits, straight-through"),
         Component("defence", "lowpass", f"{defences}:LowPass", "A Gaussian filter"),

@@ -2,159 +2,144 @@
 
 Nets with instance or group normalisation see how bright and how varied the whole signal is. Windows
 that go through them one by one would each see its own, and come out as differently coloured
-rectangles. Here torch's normalisations are watched as the nets call them, in their order, so that
-no net and no method has to know of windows.
+rectangles.
 """
 
 from __future__ import annotations
 
-import inspect
 import math
+import shutil
+import tempfile
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial, reduce
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from zoo_core.contracts.codec import FAR, Whole, Window
 from zoo_core.contracts.signals import TensorSpec
-from zoo_core.contracts.windows import WindowStatistics
+from zoo_core.contracts.windows import Pairs, WindowStatistics, in_turn
+from zoo_nn.moments import Call, Moments, Recorder, Shared, own_moments
 
-_SIGNATURES = {f: inspect.signature(f) for f in (functional.group_norm, functional.instance_norm)}
+if TYPE_CHECKING:
+    from zoo_nn.staged import StagedNets
+
 _FAR, _BROAD = 1024, 64
+Compute = Callable[[Tensor], Tensor]
+Batches = Callable[[Iterator[Window]], Iterable[list[Window]]]
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Statistics of one normalisation.
+class _Sharing(WindowStatistics):
+    """Windows share statistics, unless the nets look further than a window."""
 
-    Attributes:
-        count: Number of values per group.
-        mean: (G,) float64.
-        var: (G,) float64, of the values themselves: divided by ``count``.
-    """
+    def __init__(self, spec: TensorSpec) -> None:
+        super().__init__(spec)
+        self._tried: dict[str, tuple[list[Moments], bool]] = {}  # by output
 
-    count: int
-    mean: Tensor
-    var: Tensor
-
-    @classmethod
-    def of(cls, x: Tensor, groups: int) -> Moments:
-        """The statistics of the rows of ``x`` (N, C, *S) together."""
-        grouped = x.float().reshape(len(x), groups, -1, *x.shape[2:])  # (N, G, C/G, *S)
-        axes = [axis for axis in range(grouped.ndim) if axis != 1]
-        var, mean = torch.var_mean(grouped, axes, correction=0)  # (G,), (G,)
-        return cls(grouped.numel() // groups, mean.double(), var.double())
-
-    def merged(self, other: Moments) -> Moments:
-        """The statistics of the values of both together."""
-        count = self.count + other.count
-        share = other.count / count
-        apart = other.mean - self.mean  # (G,)
-        var = self.var + (other.var - self.var) * share + apart**2 * share * (1 - share)  # (G,)
-        return Moments(count, self.mean + apart * share, var)
-
-    def beyond(self, other: Moments, share: float) -> Moments:
-        """What comes when the way from ``other`` to these is gone on for a share of it."""
-        mean = self.mean + share * (self.mean - other.mean)  # (G,)
-        ratio = (self.var / other.var).nan_to_num(1.0).clamp(0.5, 2.0)  # (G,)
-        return Moments(self.count, mean, self.var * ratio**share)
-
-
-@dataclass(frozen=True)
-class _Call:
-    """A call of a normalisation by the nets."""
-
-    function: Callable[..., Tensor]
-    arguments: Mapping[str, Any]
-
-    @property
-    def x(self) -> Tensor:
-        """(N, C, *S) what is to be normalised."""
-        x: Tensor = self.arguments["input"]
-        return x
-
-    @property
-    def groups(self) -> int:
-        return int(self.arguments.get("num_groups", self.x.shape[1]))
-
-    def plain(self) -> Tensor:
-        """(N, C, *S) as the nets asked."""
-        return self.function(**self.arguments)
-
-    def by(self, moments: Moments) -> Tensor:
-        """(N, C, *S) by given statistics, which is what batch normalisation does."""
-        each = self.x.shape[1] // self.groups
-        mean, var = (v.float().repeat_interleave(each) for v in (moments.mean, moments.var))
-        weight, bias = (self.arguments[name] for name in ("weight", "bias"))
-        return functional.batch_norm(
-            self.x,
-            mean,
-            var,
-            None if weight is None else weight.float(),
-            None if bias is None else bias.float(),
-            eps=self.arguments["eps"],
-        )
-
-
-class _Watch(TorchFunctionMode):
-    """Meets every normalisation by a signal's own statistics, wherever nets call it."""
-
-    def __enter__(self) -> Self:
-        self.number = 0
-        super().__enter__()  # type: ignore[no-untyped-call]
-        return self
-
-    def __torch_function__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if function not in _SIGNATURES:
-            return function(*args, **kwargs)
-        bound = _SIGNATURES[function].bind(*args, **kwargs)
-        bound.apply_defaults()
-        if not bound.arguments.get("use_input_stats", True):
-            return function(*args, **kwargs)
-        self.number += 1
-        return self.meet(self.number - 1, _Call(function, bound.arguments))
+    def translated(
+        self,
+        windows: Iterator[Window],
+        whole: Whole,
+        name: str,
+        compute: Compute,
+        batches: Batches,
+    ) -> tuple[Pairs, str]:
+        """Windows with what the nets make of them, and how statistics were taken."""
+        if name not in self._tried:
+            self._tried[name] = tried(compute, self.spec)
+        moments, is_far = self._tried[name]
+        cut = f"{whole.count} windows"
+        if is_far or not moments:
+            return in_turn(batches(windows), compute), f"{cut}, {FAR}" if is_far else cut
+        pairs, whose = self.shared(windows, whole, name, compute, batches)
+        return pairs, f"{cut}, normalised by the statistics of {whose}"
 
     @abstractmethod
-    def meet(self, number: int, call: _Call) -> Tensor:
-        """(N, C, *S) what the ``number``-th normalisation gives."""
+    def shared(
+        self,
+        windows: Iterator[Window],
+        whole: Whole,
+        name: str,
+        compute: Compute,
+        batches: Batches,
+    ) -> tuple[Pairs, str]:
+        """Windows with what the nets make of them, and what the statistics are of."""
 
 
-class _Recorder(_Watch):
-    """Notes the statistics by which the nets normalise."""
+class Fast(_Sharing):
+    """Windows share the statistics of a reduced copy of their signal."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.moments: list[Moments] = []
+    def shared(
+        self,
+        windows: Iterator[Window],
+        whole: Whole,
+        name: str,
+        compute: Compute,
+        batches: Batches,
+    ) -> tuple[Pairs, str]:
+        """By one pass over the windows, when the copy has been through the nets."""
+        sharing = partial(Shared, of_copy(whole, compute))
+        return in_turn(batches(windows), compute, sharing), whole.copy
 
-    def meet(self, number: int, call: _Call) -> Tensor:
-        self.moments.append(Moments.of(call.x, call.groups))
-        return call.plain()
 
+class Exact(_Sharing):
+    """Windows share the statistics of the whole.
 
-class Shared(_Watch):
-    """Normalises by given statistics, in the order in which nets ask for them.
-
-    Args:
-        moments: Of each normalisation.
+    They wait at each normalisation for all others (`zoo_nn.staged`). Where that is not to be had
+    there is a pass over all of them per normalisation, as far as that; so it is on accelerators,
+    too, which compute faster than states can be written and read.
     """
 
-    def __init__(self, moments: Sequence[Moments]) -> None:
-        super().__init__()
-        self.moments = moments
+    def __init__(self, spec: TensorSpec) -> None:
+        super().__init__(spec)
+        self._staged: dict[tuple[str, torch.Size], StagedNets] = {}
 
-    def meet(self, number: int, call: _Call) -> Tensor:
-        """By the statistics that are known; further normalisations use the window's own."""
-        return call.by(self.moments[number]) if number < len(self.moments) else call.plain()
+    def shared(
+        self,
+        windows: Iterator[Window],
+        whole: Whole,
+        name: str,
+        compute: Compute,
+        batches: Batches,
+    ) -> tuple[Pairs, str]:
+        """By one pass over the windows, with their states in a file, or by many."""
+        from zoo_nn.staged import in_stages  # torch takes seconds to load what takes nets apart
+
+        moments, _ = self._tried[name]
+        first = next(windows)
+        windows = chain([first], windows)
+        why = ""
+        try:
+            nets = self._nets(name, compute, first.signal[None])
+        except Exception as fault:  # of many kinds: the nets are anyone's
+            why = f", since the nets cannot be taken apart there ({type(fault).__name__})"
+        else:
+            size = whole.count * nets.state
+            room = shutil.disk_usage(tempfile.gettempdir()).free // 2
+            if nets.device.type == "cpu" and size <= room:
+                pairs = in_stages(windows, whole, partial(self._nets, name, compute), len(moments))
+                return pairs, f"the whole, with {size / 1e6:,.0f} MB in a temporary file"
+            if size > room:
+                why = (
+                    f", since {size / 1e6:,.0f} MB in a temporary file would be more than half of "
+                    f"what is free in {tempfile.gettempdir()}"
+                )
+        return by_passes(windows, whole, compute, batches), (
+            f"the whole, by a pass over all for each of {len(moments)} normalisations{why}"
+        )
+
+    def _nets(self, name: str, compute: Compute, signal: Tensor) -> StagedNets:
+        """The nets for windows of the shape of one (1, *S)."""
+        from zoo_nn.staged import StagedNets
+
+        key = name, signal.shape
+        if key not in self._staged:
+            self._staged[key] = StagedNets(compute, signal, self._tried[name][0])
+        return self._staged[key]
 
 
 class _Reached(Exception):  # noqa: N818  (no fault: it ends a pass early)
@@ -167,72 +152,14 @@ class _Frontier(Shared):
     def __init__(self, moments: Sequence[Moments], windows: Sequence[Window]) -> None:
         super().__init__(moments)
         self.windows = windows
-        self.next: Moments | None = None
+        self.next: list[Moments] = []
 
-    def meet(self, number: int, call: _Call) -> Tensor:
+    def meet(self, number: int, call: Call) -> Tensor:
         if number < len(self.moments):
             return call.by(self.moments[number])
         for window, x in zip(self.windows, call.x, strict=True):
-            part = _own_part(x, window)  # (C, *S)
-            if part.numel():
-                self.next = merged(self.next, Moments.of(part[None], call.groups))
+            self.next.append(own_moments(x, window, call.groups))
         raise _Reached
-
-
-class Fast(WindowStatistics):
-    """Windows share the statistics of a reduced copy of their signal."""
-
-    def __init__(self, spec: TensorSpec) -> None:
-        super().__init__(spec)
-        self._far: dict[str, bool] = {}  # by output: whether its nets look further than a window
-
-    def of(
-        self,
-        whole: Whole,
-        name: str,
-        compute: Callable[[Tensor], Tensor],
-        batches: Callable[[Iterator[Window]], Iterable[list[Window]]],
-    ) -> tuple[Callable[[], AbstractContextManager[object]], str]:
-        """A context in which the windows share them, and how they were taken."""
-        cut = f"{whole.count} windows"
-        moments = of_copy(whole, compute)
-        if name not in self._far:
-            self._far[name] = reaches_far(compute, moments, self.spec)
-        if self._far[name]:
-            return nullcontext, f"{cut}, {FAR}"
-        if not moments:
-            return nullcontext, cut
-        moments, where = self.refined(moments, whole, compute, lambda: batches(whole.windows()))
-        return partial(Shared, moments), f"{cut}, normalised by the statistics of {where}"
-
-    def refined(
-        self,
-        moments: list[Moments],
-        whole: Whole,
-        compute: Callable[[Tensor], object],
-        batches: Callable[[], Iterable[Sequence[Window]]],
-    ) -> tuple[list[Moments], str]:
-        """The statistics to use, given those of the copy, and what they are of."""
-        return moments, whole.copy
-
-
-class Exact(Fast):
-    """Windows share the statistics of the whole, by a pass over all per normalisation."""
-
-    def refined(
-        self,
-        moments: list[Moments],
-        whole: Whole,
-        compute: Callable[[Tensor], object],
-        batches: Callable[[], Iterable[Sequence[Window]]],
-    ) -> tuple[list[Moments], str]:
-        """The statistics of the whole, whatever those of the copy are."""
-        return of_windows(batches, compute), "the whole"
-
-
-def merged(some: Moments | None, more: Moments | None) -> Moments | None:
-    """The statistics of both together, where there are any."""
-    return some.merged(more) if some is not None and more is not None else some or more
 
 
 def of_copy(whole: Whole, compute: Callable[[Tensor], object]) -> list[Moments]:
@@ -241,7 +168,7 @@ def of_copy(whole: Whole, compute: Callable[[Tensor], object]) -> list[Moments]:
     A copy has sharper edges and less texture, in proportion to its reduction: a second copy at half
     the size tells how much, and the statistics are extrapolated to no reduction (Richardson).
     """
-    near, far = _Recorder(), _Recorder()
+    near, far = Recorder(), Recorder()
     with near:
         compute(whole.reduced(whole.factor)[None])
     if whole.factor == 1:
@@ -252,34 +179,27 @@ def of_copy(whole: Whole, compute: Callable[[Tensor], object]) -> list[Moments]:
     return [a.beyond(b, share) for a, b in zip(near.moments, far.moments, strict=True)]
 
 
-def of_windows(
-    batches: Callable[[], Iterable[Sequence[Window]]], compute: Callable[[Tensor], object]
-) -> list[Moments]:
-    """The statistics of a whole signal, by one pass over its windows per normalisation.
-
-    Args:
-        batches: Gives the windows anew, in batches of one shape.
-        compute: The nets.
-    """
+def by_passes(windows: Iterator[Window], whole: Whole, compute: Compute, batches: Batches) -> Pairs:
+    """Windows with what the nets make of them, by one pass over all per normalisation."""
     moments: list[Moments] = []
     while True:
-        found: Moments | None = None
-        for batch in batches():
+        found: list[Moments] = []
+        for batch in batches(whole.windows()):
             frontier = _Frontier(moments, batch)
             with suppress(_Reached), frontier:
                 compute(torch.stack([window.signal for window in batch]))
-                return moments
-            found = merged(found, frontier.next)
-        if found is None:
-            return moments
-        moments.append(found)
+                break  # there is no further one
+            found += frontier.next
+        if not found:
+            break
+        moments.append(reduce(Moments.merged, found))
+    yield from in_turn(batches(windows), compute, partial(Shared, moments))
 
 
-def reaches_far(
-    compute: Callable[[Tensor], Tensor], moments: Sequence[Moments], spec: TensorSpec
-) -> bool:
-    """Whether an output hangs on places far away, statistics aside: attention, deep U-Nets.
+def tried(compute: Compute, spec: TensorSpec) -> tuple[list[Moments], bool]:
+    """How the nets normalise noise, and whether they look further than a window.
 
+    That is whether an output hangs on places far away, statistics aside: attention, deep U-Nets.
     Such nets cannot be cut into windows without borders. Noise goes through them twice, the second
     time with its far end changed; the near end has to stay what it is.
     """
@@ -291,21 +211,8 @@ def reaches_far(
     after = before.clone()  # (1, *S)
     quarter = extents[-1] // 4
     after[..., -quarter:] = low + high - after[..., -quarter:]
-    near = []
-    for signal in (before, after):
-        with Shared(moments):
-            made = compute(signal)  # (1, *S)
-        near.append(made[..., :quarter])
-    return float((near[0] - near[1]).abs().max()) > 1e-3 * (high - low)
-
-
-def _own_part(x: Tensor, window: Window) -> Tensor:
-    """(C, *S) the part of features (C, *S) that lies in a window's own part."""
-    if window.own is None:
-        return x
-    for back in range(1, len(window.own) + 1):
-        extent, part = x.shape[-back], window.own[-back]
-        ratio = extent / window.signal.shape[-back]
-        start, stop = round(part.start * ratio), round(part.stop * ratio)
-        x = x.narrow(-back, start, stop - start)
-    return x
+    with Recorder() as own:
+        near = compute(before)[..., :quarter]
+    with Shared(own.moments):
+        moved = compute(after)[..., :quarter] - near
+    return own.moments, float(moved.abs().max()) > 1e-3 * (high - low)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
 
 from zoo_core.contracts.codec import Whole, Window
 from zoo_core.contracts.signals import TensorSpec
 
-if TYPE_CHECKING:
-    from torch import Tensor
+Pairs = Iterator[tuple[Window, Tensor]]
+"""Windows, in their order, each with what the nets made of it (C, *S)."""
 
 
 class WindowStatistics:
@@ -26,19 +28,35 @@ class WindowStatistics:
     def __init__(self, spec: TensorSpec) -> None:
         self.spec = spec
 
-    def of(
+    def translated(
         self,
+        windows: Iterator[Window],
         whole: Whole,
         name: str,
         compute: Callable[[Tensor], Tensor],
         batches: Callable[[Iterator[Window]], Iterable[list[Window]]],
-    ) -> tuple[Callable[[], AbstractContextManager[object]], str]:
-        """A context in which the nets are called with the windows of a signal, and what to say.
+    ) -> tuple[Pairs, str]:
+        """What the nets make of the windows of a signal, one by one, and what to say of it.
 
         Args:
+            windows: The windows, in their order.
             whole: The signal.
             name: Name of the output.
             compute: The nets: windows (N, *S) to outputs (N, *S).
             batches: Puts windows together that go through the nets at once.
         """
-        return nullcontext, f"{whole.count} windows, each normalised by itself"
+        note = f"{whole.count} windows, each normalised by itself"
+        return in_turn(batches(windows), compute), note
+
+
+def in_turn(
+    batches: Iterable[list[Window]],
+    compute: Callable[[Tensor], Tensor],
+    sharing: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Pairs:
+    """Each batch through the nets, in a context of its own: who takes outputs works in between."""
+    for batch in batches:
+        x = torch.stack([window.signal for window in batch])  # (N, *S)
+        with sharing():
+            made = compute(x)  # (N, *S)
+        yield from zip(batch, made, strict=True)

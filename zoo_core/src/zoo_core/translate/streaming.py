@@ -7,23 +7,20 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import chain, groupby, islice
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from zoo_core.contracts.codec import Codec, Item, StreamedOutput, Window
+from zoo_core.contracts.windows import WindowStatistics, in_turn
 from zoo_core.errors import PluginError, UsageError, WeightsError, ZooError, explained
 from zoo_core.host.plugins import host
-
-if TYPE_CHECKING:
-    from zoo_core.contracts.windows import WindowStatistics
 
 EXTENT = 1024 * 1024
 """Bound on pixels (or frames) that go through the nets at once, whatever the batch size."""
@@ -291,17 +288,13 @@ class _Stream:
             def compute(x: Tensor, nets: Compute = nets) -> Tensor:
                 return nets(x, [name])[name]  # (N, *S)
 
-            sharing: Callable[[], AbstractContextManager[object]] = nullcontext
-            if whole is not None:
-                sharing, note = self.statistics.of(whole, name, compute, self._batches)
+            if whole is None:
+                pairs = in_turn(self._batches(group), compute)
+            else:
+                pairs, note = self.statistics.translated(group, whole, name, compute, self._batches)
                 item.info["notes"] = tuple(dict.fromkeys((*_notes(item), note)))
-            for batch in self._batches(group):
-                x = torch.stack([window.signal for window in batch])  # (N, *S)
-                # Entered for each batch, since whoever takes the outputs works in between.
-                with sharing():
-                    made = compute(x)  # (N, *S)
-                for window, output in zip(batch, made, strict=True):
-                    yield window, checked(item, window, output)
+            for window, output in pairs:
+                yield window, checked(item, window, output)
 
     def _batches(self, windows: Iterator[Window]) -> Iterator[list[Window]]:
         """Windows, as many together as are of one shape and fit."""

@@ -149,7 +149,7 @@ class Translator:
             limit: Bound of one window's extent (pixels, frames); None for the codec's own.
             windows: What a signal larger than that is normalised by, where the nets normalise:
                 ``fast`` takes the statistics of a reduced copy (of up to four windows); ``exact``
-                those of the whole, by a pass over all windows per normalisation; ``own`` leaves
+                those of the whole, with a temporary file where windows wait; ``own`` leaves
                 each window to itself, which shows as borders.
 
         Returns:
