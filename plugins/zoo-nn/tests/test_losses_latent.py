@@ -181,6 +181,14 @@ def test_one_pass_trains_the_critic_forward_and_the_encoder_backward(strength: o
     torch.testing.assert_close(critic.grad, wanted[1])
 
 
+def test_gradients_are_reversed_whole_unless_told_otherwise() -> None:
+    x = torch.zeros(2, requires_grad=True)
+    reverse_gradient(x).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [-1.0, -1.0]
+    assert DomainAdversarial().strength == 1.0
+
+
 def test_reversed_gradients_change_no_value() -> None:
     x = torch.randn(3, requires_grad=True)
     y = reverse_gradient(x, 2.0)
@@ -261,3 +269,11 @@ def test_the_critic_that_is_brought_along_has_the_widths_and_routes_asked_for() 
     assert [tuple(p.shape) for p in nets["code_critic"].parameters() if p.dim() == 2][-1] == (3, 5)
     assert (player.optimiser.lr, player.optimiser.betas) == (0.25, (0.5, 0.999))
     assert loss.routes == player.terms[0].loss.routes == ["left"]
+
+
+def test_the_critic_that_is_brought_along_has_256_channels_and_features() -> None:
+    ((nets, player),) = Indistinguishable().extra_players(step_of(VENDORS).method)
+    wanted = CodeDiscriminator((3,), 3, width=256, hidden=256).state_dict()
+    shapes = {key: value.shape for key, value in nets["code_critic"].state_dict().items()}
+    assert shapes == {key: value.shape for key, value in wanted.items()}
+    assert player.optimiser.lr == 2e-4

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo_nn.losses.pool import ImagePool
+from zoo_nn.losses.pool import ImagePool, ImagePools
 
 pytestmark = pytest.mark.numeric
 
@@ -149,3 +149,7 @@ def test_a_pool_draws_two_numbers_per_signal() -> None:
     shown(ImagePool(2), pictures(1, 2, 3), draws)
     torch.rand(3, 2, generator=other)
     assert torch.equal(draws.rng.get_state(), other.get_state())
+
+
+def test_pools_hold_50_signals_as_published() -> None:
+    assert ImagePool().size == ImagePools().size == 50

@@ -82,8 +82,7 @@ class Guess(Loss):
                 asked="loss guess",
             )
         side = min(method.signal.shape[1:])
-        fitting = [n for n in (3, 2, 1) if smallest_side(n) <= side]
-        layers = self.layers or (fitting[0] if fitting else 1)
+        layers = self.layers or next((n for n in (3, 2) if smallest_side(n) <= side), 1)
         if smallest_side(layers) > side:
             raise UsageError(
                 f"its guessers need signals of at least {smallest_side(layers)} pixels, these have "
