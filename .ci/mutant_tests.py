@@ -2,9 +2,9 @@
 
 Importing torch, the zoo and the tests takes longer than most tests. So a process collects the tests
 once and forks for each mutant: the child puts the mutant's code into the functions that are loaded,
-and runs the tests, those first that execute the changed line (`warm`). Where the change is in what
+and runs the tests of the files that execute the changed line (`warm`). Where the change is in what
 runs on import, such as defaults and class bodies, the child is forked where nothing of the zoo is
-loaded yet, and imports the mutant in place of the module (`cold`).
+loaded yet, imports the mutant in place of the module, and runs all tests (`cold`).
 """
 
 from __future__ import annotations
@@ -144,18 +144,21 @@ def run_traced(items: Sequence[pytest.Item], modules: Sequence[Path], out: Path)
     return 0
 
 
-def ordered(items: Sequence[pytest.Item], plain: Plain, lines: set[str]) -> list[pytest.Item]:
-    """Tests, those first that execute one of these lines, and the quickest of each file first.
+def relevant(items: Sequence[pytest.Item], plain: Plain, lines: set[str]) -> list[pytest.Item]:
+    """The tests of files where a test executes one of these lines, such tests first, quick first.
 
-    A file's tests stay together, since fixtures that they share are made once per file.
+    A file's other tests may see what came of the line, too, in a fixture that they share.
     """
-    files = list(dict.fromkeys(item.path for item in items))
 
-    def rank(item: pytest.Item) -> tuple[bool, int, float]:
-        seconds, executed = plain[item.nodeid]
-        return lines.isdisjoint(executed), files.index(item.path), seconds
+    def executes(item: pytest.Item) -> bool:
+        return not lines.isdisjoint(plain[item.nodeid][1])
 
-    return sorted(items, key=rank)
+    files = list(dict.fromkeys(item.path for item in items if executes(item)))
+    found = [item for item in items if item.path in files]
+    return sorted(
+        found,
+        key=lambda item: (not executes(item), files.index(item.path), plain[item.nodeid][0]),
+    )
 
 
 def swaps(
@@ -227,7 +230,7 @@ def warm(
             function.__code__ = code
         return run(items)
 
-    return forked(work, limit)
+    return forked(work, limit) if items else "passed"
 
 
 def cold(tests: Sequence[str], select: str, scratch: Path, code: CodeType, limit: float) -> str:

@@ -40,7 +40,7 @@ from mutant_tests import (
     cold,
     collected,
     forked,
-    ordered,
+    relevant,
     run,
     run_traced,
     swaps,
@@ -219,7 +219,7 @@ def judged_warm(
     changes = swaps(old, compile(mutant.tree, name, "exec"), name)
     if changes is None:
         return None
-    return warm(ordered(session.items, plain, lines), changes, limit_of(plain))
+    return warm(relevant(session.items, plain, lines), changes, limit_of(plain))
 
 
 def main() -> int:
