@@ -5,9 +5,12 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import zoo
 from zoo_core.cli import run
+from zoo_images import metadata
+from zoo_runtime import pictures
 
 ELSEWHERE = """
 import sys
@@ -51,3 +54,15 @@ def test_case_35_an_exported_model_gives_the_same_pictures_without_torch(
     difference = np.abs(np.load(names[2]).astype(int) - wanted)
     assert difference.max() <= 1
     assert (difference > 0).mean() < 0.001
+
+
+def test_zoo_and_zoo_run_call_the_same_exif_blocks_damaged() -> None:
+    tags = Image.Exif()
+    tags[274], tags[315] = 6, "A person of a long name"
+    whole = tags.tobytes()
+    blocks = [whole, b"", None, b"Exif\0\0II*\0\xff\xff\xff\x7f", b"no block"]
+    blocks += [whole[:length] for length in range(1, len(whole))]
+    found = [metadata.exif_is_damaged(block) for block in blocks]
+    assert found == [pictures.exif_is_damaged(block) for block in blocks]
+    assert not found[0]
+    assert sum(found) > len(whole) / 2

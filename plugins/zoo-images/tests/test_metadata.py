@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,72 @@ def test_a_profile_that_is_not_used_is_said(tmp_path: Path) -> None:
     (note,) = CODEC.read(tmp_path / "x.tif").info["notes"]
     assert "profile" in note
     assert "not used" in note
+
+
+IPTC = b"\x1c\x02\x78\x00\x09A caption\x1c\x02\x19\x00\x05night"
+
+
+def with_iptc(path: Path) -> Path:
+    """A JPEG of a news agency."""
+    part = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(IPTC)) + IPTC + bytes(len(IPTC) % 2)
+    block = b"Photoshop 3.0\0" + part
+    segment = b"\xff\xed" + struct.pack(">H", len(block) + 2) + block
+    Image.new("RGB", (8, 8)).save(path, extra=segment)
+    return path
+
+
+def rewritten(path: Path, name: str) -> tuple[Path, Any]:
+    """The output of a file through nets that change nothing, and what of it got lost."""
+    item = CODEC.read(path)
+    value = CODEC.join(item, ((window, window.signal) for window in CODEC.windows(item)))
+    return path.with_name(name), CODEC.write(value, path.with_name(name))
+
+
+def test_the_iptc_of_a_jpeg_is_kept_in_a_jpeg_and_a_tiff(tmp_path: Path) -> None:
+    path = with_iptc(tmp_path / "x.jpg")
+    jpeg, lost = rewritten(path, "out.jpg")
+    assert not lost
+    with Image.open(jpeg) as image:
+        assert image.info["photoshop"] == {0x0404: IPTC}
+    tiff, lost = rewritten(path, "out.tif")
+    assert not lost
+    with Image.open(tiff) as image:
+        assert image.tag_v2[33723] == IPTC
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".bmp"])
+def test_iptc_that_a_format_does_not_hold_is_said(suffix: str, tmp_path: Path) -> None:
+    _, (lost,) = rewritten(with_iptc(tmp_path / "x.jpg"), f"out{suffix}")
+    assert lost.startswith("IPTC, which the ")
+
+
+def test_all_that_a_format_does_not_hold_is_said(tmp_path: Path) -> None:
+    photo(tmp_path / "x.jpg", xmp=XMP, comment=b"a comment")
+    _, (lost,) = rewritten(tmp_path / "x.jpg", "out.ppm")
+    assert lost == "EXIF, XMP, a comment, which the PPM does not hold"
+
+
+def test_what_is_too_long_for_a_jpeg_is_said(tmp_path: Path) -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_itxt("XML:com.adobe.xmp", XMP.decode() + 70_000 * " ")
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png", pnginfo=texts)
+    _, (lost,) = rewritten(tmp_path / "x.png", "out.jpg")
+    assert lost == "XMP, which the JPEG does not hold"
+    _, lost = rewritten(tmp_path / "x.png", "out.png")
+    assert not lost
+
+
+def test_the_comment_of_a_jpeg_becomes_a_text_of_a_png(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.jpg", comment=b"a comment")
+    with Image.open(written(tmp_path / "x.jpg", "out.png")) as image:
+        image.load()
+        assert image.text == {"Comment": "a comment"}
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_a_damaged_exif_block_is_said(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
+    (note,) = CODEC.read(tmp_path / "x.jpg").info["notes"]
+    assert note == "a damaged EXIF block, which was not used in full"
+    photo(tmp_path / "whole.jpg")
+    assert not CODEC.read(tmp_path / "whole.jpg").info["notes"]

@@ -209,13 +209,16 @@ class ImageCodec(Codec):
             item, whole, size, target, spec=self.spec, preprocessing=self.preprocessing
         )
 
-    def write(self, value: Any, path: Path) -> None:
+    def write(self, value: Any, path: Path) -> Sequence[str]:
         """Writes a picture atomically, in the format that the suffix names (none: PNG).
 
         Args:
             value: From `join`; or a uint8 array (H, W, 3) or tensor (C, H, W) within the spec's
                 range.
             path: Where to; its folder is made.
+
+        Returns:
+            What the format does not hold of what is said of the picture.
 
         Raises:
             UsageError: If the suffix names no format.
@@ -225,9 +228,8 @@ class ImageCodec(Codec):
         from zoo_images.save import write
 
         if isinstance(value, StreamedOutput | Spool):
-            value.write(Path(path))
-        else:
-            write(value, Path(path), self.spec)
+            return value.write(Path(path)) or ()
+        return write(value, Path(path), self.spec)
 
     def open(
         self,

@@ -16,7 +16,7 @@ from PIL import Image
 from zoo_core.errors import DataError
 from zoo_images.colour import declared_colours, deep_to_srgb, to_rgb, to_srgb, turn_upright
 from zoo_images.format_spec import format_of_file
-from zoo_images.metadata import DESCRIPTION, Metadata, is_of_stack
+from zoo_images.metadata import DESCRIPTION, Metadata, doubts, is_of_stack
 from zoo_images.opening import bits_of, contents, open_header
 from zoo_images.picture import Frames, Made, Pages, Picture, shallow
 from zoo_images.pixels import MAX_PIXELS
@@ -112,6 +112,7 @@ class PictureFile(Pages):
             declared = gaps.declared_by(tags[deep.NO_DATA][1]) if deep.NO_DATA in tags else None
         form = "TIFF" if self._image is None else self._image.format or "unknown"
         metadata = None if image is None else Metadata.of(image)
+        more = more if image is None else (*more, *doubts(image))
         if page in self._masks:
             mask = deep.mask_of(self._data, self._masks[page])
             if bands is None and image is not None:

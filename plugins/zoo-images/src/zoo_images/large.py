@@ -201,12 +201,17 @@ class Spool:
             image.paste(Image.fromarray(strip), (0, number * _STRIP))
         return image
 
-    def write(self, path: Path) -> None:
-        """Writes a TIFF strip by strip; of any other format the picture is in memory meanwhile."""
+    def write(self, path: Path) -> tuple[str, ...]:
+        """Writes a TIFF strip by strip; of any other format the picture is in memory meanwhile.
+
+        Returns:
+            What the format does not hold of what is said of the picture.
+        """
         form = format_of(path)
+        lost = () if self.metadata is None else self.metadata.lost(form, by_tags=not self.tags)
         if form != "TIFF":
             save(self.image(), path, form)
-            return
+            return lost
         import tifffile
 
         try:
@@ -226,6 +231,7 @@ class Spool:
                 asked=str(path),
                 hint="Choose a folder that exists, may be written to and has space left.",
             ) from error
+        return lost
 
     @property
     def _is_big(self) -> bool:

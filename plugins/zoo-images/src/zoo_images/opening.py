@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import threading
+import warnings
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -30,6 +31,8 @@ _HEAD = 1 << 14  # bytes within which headers lie
 _PILLOW_LIMIT = threading.Lock()
 # What the library says of damaged files is text of strangers; our errors name these files.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+# Pillow says this of damaged EXIF blocks without naming the file; the notes of the file say it.
+warnings.filterwarnings("ignore", "Corrupt EXIF data|Truncated File Read", UserWarning)
 
 
 def contents(path: Path, asked: str, limit: int) -> bytes:

@@ -24,14 +24,26 @@ PNG_LEVEL = 4
 """How hard PNGs are compressed: at zlib's usual 6 they took twice as long for the same size."""
 
 
-def write(value: Any, path: Path, spec: TensorSpec) -> None:
+def write(value: Any, path: Path, spec: TensorSpec) -> tuple[str, ...]:
     """Writes what `zoo_images.codec.ImageCodec.write` takes; see there."""
     own = isinstance(value, Frames) and value.own
     if own and value.format == format_by_suffix(path):
         own(value, path)
-        return
+        return ()
     form = format_of(path)
-    save(to_save(value, path, spec), path, form)
+    made = to_save(value, path, spec)
+    save(made, path, form)
+    return _lost(made, form)
+
+
+def _lost(made: Image.Image | Raster | Frames, form: str) -> tuple[str, ...]:
+    """What a file of a format does not hold of what is said of a picture."""
+    several = isinstance(made, Frames) and len(made.frames) > 1
+    first = as_raster(made.frames[0] if isinstance(made, Frames) else made)
+    if first.metadata is None:
+        return ()
+    by_tags = (several or isinstance(made, Raster)) and not first.tags
+    return first.metadata.lost(form, by_tags=by_tags)
 
 
 def to_save(value: Any, path: Path, spec: TensorSpec) -> Image.Image | Raster | Frames:

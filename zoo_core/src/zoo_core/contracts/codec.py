@@ -263,8 +263,8 @@ class Codec(ABC):
         )
 
     @abstractmethod
-    def write(self, value: Any, path: Path) -> None:
-        """Writes an output to a file, atomically; a `StreamedOutput` is computed in doing so."""
+    def write(self, value: Any, path: Path) -> Sequence[str] | None:
+        """Writes an output to a file, atomically; gives what its format does not hold, if any."""
 
     @abstractmethod
     def open(

@@ -119,7 +119,8 @@ def translate_files(
                 if isinstance(output, StreamedOutput):
                     output.write(path, origin=origin.digest, progress=advance)
                 else:
-                    translator.codec.write(output, path)
+                    lost = translator.codec.write(output, path) or ()
+                    result.notes = (*result.notes, *lost)
         return entry.files
 
     results = translator.stream(
