@@ -104,7 +104,11 @@ def candidates_of(path: Path) -> list[Candidate]:
     """All mutants of a module."""
     source = path.read_text(encoding="utf-8")
     module = hashlib.sha256(source.encode()).hexdigest()[:16]
-    return [Candidate(path, one, f"{module} {one.line} {one.number}") for one in mutants_of(source)]
+    found = []
+    for one in mutants_of(source):
+        change = hashlib.sha256(f"{one.old}\n{one.new}".encode()).hexdigest()[:16]
+        found.append(Candidate(path, one, f"{module} {one.line} {change}"))
+    return found
 
 
 def known(candidate: Candidate, table: dict[str, Any]) -> bool:

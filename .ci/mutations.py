@@ -1,7 +1,7 @@
 """The changes that `mutants.py` makes: one place of a module's syntax tree at a time.
 
-Left as they are: docstrings, annotations, decorators, imports, what is only for type checkers, and
-what errors say.
+Left as they are: docstrings, annotations, decorators, imports, what is only for type checkers, what
+errors say, and whether `zip` checks lengths.
 """
 
 from __future__ import annotations
@@ -62,7 +62,6 @@ class Mutant:
         tree: The whole module, with the places of the original.
         line: Where the statement with the change begins.
         end: Its last line; of a compound one that of its head.
-        number: Of the change among those of its line.
         old: The statement, or the head of a compound one.
         new: The same with the change.
     """
@@ -70,7 +69,6 @@ class Mutant:
     tree: ast.Module
     line: int
     end: int
-    number: int
     old: str
     new: str
 
@@ -83,10 +81,8 @@ def mutants_of(source: str) -> list[Mutant]:
     """All mutants of a module, in the order of its lines."""
     tree = ast.parse(source)
     found = []
-    numbers: dict[int, int] = {}
     for index, whole in enumerate(tree.body):
         for place, statement, change in _places(whole):
-            number = numbers[statement.lineno] = numbers.get(statement.lineno, -1) + 1
             copied = copy.deepcopy(whole)
             twins = dict(zip(ast.walk(whole), ast.walk(copied), strict=True))
             replace = _Replace(twins[place], change)
@@ -96,7 +92,7 @@ def mutants_of(source: str) -> list[Mutant]:
             new = _head(replace.made if place is statement else twins[statement])
             module = ast.Module(body, type_ignores=[])
             line, end = statement.lineno, _end(statement)
-            found.append(Mutant(module, line, end, number, old, new))
+            found.append(Mutant(module, line, end, old, new))
     return found
 
 
@@ -156,7 +152,7 @@ def _children(node: ast.AST) -> list[ast.AST]:
         if name not in skipped:
             values = value if isinstance(value, list) else [value]
             found += [one for one in values if isinstance(one, ast.AST)]
-    return found
+    return [one for one in found if not (isinstance(one, ast.keyword) and one.arg == "strict")]
 
 
 def _typing_only(node: ast.If) -> bool:

@@ -427,3 +427,67 @@ def test_a_transform_is_kept_by_the_route_of_one_process():
         *DIRECT.domains.names[:1], batch.conditions[DIRECT.domains.names[1]], "a", torch.neg
     )
     assert route.shard(0, 2).transform is torch.neg
+
+
+def test_a_route_does_not_print_its_step():
+    (route,) = make_step(MIXED_SUBJECT).routes
+    assert "Step" not in repr(route)
+
+
+def test_a_translation_is_encoded_again_as_what_it_has_become():
+    step = make_step(CODE)
+    route = step.routes[0]
+    wanted = step.method.encode(route.translated, route.target)
+    assert torch.equal(route.reencoded.content, wanted.content)
+
+
+def test_a_step_draws_as_many_numbers_as_it_is_asked_for():
+    step = make_step(MIXED_SUBJECT)
+    step.rng = torch.Generator().manual_seed(7)
+    wanted = torch.Generator().manual_seed(7)
+    assert torch.equal(step.rand(2, 3), torch.rand(2, 3, generator=wanted))
+    assert torch.equal(step.randn(1, 2), torch.randn(1, 2, generator=wanted))
+
+
+def test_without_a_generator_of_its_own_a_step_draws_from_that_of_torch():
+    step = make_step(MIXED_SUBJECT)
+    step.rng = None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        found = step.rand(2, 3)
+        torch.manual_seed(3)
+        assert torch.equal(found, torch.rand(2, 3))
+
+
+def test_numbers_are_drawn_where_the_generator_is():
+    step = make_step(MIXED_SUBJECT)
+    with torch.device("meta"):
+        assert step.rand(2).device.type == "cpu"
+
+
+def test_a_step_knows_how_far_training_is():
+    assert make_step(MIXED_SUBJECT).progress == Progress()
+    assert make_step(MIXED_SUBJECT, progress=Progress(3, 10)).progress == Progress(3, 10)
+
+
+def test_the_condition_of_a_domain_is_the_batch_s_own_where_it_fits():
+    step = make_step(DIRECT)
+    first, second = step.method.domains.names
+    own = step.batch.conditions[first]
+    assert step.condition(first, len(own)) is own
+    other = step.condition(first, len(own) + 1)
+    assert (other.domain, len(other)) == (first, len(own) + 1)
+    assert step.condition(first, len(own) + 1) is other
+    step.batch.conditions[second] = own  # as where a batch names what it holds otherwise
+    assert step.condition(second, len(own)).domain == second
+    del step.batch.conditions[second]
+    assert step.condition(second, len(own)).domain == second
+
+
+def test_what_was_asked_for_lives_as_long_as_its_answer():
+    step = make_step(MIXED_SUBJECT)
+    x = torch.zeros(1)
+    asked = weakref.ref(x)
+    step.detached(x)
+    del x
+    assert asked() is not None, "another tensor could have its id, and get its answer"

@@ -247,9 +247,9 @@ def _memory(sound: Sound, name: str) -> Iterator[Floats]:
             asked=name,
             hint="Use floats within [-1, 1], or signed integers of full scale.",
         )
-    for at in range(0, len(samples), BLOCK):
-        part = np.asarray(samples[at : at + BLOCK], np.float64) / scale  # (n,) or (n, channels)
-        yield part[:, None] if part.ndim == 1 else part  # (n, channels)
+    columns = samples[:, None] if samples.ndim == 1 else samples  # (n, channels)
+    starts = range(0, len(columns), BLOCK)
+    return (np.asarray(columns[at : at + BLOCK], np.float64) / scale for at in starts)
 
 
 def _form(source: Path | Sound) -> str:
