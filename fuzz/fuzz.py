@@ -34,11 +34,13 @@ HERE = Path(__file__).parent
 SLOWEST = 5.0
 """Seconds of the CPU that one execution may take."""
 MOST = 2**30
-"""Bytes that the process may grow by."""
+"""Bytes that one execution may take, and that all together may leave behind."""
 LONGEST = 1 << 20
 """Bytes of one input."""
 PARALLEL = 2
 _LONGEST_MESSAGE = 20_000
+_STATUS = Path("/proc/self/status")
+_MAXRSS = 1 if sys.platform == "darwin" else 1024
 
 
 class Watch:
@@ -59,7 +61,7 @@ class Watch:
         file.truncate(16 + LONGEST)
         self.now = mmap.mmap(file.fileno(), 16 + LONGEST)
         self.count = 0
-        self.base = _peak()
+        self.held = _held()
 
     def run(self, data: bytes) -> None:
         """Executes the target once; a fault of a new kind is written down."""
@@ -69,6 +71,7 @@ class Watch:
         self.count += 1
         self.now[:16] = struct.pack("<QQ", self.count, len(data))
         self.now[16 : 16 + len(data)] = data
+        before = _forget_peak()
         signal.setitimer(signal.ITIMER_PROF, SLOWEST)  # ends the process, and the parent notes it
         try:
             self.target(data)
@@ -84,9 +87,10 @@ class Watch:
             self.fault(kind, data, traceback.format_exc()[-3000:])
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
-        if (peak := _peak()) > self.base + MOST:
-            self.fault("memory", data, f"{(peak - self.base) / 2**30:.2f} GiB more than before")
-            self.base = peak
+        if (taken := _peak() - before) > MOST:
+            self.fault("memory", data, f"it took {taken / 2**30:.2f} GiB")
+        if (kept := _held() - self.held) > MOST:
+            self.fault("leak", data, f"{kept / 2**30:.2f} GiB are held after {self.count} inputs")
 
     def fault(self, kind: str, data: bytes, text: str) -> None:
         """Writes a fault down, once per kind."""
@@ -109,9 +113,10 @@ def work(name: str, seconds: float, folder: Path, seed: int) -> None:
 
             _import_all(targets.TARGETS[name], seeds)
     watch = Watch(name, folder)
+    _import_all(watch.target, seeds)  # so that no execution is charged with imports
     for path in seeds:
         watch.run(path.read_bytes())
-    watch.base = _peak()
+    watch.held = _held()
     if atheris is None:
         _mutate(watch.run, [path.read_bytes() for path in seeds], seconds, seed)
         return
@@ -169,7 +174,7 @@ _TOKENS = (
 
 
 def _import_all(target: Callable[[bytes], Any], seeds: list[Path]) -> None:
-    """Runs a target on what it understands, so that all of its modules are instrumented."""
+    """Runs a target on what it understands, so that all of its modules are imported."""
     for path in seeds:
         try:
             target(path.read_bytes())
@@ -181,13 +186,29 @@ def _packages() -> list[str]:
     return [path.name for path in HERE.parent.glob("**/src/zoo_*") if path.is_dir()]
 
 
+def _forget_peak() -> int:
+    """Has `_peak` begin anew; the bytes that the process holds now."""
+    if not _STATUS.exists():
+        return _peak()
+    Path("/proc/self/clear_refs").write_text("5")
+    return _held()
+
+
 def _peak() -> int:
-    """The most bytes that this process has held."""
-    status = Path("/proc/self/status")
-    if status.exists():  # there, getrusage counts what the process that started this one held, too
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) << 10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """The most bytes that the process has held since `_forget_peak`; without /proc, ever."""
+    if not _STATUS.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS
+    return _status("VmHWM")
+
+
+def _held() -> int:
+    """The bytes that the process holds; without /proc, 0, as nothing tells."""
+    return _status("VmRSS") if _STATUS.exists() else 0
+
+
+def _status(key: str) -> int:
+    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(f"{key}:"))
+    return int(line.split()[1]) << 10
 
 
 def _keep(folder: Path, name: str, kind: str, data: bytes, text: str) -> None:

@@ -81,7 +81,7 @@ def build_app(directories: Sequence[str] = (), *, device: str = "auto") -> Starl
             return _refused(str(error), 422)
         return Response(made, media_type="image/png", headers=HEADERS)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", page),
             Route("/models", models),
@@ -92,6 +92,9 @@ def build_app(directories: Sequence[str] = (), *, device: str = "auto") -> Starl
         # Names of this machine alone: a page elsewhere whose name leads here is refused.
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
     )
+    # Nothing here is known by two addresses, and the redirection trips over bytes that are no text.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _body(request: Request) -> bytes:

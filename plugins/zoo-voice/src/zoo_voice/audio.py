@@ -220,6 +220,8 @@ def _file(path: Path, name: str) -> Iterator[Floats]:
             while len(part := file.read(BLOCK, "float64", always_2d=True)):
                 done += len(part)
                 yield part  # (n, channels)
+                if file.seekable() and file.tell() > promised:
+                    break  # an MP3 that tells a wrong length: soundfile would read backwards
     except (soundfile.LibsndfileError, OSError) as error:
         raise _unreadable(error, name) from error
     if done < promised and path.suffix.lower() != ".mp3":  # an MP3's length is an estimate
