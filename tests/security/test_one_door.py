@@ -15,10 +15,9 @@ READERS = {
     "yaml.load": {"zoo_core/untrusted.py"},
     # What the user typed after = or : on the command line.
     "yaml.safe_load": {"zoo_core/host/named.py", "zoo_evaluate/cli/judge.py"},
-    # In turn: a stranger's, whose pickle was searched before; a run's own; two by their hashes.
+    # In turn: strangers' and runs', whose pickle was searched before; two by their hashes.
     "torch.load": {
-        "zoo_import/pickles.py",
-        "zoo_train/checkpoint.py",
+        "zoo_train/pickles.py",
         "zoo_embedding/imagenet.py",
         "zoo_voice/evaluate/listeners.py",
     },

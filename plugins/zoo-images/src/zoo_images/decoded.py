@@ -266,7 +266,7 @@ def _load(
         )
         layers = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in sizes}
         strip = None if least is None else read_strip(folder, count, depth)
-    except (OSError, ValueError, TypeError, EOFError):
+    except (OSError, ValueError, TypeError, EOFError, RecursionError):
         return None
     for name, size in sizes.items():
         if layers[name].shape != (count, *size, 3) or layers[name].dtype != depth:

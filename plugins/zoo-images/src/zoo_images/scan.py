@@ -149,7 +149,7 @@ def _cached(files: Sequence[File], cache: Path | None) -> Used | None:
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
         return None if known is None else Used(**known)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         used = measure(_deep_values(files))
     with contextlib.suppress(OSError), replacing(path) as part:  # it only spares the next scan
         part.write_text(json.dumps(None if used is None else asdict(used)), encoding="utf-8")

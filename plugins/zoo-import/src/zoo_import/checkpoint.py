@@ -17,7 +17,7 @@ from zoo_core.errors import UsageError, WeightsError
 from zoo_core.models.weights import read_tensors
 from zoo_core.untrusted import PARAMETERS, Limit, file_sha256, verify
 from zoo_import.file_kinds import PLAIN_PICKLE, file_kind, is_safetensors
-from zoo_import.pickles import StandIn, WouldCallError, called_by, read_pickle
+from zoo_train.pickles import StandIn, WouldCallError, called_by, read_pickle
 
 State = Mapping[str, Tensor]
 

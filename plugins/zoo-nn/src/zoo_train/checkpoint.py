@@ -13,10 +13,11 @@ import torch
 
 from zoo_core.errors import TrainingError, ZooError
 from zoo_core.files import replacing
+from zoo_train.pickles import read_own_pickle
 
 FORMAT = 1
 """Version of the layout, raised when an old reader could misread a new checkpoint."""
-_NAME = re.compile(r"step-(\d+)\.pt")
+_NAME = re.compile(r"step-(\d{8,15})\.pt")
 
 
 class Checkpoints:
@@ -38,8 +39,9 @@ class Checkpoints:
         """Steps that have a checkpoint, oldest first."""
         if not self.directory.is_dir():
             return []
-        found = (_NAME.fullmatch(path.name) for path in self.directory.iterdir())
-        return sorted(int(match[1]) for match in found if match)
+        names = {path.name for path in self.directory.iterdir()}
+        found = [int(match[1]) for match in map(_NAME.fullmatch, names) if match]
+        return sorted(step for step in found if self.path(step).name in names)
 
     def path(self, step: int) -> Path:
         """Where the checkpoint after so many steps is."""
@@ -103,9 +105,12 @@ class Checkpoints:
             broken = archive.testzip()
         if broken is not None:
             raise ValueError(f"wrong checksum of {broken}")
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = read_own_pickle(path)
         if state.get("format") != FORMAT:
             raise ValueError(f"format {state.get('format')!r}, this version reads {FORMAT}")
+        step = int(path.stem.removeprefix("step-"))
+        if {state.get("step"), state.get("done", step)} != {step}:
+            raise ValueError("it is that of another step")
         return state
 
 

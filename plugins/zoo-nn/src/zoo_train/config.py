@@ -25,6 +25,8 @@ FORMAT = 1
 _EVERY = ("log_every", "sample_every", "checkpoint_every", "snapshot_every")
 FREE = ("device", "processes", "speed", "threads", "trackers", "steps", *_EVERY)
 """Settings that a resumed run may change, since what its steps compute does not depend on them."""
+LARGEST_BATCH = 65_536
+"""Signals of a step; a run of others may ask for any number."""
 _GROUPS = ("options", "train", "signal")
 """Keys of a configuration that hold mappings of settings, for ``--set``."""
 
@@ -321,6 +323,8 @@ def _checked(values: Mapping[str, Any]) -> TrainConfig:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UsageError("it must be at least 1", asked=f"{name} {value}")
+    if config.batch > LARGEST_BATCH:
+        raise UsageError(f"it must be at most {LARGEST_BATCH:,}", asked=f"batch {config.batch}")
     if config.ema is not None and not 0 <= config.ema < 1:
         raise UsageError("it must be at least 0 and below 1", asked=f"ema {config.ema}")
     if not 0 <= config.hold_out < 1:

@@ -9,8 +9,10 @@ import json
 import os
 import shutil
 import socket
+import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,8 @@ from filelock import FileLock, Timeout
 from zoo_core.errors import TrainingError, UsageError
 from zoo_core.files import replacing
 from zoo_core.models.modeldir import MODEL
-from zoo_core.schema import plain
+from zoo_core.schema import fill, plain
+from zoo_core.untrusted import read_text
 from zoo_train.checkpoint import Checkpoints, writing
 from zoo_train.config import RunConfig
 from zoo_train.data.trained_on import TRAINED_ON
@@ -28,6 +31,52 @@ from zoo_train.data.trained_on import TRAINED_ON
 CONFIG, PROGRESS = "config.yaml", "progress.json"
 CACHE, LOCK, WRITER = "cache", ".lock", ".writer.json"
 _LEFTOVERS = (".*.part", ".part-*", ".*.new-*")
+
+
+@dataclass(frozen=True)
+class _Fingerprint:
+    """What the data of a domain was."""
+
+    count: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """The content of ``progress.json``; see `save_progress`."""
+
+    steps: int
+    config: dict[str, Any]
+    data: dict[str, _Fingerprint]
+
+
+def require_own_files(out: Path) -> None:
+    """Makes sure that what is in a run's directory is of the directory.
+
+    Others may have made it: what is written into a run must not end up elsewhere, and a pipe has
+    no end.
+
+    Raises:
+        TrainingError: That names a link out of the directory, or what is neither file nor folder.
+    """
+    if not out.is_dir():
+        return
+    whole = out.resolve()
+    for folder, folders, files in os.walk(out):
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode) and not path.resolve().is_relative_to(whole):
+                problem = "it is a link out of the run, which would be written to"
+            elif not (stat.S_ISLNK(mode) or stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                problem = "it is neither a file nor a folder"
+            else:
+                continue
+            raise TrainingError(
+                problem,
+                asked=str(path),
+                hint="Remove it, or put there what it stands for; the whole run may be a link.",
+            )
 
 
 @contextmanager
@@ -42,6 +91,7 @@ def sole_writer(out: Path) -> Iterator[None]:
     """
     made = not out.exists()
     with writing("directory", out):
+        require_own_files(out)
         out.mkdir(parents=True, exist_ok=True)
         lock = FileLock(out / LOCK, timeout=0)
         try:
@@ -59,7 +109,8 @@ def sole_writer(out: Path) -> Iterator[None]:
             (out / WRITER).write_text(json.dumps(writer), encoding="utf-8")
         yield
     finally:
-        (out / WRITER).unlink(missing_ok=True)
+        with suppress(OSError):
+            (out / WRITER).unlink()
         if not (out / CONFIG).is_file():
             shutil.rmtree(out / CACHE, ignore_errors=True)
             (out / LOCK).unlink(missing_ok=True)
@@ -162,22 +213,22 @@ def require_resumable(
     """
     if not (out / PROGRESS).is_file():
         return None
-    before = json.loads((out / PROGRESS).read_text(encoding="utf-8"))
+    before = _read_progress(out / PROGRESS)
     if done is None:
         raise TrainingError(
-            f"its checkpoints are gone, though {before['steps']} steps were done",
+            f"its checkpoints are gone, though {before.steps} steps were done",
             asked=f"run {out}",
             hint="Put them back, or add --restart to begin at step 0.",
         )
-    earlier = RunConfig.of(before["config"], asked=str(out / PROGRESS))
+    earlier = RunConfig.of(before.config, asked=str(out / PROGRESS))
     changed = earlier.differences(config)
-    for name in sorted({*before["data"], *data}):
-        old, new = before["data"].get(name), data.get(name)
+    for name in sorted({*before.data, *data}):
+        old, new = before.data.get(name), data.get(name)
         if old is None or new is None:
             changed.append(f"{name} is {'new' if old is None else 'gone'}")
-        elif old["count"] != new["count"]:
-            changed.append(f"{name} had {old['count']:,} signals and has {new['count']:,}")
-        elif old != new:
+        elif old.count != new["count"]:
+            changed.append(f"{name} had {old.count:,} signals and has {new['count']:,}")
+        elif plain(old) != new:
             changed.append(f"{name} has other signals, as many as before")
     if changed:
         raise TrainingError(
@@ -186,6 +237,16 @@ def require_resumable(
             hint="Undo the change, train into another directory, or add --restart to begin anew.",
         )
     return earlier
+
+
+def _read_progress(path: Path) -> _Progress:
+    """What the newest checkpoint was trained with; raises `TrainingError` where it is damaged."""
+    hint = "Restore it, or add --restart to begin at step 0."
+    try:
+        values = json.loads(read_text(path, error=TrainingError))
+    except (ValueError, RecursionError) as fault:
+        raise TrainingError("it is damaged", asked=str(path), hint=hint) from fault
+    return fill(_Progress, values, asked=str(path), error=TrainingError, hint=hint)
 
 
 def forget_progress(out: Path) -> None:

@@ -73,8 +73,13 @@ class LossMeter:
         return {"sums": dict(self.sums), "counts": dict(self.counts)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from a state; sums move to the device of what is added."""
-        self.sums, self.counts = dict(state["sums"]), dict(state["counts"])
+        """Goes on from a state; sums move to the device of what is added.
+
+        Raises:
+            Exception: Anything, where it is no state.
+        """
+        self.sums = {str(name): torch.tensor(float(sum)) for name, sum in state["sums"].items()}
+        self.counts = {name: max(1, int(state["counts"][name])) for name in self.sums}
 
 
 def require_finite(nets: Iterable[tuple[str, nn.Module]], step: int) -> None:

@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from zoo_core.errors import printable
 from zoo_core.files import replacing
 from zoo_train.checkpoint import writing
 
@@ -120,7 +121,7 @@ class Terminal(Display):
     def _tell(self, text: str, style: str | None = None) -> None:
         """Prints a message; a log without room, as on a full disk, ends no run."""
         with contextlib.suppress(OSError):
-            self._console.print(text, style=style, markup=False)
+            self._console.print(printable(text), style=style, markup=False)
 
     def _line(self, text: str) -> None:
         self._last_line = time.monotonic()
@@ -140,9 +141,10 @@ class Stats:
         self._run = run
         path = stats_path(run)
         with writing("log", run):
-            kept = [json.dumps(values) for values in read_stats(run) if values["step"] <= done]
-            with replacing(path) as part:
-                part.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            with replacing(path) as part, part.open("w", encoding="utf-8") as file:
+                for values in read_stats(run):
+                    if values["step"] <= done:
+                        file.write(json.dumps(values) + "\n")
             self._file = path.open("a", encoding="utf-8")
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
@@ -167,7 +169,7 @@ def stats_path(run: Path) -> Path:
 
 
 def read_stats(run: Path) -> Iterator[dict[str, Any]]:
-    """The values of each logged step, among them ``step``; lines that are none are passed over."""
+    """The numbers of each logged step, among them ``step``; what is none is passed over."""
     path = stats_path(run)
     if not path.is_file():
         return
@@ -179,7 +181,12 @@ def read_stats(run: Path) -> Iterator[dict[str, Any]]:
             except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 continue
             if 0 <= values["step"] < MOST_STEPS:
-                yield values
+                yield {name: value for name, value in values.items() if _is_number(value)}
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value of the log is a number that fits a float."""
+    return isinstance(value, float) or (isinstance(value, int) and value.bit_length() < 1_000)
 
 
 def _shown(values: Mapping[str, float]) -> Iterable[str]:

@@ -14,6 +14,9 @@ from zoo_core.contracts.signals import Batch
 from zoo_core.contracts.spec import Progress
 from zoo_core.contracts.step import Route, Step
 
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+"""What Adam keeps of each parameter, in the parameter's own form."""
+
 
 class PlayerState:
     """A player with what it needs to move.
@@ -60,16 +63,29 @@ class PlayerState:
         self._set_rate(self.player.optimiser.lr * self.player.optimiser.schedule(progress))
 
     def load_optimiser(self, state: dict[str, Any]) -> None:
-        """Loads an optimiser's state; what depends on the device stays as it is here."""
-        kept = [
-            {key: group[key] for key in ("lr", "fused", "capturable")}
-            for group in self.optimiser.param_groups
-        ]
-        self.optimiser.load_state_dict(state)
-        rate = float(self.optimiser.param_groups[0]["lr"])
-        for group, own in zip(self.optimiser.param_groups, kept, strict=True):
-            group.update(own)
-        self._set_rate(rate)
+        """Takes over an optimiser's moments, each in the form of its parameter, and its rate.
+
+        Settings stay as they are here. The fused optimisers of torch trust the shapes and strides
+        of moments: with others they would write past the end of them.
+
+        Raises:
+            Exception: Anything, where the state is of other parameters.
+        """
+        rates = [group["lr"] for group in self.optimiser.param_groups]
+        own = self.optimiser.state_dict()["param_groups"]
+        numbers = [number for group in own for number in group["params"]]
+        parameters = dict(zip(numbers, self.parameters, strict=True))
+        moments = {
+            number: {
+                "step": torch.tensor(float(held["step"])),
+                **{key: _in_form(held[key], parameters[number]) for key in _MOMENTS},
+            }
+            for number, held in state["state"].items()
+        }
+        self.optimiser.load_state_dict({"state": moments, "param_groups": own})
+        for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate  # the very tensor, where it is one
+        self._set_rate(float(state["param_groups"][0]["lr"]))
 
     def _set_rate(self, rate: float) -> None:
         for group in self.optimiser.param_groups:
@@ -78,6 +94,13 @@ class PlayerState:
             elif rate != self.rate:
                 group["lr"].fill_(rate)
         self.rate = rate
+
+
+def _in_form(moment: Tensor, parameter: Tensor) -> Tensor:
+    """A moment with the shape, type and strides of its parameter."""
+    if moment.shape != parameter.shape:
+        raise ValueError(f"a moment of shape {tuple(moment.shape)}, not {tuple(parameter.shape)}")
+    return torch.empty_like(parameter, device="cpu", requires_grad=False).copy_(moment)
 
 
 @dataclass

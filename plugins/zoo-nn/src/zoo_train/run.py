@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from zoo_core.errors import UsageError, printable
 from zoo_core.files import restored
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
+from zoo_core.models.weights import sketched
 from zoo_core.schema import plain
 from zoo_core.translate.engine import Engine, resolve_precision
 from zoo_train.checkpoint import Checkpoints, writing
@@ -78,8 +81,10 @@ class Run:
         for line in self.data.describe():
             self.display.note(line)
         cls = host().load("method", config.method)
+        build = partial(build_method, model_config(config, self.data.domains))
+        _require_possible(build, directory)
         seed_all(config.train.seed, -1, 0)  # the same initial nets in all processes
-        method = build_method(model_config(config, self.data.domains))
+        method = build()
         if config.pretrained is not None and not Checkpoints(directory / "checkpoint").steps():
             whole = model_config(config, self.data.domains, statistics=self.statistics)
             load_pretrained(
@@ -106,7 +111,7 @@ class Run:
         state = self.checkpoints.load(step)
         for message in self.checkpoints.messages:
             self.display.warn(message)
-        done = None if state is None else int(state["done"])
+        done = None if state is None else int(state["step"])
         if self.first:
             earlier = require_resumable(self.directory, done, self.config, self.fingerprint)
             self._note_changes(earlier, done or 0)
@@ -267,8 +272,10 @@ class Run:
         trainer = self.trainer
         if not self.first:
             return
-        lines = (line for line in read_stats(self.directory) if line["step"] <= trainer.done)
-        logged = [{}, *(line for line in lines if "images_per_second" in line)][-1]
+        logged: dict[str, Any] = {}
+        for line in read_stats(self.directory):
+            if line["step"] <= trainer.done and "images_per_second" in line:
+                logged = line
         losses = {
             name.removeprefix("loss/"): round(value, 6)
             for name, value in logged.items()
@@ -358,3 +365,14 @@ class Run:
         if self.listeners is not None:
             for warning in self.listeners.fire(event, directory=self.directory, **values):
                 self.display.warn(warning)
+
+
+def _require_possible(build: Callable[[], Any], directory: Path) -> None:
+    """Refuses nets of sizes that nobody means before any memory is taken.
+
+    Raises:
+        WeightsError: As `zoo_core.models.weights.sketched`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # frozen weights are loaded into nets without memory
+        sketched(build, f"run {directory}")

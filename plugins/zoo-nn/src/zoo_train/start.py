@@ -31,6 +31,9 @@ from zoo_train.guard import StopFlag, StoppedError
 from zoo_train.logs import Display, Terminal
 from zoo_train.run import Run
 
+_PER_CORE = 16
+"""Processes, or threads of each, that a run may have for every core."""
+
 # What libraries say about processes is said by the run. At import: in a child, Fabric speaks
 # before it calls anything of ours.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
@@ -177,6 +180,7 @@ def train_run(
         ZooError: If another process trains into ``out``, a source cannot be read, a value is not
             finite, the disk is full, or a signal ended the run.
     """
+    _require_few(config)
     act = partial(
         _work,
         config=config,
@@ -193,6 +197,18 @@ def train_run(
         fabric.launch()
         return act(fabric)
     return _launch(fabric, act, Path(out))
+
+
+def _require_few(config: RunConfig) -> None:
+    """Refuses processes and threads beyond use, which would bring the machine down."""
+    most = _PER_CORE * (os.cpu_count() or 1)
+    for name, count in (("processes", config.processes), ("threads", config.threads or 1)):
+        if not 1 <= count <= most:
+            raise UsageError(
+                f"it must be 1 to {most} on this machine",
+                asked=f"{name} {count}",
+                hint=f"Give another number with --{name}.",
+            )
 
 
 def resume_run(

@@ -8,7 +8,7 @@ import time
 from zoo_core.errors import UsageError
 from zoo_train.controls import Moment, RunControl
 
-_FORM = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_FORM = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?")
 
 
 class TimeLimit(RunControl):

@@ -197,11 +197,14 @@ def _load(folder: Path, order: int) -> tuple[npt.NDArray[np.float32], SpeechStor
         contents = SpeechStoreContents(
             **json.loads((folder / "contents.json").read_text(encoding="utf-8"))
         )
-        frames = np.load(folder / "frames.npy")
-    except (OSError, ValueError, TypeError, EOFError):
+        mapped = np.load(folder / "frames.npy", mmap_mode="r")
+        shape = (sum(contents.lengths), 1 + order)
+    except (OSError, ValueError, TypeError, EOFError, RecursionError):
         return None
-    whole = frames.shape == (sum(contents.lengths), 1 + order) and frames.dtype == np.float32
-    return (frames, contents) if whole and np.isfinite(frames).all() else None
+    if mapped.shape != shape or mapped.dtype != np.float32:
+        return None
+    frames = np.array(mapped)
+    return (frames, contents) if np.isfinite(frames).all() else None
 
 
 def _key(files: Sequence[Path | InMemorySignal], order: int) -> str:

@@ -84,7 +84,7 @@ def parse_value(text: str) -> Any:
     """The value of ``key=value``: lists, mappings and null as in YAML, all else as text."""
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         return text
     return value if value is None or isinstance(value, list | dict) else text
 

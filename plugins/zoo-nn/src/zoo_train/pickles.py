@@ -15,7 +15,7 @@ import re
 import warnings
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -168,14 +168,46 @@ def read_pickle(path: Path) -> Any:
         Exception: Anything, where the file is damaged or hostile.
     """
     if not (names := _foreign(names_in(path))):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch remarks on the form of a file it then refuses
-            return torch.load(path, map_location="cpu", weights_only=True)
+        return _read_by_torch(path)
     if not zipfile.is_zipfile(path):
         raise WouldCallError(names[0])
     with zipfile.ZipFile(path) as archive:
         held, content = _pickle_in(archive)
         return _Reader(archive, held.removesuffix("data.pkl"), content).load()
+
+
+def read_own_pickle(path: Path) -> Any:
+    """Tensors and plain values that torch.save wrote in an archive, as for a run's checkpoint.
+
+    Raises:
+        WouldCallError: If it needs anything else.
+        Exception: Anything, where the file is damaged or hostile: a tensor that repeats numbers
+            might take any amount of memory as soon as it is copied.
+    """
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is no archive")
+    if names := _foreign(names_in(path)):
+        raise WouldCallError(f"it would call {names[0]}")
+    value = _read_by_torch(path)
+    for tensor in _tensors(value):
+        if tensor.nbytes > tensor.untyped_storage().nbytes():
+            raise ValueError("a tensor claims more numbers than it holds")
+    return value
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    items = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict | list | tuple):
+        for item in items:
+            yield from _tensors(item)
+
+
+def _read_by_torch(path: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch remarks on the form of a file it then refuses
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def called_by(path: Path) -> list[str]:
