@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError, ZooError
 from zoo_core.host.plugins import host
+from zoo_runs.services import _noted
 from zoo_train.events import Listeners, RunEvents
 
 
@@ -128,6 +129,32 @@ def test_wandb_has_values_and_samples_of_one_run(tmp_path: Path) -> None:
     assert all(list(file.parent.glob("files/media/images/samples*.png")) for file in files)
 
 
+@pytest.mark.usefixtures("offline")
+@pytest.mark.filterwarnings("default")  # of the package
+@pytest.mark.parametrize("elsewhere", ["file://{elsewhere}", "{elsewhere}", "http://127.0.0.1:9/x"])
+def test_a_store_of_others_that_leads_elsewhere_is_refused(elsewhere: str, tmp_path: Path) -> None:
+    pytest.importorskip("mlflow", reason="mlflow is not installed")
+    run = tmp_path / "run"
+    run.mkdir()
+    served("mlflow", run, 0)
+    (tmp_path / "elsewhere").mkdir()
+    place = elsewhere.format(elsewhere=tmp_path / "elsewhere")
+    for meta in (run / "log" / "mlruns").glob("*/*/meta.yaml"):
+        lines = meta.read_text().splitlines()
+        lines = [f"artifact_uri: {place}" if "artifact_uri" in line else line for line in lines]
+        meta.write_text("\n".join(lines))
+    with pytest.raises(ZooError) as caught:
+        served("mlflow", run, 10)
+    assert caught.value.asked == "tracker mlflow"
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("text", ["../../x", "a" * 100, "\x1b[2J", "a/b", ""])
+def test_a_number_that_services_do_not_give_is_not_taken(text: str, tmp_path: Path) -> None:
+    (tmp_path / "wandb-run.txt").write_text(text)
+    assert _noted(tmp_path / "wandb-run.txt") is None
+
+
 @pytest.mark.parametrize("name", ["wandb", "mlflow"])
 def test_a_tracker_whose_package_is_absent_names_the_extra(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -139,8 +166,11 @@ def test_a_tracker_whose_package_is_absent_names_the_extra(
     assert caught.value.hint == f'Install it: pip install "zoo-runs[{name}]".'
 
 
-def test_a_service_that_quotes_a_secret_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WANDB_API_KEY", "0123456789abcdef")
+@pytest.mark.parametrize("variable", ["WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY", "MY_TOKEN"])
+def test_a_service_that_quotes_a_secret_is_not_quoted(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "0123456789abcdef")
 
     def log(values: object) -> None:
         raise ValueError("key 0123456789abcdef is refused by https://me:word@example.org.")

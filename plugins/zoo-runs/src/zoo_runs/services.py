@@ -10,13 +10,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from zoo_core.contracts.spec import Progress
 from zoo_core.errors import UsageError, ZooError
+from zoo_core.files import replacing
+from zoo_core.untrusted import read_text
 from zoo_train.events import RunEvents, Sampled
 
-_SECRETS = ("WANDB_API_KEY", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
-"""Variables of the environment whose values are never told."""
+_SECRETS = re.compile(r"KEY|TOKEN|PASSW|SECRET|CREDENTIAL", re.IGNORECASE)
+"""In the names of variables of the environment whose values are never told."""
+_SHORTEST_SECRET = 6
+"""Signs of a value that is looked for; a shorter one would be found in any word."""
+_NUMBER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What services number their runs by. A run may be a stranger's, and its notes end in addresses."""
 _MOST_PARAMETERS = 100
 """Parameters that MLflow takes at once."""
 
@@ -47,7 +55,7 @@ class WandB(RunEvents):
             )
             # Steps that a killed run repeats would be refused as steps of the service's own count.
             self.run.define_metric("*", step_metric="step")
-            noted.write_text(self.run.id, encoding="utf-8")
+            _note(noted, self.run.id)
 
     def step_done(self, directory: Path, progress: Progress, values: Mapping[str, float]) -> None:
         """Hands over the values of a logged step."""
@@ -93,16 +101,20 @@ class MLflow(RunEvents):
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # folders are asked for by it
         with _told("mlflow"):
             self.client = self.mlflow.MlflowClient(place)
-            earlier = _noted(noted) if progress.step else None
-            if earlier is None:
-                self.id = self._begun(directory.resolve().name, config)
-                noted.write_text(self.id, encoding="utf-8")
+            number = _noted(noted) if progress.step else None
+            if number is None:
+                number = self._begun(directory.resolve().name, config)
+                _note(noted, number)
             else:
-                self.id = earlier
-                self.client.update_run(self.id, status="RUNNING")
+                self.client.update_run(number, status="RUNNING")
+            if place.startswith("file:"):
+                _require_inside(place, self.client.get_run(number).info.artifact_uri)
+            self.id = number
 
     def step_done(self, directory: Path, progress: Progress, values: Mapping[str, float]) -> None:
         """Hands over the values of a logged step."""
+        if not self.id:
+            return
         now = int(time.time() * 1000)
         with _told("mlflow"):
             self.client.log_batch(
@@ -115,7 +127,7 @@ class MLflow(RunEvents):
 
     def sampled(self, directory: Path, progress: Progress, sampled: Sampled) -> Iterable[str]:
         """Hands over the sheet of samples, where it is a picture."""
-        if sampled.sheet.is_file():
+        if self.id and sampled.sheet.is_file():
             with _told("mlflow"):
                 self.client.log_artifact(self.id, str(sampled.sheet), "samples")
         return ()
@@ -165,15 +177,29 @@ def _told(service: str) -> Iterator[None]:
         yield
     except Exception as fault:
         text = str(fault) or type(fault).__name__
-        for name in _SECRETS:
-            if secret := os.environ.get(name):
-                text = text.replace(secret, "…")
+        for name, value in os.environ.items():
+            if _SECRETS.search(name) and len(value) >= _SHORTEST_SECRET:
+                text = text.replace(value, "…")
         raise ZooError(text.strip().rstrip("."), asked=f"tracker {service}") from None
 
 
 def _noted(path: Path) -> str | None:
-    """The number of the service's run that an earlier start has noted."""
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+    """The number of the service's run that an earlier start has noted; None where none is."""
+    text = read_text(path, error=ZooError).strip() if path.is_file() else ""
+    return text if _NUMBER.fullmatch(text) else None
+
+
+def _note(path: Path, number: str) -> None:
+    with replacing(path) as part:
+        part.write_text(number, encoding="utf-8")
+
+
+def _require_inside(store: str, place: str) -> None:
+    """Refuses a run whose files MLflow would put outside of the folder of its store."""
+    folder, files = urlsplit(store), urlsplit(place)
+    inside = Path(url2pathname(files.path)).resolve().is_relative_to(url2pathname(folder.path))
+    if files.scheme not in ("", "file") or files.netloc or not inside:
+        raise ValueError(f"its files would go to {place}; remove {url2pathname(folder.path)}")
 
 
 def _key(name: str) -> str:
