@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
 import pytest
 from click.testing import CliRunner
 
-from zoo_core.errors import UsageError
+from zoo_core.errors import TrainingError, UsageError
 from zoo_runs.sweep.command import _higher_is_better, sweep
 from zoo_runs.sweep.spaces import Space, parse_spaces
-from zoo_runs.sweep.trial import figures, run_trial
+from zoo_runs.sweep.trial import Outcome, figures, run_trial
 
 SMALL = ["--set", "blocks=1", "--set", "critic_width=4", "--set", "critic_layers=1", "--batch", "2",
          "--size", "16", "--preset", "32px", "--precision", "float32", "--device", "cpu",
@@ -98,6 +99,83 @@ def test_a_setting_that_is_unknown_ends_the_sweep_with_its_error(
     with pytest.raises(UsageError) as caught:
         CliRunner().invoke(sweep, request, catch_exceptions=False)
     assert "widht" in caught.value.problem
+
+
+@pytest.fixture
+def swept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
+    """Makes one trial, of which nothing is trained, in the folder ``sweep``."""
+    outcome = Outcome({2: 0.5}, 0, False, "")
+    monkeypatch.setattr("zoo_runs.sweep.trial.run_trial", lambda *given: outcome)
+
+    def sweep_once(*more: str, over: str = "width=4,8") -> str:
+        request = ["--over", over, "--trials", "1", "--out", str(tmp_path / "sweep"), "cyclegan"]
+        request += ["--validate", "2", *more]
+        return CliRunner().invoke(sweep, request, catch_exceptions=False).output
+
+    return sweep_once
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"hello\n", b"\xff\xfe\n", b"[]\n", b"[" * 100_000 + b"\n", b'{"op_code": 4}\n',
+     b'{"op_code": 99, "worker_id": "x"}\n'],
+)  # fmt: skip
+def test_a_record_that_is_damaged_is_named(
+    content: bytes, swept: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "study.log").write_bytes(content)
+    with pytest.raises(TrainingError) as caught:
+        swept()
+    assert caught.value.asked == str(tmp_path / "sweep" / "study.log")
+
+
+def test_a_record_of_gigabytes_is_not_read(swept: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "sweep").mkdir()
+    with (tmp_path / "sweep" / "study.log").open("wb") as file:
+        file.truncate(6 * 10**9)
+    with pytest.raises(TrainingError) as caught:
+        swept()
+    assert "larger" in caught.value.problem
+
+
+@pytest.mark.parametrize("name", ["study.log", "000.log", "000/log/stats.jsonl"])
+def test_links_out_of_a_sweep_are_not_written_to(
+    name: str, swept: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "mine").write_text("precious")
+    (tmp_path / "sweep" / name).parent.mkdir(parents=True)
+    (tmp_path / "sweep" / name).symlink_to(tmp_path / "mine")
+    with pytest.raises(TrainingError) as caught:
+        swept()
+    assert caught.value.asked == str(tmp_path / "sweep" / name)
+    assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_what_a_killed_sweep_held_is_free_again(swept: Callable[..., str], tmp_path: Path) -> None:
+    swept()
+    (tmp_path / "sweep" / "study.log.lock").symlink_to(tmp_path / "sweep" / "study.log")
+    assert "001" in swept()
+
+
+def test_trials_of_another_request_do_not_pass_as_these(
+    swept: Callable[..., str], tmp_path: Path
+) -> None:
+    swept()
+    with pytest.raises(UsageError) as caught:
+        swept("--steps", "9")
+    assert caught.value.asked == f"--out {tmp_path / 'sweep'}"
+
+
+@pytest.mark.parametrize("over", ["width=4,16", "width=4..8"])
+def test_other_choices_than_those_of_earlier_trials_are_refused(
+    over: str, swept: Callable[..., str]
+) -> None:
+    swept()
+    with pytest.raises(UsageError) as caught:
+        swept(over=over)
+    assert caught.value.asked == "--over of zoo sweep"
+    assert "001" not in swept().splitlines()[-1]
 
 
 @pytest.mark.parametrize(

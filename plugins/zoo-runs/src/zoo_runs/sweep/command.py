@@ -44,16 +44,18 @@ def sweep(
     the median of the others at the same step is stopped. The same command again adds trials.
     """
     from zoo_runs.sweep.spaces import parse_spaces
+    from zoo_runs.sweep.study import drawn, open_study
     from zoo_runs.sweep.trial import run_trial
 
     spaces = parse_spaces(over)
     _require_usable(train, figure)
     higher = _higher_is_better(figure or _first_metric(train))
-    study = _study(out, seed, higher=higher)
+    request = {"train": list(train), "figure": figure}
+    study = open_study(out, seed, higher=higher, request=request)
     for _ in range(trials):
         trial = study.ask()
         run = out / f"{trial.number:03d}"
-        chosen = {space.key: space.drawn(trial) for space in spaces}
+        chosen = drawn(spaces, study, trial)
         click.echo(printable(f"{run}: {', '.join(f'{k}={v}' for k, v in chosen.items())}"))
         settings = [part for k, v in chosen.items() for part in ("--set", f"{k}={v}")]
 
@@ -92,27 +94,6 @@ def _higher_is_better(name: str) -> bool:
         if value in (metric, *cls.headline[:1]):
             return bool(cls.higher_is_better)
     return False
-
-
-def _study(out: Path, seed: int, *, higher: bool) -> Study:
-    try:
-        import optuna
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
-    except ImportError:
-        raise UsageError(
-            "Optuna is not installed", asked="zoo sweep", hint='pip install "zoo-runs[sweep]"'
-        ) from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    out.mkdir(parents=True, exist_ok=True)
-    return optuna.create_study(
-        study_name="zoo",
-        storage=JournalStorage(JournalFileBackend(str(out / "study.log"))),
-        direction="maximize" if higher else "minimize",
-        sampler=optuna.samplers.TPESampler(seed=seed),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
-        load_if_exists=True,
-    )
 
 
 def _tell(study: Study, trial: Trial, outcome: Outcome, run: Path, higher: bool) -> None:
