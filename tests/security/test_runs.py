@@ -17,7 +17,9 @@ import yaml
 
 import zoo
 from zoo_core.errors import TrainingError, UsageError, WeightsError, ZooError
+from zoo_train.config import resolve
 from zoo_train.export_run import export_from_checkpoint
+from zoo_train.guard import enough_memory
 from zoo_train.start import resume_run
 
 Change = Callable[[Any], object]
@@ -159,6 +161,7 @@ def test_a_run_that_is_itself_a_link_goes_on(run: Path, tmp_path: Path) -> None:
         ({"processes": 100_000}, UsageError, "processes 100000"),
         ({"threads": 1_000_000}, UsageError, "threads 1000000"),
         ({"train__batch": 10**9}, UsageError, "batch 1000000000"),
+        ({"train__load_size": 10**6}, UsageError, "load_size 1000000"),
         ({"options__width": 100_000}, WeightsError, "run {run}"),
         ({"options__blocks": 1_000_000}, WeightsError, "run {run}"),
         ({"extra_losses": ["cycle:weight=" + "[" * 20_000]}, UsageError, None),
@@ -172,6 +175,31 @@ def test_numbers_that_nobody_means_are_refused(
     with pytest.raises(error) as caught:
         resume(run)
     assert asked is None or caught.value.asked == asked.format(run=run)
+
+
+@pytest.mark.parametrize("preset", [["32px"], {"a": 1}])
+def test_a_model_to_start_from_says_any_preset(
+    preset: object, made: Path, pictures: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(made / "model", model)
+    config = yaml.safe_load((model / "config.yaml").read_text())
+    config["training"]["preset"] = preset
+    (model / "config.yaml").write_text(yaml.safe_dump(config))
+    asked = resolve(
+        "cyclegan",
+        pretrained=str(model),
+        domains={name: str(pictures / name) for name in ("dark", "light")},
+    )
+    assert asked.preset == "paper"
+
+
+def test_a_lack_of_memory_is_a_sentence() -> None:
+    with pytest.raises(TrainingError) as caught, enough_memory("out/run"):
+        torch.empty(10**15)
+    assert caught.value.asked == "run out/run"
+    with pytest.raises(RuntimeError, match="another"), enough_memory("out/run"):
+        raise RuntimeError("another")
 
 
 @pytest.mark.parametrize(

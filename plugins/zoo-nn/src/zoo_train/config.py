@@ -25,8 +25,8 @@ FORMAT = 1
 _EVERY = ("log_every", "sample_every", "checkpoint_every", "snapshot_every")
 FREE = ("device", "processes", "speed", "threads", "trackers", "steps", *_EVERY)
 """Settings that a resumed run may change, since what its steps compute does not depend on them."""
-LARGEST_BATCH = 65_536
-"""Signals of a step; a run of others may ask for any number."""
+LARGEST_BATCH, LARGEST_SIDE = 65_536, 16_384
+"""Signals of a step, and pixels of a side: a run or model of others may ask for any number."""
 _GROUPS = ("options", "train", "signal")
 """Keys of a configuration that hold mappings of settings, for ``--set``."""
 
@@ -174,7 +174,7 @@ def resolve(
 
         written["pretrained"], model = find_pretrained(pretrained, name)
         theirs = model.training.get("preset")
-        wanted = wanted or (theirs if theirs in cls.presets else None)
+        wanted = wanted or (theirs if theirs in list(cls.presets) else None)
     preset_name, base = pick_preset(cls, name, wanted)
     by_file = {group: _mapping(written, group, file) for group in _GROUPS}
     by_flag = _grouped(settings or {}, cls, name)
@@ -323,8 +323,10 @@ def _checked(values: Mapping[str, Any]) -> TrainConfig:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UsageError("it must be at least 1", asked=f"{name} {value}")
-    if config.batch > LARGEST_BATCH:
-        raise UsageError(f"it must be at most {LARGEST_BATCH:,}", asked=f"batch {config.batch}")
+    for name, most in (("batch", LARGEST_BATCH), ("load_size", LARGEST_SIDE)):
+        if (getattr(config, name) or 0) > most:
+            asked = f"{name} {getattr(config, name)}"
+            raise UsageError(f"it must be at most {most:,}", asked=asked)
     if config.ema is not None and not 0 <= config.ema < 1:
         raise UsageError("it must be at least 0 and below 1", asked=f"ema {config.ema}")
     if not 0 <= config.hold_out < 1:

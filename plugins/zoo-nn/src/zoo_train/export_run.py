@@ -42,6 +42,7 @@ def export_from_checkpoint(run: Path, out: Path, *, step: int | None = None) -> 
     from zoo_train.checkpoint import Checkpoints
     from zoo_train.devices import make_fabric
     from zoo_train.directory import load_config, require_own_files
+    from zoo_train.guard import enough_memory
     from zoo_train.logs import Display
     from zoo_train.run import Run
 
@@ -59,7 +60,8 @@ def export_from_checkpoint(run: Path, out: Path, *, step: int | None = None) -> 
     require_own_files(run)  # decoded signals may be kept in it
     fabric = make_fabric(config.device, 1, config.train.precision)
     fabric.launch()
-    training = Run(fabric, replace(config, processes=1, controls={}), run, Display())
-    training.restore(step)
-    training.export(out)
+    with enough_memory(run):
+        training = Run(fabric, replace(config, processes=1, controls={}), run, Display())
+        training.restore(step)
+        training.export(out)
     return out

@@ -92,6 +92,23 @@ def require_finite(nets: Iterable[tuple[str, nn.Module]], step: int) -> None:
             )
 
 
+@contextmanager
+def enough_memory(run: object) -> Iterator[None]:
+    """Turns a lack of memory within the block, be it of a device, into a `TrainingError`."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as fault:
+        lacking = isinstance(fault, MemoryError | torch.OutOfMemoryError)
+        if not lacking and "allocate memory" not in str(fault):
+            raise
+        raise TrainingError(
+            "there is not enough memory for it",
+            asked=f"run {run}",
+            hint="Lower --batch, --size or the width of the nets; --set train.accumulate=N makes "
+            "each step in N parts.",
+        ) from fault
+
+
 class StopFlag:
     """Tells the loop that Ctrl-C was pressed or that the system asks it to end.
 

@@ -27,7 +27,7 @@ from zoo_train.directory import (
     save_config,
     sole_writer,
 )
-from zoo_train.guard import StopFlag, StoppedError
+from zoo_train.guard import StopFlag, StoppedError, enough_memory
 from zoo_train.logs import Display, Terminal
 from zoo_train.run import Run
 
@@ -274,6 +274,7 @@ def _work(
     display = Display() if quiet else Terminal()
     first = fabric.global_rank == 0
     with (
+        enough_memory(out),
         sole_writer(out) if first else nullcontext(),
         computing_threads(config.threads, fabric.world_size),
     ):
