@@ -91,8 +91,8 @@ def mutants_of(source: str) -> list[Mutant]:
             old = _head(statement)
             new = _head(replace.made if place is statement else twins[statement])
             module = ast.Module(body, type_ignores=[])
-            line, end = statement.lineno, _end(statement)
-            found.append(Mutant(module, line, end, old, new))
+            if new != old:
+                found.append(Mutant(module, statement.lineno, _end(statement), old, new))
     return found
 
 

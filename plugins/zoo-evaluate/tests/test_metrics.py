@@ -25,6 +25,8 @@ from zoo_evaluate.picture_metrics import (
     ReferencePsnr,
     ReferenceSsim,
     Retrieval,
+    psnr,
+    ssim,
 )
 from zoo_evaluate.resampling import spread
 from zoo_nn.nets.classifier import ClassifierNet, ClassifierOutput
@@ -323,6 +325,8 @@ def test_kid_halves_what_there_is_into_its_subsets() -> None:
     metric = Kid(a_direction(side("a", torch.zeros(9, 3, 1, 1)), target, extractor=Means()))
     metric.fake = [torch.rand(7, 3)]
     assert (metric.protocol()["subsets"], metric.protocol()["subset_size"]) == (50, 3)
+    metric.fake = [torch.rand(100, 3)]
+    assert metric.protocol()["subset_size"] == 4
     metric.fake = [torch.rand(2, 3)]
     assert metric.protocol()["subset_size"] == 2
     metric.real, metric.fake = torch.rand(3000, 3), [torch.rand(3000, 3)]
@@ -380,3 +384,32 @@ def test_fifty_pictures_on_either_side_are_the_fewest(real: int, made: int, refu
     half = spread(metric.distance, metric.real.double(), metric.fake[0].double(), 0) * 1.96
     assert values["fid_high"] == pytest.approx(values["fid"] + half)
     assert values["fid_low"] == pytest.approx(max(0, values["fid"] - half))
+
+
+def test_measures_of_several_pictures_are_one_each() -> None:
+    x, y = plain(0.25, 0.5), plain(0.5, 0.5)
+    assert psnr(x, x, 1.0).tolist() == [100.0, 100.0]
+    assert psnr(x, y, 3.0)[0].item() == pytest.approx(10 * math.log10(9 / 0.0625))
+    c1 = (0.01 * 2) ** 2
+    first = (2 * 0.25 * 0.5 + c1) / (0.25**2 + 0.5**2 + c1)
+    assert ssim(x, y, 2.0).tolist() == pytest.approx([first, 1.0], abs=1e-4)
+
+
+def test_directions_without_an_untranslated_distance_have_no_ratio() -> None:
+    assert ReferenceL1.mean([{"l1": 1.0}]) == {"l1": 1.0}
+
+
+def test_a_reference_that_another_picture_equals_is_still_the_nearest() -> None:
+    direction = a_direction(side("a", plain(0.0, 0.0)), side("b", plain(0.5, 0.5)))
+    assert measured(Retrieval, direction, plain(0.5, 0.25))["retrieval"] == 1
+
+
+def test_fid_bears_features_far_from_zero() -> None:
+    rng = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(40, 3, generator=rng), 2 * torch.randn(40, 3, generator=rng)
+    found = []
+    for shift in (0.0, 4096.0):
+        target = side("b", (real + shift)[:, :, None, None])
+        direction = a_direction(side("a", torch.zeros(40, 3, 1, 1)), target, extractor=Means())
+        found.append(measured(Fid, direction, (fake + shift)[:, :, None, None])["fid"])
+    assert found[1] == pytest.approx(found[0], rel=1e-2)

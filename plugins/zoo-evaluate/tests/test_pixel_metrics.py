@@ -2,6 +2,7 @@
 
 from math import sqrt
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
-from zoo_evaluate.pixel_metrics import at_side, rmse, share_within
+from zoo_evaluate.pixel_metrics import Pixels, at_side, rmse, share_within
 from zoo_evaluate.run import evaluate_model
 from zoo_images.codec import ImageCodec
 from zoo_train.data.dataset import open_sources
@@ -87,3 +88,11 @@ def test_an_evaluation_finds_the_figures_of_a_model(tmp_path: Path) -> None:
     assert found["pixels_rmse"] == 6.5  # 0 and 13
     assert (found["pixels_acc5"], found["pixels_acc10"]) == (0.5, 0.5)  # 0 and 12 levels
     assert report.protocol["directions"]["photo->map"]["metrics"]["pixels"]["side"] == 256
+
+
+def test_signals_become_levels_of_255_whatever_their_span() -> None:
+    metric = Pixels.__new__(Pixels)
+    for span, most in ((2.0, 1.0), (1.0, 0.5)):
+        metric.direction = SimpleNamespace(span=span)  # type: ignore[assignment]
+        x = most * torch.tensor([-1.2, -1.0, -0.2, 0.6, 1.0, 1.2])[None, None, None]
+        assert metric._levels(x).flatten().tolist() == [0, 0, 102, 204, 255, 255]
