@@ -331,3 +331,68 @@ def test_the_card_is_plain_yaml_without_surprises(judge: EvalClassifier, tmp_pat
     assert json.loads(card.model_dump_json())["classes"] == ["flat", "upright"]
     assert card.data == {"flat": "60 pictures"}
     assert card.parameters == sum(p.numel() for p in ClassifierNet(2).parameters())
+
+
+TINY = JudgeConfig("content", ("flat", "upright"), size=16, steps=1, batch=4, widths=(2, 2))
+
+
+def test_a_judge_s_start_is_that_of_its_seed_whatever_was_drawn_before() -> None:
+    made = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        made.append(train_judge(parts(4, 0), (), TINY))
+    for one, other in zip(*(judge.net.parameters() for judge in made), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_card_records_the_data_and_the_scales_of_wide_changes_alone() -> None:
+    wide = replace(TINY, augmentation="wide", scales=(0.5, 1.5))
+    assert train_judge(parts(4, 0), (), wide).card.scales == (0.5, 1.5)
+    plain = train_judge(parts(4, 0), (), TINY, data={"flat": "4 pictures"}).card
+    assert (plain.scales, plain.data) == (None, {"flat": "4 pictures"})
+    assert train_judge(parts(4, 0), (), TINY).card.data == {}
+
+
+@pytest.mark.parametrize("augmentation", ["plain", "wide"])
+def test_lessons_are_changed_as_the_config_says(augmentation, monkeypatch) -> None:
+    def lessons(parts, architecture, config, changes, rng):
+        raise RuntimeError(f"{changes.task} {changes.wide} {changes.scales}")
+
+    monkeypatch.setattr("zoo_evaluate.judge_train._lessons", lessons)
+    config = replace(TINY, augmentation=augmentation)
+    with pytest.raises(RuntimeError, match=f"content {augmentation == 'wide'}"):
+        train_judge(parts(4, 0), (), config)
+
+
+def test_training_accuracy_is_measured_on_so_many_signals_and_the_others_on_all(
+    monkeypatch,
+) -> None:
+    asked = []
+
+    def measured(judge, part, *, limit=None, batch=256):
+        asked.append((len(part), limit))
+        return 0.5
+
+    monkeypatch.setattr("zoo_evaluate.judge_train.accuracy", measured)
+    train_judge(parts(8, 0), parts(6, 10), replace(TINY, measure=3, validation=0.25))
+    assert asked == [(6, 3), (6, 3), (2, None), (2, None), (6, None), (6, None)]
+
+
+@pytest.mark.parametrize("classes", [("0", "1", "2"), ("2", "0", "1")])
+def test_positions_of_labels_follow_the_numbers_that_classes_are_called(classes) -> None:
+    card = JudgeCard(task="content", classes=classes, domains=("a",), size=16, widths=(2, 2))
+    judge = EvalClassifier(ClassifierNet(3, (2, 2)), card)
+    labels = torch.tensor([2, 0, 1])
+    assert [classes[i] for i in judge.positions(labels).tolist()] == ["2", "0", "1"]
+
+
+def test_positions_of_labels_are_the_labels_where_classes_have_names() -> None:
+    card = JudgeCard(task="content", classes=("cat", "dog"), domains=("a",), size=16)
+    judge = EvalClassifier(ClassifierNet(2, (2, 2)), card)
+    assert judge.positions(torch.tensor([1, 0])).tolist() == [1, 0]
+
+
+def test_a_judge_is_saved_into_folders_that_are_not_there_yet(judge, tmp_path) -> None:
+    judge.save(tmp_path / "some" / "where")
+    judge.save(tmp_path / "some" / "where")
+    assert (tmp_path / "some" / "where" / CARD).is_file()

@@ -230,3 +230,26 @@ def test_a_judge_that_cannot_be_trained_is_refused(options: dict[str, object], a
     with pytest.raises((UsageError, DataError)) as caught:
         train_judge([a_part("a", 4)], (), config)
     assert caught.value.asked == asked
+
+
+def test_rounds_follow_their_own_generator_alone() -> None:
+    def drawn(seed: int) -> list[float]:
+        torch.manual_seed(seed)
+        config = JudgeConfig("domain", ("a", "b"), batch=8)
+        rng = torch.Generator().manual_seed(0)
+        rounds = _Rounds([a_part("a", 9)], Plain(), config, Changes("domain"), rng)  # type: ignore[arg-type]
+        return [x for _ in range(4) for x in rounds.draw()[0][0][:, 0].tolist()]
+
+    assert drawn(1) == drawn(2)
+
+
+def test_accuracy_of_whole_signals_is_asked_of_whole_ones() -> None:
+    asked = []
+
+    def batches(size: int, limit: int | None, *, whole: bool = False) -> object:
+        asked.append(whole)
+        return iter(())
+
+    judge = SimpleNamespace(architecture=SimpleNamespace(whole=True))
+    accuracy(judge, SimpleNamespace(batches=batches))  # type: ignore[arg-type]
+    assert asked == [True]

@@ -19,6 +19,7 @@ from zoo_core.errors import HubError, UsageError
 from zoo_core.host.plugins import host
 from zoo_hub.cache import RepoCache, fetch
 from zoo_hub.reference import Expected, Reference, parse
+from zoo_hub.verify import Finding, _checked
 from zoo_publish.pin import pin
 from zoo_testing.hub_server import HubServer
 
@@ -208,3 +209,30 @@ def test_listing_does_not_fail_over_a_damaged_record(
     shown = command("verify", "shelf-first")
     assert shown.status == 1
     assert "cannot be read" in shown.err
+
+
+def test_a_failed_check_says_what_to_do_with_files_of_either_place(command, monkeypatch) -> None:
+    wrong = {
+        "cache": Finding("org/small:x", "cache", Path("c"), "too short"),
+        "embedded": Finding("m:y", "embedded", Path("e"), "too long"),
+    }
+    for places, said, unsaid in (
+        (["cache"], ["fetched again"], ["Reinstall"]),
+        (["embedded"], ["Reinstall the plugin."], ["fetched again"]),
+        (["cache", "embedded"], ["fetched again", "Reinstall the plugin."], []),
+    ):
+        found = [wrong[place] for place in places]
+        monkeypatch.setattr("zoo_hub.verify._findings", lambda *_, found=found: found)
+        shown = command("verify", "--all")
+        assert shown.status == 1
+        assert all(words in shown.err for words in said)
+        assert not any(words in shown.err for words in unsaid)
+
+
+def test_a_file_that_cannot_be_read_is_a_finding(tmp_path: Path, monkeypatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("zoo_hub.verify.verify_file", refused)
+    found = _checked("n", "cache", tmp_path, Expected("0" * 64, 3))
+    assert found == Finding("n", "cache", tmp_path, "Permission denied")
