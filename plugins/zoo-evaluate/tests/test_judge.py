@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
+import yaml
 from torch import Tensor
 
 from zoo_core.errors import DataError, UsageError, WeightsError
@@ -396,3 +397,9 @@ def test_a_judge_is_saved_into_folders_that_are_not_there_yet(judge, tmp_path) -
     judge.save(tmp_path / "some" / "where")
     judge.save(tmp_path / "some" / "where")
     assert (tmp_path / "some" / "where" / CARD).is_file()
+
+
+def test_a_card_of_little_is_complete_and_in_order() -> None:
+    card = JudgeCard(task="content", classes=("cat", "dog"), domains=("a",), size=16)
+    assert (card.steps, card.batch, card.seed, card.accuracy) == (0, 0, 0, {})
+    assert list(yaml.safe_load(card.to_yaml())) == list(JudgeCard.model_fields)

@@ -51,7 +51,6 @@ class EvalClassifier(Classifier):
         self.card = self.card.model_copy(
             update={"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         )
-        directory.mkdir(parents=True, exist_ok=True)
         _write(directory / WEIGHTS, data)
         _write(directory / CARD, self.card.to_yaml().encode())
         return self
@@ -68,6 +67,6 @@ def _half(value: Tensor) -> Tensor:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Writes a file atomically: a reader sees the old or the new one."""
+    """Writes a file atomically, and its folder: a reader sees the old or the new one."""
     with replacing(path) as part:
         part.write_bytes(data)
