@@ -1,19 +1,27 @@
 """How fast a training step is: the default precision against plain float32 eager.
 
-    python benchmarks/training.py [--method stargan] [--preset 64px] [--batch 16] [--steps 10]
+    python benchmarks/training.py [--method stargan] [--preset 64px] [--batch 16] [--rounds 5]
 
-The baseline is what one would write first: float32, contiguous tensors, unfused Adam. Prints
+The baseline is what one would write first: float32, contiguous tensors, unfused Adam. The two take
+turns, each of as many steps as it takes until every player has moved; the fastest of each counts,
+so that other programs disturb little. With one thread of a CPU (the default) it is the CPU time of
+the process; with more, or on a GPU, it is wall-clock time: measure that on a quiet machine. Prints
 images per second of both, their ratio, and the peak memory of the process.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
+from unittest import mock
 
 import click
 import torch
+from benchmarking import fastest
 
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
@@ -48,8 +56,8 @@ class Noise:
         return self._batch
 
 
-def rate(method: str, preset: str, batch: int, steps: int, *, device: str, plain: bool) -> float:
-    """Images per second, after two steps of warm-up."""
+def trainer_of(method: str, preset: str, batch: int, *, device: str, plain: bool) -> Trainer:
+    """A run that has made no step yet."""
     cls = host().load("method", method)
     chosen = cls.presets[preset]
     names = NAMES[: host().method(method).domains[1]]
@@ -64,42 +72,65 @@ def rate(method: str, preset: str, batch: int, steps: int, *, device: str, plain
     trainer = Trainer(built, noise, config, fabric=fabric)
     if plain:
         undo(trainer)
-    for _ in range(2):
-        trainer.step()
-    trainer.check()
-    seen, begin = trainer.seen, time.perf_counter()
-    for _ in range(steps):
-        trainer.step()
-    trainer.check()  # waits for the device
-    return (trainer.seen - seen) / (time.perf_counter() - begin)
+    return trainer
 
 
 def undo(trainer: Trainer) -> None:
     """Takes back what makes training fast: memory format and fused optimisers."""
     trainer.method.to(memory_format=torch.contiguous_format)
-    loop.channels_last = lambda batch: batch
     for player_state in trainer.player_states:
         for group in player_state.optimiser.param_groups:
             group["fused"] = False
+
+
+def turn_of(trainer: Trainer, *, plain: bool) -> Callable[[], None]:
+    """Makes as many steps as it takes until every player has moved, and waits for the device."""
+    every = steps_of(trainer)
+
+    def turn() -> None:
+        unchanged = mock.patch.object(loop, "channels_last", lambda batch: batch)
+        with unchanged if plain else nullcontext():
+            for _ in range(every):
+                trainer.step()
+            trainer.check()
+
+    return turn
+
+
+def steps_of(trainer: Trainer) -> int:
+    """Steps after which the players' turns repeat."""
+    return math.lcm(*(state.player.every for state in trainer.player_states))
 
 
 @click.command()
 @click.option("--method", default="stargan")
 @click.option("--preset", default="64px")
 @click.option("--batch", default=16)
-@click.option("--steps", default=10)
+@click.option("--rounds", default=5, help="Turns of each.")
+@click.option("--threads", default=1)
 @click.option("--device", default="auto")
-def main(method: str, preset: str, batch: int, steps: int, device: str) -> None:
+def main(*, method: str, preset: str, batch: int, rounds: int, threads: int, device: str) -> None:
     """Prints images per second in the default precision and in plain float32."""
+    torch.set_num_threads(threads)
     place = resolve_device(device)
     dtype = str(resolve_precision(place)).removeprefix("torch.")
-    fast = rate(method, preset, batch, steps, device=device, plain=False)
-    peak = peak_memory() / 2**30
-    slow = rate(method, preset, batch, steps, device=device, plain=True)
-    print(f"{method} {preset} batch {batch} on {place} with {torch.get_num_threads()} threads")
-    print(f"default ({dtype}, channels-last, fused): {fast:.1f} images/s, peak {peak:.2f} GiB")
+    arms = {
+        name: trainer_of(method, preset, batch, device=device, plain=name == "plain")
+        for name in ("default", "plain")
+    }
+    turns = {name: turn_of(trainer, plain=name == "plain") for name, trainer in arms.items()}
+    alone = place.type == "cpu" and threads == 1
+    spent = fastest(turns, rounds, time.process_time if alone else time.perf_counter)
+    trainer = arms["default"]
+    images = trainer.seen / trainer.done * steps_of(trainer)
+    fast, slow = images / spent["default"], images / spent["plain"]
+    clock = "CPU time" if alone else "wall-clock time"
+    print(
+        f"{method} {preset} batch {batch} on {place}, threads: {threads}, torch {torch.__version__}"
+    )
+    print(f"default ({dtype}, channels-last, fused): {fast:.1f} images/s of {clock}")
     print(f"float32 eager, contiguous, unfused:      {slow:.1f} images/s")
-    print(f"ratio: {fast / slow:.2f}")
+    print(f"ratio: {fast / slow:.2f}; peak of both together {peak_memory() / 2**30:.2f} GiB")
     if dtype == "float32":
         print("this device lacks fast bfloat16, so the default is float32 too", file=sys.stderr)
 
