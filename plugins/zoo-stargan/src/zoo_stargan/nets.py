@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from zoo_core.contracts.interfaces import Discriminator, DiscriminatorOutput, Generator
 from zoo_core.contracts.signals import Condition
+from zoo_nn.nets.convolution import DeepConv2d
 from zoo_nn.nets.norm import InstanceNorm
 
 
@@ -111,7 +112,7 @@ class DomainDiscriminator(Discriminator):
         for level in range(layers):
             outer = width << level
             body += [
-                nn.Conv2d(inner, outer, 4, stride=2, padding=1),
+                DeepConv2d(inner, outer, 4, stride=2, padding=1),
                 nn.LeakyReLU(0.01, inplace=True),
             ]
             inner = outer

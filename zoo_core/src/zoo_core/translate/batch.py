@@ -166,14 +166,15 @@ class Work:
     def missing(self, entry: Entry) -> Entry:
         """An input with those of its outputs that have to be written."""
         outputs: dict[str, str] = {}
-        for target, path in entry.outputs.items():
+        for target, file in zip(entry.targets, entry.files, strict=True):
+            path = Path(file)
             if self.request.overwrite or not os.path.lexists(path):
-                outputs[target] = str(path)
+                outputs[target] = file
             elif self.known.is_current(path, self.origin(entry, target)):
-                self.tally.kept.append(str(path))
+                self.tally.kept.append(file)
             elif self.known.is_unchanged(path):
-                self.tally.remade.append(str(path))
-                outputs[target] = str(path)
+                self.tally.remade.append(file)
+                outputs[target] = file
             else:
                 fault = f"{path} is there already, and was not made here or was changed since"
                 hint = "--overwrite replaces it; or choose another folder with --out."
