@@ -78,6 +78,7 @@ def test_facts_are_of_all_blocks(block: int) -> None:
         (square(1000), RATE, "it lasts 62 ms, less than 100"),
         (square(1600, 0.00101, 0.3), RATE, None),
         (square(1600, 0.00099, 0.3), RATE, "it is silent"),
+        (np.stack(2 * [square(1600, 0.0006)], 1), RATE, "it is silent"),
         (np.zeros((0, 2)), RATE, "it holds no samples"),
     ],
 )
