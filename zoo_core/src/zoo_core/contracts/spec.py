@@ -11,6 +11,7 @@ from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import PluginError
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.+:-]*")
+_CONTROL = re.compile(r"[\0-\x1f]")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -36,7 +37,7 @@ class Component:
     def __post_init__(self) -> None:
         for key in ("kind", "name", "target", "summary"):
             value = getattr(self, key)
-            if not isinstance(value, str) or any(ord(sign) < 32 for sign in value):
+            if not isinstance(value, str) or _CONTROL.search(value):
                 raise PluginError(
                     f"its {key} is {value!r}, not one line of text", asked=self._asked
                 )
