@@ -177,6 +177,13 @@ def test_numbers_that_nobody_means_are_refused(
     assert asked is None or caught.value.asked == asked.format(run=run)
 
 
+def test_an_export_refuses_such_numbers_too(run: Path) -> None:
+    change_config(run, train__load_size=10**6)
+    with pytest.raises(UsageError) as caught:
+        export(run)
+    assert caught.value.asked == "load_size 1000000"
+
+
 @pytest.mark.parametrize("preset", [["32px"], {"a": 1}])
 def test_a_model_to_start_from_says_any_preset(
     preset: object, made: Path, pictures: Path, tmp_path: Path
