@@ -169,7 +169,7 @@ class CycleGAN(Method[Options]):
             raise UsageError(
                 "the cycle needs a generator into each domain",
                 asked=f"training with generators={', '.join(self.made)}",
-                hint="Leave the option generators out.",
+                hint="Leave the option generators out, or start from a model that holds both.",
             )
         adam = Optimiser(
             o.lr, (0.5, 0.999), schedule=LinearDecay(o.constant_epochs, o.decay_epochs)

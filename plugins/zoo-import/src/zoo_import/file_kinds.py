@@ -190,6 +190,6 @@ def _json_kind(path: Path) -> FileKind:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return FileKind("a JSON text", "Give the checkpoint that it describes.")
     return FileKind(
-        f"the index of a checkpoint in {len(shards)} files ({names([Path(s) for s in shards])})",
+        f"the index of a checkpoint in parts ({names([Path(s) for s in shards])})",
         "Join their tensors into one safetensors file.",
     )
