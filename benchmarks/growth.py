@@ -200,7 +200,8 @@ def panel(draw: ImageDraw.ImageDraw, rows: list[Row], left: int, column: str, ti
         draw.line(points, fill=colour, width=3)
         for x, y in points:
             draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=colour)
-        draw.text((left + 10, top + 6 + 24 * number), way, fill=colour, font=font)
+        legend = top + 6 if logarithmic else top + height - 120
+        draw.text((left + 10, legend + 24 * number), way, fill=colour, font=font)
 
 
 def main() -> None:

@@ -54,11 +54,11 @@ def planned(
     whole = Path(os.path.realpath(root))
     kept = [each for each in inputs if not _is_output(each, whole)]
     made = {_key(path) for each in kept for path in _names(each, root, targets, 1).values()}
-    named = {_key(each.path) for each in kept if each.found is None}
+    made -= {_key(each.path) for each in kept if each.found is None}
     used = {
         os.path.abspath(each.path): each  # noqa: PTH100  (links must not be followed)
         for each in kept
-        if each.found is None or _key(each.path) not in made - named
+        if _key(each.path) not in made
     }
     taken = {_key(each.path) for each in used.values()}
     for each in used.values():
