@@ -153,7 +153,7 @@ def test_a_decay_after_half_of_the_run_has_a_thousand_parts() -> None:
     [
         (Ramp(1.0, 3.0), 3.0),
         (Ramp(1.0, 3.0, parts=2), 3.0),
-        (LinearDecay(1, 1), 0.5),
+        (LinearDecay(1, 3), 0.25),
         (Stage(3.0, ((10, 20),), total=20), 0.0),
     ],
 )
