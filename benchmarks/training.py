@@ -30,7 +30,7 @@ from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorS
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
 from zoo_core.translate.engine import resolve_device, resolve_precision
-from zoo_nn.nets.convolution import DeepConv2d
+from zoo_stargan.nets import DeepConv2d
 from zoo_testing.memory import peak_memory
 from zoo_train import loop
 from zoo_train.devices import generator_for, make_fabric

@@ -12,15 +12,17 @@ from functools import cached_property, partial
 from itertools import chain, groupby, islice
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from zoo_core.contracts.codec import Codec, Item, StreamedOutput, Window
-from zoo_core.contracts.windows import WindowStatistics, in_turn
 from zoo_core.errors import PluginError, UsageError, WeightsError, ZooError, explained
 from zoo_core.host.plugins import host
+
+if TYPE_CHECKING:
+    from zoo_core.contracts.windows import Pairs, WindowStatistics
 
 EXTENT = 1024 * 1024
 """Bound on pixels (or frames) that go through the nets at once, whatever the batch size."""
@@ -289,12 +291,16 @@ class _Stream:
                 return nets(x, [name])[name]  # (N, *S)
 
             if whole is None:
-                pairs = in_turn(self._batches(group), compute)
+                pairs = self._whole(group, compute)
             else:
                 pairs, note = self.statistics.translated(group, whole, name, compute, self._batches)
                 item.info["notes"] = tuple(dict.fromkeys((*_notes(item), note)))
             for window, output in pairs:
                 yield window, checked(item, window, output)
+
+    def _whole(self, windows: Iterator[Window], nets: Callable[[Tensor], Tensor]) -> Pairs:
+        for batch in self._batches(windows):
+            yield from zip(batch, nets(torch.stack([w.signal for w in batch])), strict=True)
 
     def _batches(self, windows: Iterator[Window]) -> Iterator[list[Window]]:
         """Windows, as many together as are of one shape and fit."""

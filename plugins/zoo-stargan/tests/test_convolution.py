@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zoo_nn.nets.convolution import DeepConv2d
+from zoo_stargan.nets import DeepConv2d
 
 DEEP, WIDE = (2, 3, 6, 4), (2, 3, 20, 20)
 """Shapes with fewer and with more places in the output than channels."""
