@@ -16,12 +16,13 @@ from zoo_runs.compare.command import compare
 from zoo_runs.compare.curves import POINTS, picture, thinned
 from zoo_runs.compare.facts import (
     LARGEST_SHEET,
+    RunFacts,
     common_sheet,
     curve_names,
     differing,
     read_runs,
 )
-from zoo_runs.compare.page import render
+from zoo_runs.compare.page import figures, render
 from zoo_train.config import RunConfig
 from zoo_train.directory import save_config
 
@@ -88,7 +89,13 @@ def test_the_page_holds_all_and_loads_nothing(tmp_path: Path) -> None:
     assert page.count("<svg") == 3
     assert page.count('src="data:image/png;base64,') == 2
     assert not re.search(r'(?:src|href)="(?!data:)', page)
-    assert "0.8 (0.8 at 4 to 0.8 at 4)" in page
+    assert "<td>0.3333 (0.3333 at 3 to 1 at 1)</td>" in page
+
+
+@pytest.mark.parametrize("values", [[0.8], [0.8, 0.8]])
+def test_a_value_that_does_not_change_stands_alone(values: list[float]) -> None:
+    run = RunFacts("a", {}, {"l1": list(enumerate(values, 1))}, {})
+    assert figures(run, "l1") == "0.8"
 
 
 def test_one_run_alone_is_refused(tmp_path: Path) -> None:

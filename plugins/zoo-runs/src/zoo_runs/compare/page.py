@@ -48,7 +48,8 @@ def render(runs: Sequence[RunFacts]) -> str:
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             f"<title>{title}</title><style>{STYLE}</style></head><body><h1>Runs compared</h1>",
-            "<h2>Figures</h2><p>The last value, and in brackets the lowest and the highest.</p>",
+            "<h2>Figures</h2><p>The last value, and in brackets the lowest and the highest where",
+            "values differ, each with its step.</p>",
             _table(["", *names], _figures(runs)),
             "<h2>Settings that differ</h2>",
             _table(
@@ -64,14 +65,17 @@ def render(runs: Sequence[RunFacts]) -> str:
 
 
 def figures(run: RunFacts, name: str) -> str:
-    """The last of a run's values, and the lowest and highest with their steps, as text."""
+    """The last of a run's values, and where they differ the lowest and highest with their steps."""
     curve = run.curves.get(name)
     if not curve:
         return "–"
     (low_step, low), (high_step, high) = (
         pick(curve, key=lambda point: point[1]) for pick in (min, max)
     )
-    return f"{curve[-1][1]:.4g} ({low:.4g} at {low_step:,} to {high:.4g} at {high_step:,})"
+    last = f"{curve[-1][1]:.4g}"
+    if low == high:
+        return last
+    return f"{last} ({low:.4g} at {low_step:,} to {high:.4g} at {high_step:,})"
 
 
 def _figures(runs: Sequence[RunFacts]) -> Iterable[list[str]]:
