@@ -46,7 +46,7 @@ def in_memory(pictures: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def train(tmp_path: Path) -> Callable[..., Path]:
-    def train(name: str, domains: dict[str, Any], **more: Any) -> Path:
+    def train(name: str, domains: dict[str, Any] | None = None, **more: Any) -> Path:
         settings = SMALL | more.pop("settings", {})
         given = {"preset": "32px", "size": 16, "steps": 3, "device": "cpu", "quiet": True} | more
         zoo.train("cyclegan", domains=domains, settings=settings, out=tmp_path / name, **given)
@@ -215,6 +215,35 @@ def test_arrays_train_to_the_bytes_of_the_folder(
         for run in runs
     )
     assert first == second
+
+
+def test_data_by_the_name_of_its_domain_is_as_domains(
+    train: Callable[..., Path], pictures: Path, in_memory: dict[str, Any]
+) -> None:
+    mixed = {"dark": pictures / "dark", "light": in_memory["light"]}
+    runs = [train("domains", mixed), train("data", data=mixed)]
+    configs, weights = (
+        [(run / file).read_bytes() for run in runs]
+        for file in ("config.yaml", "model/model.safetensors")
+    )
+    assert configs[0] == configs[1]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({"data": [np.zeros((16, 16, 3), np.uint8)]}, "data (list)"),
+        ({"data": {"dark": "x"}, "domains": {"light": "x"}}, "domains and data"),
+    ],
+)
+def test_data_that_is_neither_a_folder_nor_by_domain_is_refused(
+    given: dict[str, Any], asked: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        zoo.train("cyclegan", out=tmp_path / "run", **given)
+    assert caught.value.asked == asked
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_in_memory_goes_on_with_the_same_data_only(

@@ -18,7 +18,7 @@ from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.real_data import open_real_data
 from zoo_evaluate.report import Report
 from zoo_evaluate.run import evaluate_model, metric_classes
-from zoo_train.data.memory import is_path
+from zoo_train.data.memory import by_domain
 from zoo_train.data.trained_on import read_trained_on
 
 
@@ -79,7 +79,7 @@ def evaluate(
     """
     if metrics is not None and not metrics:
         raise UsageError("it names no metric", asked="--metrics")
-    domains, data = _by_domain(domains or {}, data)
+    domains, data = by_domain(domains, data)
     metric_classes(metrics)  # refuses an unknown name before anything is loaded
     opened = [EvalClassifier.load(directory) for directory in judges]
     chosen = _extractor(extractor, opened, judges)
@@ -109,25 +109,6 @@ def evaluate(
     if known is None:
         report.notes.append("what the model was trained on: it does not say")
     return report
-
-
-def _by_domain(
-    domains: Mapping[str, Any], data: Any
-) -> tuple[Mapping[str, Any], str | Path | None]:
-    """The data of each domain, and the folder that holds all."""
-    if data is None or is_path(data):
-        return domains, data
-    if not isinstance(data, Mapping):
-        raise UsageError(
-            "it is neither a folder nor data by the name of its domain",
-            asked=f"data ({type(data).__name__})",
-            hint='Give domains={"NAME": …, "NAME": …}, an array or data set for each domain.',
-        )
-    if domains:
-        raise UsageError(
-            "both name the data", asked="domains and data", hint="Give one of the two."
-        )
-    return data, None
 
 
 def _extractor(

@@ -18,7 +18,7 @@ from zoo_core.errors import UsageError, ZooError
 from zoo_core.translate.threads import computing_threads
 from zoo_train.config import RunConfig, resolve, with_settings
 from zoo_train.data.folders import SourceFiles
-from zoo_train.data.memory import is_path, signals_of, source_text
+from zoo_train.data.memory import by_domain, is_path, signals_of, source_text
 from zoo_train.devices import launched_outside, make_fabric
 from zoo_train.directory import (
     forget_progress,
@@ -45,7 +45,7 @@ def train(
     *,
     out: str | Path,
     domains: Mapping[str, Any] | None = None,
-    data: str | Path | None = None,
+    data: str | Path | Mapping[str, Any] | None = None,
     attributes: Sequence[str] = (),
     preset: str | None = None,
     config: str | Path | None = None,
@@ -76,7 +76,7 @@ def train(
         domains: Data of each domain by name: a folder, a text as for ``--domain``, or signals in
             memory (an array, a tensor, a list, a data set of torch or Hugging Face; see
             `zoo_train.data.memory.signals_of`), each of which is read once, before training.
-        data: A folder that holds all domains, or attributes.
+        data: A folder that holds all domains, or attributes; or the same as ``domains``.
         attributes: Attributes to learn from the lists of ``data``.
         preset: Name of a preset; None for the method's first.
         config: YAML file of settings.
@@ -104,13 +104,12 @@ def train(
         UsageError: If the request does not fit, ``out`` is taken, or the run there is another one.
         ZooError: As `train_run`.
     """
+    domains, data = by_domain(domains, data)
     memory = {
-        name: signals_of(name, given)
-        for name, given in (domains or {}).items()
-        if not is_path(given)
+        name: signals_of(name, given) for name, given in domains.items() if not is_path(given)
     }
     if resume and method is None and config is None:
-        named = len(domains or {}) > len(memory)
+        named = len(domains) > len(memory)
         shaping = (named, data, attributes, preset, size, losses, defence, trackers, pretrained)
         if any(shaping):
             raise UsageError(
@@ -137,7 +136,7 @@ def train(
         preset=preset,
         settings={**(settings or {}), **({} if steps is None else {"train.steps": steps})},
         size=size,
-        domains={name: source_text(given) for name, given in (domains or {}).items()},
+        domains={name: source_text(given) for name, given in domains.items()},
         data=data,
         attributes=attributes,
         extra_losses=losses,

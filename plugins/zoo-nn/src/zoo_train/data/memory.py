@@ -6,6 +6,7 @@ No package is asked for: a data set is whatever has a length and gives its rows 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,33 @@ def source_text(data: Any) -> str:
 def is_path(data: Any) -> bool:
     """Whether it is a source by name, and not data itself."""
     return isinstance(data, str) or hasattr(data, "__fspath__")
+
+
+def by_domain(
+    domains: Mapping[str, Any] | None, data: Any
+) -> tuple[Mapping[str, Any], str | Path | None]:
+    """The data of each domain by name, and the folder that holds all, of which one is given.
+
+    Args:
+        domains: Data of each domain by name.
+        data: The folder, or the same as ``domains``.
+
+    Raises:
+        UsageError: If ``data`` is neither, or both name domains.
+    """
+    if data is None or is_path(data):
+        return domains or {}, data
+    if not isinstance(data, Mapping):
+        raise UsageError(
+            "it is neither a folder nor data by the name of its domain",
+            asked=f"data ({type(data).__name__})",
+            hint='Give domains={"NAME": …, "NAME": …}, an array or data set for each domain.',
+        )
+    if domains:
+        raise UsageError(
+            "both name the data", asked="domains and data", hint="Give one of the two."
+        )
+    return data, None
 
 
 def signals_of(domain: str, data: Any) -> SourceFiles:
