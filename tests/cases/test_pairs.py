@@ -10,9 +10,12 @@ from PIL import Image
 
 from zoo_core import cli
 from zoo_core.catalogue.description import ModelConfig
+from zoo_core.catalogue.registry import Registry
 from zoo_core.contracts.signals import Domains, TensorSpec
 from zoo_core.errors import DataError, UsageError, WeightsError
-from zoo_core.models.modeldir import build_method
+from zoo_core.host.plugins import host
+from zoo_core.models.modeldir import build_method, find_model
+from zoo_evaluate.held_out import unknown_training
 from zoo_train.card import Card
 from zoo_train.data.trained_on import (
     MOST,
@@ -98,7 +101,33 @@ def test_data_without_splits_is_not_called_test(model, tmp_path):
     pictures(tmp_path / "b", shade=200)
     found = evaluated(model, "--data", tmp_path, "--metrics", "cycle")
     assert found["protocol"]["split"] == "none"
-    assert "what the model was trained on: it does not say" in found["notes"]
+    (note,) = (note for note in found["notes"] if "trained-on.json" in note)
+    assert note.endswith("its card does not say either")
+
+
+def test_without_hashes_the_words_of_the_card_are_told():
+    folder = find_model("stargan-emoji", Registry.load(host()), host())
+    note = unknown_training(folder)
+    assert TRAINED_ON in note
+    assert "its card says: 1,406 emoji code points" in note
+    assert note.endswith("188 further code points are for tests and were not used.")
+
+
+@pytest.mark.parametrize(
+    ("card", "end"),
+    [
+        ("# a\n\n## Data\n\nTwo\nlines \x1b[31m.\n\nMore.\n", "says: Two lines \\x1b[31m."),
+        ("# a\n\n## Data\n\n## Metrics\n\nNone.\n", "does not say either"),
+        ("## Data\n\n" + "x" * 10_000, "x…"),
+        (None, "does not say either"),
+    ],
+)
+def test_of_a_strangers_card_a_paragraph_is_told_and_no_more(card, end, tmp_path):
+    if card is not None:
+        (tmp_path / "README.md").write_text(card)
+    note = unknown_training(tmp_path)
+    assert note.endswith(end)
+    assert len(note) < 1_000
 
 
 def test_the_test_split_is_used_where_there_is_one(model, tmp_path):

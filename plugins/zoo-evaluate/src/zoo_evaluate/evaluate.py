@@ -13,7 +13,7 @@ from zoo_core.models.modeldir import find_model
 from zoo_core.translate.loading import load
 from zoo_evaluate.direction_evaluation import EvalConfig, ProgressCallback
 from zoo_evaluate.extractors import Extractor, JudgeExtractor, open_extractor
-from zoo_evaluate.held_out import declared_paired
+from zoo_evaluate.held_out import declared_paired, unknown_training
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.real_data import open_real_data
 from zoo_evaluate.report import Report
@@ -94,7 +94,8 @@ def evaluate(
         samples=samples,
         allow_few=allow_few,
     )
-    known = read_trained_on(find_model(model, Registry.load(host()), host()))
+    directory = find_model(model, Registry.load(host()), host())
+    known = read_trained_on(directory)
     report = evaluate_model(
         translator,
         dataset,
@@ -107,7 +108,7 @@ def evaluate(
         on_progress=on_progress,
     )
     if known is None:
-        report.notes.append("what the model was trained on: it does not say")
+        report.notes.append(unknown_training(directory))
     return report
 
 

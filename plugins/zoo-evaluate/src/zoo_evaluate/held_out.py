@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo_core.errors import DataError
-from zoo_core.untrusted import read_yaml_file
-from zoo_train.data.trained_on import TrainedOn
+from zoo_core.errors import DataError, printable
+from zoo_core.untrusted import member, read_text, read_yaml_file
+from zoo_train.data.trained_on import TRAINED_ON, TrainedOn
 
 DECLARATION = "dataset.yaml"
 """File of a data set that may declare ``paired: true``: files of one name show the same."""
 NOT_HELD_OUT = "not held out"
+_DATA = re.compile(r"^## Data\n+(?P<said>[^#\s].*?)(?=\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
+"""The first paragraph of what a model's card says of its data."""
+_SAID = 600
+"""Most characters of it that are told."""
 
 
 def split_in_words(dataset: Any, asked: str) -> str:
@@ -40,6 +45,26 @@ def training_notes(counts: Mapping[str, tuple[int, int]], noun: str) -> list[str
         for name, (seen, known) in counts.items()
         if seen
     ]
+
+
+def unknown_training(directory: Path) -> str:
+    """What is to be said of a model without hashes of its training signals: its card's words.
+
+    Args:
+        directory: The model directory, which may be a stranger's.
+
+    Raises:
+        WeightsError: If its card is a link that leads out of it.
+    """
+    path = member(directory, "README.md")
+    text = "" if path is None else read_text(path, errors="replace")
+    found = _DATA.search(text)
+    said = printable(" ".join(found["said"].split()), limit=_SAID) if found else ""
+    card = f"says: {said}" if said and said != "Not stated." else "does not say either"
+    return (
+        "whether these signals were trained on is not known: the model has no hashes of what it "
+        f"was trained on ({TRAINED_ON}); its card {card}"
+    )
 
 
 def declared_paired(data: str | Path | None) -> bool | None:
