@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,33 +12,21 @@ import zoo
 from zoo_core.cli import run
 from zoo_core.errors import UsageError
 from zoo_core.schema import plain
+from zoo_testing.small_runs import train_small
 from zoo_train.checkpoint import Checkpoints
 from zoo_train.config import RunConfig, with_settings
 from zoo_train.directory import load_config
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SMALL = {
-    "width": 4,
-    "blocks": 1,
-    "critic_width": 4,
-    "critic_layers": 1,
-    "train.batch": 2,
-    "train.precision": "float32",
-    "train.checkpoint_every": 2,
-}
-
 
 @pytest.fixture
 def train(pictures: Path, tmp_path: Path) -> Callable[..., Path]:
     """Trains into the directory of a name, two steps unless it is told otherwise."""
 
-    def train(name: str, **more: object) -> Path:
-        given = {"preset": "32px", "size": 16, "steps": 2, "device": "cpu", "quiet": True} | more
-        settings = SMALL | given.pop("settings", {})  # type: ignore[operator]
-        domains = {name: pictures / name for name in ("dark", "light")}
-        zoo.train("cyclegan", domains=domains, settings=settings, out=tmp_path / name, **given)
-        return tmp_path / name
+    def train(name: str, **more: Any) -> Path:
+        settings = {"train.checkpoint_every": 2} | more.pop("settings", {})
+        return train_small(tmp_path / name, pictures, settings=settings, **more)
 
     return train
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 
 import zoo
 from zoo_core.errors import UsageError
+from zoo_testing.small_runs import draw_pictures, train_small
 from zoo_train.export_run import export_from_checkpoint, export_run
 
 
@@ -18,33 +17,8 @@ from zoo_train.export_run import export_from_checkpoint, export_run
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of four steps with checkpoints of the steps 2 and 4, and the model of step 2."""
     root = tmp_path_factory.mktemp("exported")
-    rng = np.random.default_rng(0)
-    for name, base in (("dark", 20), ("light", 150)):
-        (root / name).mkdir()
-        for index in range(4):
-            pixels = rng.integers(0, 100, (16, 16, 3)) + base
-            Image.fromarray(pixels.astype(np.uint8)).save(root / name / f"{index}.png")
-    zoo.train(
-        "cyclegan",
-        domains={name: root / name for name in ("dark", "light")},
-        preset="32px",
-        size=16,
-        steps=4,
-        settings={
-            "width": 4,
-            "blocks": 1,
-            "critic_width": 4,
-            "critic_layers": 1,
-            "train.batch": 2,
-            "train.precision": "float32",
-            "train.checkpoint_every": 2,
-            "train.snapshot_every": 2,
-        },
-        device="cpu",
-        out=root / "run",
-        quiet=True,
-    )
-    return root / "run"
+    every = {"train.checkpoint_every": 2, "train.snapshot_every": 2}
+    return train_small(root / "run", draw_pictures(root, 4), steps=4, settings=every)
 
 
 @pytest.mark.slow

@@ -17,21 +17,11 @@ from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, TrainingError, UsageError, ZooError
 from zoo_images.codec import ImageCodec
+from zoo_testing.small_runs import NAMES, train_small
 from zoo_train.data.dataset import DataSet, open_sources
 from zoo_train.data.memory import signals_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-NAMES = ("dark", "light")
-SMALL = {
-    "width": 4,
-    "blocks": 1,
-    "critic_width": 4,
-    "critic_layers": 1,
-    "train.batch": 2,
-    "train.precision": "float32",
-    "train.flip": True,
-}
 
 
 def arrays(folder: Path) -> np.ndarray:
@@ -46,11 +36,9 @@ def in_memory(pictures: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def train(tmp_path: Path) -> Callable[..., Path]:
-    def train(name: str, domains: dict[str, Any] | None = None, **more: Any) -> Path:
-        settings = SMALL | more.pop("settings", {})
-        given = {"preset": "32px", "size": 16, "steps": 3, "device": "cpu", "quiet": True} | more
-        zoo.train("cyclegan", domains=domains, settings=settings, out=tmp_path / name, **given)
-        return tmp_path / name
+    def train(name: str, data: Any, **more: Any) -> Path:
+        settings = {"train.flip": True} | more.pop("settings", {})
+        return train_small(tmp_path / name, data, settings=settings, steps=3, **more)
 
     return train
 
@@ -203,7 +191,7 @@ def test_columns_that_are_not_used_are_told_of() -> None:
 def test_arrays_train_to_the_bytes_of_the_folder(
     train: Callable[..., Path], pictures: Path, in_memory: dict[str, Any]
 ) -> None:
-    runs = [train("folder", {n: pictures / n for n in NAMES}), train("memory", in_memory)]
+    runs = [train("folder", pictures), train("memory", in_memory)]
     for name in ("model.safetensors", "training.safetensors", "golden.safetensors"):
         first, second = ((run / "model" / name).read_bytes() for run in runs)
         assert first == second, name
@@ -217,11 +205,11 @@ def test_arrays_train_to_the_bytes_of_the_folder(
     assert first == second
 
 
-def test_data_by_the_name_of_its_domain_is_as_domains(
+def test_domains_are_as_data_by_the_name_of_its_domain(
     train: Callable[..., Path], pictures: Path, in_memory: dict[str, Any]
 ) -> None:
     mixed = {"dark": pictures / "dark", "light": in_memory["light"]}
-    runs = [train("domains", mixed), train("data", data=mixed)]
+    runs = [train("data", mixed), train("domains", None, domains=mixed)]
     configs, weights = (
         [(run / file).read_bytes() for run in runs]
         for file in ("config.yaml", "model/model.safetensors")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import shutil
 import zipfile
@@ -15,58 +14,14 @@ import pytest
 import torch
 import yaml
 
-import zoo
 from zoo_core.errors import TrainingError, UsageError, WeightsError, ZooError
+from zoo_testing.small_runs import NAMES
 from zoo_train.config import resolve
 from zoo_train.export_run import export_from_checkpoint
 from zoo_train.guard import enough_memory
 from zoo_train.start import resume_run
 
 Change = Callable[[Any], object]
-
-
-@pytest.fixture(scope="module")
-def made(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two steps."""
-    out = tmp_path_factory.mktemp("made") / "run"
-    zoo.train(
-        "cyclegan",
-        domains={name: pictures / name for name in ("dark", "light")},
-        preset="32px",
-        size=16,
-        steps=2,
-        settings={
-            "width": 4,
-            "blocks": 1,
-            "critic_width": 4,
-            "critic_layers": 1,
-            "train.batch": 2,
-            "train.precision": "float32",
-        },
-        device="cpu",
-        threads=1,
-        trackers=["csv"],
-        out=out,
-        quiet=True,
-    )
-    return out
-
-
-@pytest.fixture
-def run(made: Path, tmp_path: Path) -> Path:
-    """A copy of it, as if it had come from somewhere."""
-    shutil.copytree(made, tmp_path / "run")
-    return tmp_path / "run"
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    """A folder of the user's with files that are called as those of a run are."""
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    for name in ("step-00000001.pt", "stats.jsonl", "000004.png", "file"):
-        (folder / name).write_text("precious")
-    return folder
 
 
 def resume(run: Path) -> None:
@@ -97,62 +52,6 @@ def change_checkpoint(run: Path, change: Change) -> None:
 def endless() -> torch.Tensor:
     """40 GB of one number."""
     return torch.zeros(1).expand(10**10)
-
-
-@pytest.mark.parametrize("act", [resume, export])
-@pytest.mark.parametrize("name", ["checkpoint", "samples", "log", "cache", "model"])
-def test_a_folder_that_is_a_link_is_not_written_to(
-    name: str, act: Callable[[Path], None], run: Path, mine: Path
-) -> None:
-    shutil.rmtree(run / name)
-    (run / name).symlink_to(mine)
-    before = {path: path.read_bytes() for path in mine.iterdir()}
-    with pytest.raises(ZooError) as caught:
-        act(run)
-    assert {path: path.read_bytes() for path in mine.iterdir()} == before
-    assert str(run) in str(caught.value)
-
-
-@pytest.mark.parametrize("name", [".writer.json", ".lock", "log/stats.jsonl", "log/stats.csv"])
-def test_a_file_that_is_a_link_is_not_written_to(name: str, run: Path, mine: Path) -> None:
-    (run / name).unlink(missing_ok=True)
-    (run / name).symlink_to(mine / "file")
-    with pytest.raises(TrainingError) as caught:
-        resume(run)
-    assert (mine / "file").read_text() == "precious"
-    assert caught.value.asked == str(run / name)
-    assert "link" in caught.value.problem
-
-
-def test_a_folder_that_is_no_run_yet_has_no_links_either(
-    pictures: Path, mine: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "new").mkdir()
-    (tmp_path / "new" / ".writer.json").symlink_to(mine / "file")
-    with pytest.raises(TrainingError):
-        zoo.train(
-            "cyclegan",
-            domains={name: pictures / name for name in ("dark", "light")},
-            device="cpu",
-            out=tmp_path / "new",
-            quiet=True,
-        )
-    assert (mine / "file").read_text() == "precious"
-
-
-@pytest.mark.parametrize("name", [".writer.json", "log/stats.jsonl", "checkpoint/step-00000009.pt"])
-def test_a_pipe_is_not_waited_for(name: str, run: Path) -> None:
-    (run / name).unlink(missing_ok=True)
-    os.mkfifo(run / name)
-    with pytest.raises(TrainingError) as caught:
-        resume(run)
-    assert caught.value.asked == str(run / name)
-
-
-def test_a_run_that_is_itself_a_link_goes_on(run: Path, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(run)
-    resume(tmp_path / "link")
-    assert (run / "model" / "model.safetensors").is_file()
 
 
 @pytest.mark.parametrize(
@@ -196,7 +95,7 @@ def test_a_model_to_start_from_says_any_preset(
     asked = resolve(
         "cyclegan",
         pretrained=str(model),
-        domains={name: str(pictures / name) for name in ("dark", "light")},
+        domains={name: str(pictures / name) for name in NAMES},
     )
     assert asked.preset == "paper"
 

@@ -6,56 +6,30 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import zoo
 from zoo_core.errors import UsageError
 from zoo_evaluate.validation import BEST, Validation
-
-SETTINGS = {
-    "width": 4,
-    "blocks": 1,
-    "critic_width": 4,
-    "critic_layers": 1,
-    "train.batch": 2,
-    "train.precision": "float32",
-}
-
-
-def drawn(root: Path, seed: int) -> Path:
-    """Folders ``dark`` and ``light`` of twelve noisy pictures each."""
-    rng = np.random.default_rng(seed)
-    for name, base in (("dark", 20), ("light", 150)):
-        (root / name).mkdir(parents=True)
-        for index in range(12):
-            pixels = rng.integers(0, 100, (16, 16, 3)) + base
-            Image.fromarray(pixels.astype(np.uint8)).save(root / name / f"{index}.png")
-    return root
+from zoo_testing.small_runs import draw_pictures, train_small
 
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn(tmp_path_factory.mktemp("validated"), 0)
+    return draw_pictures(tmp_path_factory.mktemp("validated"), 12)
 
 
 def train(
     out: Path, pictures: Path, validate: str, steps: int = 4, **settings: float | None
 ) -> Path:
-    model: Path = zoo.train(
-        "cyclegan",
-        domains={name: pictures / name for name in ("dark", "light")},
-        preset="32px",
-        size=16,
+    train_small(
+        out,
+        pictures,
         steps=steps,
-        settings=SETTINGS | {key.replace("_", ".", 1): value for key, value in settings.items()},
-        device="cpu",
+        settings={key.replace("_", ".", 1): value for key, value in settings.items()},
         controls={"validate": validate},
-        out=out,
-        quiet=True,
     )
-    return model
+    return out / "model"
 
 
 def figures(run: Path, name: str) -> dict[int, float]:
@@ -83,7 +57,7 @@ def test_what_is_held_out_is_measured_and_the_best_model_kept(
 
 @pytest.mark.slow
 def test_a_run_that_becomes_no_better_ends(pictures: Path, tmp_path: Path) -> None:
-    other, run = drawn(tmp_path / "other", 1), tmp_path / "run"
+    other, run = draw_pictures(tmp_path / "other", 12, seed=1), tmp_path / "run"
     wanted = f"every=1,metrics=psnr+cycle,paired=true,data={other},patience=2"
     train(run, pictures, wanted, steps=40, lr=0.0)
     assert list(figures(run, "validation/psnr")) == [1, 2, 3]

@@ -14,18 +14,9 @@ from zoo_core.contracts.spec import Component
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
 from zoo_runs.time_limit import TimeLimit, seconds
+from zoo_testing.small_runs import train_small
 from zoo_train.command import train as command
 from zoo_train.controls import Moment, RunControl
-
-SMALL = {
-    "width": 4,
-    "blocks": 1,
-    "critic_width": 4,
-    "critic_layers": 1,
-    "train.batch": 2,
-    "train.precision": "float32",
-    "train.log_every": 2,
-}
 
 
 class Ender(RunControl):
@@ -46,19 +37,9 @@ def ender(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(out: Path, pictures: Path, controls: Mapping[str, str], steps: int = 8) -> Path:
-    model: Path = zoo.train(
-        "cyclegan",
-        domains={name: pictures / name for name in ("dark", "light")},
-        preset="32px",
-        size=16,
-        steps=steps,
-        settings=SMALL,
-        device="cpu",
-        controls=controls,
-        out=out,
-        quiet=True,
-    )
-    return model
+    settings = {"train.log_every": 2}
+    train_small(out, pictures, settings=settings, controls=controls, steps=steps)
+    return out / "model"
 
 
 def lines(out: Path) -> list[dict[str, float]]:

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import socket
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,9 +26,10 @@ from zoo_core.untrusted import read_text
 from zoo_train.checkpoint import Checkpoints, writing
 from zoo_train.config import RunConfig
 from zoo_train.data.trained_on import TRAINED_ON
+from zoo_train.own_files import CACHE, LARGE, require_own_files
 
 CONFIG, PROGRESS = "config.yaml", "progress.json"
-CACHE, LOCK, WRITER = "cache", ".lock", ".writer.json"
+LOCK, WRITER = ".lock", ".writer.json"
 _LEFTOVERS = (".*.part", ".part-*", ".*.new-*")
 
 
@@ -48,35 +48,6 @@ class _Progress:
     steps: int
     config: dict[str, Any]
     data: dict[str, _Fingerprint]
-
-
-def require_own_files(out: Path) -> None:
-    """Makes sure that what is in a run's directory is of the directory.
-
-    Others may have made it: what is written into a run must not end up elsewhere, and a pipe has
-    no end.
-
-    Raises:
-        TrainingError: That names a link out of the directory, or what is neither file nor folder.
-    """
-    if not out.is_dir():
-        return
-    whole = out.resolve()
-    for folder, folders, files in os.walk(out):
-        for name in (*folders, *files):
-            path = Path(folder, name)
-            mode = path.lstat().st_mode
-            if stat.S_ISLNK(mode) and not path.resolve().is_relative_to(whole):
-                problem = "it is a link out of the run, which would be written to"
-            elif not (stat.S_ISLNK(mode) or stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                problem = "it is neither a file nor a folder"
-            else:
-                continue
-            raise TrainingError(
-                problem,
-                asked=str(path),
-                hint="Remove it, or put there what it stands for; the whole run may be a link.",
-            )
 
 
 @contextmanager
@@ -139,12 +110,17 @@ def require_usable(config: RunConfig, out: Path, *, resume: bool) -> None:
                 asked=f"--out {out} --resume",
                 hint=f"Use zoo train --resume {out} to go on with it, or another --out.",
             )
-    elif out.is_file() or (
-        out.is_dir() and any(path.name not in (CACHE, LOCK, WRITER) for path in out.iterdir())
-    ):
+    elif out.is_file() or (out.is_dir() and not all(map(_may_come_first, out.iterdir()))):
         raise UsageError(
             "it is neither empty nor a run", asked=f"--out {out}", hint="Choose a new directory."
         )
+
+
+def _may_come_first(path: Path) -> bool:
+    """Whether a run may begin beside it: what killed ones leave, and links made for it."""
+    if path.name in (CACHE, LOCK, WRITER):
+        return True
+    return path.name in LARGE and path.is_dir() and not any(path.iterdir())
 
 
 def load_config(out: Path) -> RunConfig:
@@ -271,9 +247,11 @@ def _taken(out: Path) -> TrainingError:
 
 def _remove_leftovers(out: Path) -> None:
     """Removes files and folders that were half-written when their writer was killed."""
-    for pattern in _LEFTOVERS:
-        for path in list(out.rglob(pattern)):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+    linked = [out / name for name in LARGE if (out / name).is_symlink()]
+    for folder in (out, *linked):  # what lies behind a link is not found from above it
+        for pattern in _LEFTOVERS:
+            for path in list(folder.rglob(pattern)):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorS
 from zoo_core.host.plugins import PluginHost
 from zoo_core.models.modeldir import build_method
 from zoo_testing.hosts import InMemoryPlugin, host_with
+from zoo_testing.small_runs import draw_pictures
 from zoo_testing.tiny import CODE_SPEC, SPEC
 from zoo_train.card import Card
 from zoo_train.writing import write_model
@@ -106,6 +107,12 @@ def write_tiny(
 def tiny_model(tmp_path: Path, write_tiny: Callable[..., Path], config: ModelConfig) -> Path:
     """A model directory of the direct method."""
     return write_tiny(tmp_path / "tiny", config)
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders ``dark`` and ``light`` of nine noisy pictures each, to train on."""
+    return draw_pictures(tmp_path_factory.mktemp("pictures"), 9)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from zoo_core.errors import TrainingError, UsageError
 from zoo_runs.sweep.spaces import Space
-from zoo_train.directory import require_own_files
+from zoo_train.own_files import require_own_files
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
