@@ -74,6 +74,7 @@ lint: setup
 	@$(BIN)/ruff format --check $(LINTED)
 	@$(BIN)/ruff check $(LINTED)
 	@$(BIN)/mypy zoo_core/src/zoo_core zoo_core/src/zoo plugins/zoo-nn/src/zoo_train
+	@cd benchmarks && $(abspath $(BIN))/mypy .
 	@$(BIN)/lint-imports --no-cache >$(VENV)/imports.log 2>&1 || { cat $(VENV)/imports.log; exit 1; }
 	@$(BIN)/zoo registry check
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from benchmarking import psnr, write_pictures
@@ -73,7 +74,7 @@ def call_of(translator: Translator, x: Tensor, target: str) -> Callable[[], Tens
     label = engine.vector(target)
     source = engine.source(None, label)
     # As it is, whether it agrees or not: random weights exaggerate rounding, and PSNR is printed.
-    net = engine if translator._engines is None else translator._engines
+    net: Any = engine if translator._engines is None else translator._engines
     return lambda: net.translate(x, source, label)
 
 

@@ -2,6 +2,7 @@
 
     python benchmarks/gpu.py train [METHOD ...] [--preset paper] [--batch N] [--variants A,B]
     python benchmarks/gpu.py translate MODEL [--batch 128]
+    python benchmarks/gpu.py equal [METHOD ...] [--preset 32px] [--steps 20]
 
 Prints one line of JSON per variant. The baseline is what one would write first: float32 (on a GPU
 torch's convolutions then use TF32), contiguous tensors, unfused Adam, operation by operation.
@@ -69,7 +70,7 @@ VARIANTS = {
 
 def trainer_of(method: str, preset: str, batch: int | None, variant: Variant) -> Trainer:
     """A run of a method on random signals."""
-    cls = host().method_class(method)
+    cls = host().load("method", method)
     chosen = cls.presets[preset]
     domains = Domains(NAMES[: host().method(method).domains[1]])
     torch.manual_seed(0)
@@ -178,18 +179,57 @@ def train(methods: Sequence[str], preset: str, batch: int | None, variants: str)
 
 
 @main.command()
+@click.argument("methods", nargs=-1)
+@click.option("--preset", default="32px", show_default=True)
+@click.option("--steps", default=20, show_default=True)
+def equal(methods: Sequence[str], preset: str, steps: int) -> None:
+    """How far CUDA graphs are from eager steps, and two eager runs from each other, in float32."""
+    for method in methods or ("stargan", "cyclegan", "unit"):
+        try:
+            eager, again, captured = (
+                _state_after(steps, trainer_of(method, preset, None, Variant("float32", speed)))
+                for speed in ("eager", "eager", "auto")
+            )
+        except Exception as fault:  # one method must not end the table
+            say(method=method, preset=preset, failed=f"{type(fault).__name__}: {fault}"[:400])
+            continue
+        say(
+            method=method,
+            preset=preset,
+            steps=steps,
+            eager_twice=_farthest(eager, again),
+            captured=_farthest(eager, captured),
+        )
+
+
+def _state_after(steps: int, trainer: Trainer) -> dict[str, torch.Tensor]:
+    """Every step's losses, and the parameters at the end, on the CPU."""
+    found: dict[str, torch.Tensor] = {}
+    for step in range(steps):
+        trainer.step()
+        found |= {f"{step} {n}": torch.tensor(v) for n, v in trainer.take_losses().items()}
+    for name, net in trainer.method.nets.items():
+        found |= {f"{name}.{n}": p.detach().float().cpu() for n, p in net.named_parameters()}
+    return found
+
+
+def _farthest(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> dict[str, Any]:
+    """The largest difference, and of what."""
+    if one.keys() != other.keys():
+        raise ValueError(f"the runs have other losses: {sorted(one.keys() ^ other.keys())[:4]}")
+    name = max(one, key=lambda n: float((one[n] - other[n]).abs().max()))
+    return {"difference": float((one[name] - other[name]).abs().max()), "of": name}
+
+
+@main.command()
 @click.argument("model")
 @click.option("--batch", default=128, show_default=True)
 @click.option("--repeats", default=20, show_default=True)
 def translate(model: str, batch: int, repeats: int) -> None:
     """Translation, in images per second, from and to tensors of the CPU, and nets alone."""
     base: dict[str, float] = {}
-    for name, more in {
-        "plain": {"precision": "float32"},
-        "default": {},
-        "compiled": {},
-    }.items():
-        translator = zoo.load(model, engine="torch", **more)
+    for name, precision in {"plain": "float32", "default": "auto", "compiled": "auto"}.items():
+        translator = zoo.load(model, engine="torch", precision=precision)
         engine, shape = translator.engine, translator.config.signal.shape
         x = torch.rand(batch, *shape) * 2 - 1  # (N, *S)
         source = translator.domains.names[0]

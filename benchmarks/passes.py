@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zoo_core.contracts.step import Step
 from zoo_nn.nets.backbone import Backbone
 from zoo_train.loop import Trainer
 from zoo_train.player_state import PlayerState
@@ -118,15 +119,15 @@ class Passes:
             ]
         move = trainer._move
 
-        def counted(player_state: PlayerState, *rest: Any) -> None:
+        def counted(player_state: PlayerState, steps: Sequence[Step]) -> None:
             self._turn += 1
-            move(player_state, *rest)
+            move(player_state, steps)
 
         trainer._move = counted  # type: ignore[method-assign]
         try:
             run(trainer, steps)
         finally:
-            del trainer._move  # type: ignore[method-assign]
+            del trainer._move
             for handle in handles:
                 handle.remove()
 
@@ -155,7 +156,9 @@ class Passes:
             self.calls.append(call)
             for index, output in enumerate(tensors(made)):
                 if output.requires_grad:
-                    output.register_hook(self._reached(call, index))
+                    output.register_hook(  # type: ignore[no-untyped-call]
+                        self._reached(call, index)
+                    )
 
         return before, after
 
@@ -214,7 +217,7 @@ def tensors(value: Any) -> Iterator[Tensor]:
         elif dataclasses.is_dataclass(item) and not isinstance(item, type):
             stack += [getattr(item, f.name) for f in reversed(dataclasses.fields(item))]
         elif isinstance(item, Mapping):
-            stack += reversed(item.values())
+            stack += reversed(list(item.values()))
         elif isinstance(item, tuple | list):
             stack += reversed(item)
 

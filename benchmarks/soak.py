@@ -95,14 +95,14 @@ class Soak:
         for run in ("0", "1"):
             self._require(self.training(run, out=f"reference/{run}"))
             assert not self.faults, self.faults[0]
-            model = self.root / f"reference/{run}/model"
-            self.trained[run] = sha256((model / "model.safetensors").read_bytes()).hexdigest()
+            weights = self.root / f"reference/{run}/model/model.safetensors"
+            self.trained[run] = sha256(weights.read_bytes()).hexdigest()
         self._serve()
         for model, folder, target in itertools.product(MODELS, FOLDERS, TARGETS):
             self._require(self.translation(model, folder, target, out="reference/out"))
-            made = self.root / "reference/out"
-            self.right[model, folder, target] = _hashes(made, target)
-            shutil.rmtree(made)
+            out = self.root / "reference/out"
+            self.right[model, folder, target] = _hashes(out, target)
+            shutil.rmtree(out)
         sets = [tuple(sorted(hashes.items())) for hashes in self.right.values()]
         assert len(set(sets)) == len(sets), "two translations give the same pictures"
 
