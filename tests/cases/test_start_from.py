@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from safetensors.torch import save_file
 
 import zoo
 from zoo_core.cli import run
@@ -157,6 +158,53 @@ def test_nets_that_are_named_after_domains_take_the_weights_of_their_place(
         for key, value in tensors(model).items()
     }
     assert equal(begun[0][0], renamed)
+
+
+@pytest.fixture
+def one_way(pictures, tmp_path):
+    """A model that holds one generator alone, as published checkpoints often do."""
+    own = base("cyclegan", pictures, tmp_path / "one-way")
+    config = yaml.safe_load((own / "config.yaml").read_text())
+    config["options"]["generators"] = ["light"]
+    (own / "config.yaml").write_text(yaml.safe_dump(config))
+    weights = read_tensors(own / "model.safetensors")[0]
+    held = {key: value for key, value in weights.items() if key.startswith("generator_light.")}
+    save_file(held, own / "model.safetensors")
+    (own / "training.safetensors").unlink()
+    return own
+
+
+@pytest.mark.parametrize("direction", ["both", "forward"])
+def test_case_34_a_checkpoint_of_one_generator_starts_a_run_and_the_other_is_drawn(
+    direction, one_way, pictures, tmp_path, begun, capsys
+):
+    given = {"settings": {"direction": direction}, "quiet": False}
+    made = train("cyclegan", pictures, tmp_path / "run", pretrained=one_way, **given)
+    said = " ".join(capsys.readouterr().out.split())
+    held = read_tensors(one_way / "model.safetensors")[0]
+    assert equal({key: begun[-1][0][key] for key in held}, held)
+    assert "with the weights of generator_light" in said
+    if direction == "both":
+        assert "drawn anew: generator_dark; the model translates to light alone" in said
+    targets = zoo.load(made, device="cpu", precision="float32").method.targets
+    assert targets == (("dark", "light") if direction == "both" else ("light",))
+
+
+def test_a_run_in_one_direction_starts_from_a_model_of_both(pictures, tmp_path, begun):
+    own = base("cyclegan", pictures, tmp_path / "own")
+    settings = {"direction": "forward"}
+    train("cyclegan", pictures, tmp_path / "run", pretrained=own, settings=settings)
+    expected = {k: v for k, v in tensors(own).items() if not k.startswith("discriminator_dark.")}
+    assert equal(begun[-1][0], expected)
+
+
+def test_a_damaged_model_of_one_generator_is_refused(one_way, pictures, tmp_path):
+    held = read_tensors(one_way / "model.safetensors")[0]
+    held.popitem()
+    save_file(held, one_way / "model.safetensors")
+    with pytest.raises(WeightsError) as caught:
+        train("cyclegan", pictures, tmp_path / "run", pretrained=one_way)
+    assert "missing" in caught.value.problem
 
 
 def test_critics_of_other_shapes_start_anew(model, pictures, tmp_path, begun, capsys):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -30,7 +30,8 @@ class Options:
         direction: ``both``; or ``forward``: only the first domain is translated, to the second.
             The way back then learns from the cycle alone, and the model does not answer for it.
         generators: The domains that have a generator, where one is missing: a published
-            checkpoint often holds one direction. Such a model translates and cannot be trained.
+            checkpoint often holds one direction. Such a model translates; a training that starts
+            from it has both, the other one newly drawn.
         width: Channels of the generators at full size.
         blocks: Residual blocks of the generators (9 at 256 pixels, 6 at 128 in the paper).
         halvings: Stride-2 convolutions ahead of the residual blocks.
@@ -50,7 +51,7 @@ class Options:
     """
 
     direction: Literal["both", "forward"] = "both"
-    generators: tuple[str, ...] | None = None
+    generators: tuple[str, ...] | None = field(default=None, metadata={"inherited": False})
     width: int = 64
     blocks: int = 9
     halvings: int = 2
@@ -169,7 +170,7 @@ class CycleGAN(Method[Options]):
             raise UsageError(
                 "the cycle needs a generator into each domain",
                 asked=f"training with generators={', '.join(self.made)}",
-                hint="Leave the option generators out, or start from a model that holds both.",
+                hint="Leave the option generators out; --pretrained takes those of a model.",
             )
         adam = Optimiser(
             o.lr, (0.5, 0.999), schedule=LinearDecay(o.constant_epochs, o.decay_epochs)

@@ -178,7 +178,7 @@ def resolve(
     preset_name, base = pick_preset(cls, name, wanted)
     by_file = {group: _mapping(written, group, file) for group in _GROUPS}
     by_flag = _grouped(settings or {}, cls, name)
-    start = base.options if model is None else model.options
+    start = base.options if model is None else _inherited(cls.Options, model.options)
     options = {**start, **by_file["options"], **by_flag["options"]}
     signal = base.signal if model is None else model.signal
     signal = _signal(signal, {**by_file["signal"], **by_flag["signal"]}, size)
@@ -232,6 +232,14 @@ def with_settings(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
     options = make_options(cls.Options, {**config.options, **given["options"]}, asked=config.method)
     train = _checked({**plain(config.train), **given["train"]})
     return replace(config, options=_storable(plain(options)), train=train)
+
+
+def _inherited(cls: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a model without those that say what it holds, not how it is trained."""
+    own = [
+        item.name for item in dataclasses.fields(cls) if not item.metadata.get("inherited", True)
+    ]
+    return {key: value for key, value in options.items() if key not in own}
 
 
 def _learnt(preprocessing: Mapping[str, Any]) -> dict[str, Any]:

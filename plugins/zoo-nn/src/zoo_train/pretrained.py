@@ -15,7 +15,7 @@ from zoo_core.catalogue.registry import Registry
 from zoo_core.contracts.interfaces import safe_name
 from zoo_core.contracts.method import Method, make_options
 from zoo_core.contracts.signals import Domains
-from zoo_core.errors import UsageError, WeightsError
+from zoo_core.errors import UsageError, WeightsError, printable
 from zoo_core.files import restored
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import TRAINING, build_method, find_model, read_config, weights_file
@@ -73,8 +73,9 @@ def load_pretrained(
 ) -> None:
     """Fills the nets of a run that begins, and says what they hold and what is unlike the model.
 
-    The nets that translate take all their weights, or none and the run is refused. Of the others,
-    those that the model holds in the same form take theirs; the rest stay as they were drawn.
+    The nets with which the model translates take all their weights, or none and the run is refused.
+    Of the others, those that the model holds in the same form take theirs; the rest stay as they
+    were drawn. Nets that translate are among these only where the run translates to more domains.
 
     Args:
         method: The run's method, newly built.
@@ -95,11 +96,12 @@ def load_pretrained(
     _require_places(model.domains, config.domains, asked)
     options = plain(make_options(type(method).Options, model.options, asked=asked))
     changed = _unlike("option", options, config.options)
-    keys = _renamed(model, config.domains, asked)
+    keys, there = _renamed(model, config.domains, asked)
     weights = {keys.get(key, key): value for key, value in read_tensors(file)[0].items()}
-    translating, others = _parts(method)
+    given = _held(method, there)
+    others = [name for name in method.nets if name not in given]
     try:
-        load_state(net_state(method, translating), weights, asked=asked)
+        load_state(net_state(method, given), weights, asked=asked)
     except WeightsError as fault:
         unset = f"Leave as the model has it: {'; '.join(changed) or 'the size of the signals'}."
         raise WeightsError(fault.problem, asked=asked, hint=fault.hint or unset) from fault
@@ -109,9 +111,13 @@ def load_pretrained(
     taken = [name for name in others if _take(net_state(method, others), name, held, asked)]
     note(
         f"starts from {pretrained.name} (sha256 {pretrained.sha256[:12]}), with the weights of "
-        + ", ".join([*translating, *taken])
+        + ", ".join([*given, *taken])
     )
     anew = [name for name in others if name not in taken]
+    if new := [name for name in anew if name in method.inference_nets]:
+        targets = printable(", ".join(there.targets))
+        warn(f"drawn anew: {', '.join(new)}; the model translates to {targets} alone")
+    anew = [name for name in anew if name not in new]
     if anew:
         reason = f"holds no {TRAINING}" if critics is None else "has none of their shapes"
         warn(f"drawn anew: {', '.join(anew)}; the model {reason}")
@@ -163,8 +169,25 @@ def _require_places(there: Domains, here: Domains, asked: str) -> None:
         )
 
 
-def _renamed(model: ModelConfig, domains: Domains, asked: str) -> dict[str, str]:
-    """The names of the model's tensors, and those that they have with the run's domains."""
+def _held(method: Method[Any], there: Method[Any]) -> list[str]:
+    """The nets of a run that must take the weights with which a model translates.
+
+    They are all that translate in the run, unless the model translates to fewer or more domains.
+
+    Args:
+        method: The run's method.
+        there: The model's, by the names of the run's domains.
+    """
+    ours, theirs = list(method.inference_nets), list(there.inference_nets)
+    fewer = len(there.targets) < len(method.targets)
+    alike = set(theirs) <= set(method.nets) and (fewer or set(ours) <= set(theirs))
+    return theirs if alike else ours
+
+
+def _renamed(
+    model: ModelConfig, domains: Domains, asked: str
+) -> tuple[dict[str, str], Method[Any]]:
+    """The names that the model's tensors have with the run's domains, and the model's method so."""
     places = dict(zip(model.domains, domains, strict=True))
     options = {key: _in_place(value, places) for key, value in model.options.items()}
     with building(asked):
@@ -174,7 +197,7 @@ def _renamed(model: ModelConfig, domains: Domains, asked: str) -> dict[str, str]
     names: dict[str, str] = {}
     for old, new in zip(_parts(there), _parts(here), strict=True):
         names |= zip(net_state(there, old), net_state(here, new), strict=True)
-    return names
+    return names, here
 
 
 def _parts(method: Method[Any]) -> tuple[list[str], list[str]]:
