@@ -416,7 +416,7 @@ def test_pictures_with_true_references_and_no_labels(tmp_path: Path) -> None:
     for split, count in (("train", 12), ("test", 5)):
         shapes = rng.integers(0, 60, (count, 16, 16, 3))
         for number, vendor in enumerate(("noto", "twemoji", "openmoji")):
-            place = tmp_path / "emoji" / split / vendor
+            place = tmp_path / "emoji128" / split / vendor
             place.mkdir(parents=True)
             for at, shape in enumerate(shapes):
                 Image.fromarray((shape + 60 * number).astype(np.uint8)).save(place / f"{at}.png")

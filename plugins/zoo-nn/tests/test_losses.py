@@ -383,6 +383,15 @@ def test_a_signal_is_judged_by_the_head_of_the_domain_that_it_has_or_shall_have(
     assert told.item() == pytest.approx(square(10 * b - 1) + square(10 * (b + 1)))
 
 
+def test_a_gradient_penalty_is_of_the_head_of_the_domain_that_a_translation_shall_have() -> None:
+    step = step_of()
+    step.method.nets["heads"] = Heads()
+    pixels = step.batch.signals["a"][0].numel()
+    for route, slope in (("a->b", 10), ("b->a", 1)):
+        penalty = GradientPenalty("heads", routes=[route], heads=True)(step)
+        assert penalty.item() == pytest.approx((slope * pixels**0.5 - 1) ** 2, rel=1e-5)
+
+
 def test_a_pool_is_refused_where_each_domain_has_a_head() -> None:
     with pytest.raises(UsageError, match="a pool goes with critics of one head"):
         AdversarialCritic("heads", heads=True, pool=50)

@@ -34,7 +34,10 @@ def run_of(method: StarGAN, count: int = 4) -> TinyRun:
 class Reference:
     """StarGAN as its paper and official code state it, one batch at a time."""
 
-    def __init__(self, method: StarGAN, *, every: int, identity: float) -> None:
+    def __init__(
+        self, method: StarGAN, *, every: int, identity: float, heads: bool = False
+    ) -> None:
+        self.heads = heads
         self.nets = copy.deepcopy(method.nets)
         self.g, self.d = self.nets["generator"], self.nets["discriminator"]
         self.kind, self.every, self.identity = method.domains.kind, every, identity
@@ -46,10 +49,13 @@ class Reference:
         tiled = c.view(*c.shape, 1, 1).repeat(1, 1, x.size(2), x.size(3))
         return torch.tanh(self.g.layers(torch.cat([x, tiled], 1)))  # type: ignore[operator]
 
-    def judge(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def judge(self, x: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.d.body(x)  # type: ignore[operator]
         logits = self.d.domain(hidden)  # type: ignore[operator]
-        return self.d.source(hidden), logits.view(len(x), -1)  # type: ignore[operator]
+        scores = self.d.source(hidden)  # type: ignore[operator]
+        if self.heads:
+            scores = scores[torch.arange(len(x)), c.argmax(1)]
+        return scores, logits.view(len(x), -1)
 
     def classify(self, logits: Tensor, c: Tensor) -> Tensor:
         if self.kind == "domains":
@@ -62,13 +68,13 @@ class Reference:
         x, c = batch.signals[MIXED], batch.conditions[MIXED].label
         target = c[torch.randperm(len(c), generator=rng)]
         fake = self.translate(x, target)
-        real_src, real_cls = self.judge(x)
-        fake_src, _ = self.judge(fake.detach())
+        real_src, real_cls = self.judge(x, c)
+        fake_src, _ = self.judge(fake.detach(), target)
         critic = -real_src.mean() + fake_src.mean()
         classify_real = self.classify(real_cls, c)
         alpha = torch.rand(len(x), 1, 1, 1, generator=rng)
         hat = (alpha * x + (1 - alpha) * fake.detach()).requires_grad_(True)
-        out = self.judge(hat)[0]
+        out = self.judge(hat, target)[0]
         (slope,) = torch.autograd.grad(out, hat, torch.ones_like(out), create_graph=True)
         penalty = ((slope.view(len(x), -1).pow(2).sum(1).sqrt() - 1) ** 2).mean()
         self.adam_d.zero_grad()
@@ -84,7 +90,7 @@ class Reference:
             return record
 
         fake = self.translate(x, target)
-        fake_src, fake_cls = self.judge(fake)
+        fake_src, fake_cls = self.judge(fake, target)
         adversarial = -fake_src.mean()
         cycle = (x - self.translate(fake, c)).abs().mean()
         classify = self.classify(fake_cls, target)
@@ -132,6 +138,19 @@ def test_critic_only_steps_build_no_graph_of_the_generator() -> None:
     )
     run_of(method).train(5)
     assert graphs == [False] * 4 + [True] * 2
+
+
+@pytest.mark.numeric
+@pytest.mark.parity
+def test_a_realness_for_each_domain_is_that_of_the_domain_that_is_had_or_wanted() -> None:
+    method = make(n_critic=1, critic_heads=True)
+    run_of(method).check(Reference(method, every=1, identity=0.0, heads=True))
+
+
+def test_attributes_have_no_realness_of_their_own() -> None:
+    with pytest.raises(UsageError) as error:
+        make(FACES, critic_heads=True)
+    assert error.value.asked == "critic_heads=true"
 
 
 def test_targets_are_the_batchs_own_conditions_shuffled() -> None:

@@ -30,6 +30,9 @@ class Options:
         skip: How much of the input the generator adds ahead of its final tanh; 0 as published.
         critic_width: Channels of the discriminator's first layer.
         critic_layers: Stride-2 convolutions of the discriminator.
+        critic_heads: Whether each domain has a realness of its own, as in StarGAN v2
+            (arXiv:1912.01865): a translation must look like the domain's own signals, and not
+            like any real ones. Published is one for all.
         classify: Weight of the domain classification, of both players.
         cycle: Weight of the cycle consistency.
         identity: Weight of the identity loss, absent from the paper; it keeps colours in place.
@@ -46,6 +49,7 @@ class Options:
     skip: float = 0.0
     critic_width: int = 64
     critic_layers: int = 6
+    critic_heads: bool = False
     classify: float = 1.0
     cycle: float = 10.0
     identity: float = 0.0
@@ -121,12 +125,23 @@ class StarGAN(Method[Options]):
                 hint="Ask for fewer critic_layers or another size.",
             )
         count = len(self.domains)
+        if o.critic_heads and self.domains.kind != "domains":
+            raise UsageError(
+                f"of {self.domains.kind} a signal may have several, and so no realness of its own",
+                asked="critic_heads=true",
+                hint="Leave it out.",
+            )
         return {
             "generator": ConditionalGenerator(
                 channels, count, o.width, o.blocks, upsample=o.upsample, skip=o.skip
             ),
             "discriminator": DomainDiscriminator(
-                channels, count, sides[0], o.critic_width, o.critic_layers
+                channels,
+                count,
+                sides[0],
+                o.critic_width,
+                o.critic_layers,
+                heads=count if o.critic_heads else 1,
             ),
         }
 
@@ -156,12 +171,15 @@ class StarGAN(Method[Options]):
         schedule: Schedule = LinearDecay(100, 100) if o.decay == "linear" else StepwiseLinearDecay()
         adam = Optimiser(o.lr, (0.5, 0.999), schedule=schedule)
         critic = (
-            Term("critic", AdversarialCritic("discriminator", "wgan")),
+            Term("critic", AdversarialCritic("discriminator", "wgan", heads=o.critic_heads)),
             Term("classify_real", DomainClassification("real"), weight=o.classify),
-            Term("penalty", GradientPenalty("discriminator"), weight=o.penalty),
+            Term("penalty", GradientPenalty("discriminator", heads=o.critic_heads), o.penalty),
         )
         generator = [
-            Term("adversarial", AdversarialGenerator("discriminator", "wgan")),
+            Term(
+                "adversarial",
+                AdversarialGenerator("discriminator", "wgan", heads=o.critic_heads),
+            ),
             Term("classify", DomainClassification("translated"), weight=o.classify),
             Term("cycle", Cycle(), weight=o.cycle),
         ]

@@ -127,7 +127,7 @@ class DeepConv2d(nn.Conv2d):
 
 
 class DomainDiscriminator(Discriminator):
-    """Real or made, patch by patch, and of which domain; one body, two heads, no normalisation.
+    """Real or made, patch by patch, and of which domain; one body, no normalisation.
 
     LeakyReLU 0.01. 44,762,048 parameters with the defaults (44,884,928 at 256 pixels).
 
@@ -137,6 +137,7 @@ class DomainDiscriminator(Discriminator):
         size: Height and width of the signals, pixels; a multiple of ``2**layers``.
         width: Channels of the first layer, doubled by each further one.
         layers: Stride-2 convolutions of the body.
+        heads: Realnesses H' of each patch: one, or one for each domain.
     """
 
     def __init__(
@@ -146,6 +147,8 @@ class DomainDiscriminator(Discriminator):
         size: int = 128,
         width: int = 64,
         layers: int = 6,
+        *,
+        heads: int = 1,
     ) -> None:
         super().__init__()
         body: list[nn.Module] = []
@@ -158,15 +161,15 @@ class DomainDiscriminator(Discriminator):
             ]
             inner = outer
         self.body = nn.Sequential(*body)
-        self.source = nn.Conv2d(inner, 1, 3, padding=1, bias=False)
+        self.source = nn.Conv2d(inner, heads, 3, padding=1, bias=False)
         self.domain = nn.Conv2d(inner, conditions, size >> layers, bias=False)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Judges ``x`` (N, C, H, W) of the size that it was built for."""
         features = self.body(x)  # (N, width * 2**(L-1), H / 2**L, W / 2**L)
-        scores = self.source(features)  # (N, 1, H / 2**L, W / 2**L)
+        scores = self.source(features)  # (N, H', H / 2**L, W / 2**L)
         logits = self.domain(features).flatten(1)  # (N, K)
-        return DiscriminatorOutput((scores,), logits)  # (N, 1, H / 2**L, W / 2**L), (N, K)
+        return DiscriminatorOutput((scores,), logits)  # (N, H', H / 2**L, W / 2**L), (N, K)
 
 
 def _stage(convolution: nn.Module) -> list[nn.Module]:

@@ -9,7 +9,7 @@ _VENDORS = ("noto", "twemoji", "openmoji")
 EMOJI = Benchmark(
     name="emoji",
     title="Emoji",
-    sources={name: f"{{root}}/emoji/{{split}}/{name}" for name in _VENDORS},
+    sources={name: f"{{root}}/emoji128/{{split}}/{name}" for name in _VENDORS},
     tasks=(Task("emoji", _VENDORS),),
     preset="64px",
     size=64,
@@ -25,12 +25,13 @@ EMOJI = Benchmark(
     ),
     factors=("domain", "restored"),
     protocol=(
-        "1,613 code points as three vendors draw them: 1,413 to train on, unpaired, and 200 to "
-        "test on, split by code point; 64x64 RGB on white. Every code point exists in all three, "
-        "so each translation has a ground truth, which is used to measure alone.",
+        "1,594 code points as three vendors draw them: 1,406 to train on, unpaired, and 188 to "
+        "test on, split by code point; vector drawings rendered at 128 pixels, read as 64x64 RGB "
+        "on white. Every code point exists in all three, so each translation has a ground truth, "
+        "which is used to measure alone.",
         "L1 and SSIM: to the same code point of the target vendor, pictures in [-1, 1].",
         "retrieval: the real target picture that is nearest to the translation by L1, among all "
-        "200, is the same code point.",
+        "188, is the same code point.",
         "domain accuracy: a judge of the three vendors takes the translation for the target's.",
         "cycle L1: mean absolute difference of there and back, pictures in [-1, 1].",
         "FID: features of the domain judge (not comparable with FIDs of an Inception network).",
@@ -43,8 +44,8 @@ EMOJI = Benchmark(
         "half the input; nearest picture, the target's training picture that is nearest by L1. A "
         "figure that one of them matches says nothing of a method.",
     ),
-    methods=("stargan", "combogan", "fader", "cyclegan"),
-    inputs=200,
+    methods=("stargan", "combogan", "fader", "cyclegan", "unit", "gcgan"),
+    inputs=188,
     held=150,
     all_bars=True,
     baselines=("untranslated", "blurred", "median picture", "half median", "nearest picture"),

@@ -60,7 +60,7 @@ class AdversarialGenerator(Loss):
     def _fooled(self, step: Step, pair: _Pair) -> Tensor:
         verdict = step.judge(pair.critic, pair.made)
         if self.heads:
-            verdict = _own_head(verdict, pair.wanted)
+            verdict = own_head(verdict, pair.wanted)
         return over_scales(self.objective.fooled, verdict, self.share)  # ()
 
 
@@ -113,7 +113,7 @@ class AdversarialCritic(Loss):
             pair.critic, self._shown(step, pair.critic, pair.made)
         )
         if self.heads:
-            on_real, on_made = _own_head(on_real, pair.owned), _own_head(on_made, pair.wanted)
+            on_real, on_made = own_head(on_real, pair.owned), own_head(on_made, pair.wanted)
         reals = over_scales(self.objective.real, on_real, self.share)  # ()
         fakes = over_scales(self.objective.fake, on_made, self.share)  # ()
         return reals + fakes  # ()
@@ -197,7 +197,7 @@ def _pairs(
             yield _Pair(critic, route.identity_input, own, route.identity, own)
 
 
-def _own_head(verdict: DiscriminatorOutput, condition: Condition) -> DiscriminatorOutput:
+def own_head(verdict: DiscriminatorOutput, condition: Condition) -> DiscriminatorOutput:
     """The verdict whose realness (N, 1, ...) per scale is that of the head of ``condition``."""
     scores = []
     for scale in verdict.scores:

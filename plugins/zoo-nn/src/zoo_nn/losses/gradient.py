@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from zoo_core.contracts.method import Loss, at_least_float32
+from zoo_core.contracts.signals import Condition
 from zoo_core.contracts.step import Route, Step
-from zoo_nn.losses.adversarial import critic_of
+from zoo_nn.losses.adversarial import critic_of, own_head
 from zoo_nn.losses.distances import total
 
 
@@ -23,15 +24,21 @@ class GradientPenalty(Loss):
         critic: Name of the discriminator, ``{target}`` and ``{source}`` as in the adversarial
             losses.
         routes: Names of the routes that it applies to; None for all.
+        heads: Whether the critic has a realness per domain, as for `AdversarialCritic`: the slope
+            of that of the domain that the translation shall have.
     """
 
     requires = ("translated",)
 
     def __init__(
-        self, critic: str = "discriminator", *, routes: Sequence[str] | None = None
+        self,
+        critic: str = "discriminator",
+        *,
+        routes: Sequence[str] | None = None,
+        heads: bool = False,
     ) -> None:
         super().__init__()
-        self.critic, self.routes = critic, routes
+        self.critic, self.routes, self.heads = critic, routes, heads
 
     def forward(self, step: Step) -> Tensor:
         """Sum over routes of the mean penalty: ()."""
@@ -44,7 +51,8 @@ class GradientPenalty(Loss):
         )  # (N, *S) each
         alpha = step.rand(len(real), *[1] * (real.dim() - 1))  # (N, 1, ...)
         between = (alpha * real + (1 - alpha) * made).detach()  # (N, *S)
-        gradient = input_gradient(step, critic_of(self.critic, route), between)  # (N, *S)
+        head = route.target if self.heads else None  # (N, K)
+        gradient = input_gradient(step, critic_of(self.critic, route), between, head)  # (N, *S)
         slope: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)  # (N,)
         return (slope - 1).square().mean()  # ()
 
@@ -76,14 +84,17 @@ class R1(Loss):
         return gradient.flatten(1).square().sum(1).mean() / 2  # ()
 
 
-def input_gradient(step: Step, critic: str, x: Tensor) -> Tensor:
+def input_gradient(step: Step, critic: str, x: Tensor, head: Condition | None = None) -> Tensor:
     """(N, *S) gradient of the critic's summed realness by its input ``x`` (N, *S).
 
-    It keeps its own graph, so that a penalty on it trains the critic.
+    It keeps its own graph, so that a penalty on it trains the critic. Of a critic with a realness
+    per domain it is that of the domain of ``head`` (N, K), or of all where that is None.
     """
     with torch.enable_grad():
         x = x.detach().clone().requires_grad_()  # (N, *S)
         verdict = step.judge(critic, x)
+        if head is not None:
+            verdict = own_head(verdict, head)
         scores = total(at_least_float32(scale).sum() for scale in verdict.scores)  # ()
         gradient: Tensor = torch.autograd.grad(scores, x, create_graph=True)[0]  # (N, *S)
     return at_least_float32(gradient)
