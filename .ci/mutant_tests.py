@@ -32,8 +32,9 @@ import pytest
 MEMORY = 6 * 2**30
 """Bytes that a child may hold; a mutant may ask for any size."""
 
-Plain = dict[str, tuple[float, list[str]]]
-"""Of each test, without a mutant, its seconds and the lines of modules that it executed."""
+Plain = dict[str, tuple[float, list[str], list[str]]]
+"""Of each test, without a mutant, its seconds and the lines of modules that it executed: all, and
+those in fixtures that other tests have, too."""
 
 
 def forked(work: Callable[[], int], limit: float) -> str:
@@ -114,6 +115,7 @@ class Lines:
     def __init__(self, modules: Sequence[Path]) -> None:
         self._names = {str(path) for path in modules}
         self.executed: set[str] = set()
+        self.shared: set[str] = set()
 
     def __enter__(self) -> Lines:
         sys.settrace(self._trace)
@@ -129,6 +131,17 @@ class Lines:
             self.executed.add(f"{frame.f_code.co_filename}:{frame.f_lineno}")
         return self._trace
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
+        """Keeps apart what is executed in a fixture that tests share."""
+        before, self.executed = self.executed, set()
+        try:
+            return (yield)
+        finally:
+            if fixturedef.scope != "function":
+                self.shared |= self.executed
+            self.executed |= before
+
 
 def run_traced(items: Sequence[pytest.Item], modules: Sequence[Path], out: Path) -> int:
     """Runs tests, and writes `Plain` of each into a file."""
@@ -136,27 +149,31 @@ def run_traced(items: Sequence[pytest.Item], modules: Sequence[Path], out: Path)
     for item, following in zip(items, [*items[1:], None], strict=True):
         begin = time.monotonic()
         with Lines(modules) as lines:
+            item.config.pluginmanager.register(lines)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            item.config.pluginmanager.unregister(lines)
         if item.session.testsfailed:
             return 1
-        found[item.nodeid] = time.monotonic() - begin, sorted(lines.executed)
+        seconds = time.monotonic() - begin
+        found[item.nodeid] = seconds, sorted(lines.executed), sorted(lines.shared)
     out.write_text(json.dumps(found), encoding="utf-8")
     return 0
 
 
 def relevant(items: Sequence[pytest.Item], plain: Plain, lines: set[str]) -> list[pytest.Item]:
-    """The tests of files where a test executes one of these lines, such tests first, quick first.
+    """The tests that execute one of these lines, in the order of their files, quick first.
 
-    A file's other tests may see what came of the line, too, in a fixture that they share.
+    Where a fixture executes it that tests share, the other tests of the file come last: they may
+    see what came of it.
     """
 
     def executes(item: pytest.Item) -> bool:
         return not lines.isdisjoint(plain[item.nodeid][1])
 
-    files = list(dict.fromkeys(item.path for item in items if executes(item)))
-    found = [item for item in items if item.path in files]
+    files = list(dict.fromkeys(item.path for item in items))
+    shared = {item.path for item in items if not lines.isdisjoint(plain[item.nodeid][2])}
     return sorted(
-        found,
+        [item for item in items if executes(item) or item.path in shared],
         key=lambda item: (not executes(item), files.index(item.path), plain[item.nodeid][0]),
     )
 

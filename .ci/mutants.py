@@ -6,8 +6,8 @@
     python .ci/mutants.py --list                how many mutants each module has; nothing is run
 
 `mutants.toml` says which tests belong to which module, and which survivors change nothing that can
-be observed. Verdicts are kept in ``.venv/mutants.jsonl``, so that an interrupted run goes on: while
-the module stays as it is, and of survivors while their tests do. Ends with 1 if fewer than 95 % of
+be observed. Verdicts are kept in `mutants.jsonl`, which is committed, so that an interrupted run goes
+on, on any machine: while the module stays as it is, and of survivors while their tests do. Ends with 1 if fewer than 95 % of
 what is judged are killed. How a mutant is judged is in `mutant_tests.py`.
 """
 
@@ -50,6 +50,7 @@ from mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parents[1]
 WANTED = 0.95
+VERDICTS = ROOT / ".ci" / "mutants.jsonl"
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,10 @@ class Candidate:
 def candidates_of(path: Path) -> list[Candidate]:
     """All mutants of a module."""
     source = path.read_text(encoding="utf-8")
-    module = hashlib.sha256(source.encode()).hexdigest()[:16]
+    module = hashlib.sha256(source.encode()).hexdigest()[:12]
     found = []
     for one in mutants_of(source):
-        change = hashlib.sha256(f"{one.old}\n{one.new}".encode()).hexdigest()[:16]
+        change = hashlib.sha256(f"{one.old}\n{one.new}".encode()).hexdigest()[:8]
         found.append(Candidate(path, one, f"{module} {one.line} {change}"))
     return found
 
@@ -128,7 +129,7 @@ def digest(group: Group) -> str:
         whole = ROOT / test.split("::")[0]
         for file in sorted(whole.glob("*.py")) if whole.is_dir() else [whole]:
             found.update(file.read_bytes())
-    return found.hexdigest()[:16]
+    return found.hexdigest()[:12]
 
 
 class Verdicts:
@@ -143,19 +144,26 @@ class Verdicts:
 
     def read(self, tests: str) -> dict[str, str]:
         """Verdicts by key; of survivors those of these tests, by their digest."""
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
-        found = map(json.loads, lines)
         return {
             one["key"]: one["verdict"]
-            for one in found
+            for one in self._lines()
             if one["verdict"] != "passed" or one["tests"] == tests
         }
+
+    def _lines(self) -> list[dict[str, str]]:
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        return [json.loads(line) for line in lines]
 
     def add(self, one: Candidate, verdict: str, tests: str, seconds: float) -> None:
         """Keeps a verdict, and says it."""
         with self._path.open("a") as out:
             out.write(json.dumps({"key": one.key, "verdict": verdict, "tests": tests}) + "\n")
         os.write(self._screen, f"{verdict:8} {seconds:6.1f} s  {one.place}\n".encode())
+
+    def tidy(self, keys: list[str]) -> None:
+        """Leaves the last verdict of each of these mutants, in this order, and drops all others."""
+        last = {one["key"]: json.dumps(one) + "\n" for one in self._lines()}
+        self._path.write_text("".join(last[key] for key in keys if key in last))
 
 
 def judge(group: Group, chosen: list[Candidate], verdicts: Verdicts, end: float) -> None:
@@ -208,7 +216,7 @@ def measured(session: pytest.Session, modules: list[Path], times: Path) -> Plain
 
 def limit_of(plain: Plain) -> float:
     """Seconds after which tests that this mutant slows down are ended."""
-    return 10 + 4 * sum(seconds for seconds, _ in plain.values())
+    return 10 + 4 * sum(seconds for seconds, *_ in plain.values())
 
 
 def judged_warm(
@@ -254,7 +262,7 @@ def main() -> int:
     sys.dont_write_bytecode = True
     for name in table["preload"]:
         importlib.import_module(name)
-    verdicts = Verdicts(ROOT / ".venv" / "mutants.jsonl")
+    verdicts = Verdicts(VERDICTS)
     end = time.monotonic() + 60 * asked.minutes
     judged: list[tuple[Candidate, str]] = []
     for group, all_of_group in found.items():
@@ -262,6 +270,8 @@ def main() -> int:
         judge(group, own, verdicts, end)
         known_now = verdicts.read(digest(group))
         judged += [(one, known_now[one.key]) for one in own if one.key in known_now]
+    everything = {path for group in groups(table) for path in modules_of(group, [])}
+    verdicts.tidy([one.key for path in sorted(everything) for one in candidates_of(path)])
     if len(judged) < len(chosen):
         print(f"the time is over: {len(judged)} of {len(chosen)} are judged")
     return report(judged)

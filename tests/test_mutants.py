@@ -80,6 +80,46 @@ def test_verdicts_are_kept_until_the_tests_change(repository: Path) -> None:
     assert (status, output.count(" s  sums.py")) == (0, 3)  # only what had survived
 
 
+def test_an_interrupted_run_goes_on_where_it_ended(repository: Path) -> None:
+    whole = mutants(repository)[1]
+    kept = repository / ".ci" / "mutants.jsonl"
+    lines = kept.read_text().splitlines(keepends=True)
+    kept.write_text("".join(lines[:4]))
+    again = mutants(repository)[1]
+    assert again.count(" s  sums.py") == 2
+    assert again.splitlines()[-1] == whole.splitlines()[-1]
+    assert kept.read_text() == "".join(lines)
+
+
+def test_verdicts_on_what_a_module_was_are_dropped(repository: Path) -> None:
+    mutants(repository)
+    kept = repository / ".ci" / "mutants.jsonl"
+    before = set(kept.read_text().splitlines())
+    (repository / "sums.py").write_text(MODULE.replace("Sums", "Two sums"))
+    assert mutants(repository)[1].count(" s  sums.py") == 6
+    after = set(kept.read_text().splitlines())
+    assert len(after) == 6
+    assert not before & after
+
+
+SHARED = """import pytest
+from sums import unused
+
+@pytest.fixture(scope="module")
+def value(): return unused(1)
+
+def test_first(value): pass
+def test_second(value): assert value == 2
+"""
+
+
+def test_what_a_shared_fixture_executes_every_test_of_its_file_may_notice(
+    repository: Path,
+) -> None:
+    (repository / "test_sums.py").write_text(TESTS + SHARED)
+    assert mutants(repository)[0] == 0
+
+
 def test_a_survivor_with_a_reason_does_not_count(repository: Path) -> None:
     reasons = "".join(
         f'[[equivalent]]\nmodule = "sums.py"\nold = "return number + 1"\nnew = "{new}"\n'
@@ -102,4 +142,4 @@ def test_tests_that_fail_by_themselves_judge_nothing(repository: Path) -> None:
     )
     assert done.returncode == 1
     assert "tests fail without a mutant: test_sums.py" in done.stderr
-    assert not (repository / ".venv" / "mutants.jsonl").exists()
+    assert not (repository / ".ci" / "mutants.jsonl").exists()
