@@ -6,9 +6,10 @@
     python .ci/mutants.py --list                how many mutants each module has; nothing is run
 
 `mutants.toml` says which tests belong to which module, and which survivors change nothing that can
-be observed. Verdicts are kept in `mutants.jsonl`, which is committed, so that an interrupted run goes
-on, on any machine: while the module stays as it is, and of survivors while their tests do. Ends with 1 if fewer than 95 % of
-what is judged are killed. How a mutant is judged is in `mutant_tests.py`.
+be observed. Verdicts are kept in `mutants.jsonl`, which is committed, so that an interrupted run
+goes on, on any machine: while the module stays as it is, and of survivors while their tests do.
+Ends with 1 if fewer than 95 % of what is judged are killed. How a mutant is judged is in
+`mutant_tests.py`.
 """
 
 from __future__ import annotations
