@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,21 +40,40 @@ def picture(seed: int = 0, kind: str = "PNG") -> bytes:
     return stream.getvalue()
 
 
-def ask(client: TestClient, data: bytes, **changes: str) -> tuple[int, bytes, str]:
+def steps(content: bytes) -> list[tuple[dict[str, Any], list[bytes]]]:
+    """What an answer tells, each with its files."""
+    stream, found = io.BytesIO(content), []
+    while line := stream.readline():
+        says = json.loads(line)
+        found.append((says, [stream.read(size) for size in says.pop("sizes")]))
+    return found
+
+
+def ask(client: TestClient, data: bytes, **changes: Any) -> tuple[int, bytes, str]:
     """Status, picture and sentence of a translation."""
     query = {"model": MODEL, "to": "noto", "name": "mine.png"} | changes
     answer = client.post("/translate", params=query, content=data)
-    is_error = answer.headers["content-type"] == "application/json"
-    return answer.status_code, answer.content, answer.json()["error"] if is_error else ""
+    if answer.headers["content-type"] == "application/json":
+        return answer.status_code, b"", answer.json()["error"]
+    says, files = steps(answer.content)[-1]
+    return answer.status_code, files[0] if files else b"", says.get("error", "")
 
 
 def test_the_models_for_pictures_that_are_here_are_offered(client: TestClient) -> None:
-    rows = {row["name"]: row for row in client.get("/models").json()}
-    assert rows[MODEL]["targets"] == ["noto", "openmoji", "twemoji"]
+    rows = {row["name"]: row for row in client.get("/models").json()["models"]}
+    assert rows[MODEL]["kind"] == "image"
     assert rows[MODEL]["summary"]
     known = Registry.load(host()).models
     assert all(known[name].embedded and known[name].installed for name in rows)
-    assert "stargan-vc-words" not in rows
+
+
+def test_what_can_be_asked_of_a_model_is_said(client: TestClient) -> None:
+    choices = client.get("/model", params={"model": MODEL}).json()
+    assert choices["targets"] == choices["sources"] == ["noto", "openmoji", "twemoji"]
+    assert (choices["kind"], choices["needs_source"]) == ("domains", False)
+    answer = client.get("/model", params={"model": "stargan-emojy"})
+    assert answer.status_code == 422
+    assert "stargan-emojy" in answer.json()["error"]
 
 
 def test_a_models_picture_is_its_samples(client: TestClient) -> None:
@@ -88,8 +109,8 @@ def test_a_translation_is_that_of_the_library_at_the_pictures_own_size(
 def test_what_cannot_be_done_is_said_in_a_sentence(
     changes: dict[str, str], data: bytes, said: str, client: TestClient
 ) -> None:
-    status, _, sentence = ask(client, data, **changes)
-    assert status == 422
+    _, made, sentence = ask(client, data, **changes)
+    assert not made
     assert re.search(said, sentence), sentence
     assert "zoo-ui-" not in sentence  # the place where files lie for a moment
     assert "Traceback" not in sentence
@@ -130,8 +151,8 @@ def test_a_name_is_never_a_path(name: str, client: TestClient) -> None:
 def test_a_picture_of_too_many_pixels_is_refused(client: TestClient) -> None:
     stream = io.BytesIO()
     Image.new("1", (8_000, 8_000)).save(stream, "PNG")
-    status, _, sentence = ask(client, stream.getvalue())
-    assert status == 422
+    _, made, sentence = ask(client, stream.getvalue())
+    assert not made
     assert "8000×8000" in sentence
 
 
@@ -159,19 +180,20 @@ def test_a_link_in_a_model_directory_is_not_shown(tmp_path: Path) -> None:
     for place in (run, run / "other"):
         (place / "samples.png").symlink_to(tmp_path / "secret")
     own = TestClient(build_app([str(run)]), base_url=f"http://{HOST}")
-    assert own.get("/models").json()[0]["picture"] is False
+    assert own.get("/models").json()["models"][0]["picture"] is False
     assert own.get("/picture", params={"model": str(run)}).status_code == 404
 
 
 def test_the_page_names_no_other_address(client: TestClient) -> None:
-    for name in ("", "page.css", "page.js"):
+    names = {path.name for path in (resources.files("zoo_ui") / "page").iterdir()}
+    for name in ("", *names):
         answer = client.get(f"/{name}")
         assert answer.status_code == 200
-        assert not re.findall(r"(?:https?:)?//[\w.]+\.\w", answer.text)
+        text = answer.text.replace("http://www.w3.org/2000/svg", "")  # names a format
+        assert not re.findall(r"(?:https?:)?//[\w.]+\.\w", text)
         assert "default-src 'self'" in answer.headers["content-security-policy"]
-    assert client.get("/plugin.py").status_code == 404
-    names = {path.name for path in (resources.files("zoo_ui") / "page").iterdir()}
-    assert names == {"index.html", "page.css", "page.js"}
+    for name in ("plugin.py", "../app.py", "..%2fapp.py"):
+        assert client.get(f"/{name}").status_code == 404
 
 
 def test_a_taken_port_is_an_error() -> None:
@@ -188,7 +210,7 @@ def test_a_directory_of_ones_own_is_offered_first(tmp_path: Path) -> None:
     assert model.embedded is not None
     shutil.copytree(model.embedded.parent, tmp_path / "mine")
     own = TestClient(build_app([str(tmp_path / "mine")]), base_url=f"http://{HOST}")
-    row = own.get("/models").json()[0]
+    row = own.get("/models").json()["models"][0]
     assert (row["name"], row["picture"]) == (str(tmp_path / "mine"), True)
     assert ask(own, picture(), model=row["name"])[0] == 200
 

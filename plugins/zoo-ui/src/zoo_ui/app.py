@@ -1,103 +1,126 @@
-"""The server behind the page: models, their pictures, and one request per translated picture."""
+"""The server behind the page: models, their pictures, and one request per file."""
 
 from __future__ import annotations
 
-import io
-import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
-from PIL import Image
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from zoo_core.errors import DataError, UsageError, ZooError
+from zoo_core.errors import DataError, ZooError
 from zoo_core.files import sweep
+from zoo_ui.guard import guards
 from zoo_ui.shelf import Shelf
+from zoo_ui.streamed import steps
+from zoo_ui.work import Wish, translate
+from zoo_ui.zipped import pieces, zipped
 
 LARGEST = 64 * 2**20
 """Most bytes of one file."""
-LONGEST = 2048
-"""Longest side of a result in pixels; larger ones are for ``zoo translate``."""
-PAGE = {"": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
-HEADERS = {
-    "content-security-policy": "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
-}
+CONNECTIONS = 32
+"""At once, of all open pages together: each may hold a file in memory."""
+MEDIA = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-def build_app(directories: Sequence[str] = (), *, device: str = "auto") -> Starlette:
+def build_app(
+    directories: Sequence[str] = (), *, device: str = "auto", token: str | None = None
+) -> Starlette:
     """The application.
 
     Args:
         directories: Model directories and runs to offer besides the catalogue's models.
         device: Where to compute.
+        token: What a browser must know to be served; None where it serves this machine alone.
 
     Raises:
-        ZooError: If one of ``directories`` is no model for pictures.
+        ZooError: If one of ``directories`` is no model that the page can show.
     """
-    shelf = Shelf(directories, device)
     sweep(Path(tempfile.gettempdir()))
-
-    async def page(request: Request) -> Response:
-        name = request.path_params.get("name", "")
-        if name not in PAGE:
-            return _refused("there is no such page", 404)
-        text = (resources.files("zoo_ui") / "page" / (name or "index.html")).read_text("utf-8")
-        return Response(text, media_type=PAGE[name], headers=HEADERS)
-
-    async def models(request: Request) -> Response:
-        rows = [
-            {"name": o.name, "summary": o.summary, "targets": o.targets, "picture": bool(o.picture)}
-            for o in shelf.offers.values()
-        ]
-        return JSONResponse(rows, headers=HEADERS)
-
-    async def picture(request: Request) -> Response:
-        offer = shelf.offers.get(request.query_params.get("model", ""))
-        if offer is None or offer.picture is None:
-            return _refused("it has no picture", 404)
-        return FileResponse(offer.picture, media_type="image/png", headers=HEADERS)
-
-    async def translate(request: Request) -> Response:
-        origin = request.headers.get("origin")
-        if origin is not None and origin != f"http://{request.headers.get('host')}":
-            return _refused("another page asks for it", 403)
-        asked = {key: request.query_params.get(key, "") for key in ("model", "to", "name")}
-        try:
-            data = await _body(request)
-            made = await run_in_threadpool(_translated, shelf, data, **asked)
-        except ZooError as error:
-            return _refused(str(error), 422)
-        return Response(made, media_type="image/png", headers=HEADERS)
-
+    server = _Server(Shelf(directories, device))
     app = Starlette(
         routes=[
-            Route("/", page),
-            Route("/models", models),
-            Route("/picture", picture),
-            Route("/translate", translate, methods=["POST"]),
-            Route("/{name}", page),
+            Route("/models", server.models),
+            Route("/model", server.model),
+            Route("/picture", server.picture),
+            Route("/translate", server.translate, methods=["POST"]),
+            Route("/zip", server.zip, methods=["POST"]),
+            Route("/", _page),
+            Route("/{name}", _page),
         ],
-        # Names of this machine alone: a page elsewhere whose name leads here is refused.
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
+        middleware=guards(token),
+        exception_handlers={ZooError: _refusal, HTTPException: _absent},
     )
     # Nothing here is known by two addresses, and the redirection trips over bytes that are no text.
     app.router.redirect_slashes = False
     return app
 
 
-async def _body(request: Request) -> bytes:
+class _Server:
+    """Answers requests.
+
+    Args:
+        shelf: The models.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="zoo-ui")
+
+    async def models(self, request: Request) -> Response:
+        """What is offered, and the limits."""
+        rows = [asdict(o) | {"picture": bool(o.picture)} for o in self._shelf.offers.values()]
+        return JSONResponse({"models": rows, "largest": LARGEST, "runs": False})
+
+    async def model(self, request: Request) -> Response:
+        """What can be asked of a model."""
+        name = request.query_params.get("model", "")
+        return JSONResponse(asdict(await run_in_threadpool(self._shelf.choices, name)))
+
+    async def picture(self, request: Request) -> Response:
+        """The samples of a model."""
+        offer = self._shelf.offers.get(request.query_params.get("model", ""))
+        if offer is None or offer.picture is None:
+            return _refused("it has no picture", 404)
+        return FileResponse(offer.picture, media_type="image/png")
+
+    async def translate(self, request: Request) -> Response:
+        """Translations of a file, as they are made."""
+        return await self._worked(request, translate)
+
+    async def zip(self, request: Request) -> Response:
+        """All results that the page sends, as one file."""
+        return StreamingResponse(pieces(await zipped(request)), media_type="application/zip")
+
+    async def _worked(self, request: Request, act: Callable[..., None]) -> Response:
+        """The events of some work on the file that was sent."""
+        query = request.query_params
+        wish = Wish.of({key: query.getlist(key) for key in query})
+        data = await _body(request, wish.name)
+
+        work = partial(act, self._shelf, wish, data)
+        return StreamingResponse(steps(request, self._pool, work), media_type="application/x-steps")
+
+
+async def _page(request: Request) -> Response:
+    """A file of the page itself."""
+    name = request.path_params.get("name", "index.html")
+    files = {path.name: path for path in (resources.files("zoo_ui") / "page").iterdir()}
+    if name not in files or Path(name).suffix not in MEDIA:
+        return _refused("there is no such page", 404)
+    return Response(files[name].read_bytes(), media_type=MEDIA[Path(name).suffix])
+
+
+async def _body(request: Request, name: str) -> bytes:
     """What was sent; raises `DataError` as soon as it is too much."""
     data = bytearray()
     async for part in request.stream():
@@ -105,37 +128,20 @@ async def _body(request: Request) -> bytes:
         if len(data) > LARGEST:
             raise DataError(
                 f"it is larger than {LARGEST >> 20} MB",
-                asked=request.query_params.get("name", "file"),
+                asked=name or "the file",
                 hint="Use zoo translate for large files.",
             )
     return bytes(data)
 
 
-def _translated(shelf: Shelf, data: bytes, *, model: str, to: str, name: str) -> bytes:
-    """PNG of a file as the model makes it; raises `ZooError` with the file's own name."""
-    suffix = re.sub(r"[^\w.]", "", Path(name).suffix)[:10]  # a NUL is no part of a path
-    with tempfile.TemporaryDirectory(prefix=".zoo-ui-", suffix=".part") as folder:
-        path = Path(folder) / f"picture{suffix}"
-        path.write_bytes(data)
-        with shelf.use(model) as translator:
-            if to not in shelf.offers[model].targets:
-                raise UsageError(
-                    "it cannot become that",
-                    asked=f'{model} to "{to}"',
-                    hint=f"Choose one of {', '.join(shelf.offers[model].targets)}.",
-                )
-            try:
-                made = translator(str(path), to=to)
-            except ZooError as error:
-                said = str(error).replace(str(path), Path(name).name or "the file")
-                raise DataError(said.rstrip(".")) from error
-    if not isinstance(made, Image.Image):
-        raise DataError("it is no single picture", asked=name, hint="Use zoo translate for it.")
-    made.thumbnail((LONGEST, LONGEST))
-    stream = io.BytesIO()
-    made.save(stream, "PNG")
-    return stream.getvalue()
+async def _refusal(request: Request, error: Exception) -> Response:
+    return _refused(str(error), 422)
+
+
+async def _absent(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return _refused("there is no such page", status)
 
 
 def _refused(sentence: str, status: int) -> Response:
-    return JSONResponse({"error": sentence}, status, headers=HEADERS)
+    return JSONResponse({"error": sentence}, status)

@@ -12,8 +12,6 @@ from zoo_core.cli.output import say
 from zoo_core.errors import UsageError
 
 HOST = "127.0.0.1"
-CONNECTIONS = 32
-"""At once, of all open pages together: each may hold a file in memory."""
 
 
 @click.command("ui")
@@ -33,7 +31,7 @@ def ui(models: tuple[str, ...], port: int, device: str, browser: bool) -> None:
     say(f"Starting the page at {address} …")
     import uvicorn
 
-    from zoo_ui.app import build_app
+    from zoo_ui.app import CONNECTIONS, build_app
 
     app = build_app(models, device=device)
     config = uvicorn.Config(

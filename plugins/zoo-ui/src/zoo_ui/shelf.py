@@ -14,14 +14,17 @@ from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import SAMPLES
+from zoo_ui.watch import go_on
 
 if TYPE_CHECKING:
     from zoo_core.translate.translator import Translator
 
 LARGEST = 48
-"""Most megapixels of a picture, of three bytes: the page shows results at a fraction of that."""
+"""Most megapixels of a picture, of three bytes."""
 KEPT = 2
 """Translators that are kept in memory; the one that was used longest ago goes first."""
+KINDS = ("image", "speech")
+"""Kinds of signal that the page can show."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,47 @@ class Offer:
     Attributes:
         name: What `zoo.load` takes.
         summary: What it does.
-        targets: What a picture may become.
+        kind: Kind of its signals, one of `KINDS`.
         picture: Its samples; None where it has none.
     """
 
     name: str
     summary: str
-    targets: tuple[str, ...]
+    kind: str
     picture: Path | None = None
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What can be asked of a model.
+
+    Attributes:
+        kind: ``domains``, of which one is the target, or ``attributes``, each more or less.
+        targets: What a signal may become, or the attributes.
+        sources: What it may be now, where there is a choice.
+        needs_source: Whether that must be said.
+        lens: Whether pictures can be sent back, to look for hidden information.
+    """
+
+    kind: str
+    targets: tuple[str, ...]
+    sources: tuple[str, ...]
+    needs_source: bool
+    lens: bool
+
+    @classmethod
+    def of(cls, translator: Translator) -> Choices:
+        """The choices that a translator has."""
+        names, targets = translator.domains.names, tuple(translator.method.targets)
+        exclusive = translator.domains.kind == "domains"
+        many = exclusive and len(names) > 2  # of two the one that is not the target is meant
+        return cls(
+            translator.domains.kind,
+            targets,
+            names if many else (),
+            many and translator.method.needs_source,
+            lens=exclusive and translator.codec.kind == "image" and set(targets) == set(names),
+        )
 
 
 @dataclass
@@ -57,65 +93,88 @@ class Shelf:
         device: Where to compute.
 
     Raises:
-        ZooError: If one of ``directories`` is no model for pictures.
+        ZooError: If one of ``directories`` is no model of a kind that the page can show.
     """
 
     def __init__(self, directories: Sequence[str] = (), device: str = "auto") -> None:
         self._device = device
         self._lock = threading.Lock()
         self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
+        self._choices: dict[str, Choices] = {}
         self.offers = {offer.name: offer for offer in self._own(directories)} | _embedded()
 
-    def use(self, name: str) -> _Use:
+    def use(self, name: str, stop: threading.Event | None = None) -> _Use:
         """A model's translator for a ``with`` block; nobody else uses it meanwhile.
+
+        Args:
+            name: The model.
+            stop: Once set, nobody waits for it any more.
 
         Raises:
             UsageError: If it is not offered.
             ZooError: On entering, if it cannot be loaded.
+            CancelledError: On entering, if it is not waited for.
         """
-        if name not in self.offers:
-            raise unknown("model", name, self.offers, next_step="Load the page again.")
+        self._require(name)
         with self._lock:
             loaded = self._loaded.setdefault(name, _Loaded())
             self._loaded.move_to_end(name)
             while len(self._loaded) > KEPT:
                 self._loaded.popitem(last=False)
-        return _Use(loaded, name, self._device)
+        return _Use(self, loaded, name, stop or threading.Event())
+
+    def choices(self, name: str) -> Choices:
+        """What can be asked of a model; raises as `use` does."""
+        self._require(name)
+        if name not in self._choices:
+            with self.use(name):
+                pass
+        return self._choices[name]
+
+    def load(self, name: str) -> Translator:
+        """Loads a model; raises `ZooError` where it cannot be."""
+        import zoo
+
+        translator = zoo.load(name, device=self._device)
+        if translator.codec.kind == "image":
+            translator.codec.ask(largest=LARGEST)
+        self._choices[name] = Choices.of(translator)
+        return translator
+
+    def _require(self, name: str) -> None:
+        if name not in self.offers:
+            raise unknown("model", name, self.offers, next_step="Load the page again.")
 
     def _own(self, directories: Sequence[str]) -> list[Offer]:
         offers = []
         for name in directories:
-            with _Use(_Loaded(), name, self._device) as translator:
-                if translator.codec.kind != "image":
-                    raise UsageError(
-                        f"it translates {translator.codec.noun}s, and the page shows pictures",
-                        asked=f"model {name}",
-                        hint="Use zoo translate.",
-                    )
-                targets = tuple(translator.method.targets)
+            codec = self.load(name).codec
+            if codec.kind not in KINDS:
+                raise UsageError(
+                    f"it translates {codec.noun}s, which the page cannot show",
+                    asked=f"model {name}",
+                    hint="Use zoo translate.",
+                )
             places = [Path(name) / SAMPLES, Path(name) / "model" / SAMPLES]  # of a model, a run
             # A link may lead to what nobody meant to show.
             picture = next((p for p in places if p.is_file() and not p.is_symlink()), None)
-            offers.append(Offer(name, "your own", targets, picture))
+            offers.append(Offer(name, "Your own", codec.kind, picture))
         return offers
 
 
 class _Use:
     """Holds a translator for a ``with`` block."""
 
-    def __init__(self, loaded: _Loaded, name: str, device: str) -> None:
-        self._loaded, self._name, self._device = loaded, name, device
+    def __init__(self, shelf: Shelf, loaded: _Loaded, name: str, stop: threading.Event) -> None:
+        self._shelf, self._loaded, self._name, self._stop = shelf, loaded, name, stop
 
     def __enter__(self) -> Translator:
-        import zoo
-
-        self._loaded.lock.acquire()
+        while not self._loaded.lock.acquire(timeout=0.2):
+            go_on(self._stop)
         try:
+            go_on(self._stop)
             if self._loaded.translator is None:
-                translator = zoo.load(self._name, device=self._device)
-                if translator.codec.kind == "image":
-                    translator.codec.ask(largest=LARGEST)
-                self._loaded.translator = translator
+                self._loaded.translator = self._shelf.load(self._name)
         except BaseException:
             self._loaded.lock.release()
             raise
@@ -126,30 +185,19 @@ class _Use:
 
 
 def _embedded() -> dict[str, Offer]:
-    """The catalogue's models for pictures whose weights are installed, of the largest first."""
+    """The catalogue's models whose weights are installed, those of the largest signals first."""
     found = {}
     for name, model in sorted(Registry.load(host()).models.items(), key=_smallness):
         signal: Any = model.config.get("signal", {})
-        if model.embedded is None or not model.installed or signal.get("kind") != "image":
+        if model.embedded is None or not model.installed or signal.get("kind") not in KINDS:
             continue
         picture = model.embedded.parent / SAMPLES
-        found[name] = Offer(
-            name,
-            str(model.data.get("summary", "")),
-            _targets(model.config),
-            picture if picture.is_file() else None,
-        )
+        summary = str(model.data.get("summary", ""))
+        found[name] = Offer(name, summary, signal["kind"], picture if picture.is_file() else None)
     return found
 
 
 def _smallness(known: tuple[str, Model]) -> tuple[int, str]:
-    """A key to sort models by: how many pixels they were trained with, then their names."""
+    """A key to sort models by: how many values they were trained with, then their names."""
     name, model = known
     return -math.prod(model.config.get("signal", {}).get("shape", [0])), name
-
-
-def _targets(config: Any) -> tuple[str, ...]:
-    """What a model translates to: its domains, but of one-way methods those that have a net."""
-    names = tuple(config.get("domains", {}).get("names", ()))
-    asked = config.get("options", {}).get("generators") or names
-    return tuple(name for name in names if name in asked)
