@@ -6,31 +6,36 @@ import os
 import shutil
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
+from PIL import Image
 
+from zoo_testing.photos import photo
 from zoo_ui.app import build_app
 from zoo_ui.command import HOST, listen
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 EMOJI = Path(__file__).parents[3] / "examples" / "emoji"
 DONE = '#status:text-is("Done.")'
+DRAWN = "[...document.querySelectorAll('#results img')].every(i => i.complete && i.naturalWidth)"
 PATIENCE = 120_000
 """Milliseconds that a busy machine may take."""
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+@contextmanager
+def serving(*directories: Path) -> Iterator[str]:
+    """The address of a page that offers some directories, too."""
     listening = listen(0)
-    server = uvicorn.Server(
-        uvicorn.Config(build_app(device="cpu"), log_level="error", lifespan="off")
-    )
+    app = build_app([str(path) for path in directories], device="cpu")
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started:
@@ -38,6 +43,12 @@ def address() -> Iterator[str]:
     yield f"http://{HOST}:{listening.getsockname()[1]}/"
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +65,17 @@ def browser() -> Iterator[Any]:
         found.close()
 
 
-def opened(browser: Any, address: str) -> Any:
-    page = browser.new_page(viewport={"width": 1080, "height": 900})
+def opened(browser: Any, address: str, **options: Any) -> Any:
+    page = browser.new_page(**{"viewport": {"width": 1080, "height": 900}} | options)
     page.set_default_timeout(PATIENCE)
     page.goto(address)
-    page.wait_for_selector('[data-model="stargan-emoji"][aria-checked="true"]')
+    page.wait_for_selector(".chip")
     return page
+
+
+def choose(page: Any, model: str = "stargan-emoji-64", target: str = "openmoji") -> None:
+    page.locator(f'.model:has(b:text-is("{model}"))').click()
+    page.wait_for_selector(f'.chip:has-text("{target}")')
 
 
 def drop(page: Any, *files: Path) -> None:
@@ -67,29 +83,33 @@ def drop(page: Any, *files: Path) -> None:
     page.wait_for_selector(DONE)
 
 
+def until(page: Any, expression: str) -> None:
+    """Waits; the page's policy forbids what playwright has for it."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        time.sleep(0.02)
+
+
+def titles(page: Any) -> list[str]:
+    found: list[str] = page.locator("figure.after span").all_text_contents()
+    return found
+
+
 def keep(shot: bytes, name: str) -> None:
     if folder := os.environ.get("ZOO_SCREENSHOTS"):
         (Path(folder) / name).write_bytes(shot)
 
 
-def test_dropped_pictures_are_shown_before_and_after_and_can_be_kept(
-    browser: Any, address: str, tmp_path: Path
-) -> None:
+def test_pictures_become_all_domains_side_by_side(browser: Any, address: str) -> None:
     page = opened(browser, address)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     keep(page.screenshot(), "ui-models.png")
     drop(page, EMOJI / "noto" / "1f433.png", EMOJI / "fluent" / "1f349.png")
     assert page.locator("figure.before").count() == 2
-    after = page.locator("figure.after")
-    assert (
-        after.locator("span").all_text_contents() == ["noto", "twemoji", "openmoji", "fluent"] * 2
-    )
-    assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
-    with page.expect_download() as download:
-        after.locator("a").first.click()
-    assert download.value.suggested_filename == "1f349_noto.png"
-    page.locator("#results").scroll_into_view_if_needed()
+    assert titles(page) == ["noto", "twemoji", "openmoji", "fluent"] * 2
+    until(page, DRAWN)
     keep(page.locator("#results").screenshot(), "ui-results.png")
     own = (address, f"blob:{address}")
     assert asked
@@ -97,27 +117,64 @@ def test_dropped_pictures_are_shown_before_and_after_and_can_be_kept(
     page.close()
 
 
-def test_another_model_and_target_are_chosen_by_a_click(browser: Any, address: str) -> None:
+def test_one_result_and_all_of_them_can_be_kept(browser: Any, address: str, tmp_path: Path) -> None:
     page = opened(browser, address)
-    page.click('[data-model="stargan-emoji-64"]')
-    page.click('#targets button:has-text("noto")')
-    page.click('#targets button:has-text("openmoji")')
+    choose(page)
     drop(page, EMOJI / "noto" / "1f433.png")
-    assert page.locator("figure.after span").all_text_contents() == ["twemoji"]
+    with page.expect_download() as one:
+        page.locator("figure.after a").first.click()
+    with page.expect_download() as everything:
+        page.click("#all")
+    everything.value.save_as(tmp_path / "all.zip")
+    assert one.value.suggested_filename == "1f433_noto.png"
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        assert archive.namelist() == [f"1f433_{n}.png" for n in ("noto", "openmoji", "twemoji")]
+        assert archive.read("1f433_noto.png") == Path(one.value.path()).read_bytes()
+    page.close()
+
+
+def test_a_wipe_goes_from_before_to_after(browser: Any, address: str) -> None:
+    page = opened(browser, address)
+    choose(page)
+    drop(page, EMOJI / "noto" / "1f433.png")
+    page.locator("figure.after .face").nth(1).click()
+    assert page.locator("#view-title").text_content() == "1f433.png → openmoji"
+    page.locator("#position").focus()
+    page.keyboard.press("Home")
+    assert page.evaluate("getComputedStyle(before).clipPath") == "inset(0px 100% 0px 0px)"
+    page.keyboard.press("Escape")
+    assert not page.locator("#view").is_visible()
+    page.close()
+
+
+def test_another_model_and_fewer_domains_are_chosen_by_a_click(browser: Any, address: str) -> None:
+    page = opened(browser, address)
+    choose(page)
+    page.click('.chip:has-text("noto")')
+    page.click('.chip:has-text("openmoji")')
+    drop(page, EMOJI / "noto" / "1f433.png")
+    assert titles(page) == ["twemoji"]
+    page.click('.chip:has-text("twemoji")')
+    page.click("#again")
+    assert "Choose what" in page.locator("#status").text_content()
+    page.click('.chip:has-text("noto")')
+    page.click("#again")
+    until(page, "document.querySelectorAll('figure.after').length == 2")
     page.close()
 
 
 def test_a_wrong_file_is_answered_by_a_sentence_and_the_others_are_done(
     browser: Any, address: str, tmp_path: Path
 ) -> None:
-    letter = tmp_path / "letter.png"
+    letter, sound = tmp_path / "letter.png", tmp_path / "sound.wav"
     letter.write_text("Dear Sir")
+    sound.write_bytes(b"RIFF")
     page = opened(browser, address)
-    page.click('[data-model="stargan-emoji-64"]')
-    drop(page, letter, EMOJI / "noto" / "1f433.png")
+    choose(page)
+    page.set_input_files("#files", [letter, sound, EMOJI / "noto" / "1f433.png"])
+    page.wait_for_selector('#status:text-is("Done; 2 of 3 failed.")')
     said = page.locator("[role=alert]").all_text_contents()
-    assert len(said) == 1
-    assert "letter.png" in said[0]
+    assert ["letter.png: it holds text" in said[0], "Open Voices" in said[1]] == [True, True]
     assert page.locator("figure.after").count() == 3
     page.close()
 
@@ -125,10 +182,59 @@ def test_a_wrong_file_is_answered_by_a_sentence_and_the_others_are_done(
 def test_two_users_at_once_are_served(browser: Any, address: str) -> None:
     pages = [opened(browser, address) for _ in range(2)]
     for page, name in zip(pages, ("1f433", "1f349"), strict=True):
-        page.click('[data-model="stargan-emoji-64"]')
+        choose(page)
         page.set_input_files("#files", str(EMOJI / "noto" / f"{name}.png"))
     for page, name in zip(pages, ("1f433", "1f349"), strict=True):
         page.wait_for_selector(DONE)
-        assert page.locator("h3").all_text_contents() == [f"{name}.png"]
+        assert page.locator("h3").all_text_contents() == [f"{name}.pngstargan-emoji-64"]
         assert page.locator("figure.after").count() == 3
         page.close()
+
+
+def test_a_large_picture_tells_how_far_it_is_and_can_be_cancelled(
+    browser: Any, address: str, tmp_path: Path
+) -> None:
+    Image.fromarray(photo(1200, 1400)).save(tmp_path / "large.jpg")
+    page = opened(browser, address)
+    page.click("#more")
+    choose(page, "shallow-mnist-mnistm", "mnistm")  # its nets see every pixel
+    page.set_input_files("#files", tmp_path / "large.jpg")
+    page.wait_for_selector('#status:has-text("part 1 of")')
+    page.click("#cancel")
+    page.wait_for_selector('#status:text-is("Cancelled.")')
+    drop(page, EMOJI / "noto" / "1f433.png")  # the model is free again
+    assert page.locator("figure.after").count() == 2
+    page.close()
+
+
+def test_attributes_have_sliders(browser: Any, attributes: Path) -> None:
+    with serving(attributes) as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.locator('#sliders input[name="twemoji"]').fill("0.5")
+        assert not page.locator("#becoming").is_visible()
+        drop(page, EMOJI / "noto" / "1f433.png")
+        assert titles(page) == ["twemoji 0.5"]
+        keep(page.screenshot(), "ui-sliders.png")
+        page.close()
+
+
+def test_recordings_are_heard_and_seen(browser: Any, address: str) -> None:
+    page = opened(browser, address)
+    page.click('#tabs button:text-is("Voices")')
+    choose(page, "cyclegan-vc-fsdd", "nicolas")
+    drop(page, next((EMOJI.parent / "voice" / "jackson").glob("*.wav")))
+    assert titles(page) == ["jackson", "nicolas"]
+    until(page, "[...document.querySelectorAll('audio')].every(a => a.duration > 0.2)")
+    until(page, DRAWN)
+    keep(page.screenshot(full_page=True), "ui-voices.png")
+    page.close()
+
+
+def test_a_narrow_dark_page_has_no_sideways_scrolling(browser: Any, address: str) -> None:
+    page = opened(browser, address, viewport={"width": 400, "height": 800}, color_scheme="dark")
+    choose(page)
+    drop(page, EMOJI / "noto" / "1f433.png")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    keep(page.screenshot(full_page=True), "ui-narrow.png")
+    page.close()

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import shutil
+import threading
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -21,11 +23,17 @@ import zoo
 from zoo_core.catalogue.registry import Registry
 from zoo_core.errors import UsageError, WeightsError
 from zoo_core.host.plugins import host
+from zoo_testing.photos import photo
 from zoo_ui import app as module
 from zoo_ui.app import build_app
 from zoo_ui.command import HOST, listen
+from zoo_ui.shelf import Shelf
+from zoo_ui.watch import CancelledError, Event, Job
+from zoo_ui.work import Wish, translate
 
 MODEL = "stargan-emoji-64"
+LARGE = "shallow-mnist-mnistm"
+"""A quick model whose nets see every pixel."""
 
 
 @pytest.fixture(scope="module")
@@ -219,3 +227,115 @@ def test_a_directory_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError) as caught:
         build_app([str(tmp_path)])
     assert str(tmp_path) in (caught.value.asked or "")
+
+
+def test_progress_is_told_part_by_part_of_a_large_picture(client: TestClient) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(photo(1100, 1000)).save(stream, "JPEG")
+    query = {"model": LARGE, "to": "mnistm", "name": "a.jpg"}
+    told = steps(client.post("/translate", params=query, content=stream.getvalue()).content)
+    shares = [says["progress"] for says, _ in told if "progress" in says]
+    words = [says["words"] for says, _ in told if says.get("words")]
+    assert shares == sorted(shares)
+    assert words[0].startswith("part 1 of ")
+    assert words[-1] == words[0].replace("part 1", f"part {words[0].split()[-1]}")
+    with Image.open(io.BytesIO(told[-1][1][0])) as made:
+        assert made.size == (1000, 1100)
+
+
+def test_work_that_nobody_waits_for_ends(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(photo(1100, 1000)).save(stream, "JPEG")
+    stop, told = threading.Event(), []
+
+    def tell(event: Event) -> None:
+        told.append(event)
+        if str(event.says.get("words")).startswith("part 2"):
+            stop.set()
+
+    wish = Wish(LARGE, "a.jpg", ("mnistm", "mnist"))
+    with pytest.raises(CancelledError):
+        translate(Shelf(device="cpu"), wish, stream.getvalue(), Job(tmp_path, tell, stop))
+    assert not [event for event in told if "result" in event.says]
+
+
+def test_attributes_are_asked_for_by_strength(attributes: Path) -> None:
+    own = TestClient(build_app([str(attributes)], device="cpu"), base_url=f"http://{HOST}")
+    assert own.get("/model", params={"model": str(attributes)}).json()["kind"] == "attributes"
+    made = {}
+    for strength in ("0", "0.5", "1"):
+        query = {"model": str(attributes), "amount": f"noto:{strength}", "name": "a.png"}
+        ((says, files),) = [
+            step
+            for step in steps(own.post("/translate", params=query, content=picture()).content)
+            if "result" in step[0]
+        ]
+        made[says["result"]] = files[0]
+    assert list(made) == ["without attributes", "noto 0.5", "noto"]
+    assert len(set(made.values())) == 3
+
+
+@pytest.mark.parametrize("strength", ["2", "-1", "nan", "much", ""])
+def test_a_strength_is_from_0_to_1(strength: str, client: TestClient) -> None:
+    status, _, sentence = ask(client, picture(), amount=f"noto:{strength}")
+    assert status == 422
+    assert "noto" in sentence
+
+
+def test_what_a_browser_cannot_show_comes_with_a_picture(client: TestClient) -> None:
+    stream = io.BytesIO()
+    Image.open(io.BytesIO(picture())).save(stream, "TIFF")
+    query = {"model": MODEL, "to": "noto", "name": "a.tif"}
+    told = steps(client.post("/translate", params=query, content=stream.getvalue()).content)
+    (_, (before,)), (says, (whole, after)) = told[0], told[-1]
+    assert says["suffix"] == ".tif"
+    assert [Image.open(io.BytesIO(f)).format for f in (before, whole, after)] == [
+        "PNG",
+        "TIFF",
+        "PNG",
+    ]
+
+
+def test_a_recording_comes_with_its_spectrogram(client: TestClient) -> None:
+    (path, *_) = sorted(Path(__file__).parents[3].glob("examples/voice/jackson/*.wav"))
+    query = {"model": "cyclegan-vc-fsdd", "to": "nicolas", "name": "a.wav"}
+    told = steps(client.post("/translate", params=query, content=path.read_bytes()).content)
+    says, (sound, drawn) = told[-1]
+    assert (says["result"], says["suffix"], sound[:4]) == ("nicolas", ".wav", b"RIFF")
+    assert Image.open(io.BytesIO(drawn)).width > 100
+
+
+def test_results_are_zipped_by_names_that_are_no_paths(client: TestClient) -> None:
+    names = ["a.png", "../a.png", "b/c\\a.png", "", "a"]
+    files = [("files", (name, f"{number}".encode())) for number, name in enumerate(names) if name]
+    answer = client.post("/zip", files=files)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == ["a.png", "a-2.png", "a-3.png", "a"]
+        assert archive.read("a-2.png") == b"1"
+
+
+def test_too_many_bytes_are_not_zipped(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo_ui.zipped.LARGEST", 10)
+    answer = client.post("/zip", files=[("files", ("a.png", b"12345678901"))])
+    assert answer.status_code == 422
+    assert "larger" in answer.json()["error"]
+
+
+def test_with_a_token_who_does_not_know_it_is_refused() -> None:
+    app = build_app(device="cpu", token="right")
+    stranger = TestClient(app, base_url="http://somewhere.example", follow_redirects=False)
+    for path in ("/", "/?token=wrong", "/models?token=right", "/page.js"):
+        assert stranger.get(path).status_code == 401
+    stranger.cookies.set("zoo-token", "wrong")
+    assert stranger.get("/models").status_code == 401
+
+
+def test_the_address_with_the_token_opens_the_page() -> None:
+    app = build_app(device="cpu", token="right")
+    friend = TestClient(app, base_url="http://somewhere.example")
+    answer = friend.get("/?token=right")
+    assert answer.status_code == 200
+    assert "token" not in str(answer.url)  # so that nobody hands it on with the address
+    assert friend.get("/models").status_code == 200
+    evil = {"origin": "http://elsewhere.example"}
+    assert friend.post("/translate", content=b"", headers=evil).status_code == 403

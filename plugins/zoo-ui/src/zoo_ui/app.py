@@ -29,7 +29,12 @@ LARGEST = 64 * 2**20
 """Most bytes of one file."""
 CONNECTIONS = 32
 """At once, of all open pages together: each may hold a file in memory."""
-MEDIA = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+MEDIA = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 
 
 def build_app(

@@ -36,12 +36,14 @@ class Offer:
         summary: What it does.
         kind: Kind of its signals, one of `KINDS`.
         picture: Its samples; None where it has none.
+        own: Whether the user named it.
     """
 
     name: str
     summary: str
     kind: str
     picture: Path | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ class Shelf:
             places = [Path(name) / SAMPLES, Path(name) / "model" / SAMPLES]  # of a model, a run
             # A link may lead to what nobody meant to show.
             picture = next((p for p in places if p.is_file() and not p.is_symlink()), None)
-            offers.append(Offer(name, "Your own", codec.kind, picture))
+            offers.append(Offer(name, "Your own", codec.kind, picture, own=True))
         return offers
 
 

@@ -63,9 +63,7 @@ def _run(work: Work, job: Job, end: Callable[[], None]) -> None:
         job.tell(Event({"error": "There is not enough memory for it."}))
     except Exception:
         logging.getLogger("uvicorn.error").exception("zoo ui: a fault of its own")
-        job.tell(
-            Event({"error": "A fault of zoo ui itself; its terminal says more."})
-        )
+        job.tell(Event({"error": "A fault of zoo ui itself; its terminal says more."}))
     finally:
         end()
 

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo_core.contracts.codec import Codec, Item, Window
+from torch import nn
+
+from zoo_core.contracts.codec import Item, Window
+from zoo_core.translate.translator import Translator
 
 Progress = Callable[[int, int | None], None]
-"""Called with the parts that are done, and those in all where that is known."""
+"""Called with the parts that are under way or done, and those in all where that is known."""
 
 
 class CancelledError(Exception):
@@ -54,24 +57,34 @@ class Job:
 
 
 @contextmanager
-def watched(codec: Codec, tell: Progress, stop: threading.Event) -> Iterator[None]:
-    """While the block lasts, tells of each window that the nets take, and ends where asked to.
+def watched(translator: Translator, tell: Progress, stop: threading.Event) -> Iterator[None]:
+    """While the block lasts, tells of the windows that the nets take, and ends where asked to.
 
     Args:
-        codec: Of a translator that nobody else uses meanwhile.
-        tell: Told before each window.
-        stop: Once set, the next window raises `CancelledError`.
+        translator: Nobody else uses it meanwhile.
+        tell: Told whenever a window is asked for.
+        stop: Once set, the next window or layer raises `CancelledError`.
     """
+    codec = translator.codec
     plain = codec.windows
 
     def windows(item: Item, **asked: Any) -> Iterator[Window]:
+        count, done = None, -1
         for done, window in enumerate(plain(item, **asked)):
             go_on(stop)
-            tell(done, None if window.whole is None else window.whole.count)
+            count = None if window.whole is None else window.whole.count
+            tell(max(1, done), count)  # one is read ahead of the nets
             yield window
+        tell(done + 1, count)
 
+    def look(module: nn.Module, inputs: Any) -> None:
+        go_on(stop)
+
+    hooks = [module.register_forward_pre_hook(look) for module in translator.method.modules()]
     codec.windows = windows  # type: ignore[method-assign]
     try:
         yield
     finally:
         del codec.windows  # that of its class is back
+        for hook in hooks:
+            hook.remove()

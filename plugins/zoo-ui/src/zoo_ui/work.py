@@ -15,7 +15,7 @@ from zoo_core.translate.engine import Target
 from zoo_core.translate.streaming import Result
 from zoo_core.translate.translator import Translator
 from zoo_ui.shelf import Shelf
-from zoo_ui.watch import Event, Job, watched
+from zoo_ui.watch import Event, Job, go_on, watched
 
 BROWSERS_SHOW = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".bmp")
 """Pictures that a browser shows as they are."""
@@ -140,8 +140,9 @@ class _Translation:
         def written(result: Result) -> None:
             codec.write(result.output, out)
 
+        go_on(self.job.stop)
         self._progress(number)
-        with watched(codec, partial(self._progress, number), self.job.stop):
+        with watched(self.translator, partial(self._progress, number), self.job.stop):
             (result,) = self.translator.stream(
                 [self.path], to, source=self.wish.source, finish=written
             )
@@ -151,10 +152,10 @@ class _Translation:
         says = {"result": title, "suffix": suffix, "notes": list(result.notes)}
         self.job.tell(Event(says, (out, *_picture(codec, out, domain))))
 
-    def _progress(self, number: int, done: int = 0, parts: int | None = None) -> None:
+    def _progress(self, number: int, part: int = 1, parts: int | None = None) -> None:
         """Tells how far it is, 0 to 1, and in words where a target has many parts."""
-        share = min(1.0, done / parts) if parts else 0.0
-        words = f"part {done + 1} of {parts}" if parts else f"part {done + 1}" if done else ""
+        share = (part - 1) / parts if parts else 0.0
+        words = f"part {part} of {parts}" if parts else f"part {part}" if part > 1 else ""
         self.job.tell(Event({"progress": (number + share) / self.count, "words": words}))
 
 

@@ -4,9 +4,9 @@ import { setUp, show } from "./translate.js";
 import { follow, unfollow } from "./training.js";
 
 const WORDS = {
-  image: { tab: "Pictures", one: "picture", many: "pictures", types: "image/*,.tif,.tiff,.heic,.pfm,.npy",
+  image: { tab: "Pictures", one: "picture", many: "pictures", type: "image/", others: [], types: "image/*,.tif,.tiff,.heic,.pfm,.npy",
     line: "Draws your pictures in another style. Everything stays on this machine." },
-  speech: { tab: "Voices", one: "recording", many: "recordings", types: "audio/*",
+  speech: { tab: "Voices", one: "recording", many: "recordings", type: "audio/", others: [], types: "audio/*",
     line: "Says your recordings in another voice. Everything stays on this machine." },
 };
 const PREFERRED = "stargan-emoji"; // the best that is always there
@@ -20,6 +20,10 @@ async function start() {
     offered = models;
     setUp(largest);
     const kinds = Object.keys(WORDS).filter((key) => models.some((model) => model.kind === key));
+    for (const one of kinds) {
+      for (const two of kinds.filter((key) => key !== one))
+        WORDS[one].others.push([WORDS[two].type, `Open ${WORDS[two].tab} for ${WORDS[two].many}.`]);
+    }
     const tabs = kinds.map((key) => [WORDS[key].tab, () => open(key)]);
     if (runs) tabs.push(["Training", training]);
     drawTabs(tabs);
@@ -64,7 +68,7 @@ function open(wanted) {
   at("models").classList.add("short");
   at("more").hidden = models.length < 3;
   nameMore();
-  choose(last[kind] ?? models.find((model) => model.name === PREFERRED) ?? models[0]);
+  choose(last[kind] ?? models.find((model) => model.own || model.name === PREFERRED) ?? models[0]);
 }
 
 function card(model) {
@@ -75,7 +79,8 @@ function card(model) {
     const address = `picture?model=${encodeURIComponent(model.name)}`;
     made.append(element("img", "", { src: address, alt: "", loading: "lazy" }));
   }
-  made.append(element("b", model.name), element("small", model.summary));
+  const name = model.own ? model.name.split("/").slice(-2).join("/") : model.name; // of a path its end
+  made.append(element("b", name), element("small", model.own ? `${model.summary}: ${model.name}` : model.summary));
   return made;
 }
 

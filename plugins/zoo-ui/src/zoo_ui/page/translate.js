@@ -128,6 +128,8 @@ async function translate(made, pairs, tell) {
   const { file, waiting, sounds } = made;
   try {
     if (running.signal.aborted) throw new DOMException("", "AbortError");
+    const other = words.others.find(([type]) => file.type.startsWith(type));
+    if (other) throw new Error(`${file.name}: it is no ${words.one}. ${other[1]}`);
     if (file.size > largest) throw new Error(`${file.name}: it is larger than ${largest >> 20} MB. Use zoo translate for large files.`);
     for await (const step of worked("translate", [...pairs, ["name", file.name]], file, running.signal)) {
       if (step.progress !== undefined) tell(step.progress, step.words);
