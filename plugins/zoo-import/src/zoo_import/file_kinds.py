@@ -8,7 +8,6 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo_core.errors import WeightsError
 from zoo_core.finding import names
 
 ARRAYS = "Give a folder of .npy arrays, each named after its tensor."
@@ -100,13 +99,6 @@ def file_kind(path: Path) -> FileKind | None:
             "an ONNX model", "Give the checkpoint that it was exported from: a state dict."
         )
     return _text_kind(path, head)
-
-
-def refuse_other_kinds(path: Path) -> None:
-    """Raises `WeightsError` where a file is known to be no whole checkpoint."""
-    kind = file_kind(path)
-    if kind is not None:
-        raise WeightsError(f"it is {kind.name}", asked=f"checkpoint {path}", hint=kind.hint)
 
 
 def is_safetensors(path: Path) -> bool:
