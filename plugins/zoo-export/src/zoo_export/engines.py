@@ -33,10 +33,14 @@ class GraphEngine(NetEngine):
 
     Attributes:
         package: What must be installed.
-        suffix: Of the files that are kept.
+        graphs: Suffix of the ONNX graphs that are kept.
+        suffix: Of the files that are kept of them; the same where nothing is made of a graph.
+        centred: Whether its graphs need `zoo_export.graph.CentredNorms`.
     """
 
     package: ClassVar[str]
+    graphs: ClassVar[str]
+    centred: ClassVar[bool]
 
     def __init__(self, model: LoadedModel, name: str) -> None:
         super().__init__(model, name)
@@ -71,8 +75,8 @@ class GraphEngine(NetEngine):
 
     @property
     def suffix(self) -> str:
-        """Of the files that are kept."""
-        return "onnx"
+        """Of the files that are kept of graphs."""
+        return self.graphs
 
     def chosen(self, routes: Sequence[Route], count: int) -> NetEngine:
         """Itself, prepared for all routes and in agreement with the model.
@@ -149,7 +153,7 @@ class GraphEngine(NetEngine):
     def _graph(self, route: Route) -> tuple[str, bytes]:
         """Name and content of the ONNX graph of a route."""
         for name in (ONE, self._name(route)):
-            if (kept := self._files.read(f"{name}.onnx")) is not None:
+            if (kept := self._files.read(f"{name}.{self.graphs}")) is not None:
                 return name, kept
         method, plain = self.model.build().eval(), self.model.plain
         name, domains = ONE, (None, None)
@@ -173,10 +177,11 @@ class GraphEngine(NetEngine):
             inputs=INPUTS,
             outputs=["translated"],
             asked=f'engine "{self.name}"',
+            centred=self.centred,
         )
         drop_unused_inputs(made)
         content: bytes = made.SerializeToString()
-        self._fresh[f"{name}.onnx"] = content
+        self._fresh[f"{name}.{self.graphs}"] = content
         return name, content
 
     def _name(self, route: Route) -> str:
@@ -192,7 +197,7 @@ class OnnxRuntime(GraphEngine):
 
     speed, seconds = 1.2, 15.0
     precisions = ("float32",)
-    package = "onnxruntime"
+    package, graphs, centred = "onnxruntime", "onnx", True
 
     def open(self, content: bytes) -> Any:
         """A session, with as many threads as torch has."""
@@ -210,7 +215,7 @@ class OpenVino(GraphEngine):
     """OpenVINO, in bfloat16 or float32; what it compiled is kept."""
 
     speed, seconds = 9.0, 20.0
-    package = "openvino"
+    package, graphs, centred = "openvino", "openvino.onnx", False
 
     @property
     def suffix(self) -> str:

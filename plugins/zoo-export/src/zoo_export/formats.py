@@ -62,15 +62,30 @@ class GraphFormat(ABC):
 
 
 class Onnx(GraphFormat):
-    """ONNX."""
+    """ONNX.
 
-    suffixes = ("onnx",)
+    Attributes:
+        centred: Whether its graphs need `zoo_export.graph.CentredNorms`.
+    """
+
+    suffixes, centred = ("onnx",), True
 
     def __init__(self, method: Method[Any], way: Direction, asked: str) -> None:
         super().__init__(method, way, asked)
         module, arguments, shapes, names = _parts(method, way)
         outputs = ["translated", "signal"]
-        self.made = onnx_of(module, arguments, shapes, inputs=names, outputs=outputs, asked=asked)
+        self.made = onnx_of(
+            module,
+            arguments,
+            shapes,
+            inputs=names,
+            outputs=outputs,
+            asked=asked,
+            centred=self.centred,
+        )
+        self._open()
+
+    def _open(self) -> None:
         self._session = session(self.made.SerializeToString())
 
     def run(self, feed: Feed) -> Arrays:
@@ -110,7 +125,7 @@ class Onnx(GraphFormat):
 class OpenVino(Onnx):
     """OpenVINO's own format, made from ONNX; compared in float32."""
 
-    suffixes = ("xml", "bin")
+    suffixes, centred = ("xml", "bin"), False
 
     def __init__(self, method: Method[Any], way: Direction, asked: str) -> None:
         try:
@@ -119,10 +134,12 @@ class OpenVino(Onnx):
             raise UsageError(
                 "openvino is not installed", asked=asked, hint="pip install openvino"
             ) from fault
-        super().__init__(method, way, asked)
-        drop_unused_inputs(self.made)
         self._openvino = openvino
-        self._run = _compiled(openvino.Core().read_model(self.made.SerializeToString()))
+        super().__init__(method, way, asked)
+
+    def _open(self) -> None:
+        drop_unused_inputs(self.made)
+        self._run = _compiled(self._openvino.Core().read_model(self.made.SerializeToString()))
 
     def run(self, feed: Feed) -> Arrays:
         """By OpenVINO."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -32,6 +32,7 @@ def onnx_of(
     inputs: Sequence[str],
     outputs: Sequence[str],
     asked: str,
+    centred: bool,
 ) -> onnx.ModelProto:
     """The graph of a module, which runs once.
 
@@ -42,12 +43,13 @@ def onnx_of(
         inputs: Names of the arguments.
         outputs: Names of the results.
         asked: What is exported, for the error.
+        centred: Whether instance normalisation is made exact for ONNX Runtime; see `CentredNorms`.
 
     Raises:
         ZooError: If its operations cannot be written as a graph.
     """
     try:
-        with _quiet(), CentredNorms():
+        with _quiet(), CentredNorms() if centred else nullcontext():
             program: Any = torch.onnx.export(
                 module.eval(),
                 tuple(arguments),
