@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import math
 import shutil
 from pathlib import Path
 
 import pytest
 
 from zoo_core.catalogue.registry import Registry
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.host.plugins import host
+from zoo_train.config import RunConfig
+from zoo_train.directory import WRITER, save_config
+from zoo_train.logs import stats_path
 
 
 @pytest.fixture
@@ -21,3 +27,28 @@ def attributes(tmp_path: Path) -> Path:
     config = directory / "config.yaml"
     config.write_text(config.read_text().replace("kind: domains", "kind: attributes"))
     return directory
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """A folder with a training run that goes on, and what is none beside it."""
+    run = tmp_path / "runs" / "emoji" / "first"
+    (run / "log").mkdir(parents=True)
+    (run / "samples").mkdir()
+    save_config(RunConfig("stargan", train=TrainConfig(steps=400)), run)
+    lines = [
+        {
+            "step": step,
+            "loss/generator/cycle": 0.1 + 0.5 / step**0.5,
+            "loss/generator/adversarial": math.sin(step / 40) - 1,
+            "steps_per_second": 2.0,
+        }
+        for step in range(10, 110, 10)
+    ]
+    stats_path(run).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    (run / WRITER).write_text("{}")
+    embedded = Registry.load(host()).get("stargan-emoji-64").embedded
+    assert embedded is not None
+    shutil.copy(embedded.parent / "samples.png", run / "samples" / "000100.png")
+    (tmp_path / "runs" / "notes").mkdir()
+    return tmp_path / "runs"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -17,6 +18,7 @@ import uvicorn
 from PIL import Image
 
 from zoo_testing.photos import photo
+from zoo_train.logs import stats_path
 from zoo_ui.app import build_app
 from zoo_ui.command import HOST, listen
 
@@ -31,10 +33,10 @@ pytestmark = pytest.mark.slow
 
 
 @contextmanager
-def serving(*directories: Path) -> Iterator[str]:
-    """The address of a page that offers some directories, too."""
+def serving(*directories: Path, runs: Path | None = None) -> Iterator[str]:
+    """The address of a page that offers some directories, too, and follows some runs."""
     listening = listen(0)
-    app = build_app([str(path) for path in directories], device="cpu")
+    app = build_app([str(path) for path in directories], device="cpu", runs=runs)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
@@ -229,6 +231,20 @@ def test_recordings_are_heard_and_seen(browser: Any, address: str) -> None:
     until(page, DRAWN)
     keep(page.screenshot(full_page=True), "ui-voices.png")
     page.close()
+
+
+def test_a_training_run_is_followed_while_it_goes_on(browser: Any, runs: Path) -> None:
+    with serving(runs=runs) as address:
+        page = opened(browser, address)
+        page.click('#tabs button:text-is("Training")')
+        page.wait_for_selector("#curves svg >> nth=1")
+        until(page, "sheet.complete && sheet.naturalWidth > 0")
+        assert "100 of 400 steps" in page.locator("#run-facts").text_content()
+        keep(page.screenshot(full_page=True), "ui-training.png")
+        with stats_path(runs / "emoji" / "first").open("a") as log:
+            log.write(json.dumps({"step": 110, "loss/generator/cycle": 0.1}) + "\n")
+        page.wait_for_selector('#run-facts:has-text("110 of 400 steps")')
+        page.close()
 
 
 def test_a_narrow_dark_page_has_no_sideways_scrolling(browser: Any, address: str) -> None:

@@ -17,9 +17,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from zoo_core.errors import DataError, ZooError
+from zoo_core.errors import DataError, UsageError, ZooError
 from zoo_core.files import sweep
 from zoo_ui.guard import guards
+from zoo_ui.runs import Runs
 from zoo_ui.shelf import Shelf
 from zoo_ui.streamed import steps
 from zoo_ui.work import Wish, translate
@@ -38,7 +39,11 @@ MEDIA = {
 
 
 def build_app(
-    directories: Sequence[str] = (), *, device: str = "auto", token: str | None = None
+    directories: Sequence[str] = (),
+    *,
+    device: str = "auto",
+    token: str | None = None,
+    runs: Path | None = None,
 ) -> Starlette:
     """The application.
 
@@ -46,17 +51,22 @@ def build_app(
         directories: Model directories and runs to offer besides the catalogue's models.
         device: Where to compute.
         token: What a browser must know to be served; None where it serves this machine alone.
+        runs: Folder of the training runs to follow; None for none.
 
     Raises:
-        ZooError: If one of ``directories`` is no model that the page can show.
+        ZooError: If one of ``directories`` is no model that the page can show, or ``runs`` no
+            folder.
     """
     sweep(Path(tempfile.gettempdir()))
-    server = _Server(Shelf(directories, device))
+    server = _Server(Shelf(directories, device), None if runs is None else Runs(runs))
     app = Starlette(
         routes=[
             Route("/models", server.models),
             Route("/model", server.model),
             Route("/picture", server.picture),
+            Route("/runs", server.runs),
+            Route("/run", server.run),
+            Route("/sheet", server.sheet),
             Route("/translate", server.translate, methods=["POST"]),
             Route("/zip", server.zip, methods=["POST"]),
             Route("/", _page),
@@ -75,16 +85,17 @@ class _Server:
 
     Args:
         shelf: The models.
+        runs: The training runs to follow; None for none.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, shelf: Shelf, runs: Runs | None) -> None:
+        self._shelf, self._runs = shelf, runs
         self._pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="zoo-ui")
 
     async def models(self, request: Request) -> Response:
         """What is offered, and the limits."""
         rows = [asdict(o) | {"picture": bool(o.picture)} for o in self._shelf.offers.values()]
-        return JSONResponse({"models": rows, "largest": LARGEST, "runs": False})
+        return JSONResponse({"models": rows, "largest": LARGEST, "runs": bool(self._runs)})
 
     async def model(self, request: Request) -> Response:
         """What can be asked of a model."""
@@ -98,6 +109,23 @@ class _Server:
             return _refused("it has no picture", 404)
         return FileResponse(offer.picture, media_type="image/png")
 
+    async def runs(self, request: Request) -> Response:
+        """Names of the training runs."""
+        return JSONResponse(await run_in_threadpool(self._followed().names))
+
+    async def run(self, request: Request) -> Response:
+        """How far a training run is."""
+        name = request.query_params.get("run", "")
+        return JSONResponse(await run_in_threadpool(self._followed().told, name))
+
+    async def sheet(self, request: Request) -> Response:
+        """Samples of a training run."""
+        name, step = (request.query_params.get(key, "") for key in ("run", "step"))
+        path = await run_in_threadpool(self._followed().sheet, name, step)
+        if path is None:
+            return _refused("it has no such samples", 404)
+        return FileResponse(path, media_type="image/png")
+
     async def translate(self, request: Request) -> Response:
         """Translations of a file, as they are made."""
         return await self._worked(request, translate)
@@ -105,6 +133,13 @@ class _Server:
     async def zip(self, request: Request) -> Response:
         """All results that the page sends, as one file."""
         return StreamingResponse(pieces(await zipped(request)), media_type="application/zip")
+
+    def _followed(self) -> Runs:
+        if self._runs is None:
+            raise UsageError(
+                "the page follows no runs", asked="zoo ui", hint="Start it with --runs FOLDER."
+            )
+        return self._runs
 
     async def _worked(self, request: Request, act: Callable[..., None]) -> Response:
         """The events of some work on the file that was sent."""
