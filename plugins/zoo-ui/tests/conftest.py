@@ -8,10 +8,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from safetensors.torch import load_file
 
 from zoo_core.catalogue.registry import Registry
+from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.host.plugins import host
+from zoo_images.pixels import to_bytes
 from zoo_train.config import RunConfig
 from zoo_train.directory import WRITER, save_config
 from zoo_train.logs import stats_path
@@ -52,3 +56,14 @@ def runs(tmp_path: Path) -> Path:
     shutil.copy(embedded.parent / "samples.png", run / "samples" / "000100.png")
     (tmp_path / "runs" / "notes").mkdir()
     return tmp_path / "runs"
+
+
+@pytest.fixture
+def digit(tmp_path: Path) -> Path:
+    """A picture of a digit on a photo, as cyclegan-mnist-mnistm knows them."""
+    embedded = Registry.load(host()).get("cyclegan-mnist-mnistm").embedded
+    assert embedded is not None
+    signal = load_file(embedded.parent / "golden.safetensors")["input"][3]  # (3, 32, 32)
+    path = tmp_path / "digit.png"
+    Image.fromarray(to_bytes(signal, TensorSpec())).save(path)
+    return path

@@ -149,6 +149,23 @@ def test_a_wipe_goes_from_before_to_after(browser: Any, address: str) -> None:
     page.close()
 
 
+def test_hidden_information_is_looked_for_on_the_way_back(
+    browser: Any, address: str, digit: Path
+) -> None:
+    page = opened(browser, address, viewport={"width": 1080, "height": 1000})
+    page.click("#more")
+    choose(page, "cyclegan-mnist-mnistm", "mnistm")
+    page.click('.chip:has-text("mnistm")')
+    drop(page, digit)
+    page.click("figure.after .face")
+    page.click("#lens")
+    page.wait_for_selector('#lens-said:has-text("of 255 shades")')
+    assert page.locator("#lens-out figure").count() == 4
+    until(page, "[...document.querySelectorAll('#lens-out img')].every(i => i.naturalWidth)")
+    keep(page.screenshot(), "ui-lens.png")
+    page.close()
+
+
 def test_another_model_and_fewer_domains_are_chosen_by_a_click(browser: Any, address: str) -> None:
     page = opened(browser, address)
     choose(page)

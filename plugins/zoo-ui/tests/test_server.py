@@ -229,23 +229,28 @@ def test_a_directory_that_is_no_model_is_refused(tmp_path: Path) -> None:
     assert str(tmp_path) in (caught.value.asked or "")
 
 
-def test_progress_is_told_part_by_part_of_a_large_picture(client: TestClient) -> None:
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """A picture that goes through the nets in parts, since these are small."""
+    monkeypatch.setattr("zoo_images.codec.WINDOW_PIXELS", 128 * 128)
     stream = io.BytesIO()
-    Image.fromarray(photo(1100, 1000)).save(stream, "JPEG")
+    Image.fromarray(photo(160, 320)).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def test_progress_is_told_part_by_part_of_a_large_picture(client: TestClient, parts: bytes) -> None:
     query = {"model": LARGE, "to": "mnistm", "name": "a.jpg"}
-    told = steps(client.post("/translate", params=query, content=stream.getvalue()).content)
+    told = steps(client.post("/translate", params=query, content=parts).content)
     shares = [says["progress"] for says, _ in told if "progress" in says]
     words = [says["words"] for says, _ in told if says.get("words")]
     assert shares == sorted(shares)
     assert words[0].startswith("part 1 of ")
     assert words[-1] == words[0].replace("part 1", f"part {words[0].split()[-1]}")
     with Image.open(io.BytesIO(told[-1][1][0])) as made:
-        assert made.size == (1000, 1100)
+        assert made.size == (320, 160)
 
 
-def test_work_that_nobody_waits_for_ends(tmp_path: Path) -> None:
-    stream = io.BytesIO()
-    Image.fromarray(photo(1100, 1000)).save(stream, "JPEG")
+def test_work_that_nobody_waits_for_ends(tmp_path: Path, parts: bytes) -> None:
     stop, told = threading.Event(), []
 
     def tell(event: Event) -> None:
@@ -255,7 +260,7 @@ def test_work_that_nobody_waits_for_ends(tmp_path: Path) -> None:
 
     wish = Wish(LARGE, "a.jpg", ("mnistm", "mnist"))
     with pytest.raises(CancelledError):
-        translate(Shelf(device="cpu"), wish, stream.getvalue(), Job(tmp_path, tell, stop))
+        translate(Shelf(device="cpu"), wish, parts, Job(tmp_path, tell, stop))
     assert not [event for event in told if "result" in event.says]
 
 
@@ -303,6 +308,39 @@ def test_a_recording_comes_with_its_spectrogram(client: TestClient) -> None:
     says, (sound, drawn) = told[-1]
     assert (says["result"], says["suffix"], sound[:4]) == ("nicolas", ".wav", b"RIFF")
     assert Image.open(io.BytesIO(drawn)).width > 100
+
+
+def test_a_look_goes_there_and_back(client: TestClient, digit: Path) -> None:
+    """A cycle with photos behind its digits hides them; see docs/audit.md."""
+    query = {"model": "cyclegan-mnist-mnistm", "to": "mnist", "name": "a.png"}
+    told = steps(client.post("/lens", params=query, content=digit.read_bytes()).content)
+    assert [says.get("look") for says, _ in told] == [
+        "translation",
+        "its faint part, 100 times louder",
+        "translated back",
+        "translated back after JPEG",
+        None,
+    ]
+    for _, (drawn,) in told[:-1]:
+        assert Image.open(io.BytesIO(drawn)).size == (32, 32)
+    found = told[-1][0]["differences"]
+    assert found["again"] > found["back"] + found["jpeg"]
+
+
+@pytest.mark.parametrize(
+    ("model", "to", "said"),
+    [
+        ("dtn-mnist-usps", "usps", "no way back"),
+        (MODEL, "noto", "They are now"),
+        (MODEL, "klingon", "one translation"),
+    ],
+)
+def test_where_no_way_back_is_known_a_look_says_so(
+    model: str, to: str, said: str, client: TestClient
+) -> None:
+    query = {"model": model, "to": to, "name": "a.png"}
+    ((says, _),) = steps(client.post("/lens", params=query, content=picture()).content)
+    assert said in says["error"]
 
 
 def test_results_are_zipped_by_names_that_are_no_paths(client: TestClient) -> None:

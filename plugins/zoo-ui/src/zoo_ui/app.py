@@ -20,6 +20,7 @@ from starlette.routing import Route
 from zoo_core.errors import DataError, UsageError, ZooError
 from zoo_core.files import sweep
 from zoo_ui.guard import guards
+from zoo_ui.lens import look
 from zoo_ui.runs import Runs
 from zoo_ui.shelf import Shelf
 from zoo_ui.streamed import steps
@@ -68,6 +69,7 @@ def build_app(
             Route("/run", server.run),
             Route("/sheet", server.sheet),
             Route("/translate", server.translate, methods=["POST"]),
+            Route("/lens", server.lens, methods=["POST"]),
             Route("/zip", server.zip, methods=["POST"]),
             Route("/", _page),
             Route("/{name}", _page),
@@ -129,6 +131,10 @@ class _Server:
     async def translate(self, request: Request) -> Response:
         """Translations of a file, as they are made."""
         return await self._worked(request, translate)
+
+    async def lens(self, request: Request) -> Response:
+        """What may be hidden in the translation of a picture."""
+        return await self._worked(request, look)
 
     async def zip(self, request: Request) -> Response:
         """All results that the page sends, as one file."""

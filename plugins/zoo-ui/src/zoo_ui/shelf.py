@@ -133,11 +133,11 @@ class Shelf:
                 pass
         return self._choices[name]
 
-    def load(self, name: str) -> Translator:
+    def load(self, name: str, precision: str = "auto") -> Translator:
         """Loads a model; raises `ZooError` where it cannot be."""
         import zoo
 
-        translator = zoo.load(name, device=self._device)
+        translator = zoo.load(name, device=self._device, precision=precision)
         if translator.codec.kind == "image":
             translator.codec.ask(largest=LARGEST)
         self._choices[name] = Choices.of(translator)

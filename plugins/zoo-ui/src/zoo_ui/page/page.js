@@ -79,7 +79,7 @@ function card(model) {
     const address = `picture?model=${encodeURIComponent(model.name)}`;
     made.append(element("img", "", { src: address, alt: "", loading: "lazy" }));
   }
-  const name = model.own ? model.name.split("/").slice(-2).join("/") : model.name; // of a path its end
+  const name = model.own ? model.name.split("/").at(-1) : model.name; // of a path its end
   made.append(element("b", name), element("small", model.own ? `${model.summary}: ${model.name}` : model.summary));
   return made;
 }

@@ -120,7 +120,7 @@ function row(file, pairs) {
   const waiting = (targets.length ? targets : ["translated"]).map((name) => element("div", `${name} …`, { class: "wait" }));
   pictures.append(before, ...waiting);
   const title = element("h3", file.name, {}, element("small", model.name));
-  return { file, pictures, before, waiting, sounds, model, source: at("source").value,
+  return { file, pictures, before, waiting, sounds, model, choices, source: at("source").value,
     box: element("div", "", { class: "row" }, title, pictures) };
 }
 
@@ -169,7 +169,7 @@ function figure({ title, file, shown, sounds, name, made }) {
   let face = element("div", "", { class: "face" });
   if (name && !sounds) {
     face = element("button", "", { class: "face", type: "button", title: "Compare with the picture before" });
-    face.onclick = () => view(made, title, { shown, name, address });
+    face.onclick = () => view(made, title, { shown, name, address, wish: lens(made, title) });
   }
   if (shown) face.append(picture(shown, title));
   const drawn = element("figure", "", { class: name ? "after" : "before" });
@@ -177,6 +177,13 @@ function figure({ title, file, shown, sounds, name, made }) {
   if (sounds) drawn.append(element("audio", "", { controls: "", src: address, "aria-label": title }));
   drawn.append(caption);
   return drawn;
+}
+
+// What a look at a result for hidden information asks for; null where the model has no way back.
+function lens(made, target) {
+  if (!made.choices.lens) return null;
+  const source = made.model === model ? at("source").value : made.source;
+  return [["model", made.model.name], ["name", made.file.name], ["to", target], ...(source ? [["from", source]] : [])];
 }
 
 function offerAgain() {

@@ -1,9 +1,10 @@
 // One result beside its input: a wipe from one to the other, and what may be hidden in it.
-import { at } from "./tools.js";
+import { at, element, picture, worked } from "./tools.js";
 
 let held = []; // addresses of what is shown
+let looking = null; // what ends a look
 
-export function view(made, title, { shown, name, address }) {
+export function view(made, title, { shown, name, address, wish }) {
   at("view-title").textContent = `${made.file.name} → ${title}`;
   for (const old of held) URL.revokeObjectURL(old);
   held = [made.shown ?? made.file, shown].map((blob) => URL.createObjectURL(blob));
@@ -12,6 +13,10 @@ export function view(made, title, { shown, name, address }) {
     for (const id of ["before", "after"]) at(id).classList.toggle("tiny", at("after").naturalWidth < 96);
   };
   Object.assign(at("keep"), { href: address, download: name });
+  at("lens").hidden = !wish;
+  at("lens").onclick = () => look(wish, made.file);
+  at("lens-said").hidden = true;
+  at("lens-out").replaceChildren();
   move(50);
   at("view").showModal();
 }
@@ -21,5 +26,42 @@ function move(value) {
   at("wipe").style.setProperty("--at", `${value}%`);
 }
 
+async function look(wish, file) {
+  looking = new AbortController();
+  at("lens").disabled = true;
+  at("lens-out").replaceChildren();
+  say("Translating there and back …");
+  try {
+    for await (const step of worked("lens", wish, file, looking.signal)) {
+      if (step.differences) say(words(step.differences));
+      else draw(step.look, step.files[0]);
+    }
+  } catch (fault) {
+    if (fault.name !== "AbortError") say(fault.message, "error");
+  }
+  at("lens").disabled = false;
+}
+
+function words({ back, again, jpeg }) {
+  const shades = (value) => value.toFixed(1);
+  return "A model that must find its way back can hide its input where nobody sees it. Translated back, this " +
+    `picture is ${shades(back)} of 255 shades away from the input, on average. A JPEG changes the translation by ` +
+    `${shades(jpeg)} shades, and then it is ${shades(again)} away: ${shades(Math.max(0, again - back - jpeg))} more than ` +
+    "that change explains. The more, the more was hidden. zoo audit measures it over many pictures.";
+}
+
+function say(sentence, kind = "") {
+  at("lens-said").hidden = false;
+  at("lens-said").className = kind;
+  at("lens-said").textContent = sentence;
+}
+
+function draw(title, blob) {
+  const face = element("div", "", { class: "face" }, picture(blob, title));
+  at("lens-out").append(element("figure", "", {}, face, element("figcaption", title)));
+  at("lens-out").scrollIntoView({ block: "nearest" });
+}
+
 at("position").oninput = () => move(at("position").value);
 at("close").onclick = () => at("view").close();
+at("view").onclose = () => looking?.abort();
