@@ -55,6 +55,7 @@ TINY = Benchmark(
     judges=(
         ClassifierConfig("content-dark", "content", ("dark",), steps=15, batch=16),
         ClassifierConfig("content-light", "content", ("light",), steps=15, batch=16),
+        ClassifierConfig("content-light-small", "content", ("light",), 15, 16, widths=(4, 8)),
         ClassifierConfig("domain-dark-light", "domain", ("dark", "light"), steps=15, batch=16),
         ClassifierConfig("source-dark", "content", ("dark",), 15, 16, widths=(4, 8), role="source"),
         ClassifierConfig(
@@ -156,6 +157,52 @@ def test_every_method_has_a_cell_in_each_direction_in_the_stated_form(finished: 
         assert cell["metrics"]["reference_l1"] is None
 
 
+def test_an_accuracy_is_the_mean_of_what_each_member_of_the_jury_says(finished: Path) -> None:
+    for cell in table(finished)["cells"]:
+        said = cell["jury"]["content_accuracy"] if cell["direction"] == "dark->light" else []
+        assert len(said) == (2 if cell["direction"] == "dark->light" else 0)
+        if said:
+            assert cell["metrics"]["content_accuracy"] == pytest.approx(sum(said) / 2, abs=1e-4)
+    page = (finished / "out" / "tiny.md").read_text()
+    assert "The judges of content accuracy are" in page
+
+
+def test_every_cell_says_how_its_adaptation_was_measured(
+    finished: Path, root: Path, tmp_path: Path
+) -> None:
+    known = {"pictures": 20, "steps": 6, "batch": 8}
+    assert [cell["adaptation"] for cell in table(finished)["cells"]] == 4 * [known]
+    judged(tmp_path, finished)
+    model = finished / "work" / "runs"
+    (tmp_path / "work" / "runs").symlink_to(model)
+    judges = finished / "work" / "judges"
+    asked = {"methods": "stargan", "adaptation": (12, 3), "judges": judges}
+    assert start(TINY, root, tmp_path, **asked) == 0
+    assert {tuple(cell["adaptation"].values()) for cell in table(tmp_path)["cells"]} == {(12, 3, 8)}
+    page = (tmp_path / "out" / "tiny.md").read_text()
+    assert f"Adapted to by 12 pictures, 3 steps: stargan ({STEPS})." in page
+
+
+def test_judges_of_another_folder_measure_where_they_are_named(
+    finished: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*args: object, **options: object) -> None:
+        raise AssertionError("it trains a judge again")
+
+    monkeypatch.setattr("zoo_evaluate.bench.judges.train_judge", never)
+    judged(tmp_path, finished)
+    (tmp_path / "work" / "judges").unlink()
+    asked = {"methods": "stargan", "judges": finished / "work" / "judges"}
+    assert start(TINY, root, tmp_path, **asked) == 0
+    assert table(tmp_path)["judges"] == table(finished)["judges"]
+
+
+def test_an_adaptation_is_refused_where_none_is_measured(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        start(replace(TINY, adaptation=None), root, tmp_path, adaptation=(12, 3))
+    assert refused.value.asked == "--adaptation 12 3 of benchmark tiny"
+
+
 def test_best_is_of_the_snapshots_that_were_scored(finished: Path) -> None:
     for cell in table(finished)["cells"]:
         scores = {int(step): value for step, value in cell["best"]["scores"].items()}
@@ -180,11 +227,11 @@ def test_source_only_target_only_and_stand_ins_frame_the_table(finished: Path) -
         for row in ("source only", "target only", *(kind.name for kind in STAND_INS))
         for way in ("dark->light", "light->dark")
     }
-    judge = EvalClassifier.load(finished / "work" / "judges" / "content-light")
+    folder = finished / "work" / "judges"
+    jury = [EvalClassifier.load(folder / f"content-light{end}") for end in ("", "-small")]
     upper = frame["target only", "dark->light"]
-    assert upper["content_accuracy"] == pytest.approx(
-        judge.card.accuracy["light"]["test"], abs=1e-3
-    )
+    accuracies = [judge.card.accuracy["light"]["test"] for judge in jury]
+    assert upper["content_accuracy"] == pytest.approx(sum(accuracies) / 2, abs=1e-3)
     assert upper["adaptation_accuracy"] is not None
     assert frame["source only", "dark->light"]["domain_accuracy"] < upper["domain_accuracy"]
 
@@ -195,7 +242,7 @@ def test_the_page_shows_figures_judges_pictures_and_marks(finished: Path) -> Non
     assert MARKS["R"] in page.replace("[R] ", "")
     cell = table(finished)["cells"][0]
     assert f"{cell['metrics']['content_accuracy']:.3f}" in page
-    assert "| content-dark | 15 |" in page
+    assert "| content-dark | judge | 15 |" in page
     for path in ("tiny/bars.png", "tiny/cyclegan.png", "tiny/stargan.png"):
         assert f"({path})" in page
         with Image.open(finished / "out" / path) as image:

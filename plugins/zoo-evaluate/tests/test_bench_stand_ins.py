@@ -28,7 +28,10 @@ def stand_ins(x: torch.Tensor) -> dict[str, StandIn]:
     task = Task("greys", ("a", "b"))
     benchmark = SimpleNamespace(size=x.shape[-1])
     instruments = SimpleNamespace(
-        benchmark=benchmark, batch=3, pictures=SimpleNamespace(store=lambda *_: Drawn(x))
+        benchmark=benchmark,
+        batch=3,
+        device="cpu",
+        pictures=SimpleNamespace(store=lambda *_: Drawn(x)),
     )
     case = BenchCase(instruments, task, "a", "b", Untranslated(task, x.shape[-1]))  # type: ignore[arg-type]
     pictures = TargetPictures(case)

@@ -10,11 +10,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from zoo_core.contracts.interfaces import Generator
 from zoo_core.contracts.method import Method, Optimiser, Player, Term
 from zoo_core.contracts.signals import Batch, Condition, TensorSpec
 from zoo_core.contracts.spec import Preset, TrainConfig
 from zoo_core.contracts.step import Route
 from zoo_core.errors import DataError
+from zoo_embedding.noise import NoisyGenerator
 from zoo_embedding.recording import without_folders
 from zoo_nn.losses.adversarial import AdversarialGenerator, critic_terms
 from zoo_nn.losses.embedding import EmbeddingDistance
@@ -42,6 +44,8 @@ class Options:
         blocks: Residual blocks of the generators.
         halvings: Stride-2 convolutions ahead of the residual blocks.
         upsample: ``transpose``, or ``nearest`` (no checkerboards).
+        noise: Numbers, of noise that is computed of the picture, by which a generator chooses what
+            the picture leaves open, such as a background; 0: none.
         critic_width: Channels of the discriminators' first layer.
         critic_layers: Stride-2 convolutions of the discriminators; 3 judge patches of 70 pixels.
         objective: ``lsgan``, ``nonsaturating``, ``wgan`` or ``hinge``.
@@ -61,6 +65,7 @@ class Options:
     blocks: int = 9
     halvings: int = 2
     upsample: Literal["transpose", "nearest"] = "transpose"
+    noise: int = 0
     critic_width: int = 64
     critic_layers: int = 3
     objective: str = "lsgan"
@@ -116,9 +121,17 @@ class Embedding(Method[Options]):
         require_side(sides, o.critic_layers)
         nets: dict[str, nn.Module] = {}
         for name in self.targets:
-            nets[f"generator_{name}"] = ResnetGenerator(
-                channels, o.width, o.blocks, halvings=o.halvings, upsample=o.upsample
+            generator: Generator = ResnetGenerator(
+                channels,
+                o.width,
+                o.blocks,
+                halvings=o.halvings,
+                upsample=o.upsample,
+                inputs=channels + bool(o.noise),
             )
+            if o.noise:
+                generator = NoisyGenerator(generator, self.signal.shape, o.noise)
+            nets[f"generator_{name}"] = generator
         for name in self.targets:
             nets[f"discriminator_{name}"] = PatchDiscriminator(
                 channels, o.critic_width, o.critic_layers

@@ -24,7 +24,7 @@ def accuracy(case: BenchCase) -> float | None:
     pixels = torch.cat(
         [to_pixels(case.translate(x)) for x in case.batches(case.source, "train", at)]
     )  # (M, 3, H, W)
-    case.facts["adaptation_pictures"] = len(at)
+    case.facts["adaptation"] = {**recipe.facts, "pictures": len(at)}
     return _tested(case, GeneratedSet(pixels, labels_of(store, case.source)[at]).part(case.target))
 
 
@@ -35,7 +35,7 @@ def of_target(case: BenchCase) -> float | None:
         return None
     store = case.store(case.target, "train")
     at = torch.tensor(chosen(len(store), recipe.pictures))  # (M,)
-    case.facts["adaptation_pictures"] = len(at)
+    case.facts["adaptation"] = {**recipe.facts, "pictures": len(at)}
     return _tested(case, LabeledSubset(case.target, store, at, labels_of(store, case.target)[at]))
 
 

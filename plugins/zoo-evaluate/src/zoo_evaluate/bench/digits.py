@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from zoo_evaluate.bench.protocol import (
     Adaptation,
     Benchmark,
@@ -38,6 +40,26 @@ def _source(domain: str, steps: int, scales: tuple[float, float] = SCALES) -> Cl
     )
 
 
+def _jury(first: ClassifierConfig) -> tuple[ClassifierConfig, ...]:
+    """Three instruments of different architecture: the zoo's own net, a ResNet, a ConvNeXt.
+
+    The first alone has the floor of its data; the others are there to differ.
+    """
+    others = {
+        "resnet": ("timm:resnet18", {"layers": (1, 1, 1, 1), "channels": (24, 48, 96, 128)}),
+        "convnext": (
+            "timm:convnext_atto",
+            {"depths": (1, 1, 2, 1), "dims": (24, 48, 96, 128), "patch_size": 2},
+        ),
+    }
+    return first, *(
+        replace(
+            first, name=f"{first.name}-{name}", architecture=net, arguments=arguments, floor=0.9
+        )
+        for name, (net, arguments) in others.items()
+    )
+
+
 DIGITS = Benchmark(
     name="digits",
     title="Digits",
@@ -53,17 +75,17 @@ DIGITS = Benchmark(
     preset="32px",
     size=32,
     judges=(
-        ClassifierConfig("content-mnist", "content", ("mnist",), steps=700, floor=0.99),
-        ClassifierConfig("content-usps", "content", ("usps",), steps=600, floor=0.95),
-        ClassifierConfig("content-mnistm", "content", ("mnistm",), steps=900, floor=0.93),
-        ClassifierConfig("domain-mnist-usps", "domain", ("mnist", "usps"), 250, floor=0.98),
-        ClassifierConfig(
-            "domain-mnist-mnistm", "domain", ("mnist", "mnistm"), 150, floor=0.98, widths=_SMALL
+        *_jury(ClassifierConfig("content-mnist", "content", ("mnist",), 1500, floor=0.99)),
+        *_jury(ClassifierConfig("content-usps", "content", ("usps",), 1500, floor=0.95)),
+        *_jury(ClassifierConfig("content-mnistm", "content", ("mnistm",), 2000, floor=0.93)),
+        *_jury(ClassifierConfig("domain-mnist-usps", "domain", ("mnist", "usps"), 400, floor=0.98)),
+        *_jury(
+            ClassifierConfig("domain-mnist-mnistm", "domain", ("mnist", "mnistm"), 300, floor=0.98)
         ),
-        _source("mnist", 800),
+        _source("mnist", 2000),
         # Digits of USPS fill their pictures; elsewhere they are smaller.
-        _source("usps", 600, scales=(0.55, 1.2)),
-        _source("mnistm", 600),
+        _source("usps", 2500, scales=(0.55, 1.2)),
+        _source("mnistm", 2000),
     ),
     columns=(
         Column("content_accuracy", "content", "content_accuracy", percent=True),
@@ -117,6 +139,11 @@ DIGITS = Benchmark(
             train={"batch": 16, "ema": 0.998},
         ),
         "embedding": Override(options={"backbone": "judge:{source_judge}", "direction": "forward"}),
+        # A background is nothing that a digit determines: noise lets the generator choose one.
+        "embedding-noise": Override(
+            method="embedding",
+            options={"backbone": "judge:{source_judge}", "direction": "forward", "noise": 10},
+        ),
         "cogan": Override(inputs=200, pictures=1000, held=100),
     },
     published=(

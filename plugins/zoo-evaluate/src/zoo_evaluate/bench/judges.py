@@ -11,7 +11,7 @@ from zoo_evaluate.bench.work_dir import WorkDir
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import SCALES, Augmentation, JudgeCard
 from zoo_evaluate.judge_train import JudgeConfig, train_judge
-from zoo_nn.nets.classifier_card import CARD
+from zoo_nn.nets.classifier_card import CARD, OWN
 
 MessageCallback = Callable[[str], None]
 
@@ -94,7 +94,9 @@ class JudgeSet:
             steps=recipe.steps,
             batch=recipe.batch,
             device=self.device,
-            widths=recipe.widths,
+            architecture=recipe.architecture,
+            arguments=recipe.arguments,
+            widths=recipe.widths if recipe.architecture == OWN else (),
             augmentation=_augmentation(recipe),
             scales=recipe.scales,
         )
@@ -107,9 +109,11 @@ class JudgeSet:
             "steps": recipe.steps,
             "batch": recipe.batch,
             "size": self.benchmark.size,
-            "widths": recipe.widths,
+            "architecture": recipe.architecture,
             "augmentation": _augmentation(recipe),
         }
+        if recipe.architecture == OWN:
+            wanted["widths"] = recipe.widths
         if recipe.role == "source":
             wanted["scales"] = recipe.scales
             card = card.model_copy(update={"scales": card.scales or SCALES})

@@ -6,8 +6,9 @@ Shapes: N batch, C H W picture.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from statistics import mean
 from typing import Any
 
 import torch
@@ -16,56 +17,17 @@ from torch import Tensor
 from zoo_core.contracts.codec import SignalStore
 from zoo_core.contracts.signals import Condition, Domains, TensorSpec
 from zoo_core.errors import DataError, PluginError
-from zoo_evaluate.bench.data import Pictures
-from zoo_evaluate.bench.judges import JudgeSet
+from zoo_evaluate.bench.instruments import SEED, Instruments
 from zoo_evaluate.bench.protocol import Benchmark, Column, Override, Task
 from zoo_evaluate.context import Direction, EvalContext
 from zoo_evaluate.direction_evaluation import DirectionEvaluation, EvalConfig
 from zoo_evaluate.directions import find_directions
 from zoo_evaluate.eval_model import EvalModel
 from zoo_evaluate.examples import class_labels
-from zoo_evaluate.extractors import JudgeExtractor
-from zoo_evaluate.run import PIXELS, metric_classes
+from zoo_evaluate.metrics import Metric
+from zoo_evaluate.run import metric_classes
 
-SEED = 0
-"""Seed of every choice of pictures, whatever the training's seed."""
-
-
-class Instruments:
-    """What measures: judges and extractors, and what they once said of real pictures.
-
-    Args:
-        benchmark: The benchmark.
-        pictures: The real pictures.
-        judges: The judges.
-        device: Where judges compute.
-    """
-
-    def __init__(
-        self, benchmark: Benchmark, pictures: Pictures, judges: JudgeSet, device: str
-    ) -> None:
-        self.benchmark, self.pictures, self.judges = benchmark, pictures, judges
-        self.device = device
-        self._contexts: dict[tuple[str, str], EvalContext] = {}
-
-    @property
-    def batch(self) -> int:
-        """Pictures at once."""
-        return max(1, PIXELS // self.benchmark.size**2)
-
-    def context(self, task: Task, target: str) -> EvalContext:
-        """Judges and extractor of a target domain, kept with what they said of its pictures."""
-        key = (task.name, target)
-        if key not in self._contexts:
-            recipes = [r for r in self.benchmark.recipes(task) if r.role == "instrument"]
-            judges = self.judges.all(recipes)
-            wanted = [j for j in judges if j.card.task == self.benchmark.extractor]
-            known = [j for j in wanted if target in j.card.domains]
-            extractor = JudgeExtractor(known[0], f"judge of {target}") if known else None
-            self._contexts[key] = EvalContext(
-                judges, extractor, SEED, self.device, None, self.batch, allow_few=True
-            )
-        return self._contexts[key]
+_JUDGED = frozenset({"content_judge", "domain_judge"})
 
 
 @dataclass
@@ -179,13 +141,33 @@ def strip(case: BenchCase, count: int = 10) -> dict[str, Tensor]:
 
 
 def _metrics(case: BenchCase, without: Sequence[str]) -> dict[str, float]:
-    """Values of the registered metrics that the columns name."""
+    """Values of the registered metrics that the columns name; of judges, the jury's mean."""
     columns = [c for c in case.benchmark.columns if c.metric and c.name not in without]
-    names = list(dict.fromkeys(column.metric for column in columns))
+    classes = metric_classes(list(dict.fromkeys(column.metric for column in columns)))
+    first, *others = case.instruments.jury(case.task, case.target)
+    found = _evaluated(case, first, classes)
+    asked = [cls for cls in classes if cls.needs & _JUDGED] if found else []
+    opinions = [_evaluated(case, context, asked) for context in others if asked]
+    for column in columns:
+        said = [values[column.value] for values in (found, *opinions) if column.value in values]
+        if len(said) > 1:
+            case.facts.setdefault("jury", {})[column.name] = [round(value, 4) for value in said]
+            found[column.value] = mean(said)
+    return found
+
+
+def _evaluated(
+    case: BenchCase, context: EvalContext, classes: Sequence[type[Metric]]
+) -> dict[str, float]:
+    """Values of metrics, by one member of the jury."""
     count = case.override.inputs or case.benchmark.inputs
     config = EvalConfig(num_samples=count, seed=SEED, samples=0)
-    evaluation = DirectionEvaluation(_direction(case), case.translator, config, case.notes, None)
-    result = evaluation.measure(metric_classes(names))
+    notes: list[str] = []
+    evaluation = DirectionEvaluation(
+        _direction(case, context), case.translator, config, notes, None
+    )
+    result = evaluation.measure(classes)
+    case.notes += [note for note in notes if note not in case.notes]
     if result is None:
         return {}
     by_metric, facts = result
@@ -194,9 +176,9 @@ def _metrics(case: BenchCase, without: Sequence[str]) -> dict[str, float]:
     return {name: value for values in by_metric.values() for name, value in values.items()}
 
 
-def _direction(case: BenchCase) -> Direction:
+def _direction(case: BenchCase, context: EvalContext | None = None) -> Direction:
     stores = {name: case.store(name, "test") for name in (case.source, case.target)}
-    context = case.instruments.context(case.task, case.target)
+    context = context or case.instruments.context(case.task, case.target)
     domains, signal = case.translator.domains, case.translator.signal
     directions = find_directions(stores, domains, signal, context, paired=True)
     return next(direction for direction in directions if direction.source.name == case.source)
@@ -249,14 +231,20 @@ def target_only(case: BenchCase, adapted: float | None) -> dict[str, float | Non
         case: A direction; its translator is not asked.
         adapted: Accuracy of the classifier that was trained on real target pictures.
     """
-    direction, values = _direction(case), dict.fromkeys(c.name for c in case.benchmark.columns)
-    context, side, target = direction.context, direction.target, case.target
-    reader, domain = direction.content_judge, direction.domain_judge
-    found: Mapping[str, float | None] = {
-        "content_accuracy": context.real_accuracy(reader, side) if reader else None,
-        "domain_accuracy": context.real_accuracy(domain, side, domain.card.classes.index(target))
-        if domain
-        else None,
-        "adaptation_accuracy": adapted,
-    }
-    return {name: found.get(name) for name in values}
+    values: dict[str, float | None] = dict.fromkeys(c.name for c in case.benchmark.columns)
+    said: dict[str, list[float]] = {}
+    for context in case.instruments.jury(case.task, case.target):
+        direction = _direction(case, context)
+        reader, domain, side = direction.content_judge, direction.domain_judge, direction.target
+        if reader:
+            said.setdefault("content_accuracy", []).append(context.real_accuracy(reader, side))
+        if domain:
+            label = domain.card.classes.index(case.target)
+            said.setdefault("domain_accuracy", []).append(
+                context.real_accuracy(domain, side, label)
+            )
+    found = {name: mean(each) for name, each in said.items()}
+    case.facts["jury"] = {name: [round(one, 4) for one in each] for name, each in said.items()}
+    if adapted is not None:
+        found["adaptation_accuracy"] = adapted
+    return values | {name: round(value, 6) for name, value in found.items() if name in values}

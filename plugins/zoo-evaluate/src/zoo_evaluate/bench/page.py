@@ -51,12 +51,38 @@ def _protocol(table: Table) -> str:
         "figures stand in brackets, where it is not the last."
     )
     lines += _given(table)
-    lines += ["", "| judge | steps | real test accuracy |", "|---|---:|---:|"]
+    lines += ["", "| judge | net | steps | real test accuracy |", "|---|---|---:|---:|"]
     lines += [
-        f"| {name} | {card.steps:,} | {card.accuracy['mean']['test']:.4f} |"
+        f"| {name} | {card.architecture} | {card.steps:,} | {card.accuracy['mean']['test']:.4f} |"
         for name, card in table.judges().items()
     ]
+    lines += ["", *_spread(table)]
     return "\n".join(lines)
+
+
+def _spread(table: Table) -> list[str]:
+    """How far the members of the jury are apart, and which rows were adapted to otherwise."""
+    lines = []
+    for column in table.benchmark.columns:
+        said = [cell.get("jury", {}).get(column.name, []) for cell in table.cells]
+        apart = sorted(max(values) - min(values) for values in said if len(values) > 1)
+        if apart:
+            middle = apart[len(apart) // 2]
+            lines.append(
+                f"The judges of {column.name.replace('_', ' ')} are {middle:.3f} apart in the "
+                f"median cell, and {apart[-1]:.3f} at most; what each said stands in the cells."
+            )
+    recipe = table.benchmark.adaptation
+    usual = recipe.facts if recipe else {}
+    other: dict[str, list[str]] = {}
+    for cell in table.cells:
+        found = cell.get("adaptation", usual)
+        if any(found[key] != usual[key] for key in ("steps", "batch")):
+            words = f"{found['pictures']:,} pictures, {found['steps']:,} steps"
+            other.setdefault(words, []).append(f"{cell['method']} ({cell['steps']:,})")
+    for words, rows in other.items():
+        lines.append(f"Adapted to by {words}: {', '.join(dict.fromkeys(rows))}.")
+    return lines
 
 
 def _given(table: Table) -> list[str]:

@@ -23,7 +23,7 @@ from zoo_evaluate.bench.pictures import write_strip
 from zoo_evaluate.bench.plan import Planner
 from zoo_evaluate.bench.protocol import Override, Task
 from zoo_evaluate.bench.selection import MARGIN, score
-from zoo_evaluate.bench.stand_ins import STAND_INS, StandIn, TargetPictures
+from zoo_evaluate.bench.stand_ins import MOST, STAND_INS, StandIn, TargetPictures
 from zoo_evaluate.eval_model import as_eval_model
 
 SOURCE_ONLY, TARGET_ONLY, UNTRANSLATED = "source only", "target only", "untranslated"
@@ -105,6 +105,7 @@ class PictureCellEvaluator(CellEvaluator):
         if (task.name, target) not in self._targets:
             self._targets[task.name, target] = TargetPictures(case)
         case.translator = kind(case, self._targets[task.name, target])
+        case.override = Override(pictures=MOST)
         return case
 
     def _lower(self, case: BenchCase) -> tuple[Figures, Facts]:

@@ -6,11 +6,12 @@ All of it is data; `zoo_evaluate.bench.runner` runs it. Importing this module im
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from zoo_core.errors import UsageError, unknown
 from zoo_evaluate.judge_card import SCALES
+from zoo_nn.nets.classifier_card import OWN
 
 MARKS = {
     "V": "read in the source",
@@ -57,6 +58,11 @@ class ClassifierConfig:
             that it reads other domains too, is what ``{source_judge}`` stands for, and has a part
             in the choice of the best snapshot; it never measures.
         scales: Smallest and largest scale of those changes.
+        architecture: Name of a component of kind ``judge-architecture``, with its ``:REST``.
+        arguments: What the architecture is given besides.
+
+    Several instruments of one task and the same domains are a jury: what they say is averaged. The
+    first of them also chooses snapshots and extracts features.
     """
 
     name: str
@@ -68,6 +74,8 @@ class ClassifierConfig:
     widths: tuple[int, ...] = (24, 48, 96, 128)
     role: Literal["instrument", "source"] = "instrument"
     scales: tuple[float, float] = SCALES
+    architecture: str = OWN
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,10 +113,15 @@ class Adaptation:
         widths: Channels of its stages.
     """
 
-    pictures: int = 6000
-    steps: int = 400
-    batch: int = 64
-    widths: tuple[int, ...] = (16, 32, 64, 64)
+    pictures: int = 60_000
+    steps: int = 2000
+    batch: int = 128
+    widths: tuple[int, ...] = (24, 48, 96, 128)
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """What a cell records of it."""
+        return {"pictures": self.pictures, "steps": self.steps, "batch": self.batch}
 
 
 @dataclass(frozen=True)
@@ -266,6 +279,20 @@ class Benchmark:
     def method_of(self, row: str) -> str:
         """The method of a row."""
         return self.override(row).method or row
+
+    def with_adaptation(self, pictures: int, steps: int) -> Benchmark:
+        """The same, with another length of the adaptation classifier's training.
+
+        Raises:
+            UsageError: If it has none.
+        """
+        if self.adaptation is None:
+            raise UsageError(
+                "it has no adaptation accuracy",
+                asked=f"--adaptation {pictures} {steps} of benchmark {self.name}",
+                hint="Leave --adaptation out.",
+            )
+        return replace(self, adaptation=replace(self.adaptation, pictures=pictures, steps=steps))
 
     @property
     def variants(self) -> tuple[str, ...]:

@@ -20,7 +20,8 @@ from zoo_evaluate.bench.measure import BenchCase, Untranslated, chosen
 from zoo_nn.filters import lowpass
 
 MOST = 6000
-"""Most training pictures of the target that a stand-in is made of, chosen by seed."""
+"""Most training pictures of the target that a stand-in is made of, chosen by seed; and most of the
+source that the classifier of an adaptation is shown as a stand-in makes them."""
 BLOCK = 64
 """Pictures that are compared with all training pictures at once."""
 BLUR = 32
@@ -42,7 +43,8 @@ class TargetPictures:
         """uint8 (M, C, H, W)."""
         at = chosen(len(self._case.store(self._case.target, "train")), MOST)
         batches = self._case.batches(self._case.target, "train", at)
-        return torch.cat([to_pixels(x) for x in batches])  # (M, C, H, W)
+        pixels = torch.cat([to_pixels(x) for x in batches])  # (M, C, H, W)
+        return pixels.to(self._case.instruments.device)  # (M, C, H, W)
 
     @cached_property
     def median(self) -> Tensor:
@@ -51,7 +53,7 @@ class TargetPictures:
 
     def nearest(self, x: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1]: for each of ``x`` the picture that is nearest to it by L1."""
-        known = self.pixels.flatten(1)  # (M, C * H * W)
+        known, x = self.pixels.flatten(1), x.to(self.pixels.device)  # (M, C * H * W), (N, C, H, W)
         found = []
         for block in x.split(BLOCK):
             asked = to_pixels(block).flatten(1).float()  # (N, C * H * W)
@@ -102,7 +104,7 @@ class HalfMedian(StandIn):
 
     def signals(self, x: Tensor, source: Condition, target: Condition) -> Tensor:
         """(N, C, H, W) the mean of ``x`` and the median picture."""
-        return (x + self.pictures.median) / 2  # (N, C, H, W)
+        return (x + self.pictures.median.to(x)) / 2  # (N, C, H, W)
 
 
 class NearestPicture(StandIn):

@@ -19,11 +19,12 @@ class WorkDir:
 
     Args:
         path: Where it is; made when something is first written.
+        judges: Where its judges are, or are put when they are trained; None: in it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, judges: Path | None = None) -> None:
         self.path = path = path.absolute()  # options of a run may name a judge in it
-        self.judges, self.data = path / "judges", path / "data"
+        self.judges, self.data = (judges or path / "judges").absolute(), path / "data"
         self.runs, self.cells, self.faults = path / "runs", path / "cells", path / "faults"
 
     def done(self, name: str) -> bool:

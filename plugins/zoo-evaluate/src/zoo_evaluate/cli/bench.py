@@ -73,6 +73,19 @@ OPTIONS = (
         metavar="DIR",
         help="Table and pictures; docs/benchmarks in the repository, else benchmarks.",
     ),
+    click.Option(
+        ["--judges"],
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Where the judges are; WORK/judges without it. Those that are missing are trained.",
+    ),
+    click.Option(
+        ["--adaptation"],
+        type=click.IntRange(1),
+        nargs=2,
+        metavar="PICTURES STEPS",
+        help="What the classifier of the adaptation accuracy learns from, and for how long.",
+    ),
     click.Option(["--json", "as_json"], is_flag=True, help="Print the table as JSON."),
     click.Option(["--table-only"], is_flag=True, help="Train nothing; write what is finished."),
 )
@@ -96,11 +109,16 @@ def run_benchmark(
     out: Path | None,
     as_json: bool,
     table_only: bool,
+    judges: Path | None = None,
+    adaptation: tuple[int, int] | None = None,
 ) -> int:
     """Runs a benchmark and writes its table.
 
     Returns:
         The exit code: 1 where a cell failed.
+
+    Raises:
+        UsageError: If what is asked does not fit the benchmark.
     """
     from zoo_evaluate.bench.plan import BenchRequest
     from zoo_evaluate.bench.runner import BenchOutcome, Runner
@@ -108,7 +126,9 @@ def run_benchmark(
     from zoo_evaluate.bench.work_dir import WorkDir
     from zoo_evaluate.bench.writing import write_table
 
-    folder = WorkDir(work or Path("runs", "bench", benchmark.name))
+    if adaptation is not None:
+        benchmark = benchmark.with_adaptation(*adaptation)
+    folder = WorkDir(work or Path("runs", "bench", benchmark.name), judges)
     asked = BenchRequest(_names(methods), _names(tasks), _seeds(seeds), steps, device, data)
     outcome = BenchOutcome()
     if not table_only:

@@ -68,6 +68,7 @@ class ResnetGenerator(Generator):
         downsample: ``stride`` (of the convolution) is published; ``blur`` (a convolution, then
             anti-aliased) is CUT's.
         head: Size of the first and last kernel, odd.
+        inputs: Channels in, where they are not those out.
     """
 
     def __init__(
@@ -80,11 +81,12 @@ class ResnetGenerator(Generator):
         upsample: Upsample = "transpose",
         downsample: Downsample = "stride",
         head: int = 7,
+        inputs: int | None = None,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = [
             nn.ReflectionPad2d(head // 2),
-            nn.Conv2d(channels, width, head),
+            nn.Conv2d(inputs or channels, width, head),
             InstanceNorm(width),
             nn.ReLU(inplace=True),
         ]
