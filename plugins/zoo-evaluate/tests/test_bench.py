@@ -179,6 +179,7 @@ def test_every_cell_says_how_its_adaptation_was_measured(
     asked = {"methods": "stargan", "adaptation": (12, 3), "judges": judges}
     assert start(TINY, root, tmp_path, **asked) == 0
     assert {tuple(cell["adaptation"].values()) for cell in table(tmp_path)["cells"]} == {(12, 3, 8)}
+    assert start(TINY, root, tmp_path, table_only=True) == 0
     page = (tmp_path / "out" / "tiny.md").read_text()
     assert f"Adapted to by 12 pictures, 3 steps: stargan ({STEPS})." in page
 

@@ -51,6 +51,7 @@ class Run:
         directory: Its directory.
         display: Where messages go; silent in all processes but the first.
         memory: Signals of the domains that are given in memory.
+        cache: Folder for decoded signals; None: one in ``directory``.
 
     Raises:
         ZooError: If a source, an option or the batch does not fit.
@@ -63,8 +64,9 @@ class Run:
         directory: Path,
         display: Display,
         memory: Mapping[str, SourceFiles] | None = None,
+        cache: Path | None = None,
     ) -> None:
-        self.memory = memory
+        self.memory, self.cache = memory, cache or directory / "cache"
         self.fabric, self.config, self.directory = fabric, config, directory
         self.first = fabric.global_rank == 0
         self.display = display if self.first else Display()
@@ -325,7 +327,7 @@ class Run:
             config=config.train,
             memory=self.memory,
             split="train",
-            cache=self.directory / "cache",
+            cache=self.cache,
             attributes=list(config.attributes) or None,
             data=None if config.data is None else restored(config.data),
             progress=self.display.decoding,

@@ -159,6 +159,7 @@ def train_run(
     resume: bool = False,
     restart: bool = False,
     quiet: bool = False,
+    cache: Path | None = None,
 ) -> Path:
     """Trains and exports.
 
@@ -170,6 +171,7 @@ def train_run(
         resume: Whether ``out`` may hold a run already, which then goes on.
         restart: Whether a run that is there begins at step 0, whatever was done.
         quiet: Whether to tell nothing on standard output.
+        cache: Folder for decoded signals, which several runs may share; None: one in ``out``.
 
     Returns:
         The model directory.
@@ -188,6 +190,7 @@ def train_run(
         resume=resume,
         restart=restart,
         quiet=quiet,
+        cache=cache,
     )
     if int(os.environ.get("RANK", "0")) == 0:
         require_usable(config, Path(out), resume=resume or restart)
@@ -268,6 +271,7 @@ def _work(
     resume: bool,
     restart: bool,
     quiet: bool,
+    cache: Path | None,
 ) -> Path:
     """What each process does; the first one alone writes."""
     display = Display() if quiet else Terminal()
@@ -282,7 +286,7 @@ def _work(
         if first and restart:
             forget_progress(out)
         with StopFlag().listening(partial(_abandon, out)):
-            run = Run(fabric, config, out, display, memory)
+            run = Run(fabric, config, out, display, memory, cache)
             run.restore()
             if first:
                 save_config(run.config, out)

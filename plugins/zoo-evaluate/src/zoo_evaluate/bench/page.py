@@ -73,11 +73,10 @@ def _spread(table: Table) -> list[str]:
                 f"median cell, and {apart[-1]:.3f} at most; what each said stands in the cells."
             )
     recipe = table.benchmark.adaptation
-    usual = recipe.facts if recipe else {}
     other: dict[str, list[str]] = {}
-    for cell in table.cells:
-        found = cell.get("adaptation", usual)
-        if any(found[key] != usual[key] for key in ("steps", "batch")):
+    for cell in table.cells if recipe else []:
+        found = cell.get("adaptation", recipe.facts)
+        if any(found[key] != recipe.facts[key] for key in ("steps", "batch")):
             words = f"{found['pictures']:,} pictures, {found['steps']:,} steps"
             other.setdefault(words, []).append(f"{cell['method']} ({cell['steps']:,})")
     for words, rows in other.items():

@@ -114,7 +114,7 @@ class Adaptation:
     """
 
     pictures: int = 60_000
-    steps: int = 2000
+    steps: int = 1500
     batch: int = 128
     widths: tuple[int, ...] = (24, 48, 96, 128)
 

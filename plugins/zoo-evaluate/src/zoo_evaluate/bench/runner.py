@@ -76,7 +76,6 @@ class Runner:
         """
         for task in self.planner.tasks:
             self.evaluator.prepare(task)
-            self._measure_baselines(task)
         for method in self.planner.methods:
             try:
                 trainings = self.planner.trainings(method)
@@ -85,6 +84,8 @@ class Runner:
                 continue
             for training in trainings:
                 self._fill(training)
+        for task in self.planner.tasks:
+            self._measure_baselines(task)
         return self.outcome
 
     def _fill(self, training: Training) -> None:
@@ -111,15 +112,14 @@ class Runner:
                     except Exception as fault:
                         self._failed(cell.name, fault)
             if all(self.folder.done(cell.name) for cell in training.cells):
-                for name in ("cache", "checkpoint"):
-                    shutil.rmtree(run / name, ignore_errors=True)
+                shutil.rmtree(run / "checkpoint", ignore_errors=True)
 
     def train(self, training: Training) -> Path:
         """The run's directory, trained to its end."""
         run = self.folder.runs / training.name
         if not (run / "model" / "config.yaml").is_file():
             self.report(f"{training.name}: training")
-            train_run(training.config, run, resume=True, quiet=True)
+            train_run(training.config, run, resume=True, quiet=True, cache=self.folder.data)
         return run
 
     def _measure(self, training: Training, cell: Cell, run: Path) -> None:
