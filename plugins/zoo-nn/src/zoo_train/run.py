@@ -64,6 +64,7 @@ class Run:
         directory: Path,
         display: Display,
         memory: Mapping[str, SourceFiles] | None = None,
+        *,
         cache: Path | None = None,
     ) -> None:
         self.memory, self.cache = memory, cache or directory / "cache"

@@ -286,7 +286,7 @@ def _work(
         if first and restart:
             forget_progress(out)
         with StopFlag().listening(partial(_abandon, out)):
-            run = Run(fabric, config, out, display, memory, cache)
+            run = Run(fabric, config, out, display, memory, cache=cache)
             run.restore()
             if first:
                 save_config(run.config, out)
