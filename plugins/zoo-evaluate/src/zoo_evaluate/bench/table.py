@@ -146,6 +146,7 @@ def _card(card: JudgeCard) -> dict[str, Any]:
     return {
         "task": card.task,
         "domains": list(card.domains),
+        "architecture": card.architecture,
         "steps": card.steps,
         "batch": card.batch,
         "seed": card.seed,
