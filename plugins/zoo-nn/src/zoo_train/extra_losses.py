@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from zoo_core.contracts.codec import SignalStore
 from zoo_core.contracts.method import Defence, Loss, Method, Player, Term
 from zoo_core.contracts.spec import LossSpec
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.named import make_named, parse_named
 from zoo_core.host.plugins import host
 from zoo_core.schema import convert
+from zoo_nn.losses.data import SeesData
 
 
 def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player, ...]:
@@ -43,6 +45,13 @@ def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player,
         players[index] = _joined(players[index], name, loss, weight)
         players.extend(extra_players)
     return tuple(players)
+
+
+def show_data(players: Sequence[Player], stores: Mapping[str, SignalStore]) -> None:
+    """Shows the data to those losses that look at it; see `zoo_nn.losses.data.SeesData`."""
+    for loss in (term.loss for player in players for term in player.terms):
+        if isinstance(loss, SeesData):
+            loss.show(stores)
 
 
 def defend(method: Method[Any], players: Sequence[Player], texts: Sequence[str]) -> None:

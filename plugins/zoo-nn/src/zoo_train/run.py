@@ -29,7 +29,7 @@ from zoo_train.devices import seed_all
 from zoo_train.directory import require_resumable, save_progress, save_trained_on
 from zoo_train.events import Listeners, Sampled
 from zoo_train.export import export, model_config
-from zoo_train.extra_losses import defend, players_with
+from zoo_train.extra_losses import defend, players_with, show_data
 from zoo_train.guard import StopFlag, StoppedError
 from zoo_train.logs import Display, Stats, read_stats
 from zoo_train.loop import Trainer
@@ -94,6 +94,7 @@ class Run:
                 method, config.pretrained, whole, note=self.display.note, warn=self.display.warn
             )
         players = players_with(method, config.extra_losses)
+        show_data(players, self.data.stores)
         defend(method, players, config.defence)
         sampler = self.data.sampler(config.train.batch, cls.sampling, config.train.seed)
         self.trainer = Trainer(

@@ -51,6 +51,12 @@ def envelope(cepstrum: npt.ArrayLike, bins: int, alpha: float = ALPHA) -> Floats
     return result
 
 
+def warped_cosines(order: int, bins: int, alpha: float = ALPHA) -> Floats:
+    """(order + 1, bins) what one of each coefficient adds to the log power of an envelope."""
+    result: Floats = np.log(envelope(np.eye(order + 1), bins, alpha))  # (order + 1, bins)
+    return result
+
+
 def floored(power: npt.ArrayLike) -> Floats:
     """(T, F) power spectra, raised by `FLOOR` of their mean."""
     values = np.asarray(power, np.float64)  # (T, F)

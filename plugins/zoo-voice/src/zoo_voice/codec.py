@@ -31,8 +31,8 @@ class SpeechCodec(Codec):
     """Reads, windows, joins, writes and stores speech; see `zoo_core.contracts.codec.Codec`.
 
     A signal is (order, T): mel-cepstral coefficients c1 to c_order of frames of 5 ms, with mean 0
-    and deviation 1 over the voice that speaks. Energy (c0), aperiodicity and timing stay those of
-    the recording; its F0 is moved to the target's range.
+    and deviation 1 over the voice that speaks. Aperiodicity and timing stay those of the recording;
+    its F0 is moved to the target's range, its energy (c0) to the target's mean and deviation.
 
     Args:
         spec: Form of the signals; ``shape[0]`` is the order.
@@ -117,7 +117,8 @@ class SpeechCodec(Codec):
             analysis = analyse(samples, self.spec.channels)
             if speaker is None:
                 spoken = loud(analysis.cepstrum[:, 0])  # (T,)
-                speaker = Speaker.of(analysis.f0[spoken], analysis.cepstrum[spoken, 1:])
+                cepstrum = analysis.cepstrum[spoken]  # (T', order + 1)
+                speaker = Speaker.of(analysis.f0[spoken], cepstrum[:, 1:], cepstrum[:, 0])
             signal = self._signal(speaker.normalise(analysis.cepstrum[:, 1:]))  # (order, T)
             # Half of what windows share is each one's own.
             first = OVERLAP // 2 if begin else 0
@@ -246,7 +247,8 @@ class SpeechCodec(Codec):
         made = output.detach().cpu().double().numpy().T  # (T', order)
         timbre = voice.denormalise(made[: len(place.analysis)])  # (T, order)
         f0 = voice.sing(place.analysis.f0, place.source)  # (T,)
-        wave = self.vocoder.speak(place.analysis.with_voice(f0, timbre))  # (n,)
+        energy = voice.level(place.analysis.cepstrum[:, 0], place.source)  # (T,)
+        wave = self.vocoder.speak(place.analysis.with_voice(f0, timbre, energy))  # (n,)
         wanted = ((len(place.analysis) - 1) * HOP,)
         if wave.shape != wanted:
             name = type(self.vocoder).__name__

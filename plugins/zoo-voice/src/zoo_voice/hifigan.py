@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +22,9 @@ from zoo_core.models.modeldir import model_source
 from zoo_core.translate.engine import resolve_device
 from zoo_import.checkpoint import read_state
 from zoo_voice.cepstrum import Floats
+from zoo_voice.mel import mel_filters
 from zoo_voice.vocoder import Vocoder
-from zoo_voice.world import RATE, Analysis, synthesise
+from zoo_voice.world import Analysis, synthesise
 
 STEP = 256
 """Samples from one mel spectrum to the next: 16 ms."""
@@ -174,29 +173,9 @@ def log_mel(samples: npt.ArrayLike, bins: int = 80) -> Floats:
     views = np.lib.stride_tricks.sliding_window_view(x, _FFT)[::STEP]  # (T, 1024)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FFT) / _FFT)  # (1024,)
     magnitude = np.abs(np.fft.rfft(views * window))  # (T, 513)
-    result: Floats = np.log10(np.maximum(magnitude @ mel_filters(bins), _LEAST))  # (T, bins)
+    mel = magnitude @ mel_filters(bins, _FFT, _LOW, _HIGH)  # (T, bins)
+    result: Floats = np.log10(np.maximum(mel, _LEAST))  # (T, bins)
     return result
-
-
-@lru_cache(maxsize=4)
-def mel_filters(bins: int) -> Any:
-    """(513, bins) triangles of area 1 on Slaney's mel scale, from 80 to 7,600 Hz."""
-    ends = np.linspace(*(_mel(np.array(hertz)) for hertz in (_LOW, _HIGH)), bins + 2)  # (bins + 2,)
-    corners = np.where(ends < 15, ends * 200 / 3, 1000 * 6.4 ** ((ends - 15) / 27))  # in Hz
-    hertz = np.linspace(0, RATE / 2, _FFT // 2 + 1)[:, None]  # (513, 1)
-    low, middle, high = corners[:-2], corners[1:-1], corners[2:]  # (bins,)
-    rising = (hertz - low) / (middle - low)  # (513, bins)
-    falling = (high - hertz) / (high - middle)  # (513, bins)
-    filters = np.maximum(0, np.minimum(rising, falling)) * 2 / (high - low)  # (513, bins)
-    filters.setflags(write=False)
-    return filters
-
-
-def _mel(hertz: Any) -> Any:
-    """Slaney's mel scale: linear below 1,000 Hz, which is 15, then logarithmic."""
-    return np.where(
-        hertz < 1000, hertz * 3 / 200, 15 + 27 * np.log(np.maximum(hertz, 1) / 1000) / np.log(6.4)
-    )
 
 
 def _located(weights: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from zoo_core.contracts.spec import Component, MethodSpec
+from zoo_core.contracts.spec import Component, LossSpec, MethodSpec
 from zoo_core.host.hookspecs import hookimpl
 
 
@@ -77,6 +77,12 @@ def zoo_components() -> Iterable[Component]:
             domains=(2, None),
             signal="speech",
             presets=("paper", "small"),
+        ),
+        LossSpec(
+            "speaker",
+            "zoo_voice.speaker_loss:SpeakerSimilarity",
+            "Conversions are heard as the target's voice by a speaker encoder (extra listeners)",
+            weight=10.0,
         ),
         Component("renderer", "world", "zoo_voice.vocoder:World", "Speech by WORLD: the default"),
         Component(

@@ -16,6 +16,7 @@ class Voice:
     pitch: tuple[float, float]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
+    energy: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What is known of a voice: statistics of its pitch and of its mel-cepstra."""
+"""What is known of a voice: statistics of its pitch, of its mel-cepstra and of its energy."""
 
 from __future__ import annotations
 
@@ -26,15 +26,26 @@ class Speaker:
             absolute deviation. Octave errors of creaky voices hardly move either.
         mean: (order,) mean of c1, c2 ...
         deviation: (order,) their standard deviations.
+        energy: Mean and deviation of c0; None: not known, as of models that were trained before
+            energy was moved.
     """
 
     pitch: tuple[float, float]
     mean: Floats
     deviation: Floats
+    energy: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, f0: npt.ArrayLike, timbre: npt.ArrayLike) -> Speaker:
-        """The statistics of frames: F0 (T,) in Hz, 0 where unvoiced, and c1, c2 ... (T, order)."""
+    def of(
+        cls, f0: npt.ArrayLike, timbre: npt.ArrayLike, energy: npt.ArrayLike | None = None
+    ) -> Speaker:
+        """The statistics of frames.
+
+        Args:
+            f0: (T,) F0 in Hz, 0 where unvoiced.
+            timbre: (T, order) c1, c2 ...
+            energy: (T,) c0; None leaves it out.
+        """
         pitches = np.asarray(f0, np.float64)  # (T,)
         values = np.asarray(timbre, np.float64)  # (T, order)
         logs = np.log(pitches[pitches > 0])  # (V,)
@@ -43,7 +54,10 @@ class Speaker:
             middle = float(np.median(logs))
             spread = 1.4826 * float(np.median(np.abs(logs - middle)))
             pitch = (middle, max(_LEAST, spread))
-        return cls(pitch, values.mean(0), np.maximum(values.std(0), _LEAST))
+        level = None
+        if energy is not None:
+            level = (float(np.mean(energy)), max(_LEAST, float(np.std(energy))))
+        return cls(pitch, values.mean(0), np.maximum(values.std(0), _LEAST), level)
 
     def normalise(self, timbre: npt.ArrayLike) -> Floats:
         """(T, order) c1, c2 ... with mean 0 and deviation 1 over this voice."""
@@ -66,13 +80,22 @@ class Speaker:
         moved = np.exp((logs - from_middle) / from_spread * to_spread + to_middle)  # (T,)
         return np.where(voiced, np.clip(moved, F0_LOW, F0_HIGH), 0.0)  # (T,)
 
+    def level(self, energy: Floats, source: Speaker) -> Floats:
+        """(T,) the energy c0 of ``source`` with this voice's mean and deviation.
+
+        It stays as it is where that of either voice is not known.
+        """
+        if self.energy is None or source.energy is None:
+            return energy
+        (from_mean, from_deviation), (to_mean, to_deviation) = source.energy, self.energy
+        return (energy - from_mean) / from_deviation * to_deviation + to_mean  # (T,)
+
     def plain(self) -> dict[str, Any]:
         """Plain values, as ``config.yaml`` records them."""
-        return {
-            "pitch": [round(value, 6) for value in self.pitch],
-            "mean": [round(float(value), 6) for value in self.mean],
-            "deviation": [round(float(value), 6) for value in self.deviation],
-        }
+        values = {"pitch": self.pitch, "mean": self.mean, "deviation": self.deviation}
+        if self.energy is not None:
+            values["energy"] = self.energy
+        return {name: [round(float(one), 6) for one in some] for name, some in values.items()}
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any], order: int, *, asked: str) -> Speaker:
@@ -84,17 +107,22 @@ class Speaker:
         try:
             middle, spread = (float(value) for value in values["pitch"])
             mean, deviation = (np.array(values[k], np.float64) for k in ("mean", "deviation"))
+            energy = None
+            if values.get("energy") is not None:
+                level, width = (float(value) for value in values["energy"])
+                energy = (level, width)
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
                 "the statistics of the voice are incomplete",
                 asked=asked,
                 hint="Export the model again with zoo train, or restore its config.yaml.",
             ) from error
-        whole = np.isfinite([middle, spread, *mean.flat, *deviation.flat]).all()
-        if mean.shape != (order,) or deviation.shape != (order,) or not whole or spread <= 0:
+        whole = np.isfinite([middle, spread, *mean.flat, *deviation.flat, *(energy or ())]).all()
+        flat = spread <= 0 or (energy is not None and energy[1] <= 0)
+        if mean.shape != (order,) or deviation.shape != (order,) or not whole or flat:
             raise WeightsError(
                 f"the statistics of the voice are not {order} finite means and deviations",
                 asked=asked,
                 hint="Export the model again with zoo train, or restore its config.yaml.",
             )
-        return cls((middle, spread), mean, np.maximum(deviation, _LEAST))
+        return cls((middle, spread), mean, np.maximum(deviation, _LEAST), energy)

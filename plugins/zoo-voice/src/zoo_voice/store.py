@@ -27,7 +27,7 @@ from zoo_voice.world import HOP, RATE, pitch_and_timbre
 
 CLIPPED = 1e-3
 """Share of samples at full scale from which a recording counts as clipped."""
-_VERSION = 2  # part of every cache key: raise it when features would differ
+_VERSION = 3  # part of every cache key: raise it when features would differ
 
 Progress = Callable[[int, int], None]
 
@@ -60,11 +60,18 @@ class SpeechStore:
     and runs on into the next.
 
     Args:
-        frames: (F, 1 + order) F0 in Hz (0 where unvoiced), then c1, c2 ...
+        frames: (F, 2 + order) F0 in Hz (0 where unvoiced), then c0, c1 ...
         contents: What else is known.
         names: Name of each recording.
         spec: Form of the signals.
         speaker: Statistics to normalise by; None for the recordings' own.
+
+    Attributes:
+        frames: (F, order) float32, normalised.
+        f0: (F,) F0 in Hz, 0 where unvoiced.
+        energy: (F,) c0, as it is.
+        starts: (M,) the first frame of each recording.
+        lengths: (M,) its number of frames.
     """
 
     def __init__(
@@ -79,25 +86,26 @@ class SpeechStore:
         self.labels: Tensor | None = None
         self.kept: Sequence[int] = contents.kept
         self.skipped: Sequence[str] = contents.skipped
-        self.own = Speaker.of(frames[:, 0], frames[:, 1:])
+        self.own = Speaker.of(frames[:, 0], frames[:, 2:], frames[:, 1])
         self.speaker = speaker or self.own
         self.summary = _summary(contents, self.own)
-        self._spec, self._lengths = spec, np.array(contents.lengths)
-        self._starts = np.cumsum(self._lengths) - self._lengths  # (M,)
-        self._frames = self.speaker.normalise(frames[:, 1:]).astype(np.float32)  # (F, order)
+        self._spec, self.lengths = spec, np.array(contents.lengths)
+        self.starts = np.cumsum(self.lengths) - self.lengths  # (M,)
+        self.f0, self.energy = frames[:, 0], frames[:, 1]  # (F,) each
+        self.frames = self.speaker.normalise(frames[:, 2:]).astype(np.float32)  # (F, order)
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return len(self.lengths)
 
     def batch(self, indices: Sequence[int], rng: torch.Generator | None = None) -> Tensor:
         """(N, order, T) float32; with ``rng`` beginning anywhere in the recording."""
         chosen = np.asarray(indices, np.intp)  # (N,)
-        begins = self._starts[chosen]  # (N,)
+        begins = self.starts[chosen]  # (N,)
         if rng is not None:
             part = torch.rand(len(chosen), generator=rng).numpy()  # (N,)
-            begins = begins + (part * self._lengths[chosen]).astype(np.intp)  # (N,)
+            begins = begins + (part * self.lengths[chosen]).astype(np.intp)  # (N,)
         places = begins[:, None] + np.arange(self._spec.shape[-1])  # (N, T)
-        picked = self._frames[places % len(self._frames)]  # (N, T, order)
+        picked = self.frames[places % len(self.frames)]  # (N, T, order)
         return torch.from_numpy(picked).transpose(1, 2).contiguous()  # (N, order, T)
 
 
@@ -134,7 +142,7 @@ def open_store(
 def _analysed(
     files: Sequence[Path | InMemorySignal], order: int, progress: Progress | None
 ) -> tuple[npt.NDArray[np.float32], SpeechStoreContents]:
-    """Frames (F, 1 + order) of all files in parallel, and what else is known."""
+    """Frames (F, 2 + order) of all files in parallel, and what else is known."""
     kept, skipped, rows = [], [], []
     rates: set[int] = set()
     forms: dict[str, int] = {}
@@ -165,7 +173,7 @@ def _analysed(
 
 
 def _one(file: Path | InMemorySignal, order: int) -> tuple[npt.NDArray[np.float32], Any] | str:
-    """Frames (T, 1 + order) of one recording with its facts, or why it cannot be used."""
+    """Frames (T, 2 + order) of one recording with its facts, or why it cannot be used."""
     source, name = (file, str(file)) if isinstance(file, Path) else (file.value, file.name)
     try:
         if not isinstance(source, Path | Sound):
@@ -176,7 +184,7 @@ def _one(file: Path | InMemorySignal, order: int) -> tuple[npt.NDArray[np.float3
     f0, cepstrum = pitch_and_timbre(samples, order)
     # Pauses are no voice. Two speakers differ in how long theirs are, and a net that has to make
     # as many of them as the target has turns words into silence, or silence into words.
-    frames = np.column_stack([f0, cepstrum[:, 1:]])[loud(cepstrum[:, 0])]  # (T, 1 + order)
+    frames = np.column_stack([f0, cepstrum])[loud(cepstrum[:, 0])]  # (T, 2 + order)
     return frames.astype(np.float32), facts
 
 
@@ -198,7 +206,7 @@ def _load(folder: Path, order: int) -> tuple[npt.NDArray[np.float32], SpeechStor
             **json.loads((folder / "contents.json").read_text(encoding="utf-8"))
         )
         mapped = np.load(folder / "frames.npy", mmap_mode="r")
-        shape = (sum(contents.lengths), 1 + order)
+        shape = (sum(contents.lengths), 2 + order)
     except (OSError, ValueError, TypeError, EOFError, RecursionError):
         return None
     if mapped.shape != shape or mapped.dtype != np.float32:

@@ -55,9 +55,13 @@ class Analysis:
         span = slice(begin, end)
         return Analysis(self.f0[span], self.cepstrum[span], self.aperiodicity[span])
 
-    def with_voice(self, f0: Floats, timbre: Floats) -> Analysis:
-        """The same words with another F0 (T,) and c1, c2 ... (T, order); energy is kept."""
-        return replace(self, f0=f0, cepstrum=np.concatenate([self.cepstrum[:, :1], timbre], axis=1))
+    def with_voice(self, f0: Floats, timbre: Floats, energy: Floats | None = None) -> Analysis:
+        """The same words with another F0 (T,), c1, c2 ... (T, order) and energy c0 (T,).
+
+        Without ``energy`` its own is kept.
+        """
+        level = self.cepstrum[:, 0] if energy is None else energy  # (T,)
+        return replace(self, f0=f0, cepstrum=np.column_stack([level, timbre]))
 
 
 def analyse(samples: npt.ArrayLike, order: int) -> Analysis:

@@ -19,17 +19,22 @@ from torch.nn import functional as F
 from zoo_core.errors import UsageError
 from zoo_core.untrusted import verify
 from zoo_voice.cepstrum import Floats
+from zoo_voice.mel import mel_filters
 from zoo_voice.world import RATE
 
 INSTALL = 'pip install "zoo-voice[listeners]"'
 SPEAKER_SHA256 = "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"
 """Of the weights in Resemblyzer 0.1.4."""
 _SPEAKER_BYTES = 17_090_379
-_FFT, _HOP, _BANDS, _SIZE = 400, 160, 40, 256
-_PART = 160  # frames that are embedded together
+FFT, HOP, BANDS = 400, 160, 40
+"""Samples that a frame of the encoder of voices sees, and from frame to frame; its mel bands."""
+PART = 160
+"""Frames that it embeds together: 1.6 s."""
+LOUDNESS = 10 ** (-30 / 20)
+"""Root mean square that fainter speech is raised to."""
+_SIZE = 256
 _STEP = 77  # frames from one part to the next: 1.3 parts a second
 _COVERED = 0.75  # share of the last part that speech must fill
-_LOUDNESS = 10 ** (-30 / 20)  # root mean square that fainter speech is raised to
 
 
 class SpeakerEncoder(nn.Module):
@@ -41,7 +46,7 @@ class SpeakerEncoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(_BANDS, _SIZE, num_layers=3, batch_first=True)
+        self.lstm = nn.LSTM(BANDS, _SIZE, num_layers=3, batch_first=True)
         self.linear = nn.Linear(_SIZE, _SIZE)
 
     def forward(self, mel: Tensor) -> Tensor:
@@ -53,11 +58,11 @@ class SpeakerEncoder(nn.Module):
     def embed(self, samples: Floats) -> Floats:
         """(E,) the voice of speech (n,), a unit vector: the mean over parts that overlap."""
         level = float(np.sqrt(np.mean(np.square(samples))))
-        speech = samples * max(1.0, _LOUDNESS / max(level, 1e-9))  # (n,)
+        speech = samples * max(1.0, LOUDNESS / max(level, 1e-9))  # (n,)
         starts = _starts(len(speech))
-        missing = (starts[-1] + _PART) * _HOP - len(speech)
+        missing = (starts[-1] + PART) * HOP - len(speech)
         mel = _mel(np.pad(speech, (0, max(0, missing))))  # (T, B)
-        parts = torch.stack([mel[start : start + _PART] for start in starts])  # (P, 160, B)
+        parts = torch.stack([mel[start : start + PART] for start in starts])  # (P, 160, B)
         mean = self(parts).mean(0)  # (E,)
         voice: Floats = F.normalize(mean, dim=0).double().numpy()  # (E,)
         return voice
@@ -65,24 +70,30 @@ class SpeakerEncoder(nn.Module):
 
 def _starts(count: int) -> list[int]:
     """The first frames of the parts of so many samples."""
-    frames = -(-(count + 1) // _HOP)
-    starts = list(range(0, max(1, frames - _PART + _STEP + 1), _STEP))
-    filled = (count - starts[-1] * _HOP) / (_PART * _HOP)
+    frames = -(-(count + 1) // HOP)
+    starts = list(range(0, max(1, frames - PART + _STEP + 1), _STEP))
+    filled = (count - starts[-1] * HOP) / (PART * HOP)
     return starts[:-1] if filled < _COVERED and len(starts) > 1 else starts
 
 
 def _mel(samples: Floats) -> Tensor:
     """(T, B) mel energies, not their logarithms."""
-    librosa = needed("librosa", "who is heard")
-    energies = librosa.feature.melspectrogram(
-        y=samples.astype(np.float32), sr=RATE, n_fft=_FFT, hop_length=_HOP, n_mels=_BANDS
-    )  # (B, T)
-    return torch.from_numpy(energies.astype(np.float32).T)  # (T, B)
+    x = torch.from_numpy(samples.astype(np.float32))  # (n,)
+    spectrum = torch.stft(
+        x, FFT, HOP, window=torch.hann_window(FFT), pad_mode="constant", return_complex=True
+    )  # (F, T)
+    energies = spectrum.abs().square().T.double() @ torch.from_numpy(mel_filters(BANDS, FFT).copy())
+    return energies.float()  # (T, B)
 
 
 @lru_cache(maxsize=1)
 def speaker_encoder() -> SpeakerEncoder:
-    """The encoder with its published weights.
+    """The encoder of `load_speaker_encoder`, loaded once."""
+    return load_speaker_encoder()
+
+
+def load_speaker_encoder() -> SpeakerEncoder:
+    """The encoder with its published weights, frozen.
 
     Raises:
         UsageError: If the package is not installed.
@@ -93,7 +104,7 @@ def speaker_encoder() -> SpeakerEncoder:
     state = torch.load(path, map_location="cpu", weights_only=True)["model_state"]
     encoder = SpeakerEncoder()
     encoder.load_state_dict({name: state[name] for name in encoder.state_dict()})
-    return encoder.eval()
+    return encoder.requires_grad_(False).eval()
 
 
 def naturalness(samples: Floats) -> float:
