@@ -47,6 +47,42 @@ def through(codec: SpeechCodec, value: Any, target: str, **options: Any) -> Any:
     return codec.join(item, pairs, target=target).samples
 
 
+def with_energy(mean: float, deviation: float) -> Speaker:
+    return Speaker((np.log(100.0), 0.1), np.zeros(2), np.ones(2), (mean, deviation))
+
+
+def test_energy_gets_the_mean_and_deviation_of_the_other_voice() -> None:
+    moved = with_energy(-3.0, 0.5).level(np.array([-6.0, -4.0, -5.0]), with_energy(-5.0, 1.0))
+    np.testing.assert_allclose(moved, [-3.5, -2.5, -3.0])
+
+
+def test_energy_stays_where_a_voice_s_is_not_known() -> None:
+    energy, unknown = np.array([-6.0, -4.0]), Speaker((np.log(100.0), 0.1), np.zeros(2), np.ones(2))
+    np.testing.assert_array_equal(with_energy(-3.0, 0.5).level(energy, unknown), energy)
+    np.testing.assert_array_equal(unknown.level(energy, with_energy(-3.0, 0.5)), energy)
+
+
+@pytest.mark.parametrize("energy", [[-5.0], [-5.0, 0.0], ["loud", 1.0], [float("nan"), 1.0]])
+def test_a_wrong_energy_of_a_voice_is_refused(energy: Any) -> None:
+    plain = with_energy(-5.0, 1.0).plain() | {"energy": energy}
+    with pytest.raises(WeightsError) as caught:
+        Speaker.from_plain(plain, 2, asked='voice "low"')
+    assert caught.value.asked == 'voice "low"'
+
+
+def test_a_conversion_is_as_loud_as_the_target(voice: Any) -> None:
+    low, faint = voice(0.6, 110.0, 1.1), 0.1 * voice(0.6, 200.0, 0.85, seed=1)
+    known = {}
+    for name, samples in (("low", low), ("faint", faint)):
+        analysis = analyse(samples, 24)
+        spoken = analysis.cepstrum[loud(analysis.cepstrum[:, 0])]
+        known[name] = Speaker.of(analysis.f0, spoken[:, 1:], spoken[:, 0]).plain()
+    codec = SpeechCodec(SPEC, {"speakers": known})
+    made = through(codec, Sound(low, RATE), "faint", source="low")
+    level = lambda x: 20 * np.log10(np.std(x))  # noqa: E731
+    assert abs(level(made) - level(faint)) < 4 < level(low) - level(faint)
+
+
 def test_warping_by_nothing_is_the_identity() -> None:
     np.testing.assert_array_equal(warping(6, 6, 0.0), np.eye(7))
 

@@ -34,15 +34,23 @@ class Hearing(nn.Module):
 
     A frame of the encoder sees 25 ms, where a voice of 100 Hz has harmonics of its own in the
     lower bands: the envelope times the spectrum of pulses at that pitch.
+
+    Args:
+        order: Q, the number of the last coefficient.
     """
 
+    basis: Tensor
     harmonics: Tensor
     filters: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, order: int) -> None:
         super().__init__()
-        filters = np.sum(np.hanning(FFT + 1) ** 2) * mel_filters(BANDS, FFT)  # (F, B)
-        for name, values in (("harmonics", _harmonics()), ("filters", filters)):
+        constants = {
+            "basis": warped_cosines(order, FFT // 2 + 1),  # (Q + 1, F)
+            "harmonics": _harmonics(),  # (K, F)
+            "filters": np.sum(np.hanning(FFT + 1) ** 2) * mel_filters(BANDS, FFT),  # (F, B)
+        }
+        for name, values in constants.items():
             tensor = torch.from_numpy(values.astype(np.float32))
             self.register_buffer(name, tensor, persistent=False)
 
@@ -54,9 +62,8 @@ class Hearing(nn.Module):
             pitch: (N, T) `pitch_numbers`.
             spoken: (N, T) whether a frame belongs to the word.
         """
-        basis = torch.from_numpy(warped_cosines(cepstrum.shape[2] - 1, FFT // 2 + 1)).to(cepstrum)
         own = spoken[:, ::_EVERY, None].to(cepstrum)  # (N, T', 1)
-        power = torch.exp(cepstrum[:, ::_EVERY] @ basis) * own  # (N, T', F)
+        power = torch.exp(cepstrum[:, ::_EVERY] @ self.basis) * own  # (N, T', F)
         count = own.sum((1, 2)).clamp_min(1)[:, None, None] * power.shape[2]  # (N, 1, 1)
         floor = FLOOR * power.sum((1, 2), keepdim=True) / count  # (N, 1, 1)
         power = torch.maximum(power - floor, floor / 100) * own  # (N, T', F)

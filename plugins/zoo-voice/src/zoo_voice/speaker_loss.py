@@ -19,7 +19,6 @@ from zoo_core.contracts.codec import SignalStore
 from zoo_core.contracts.method import Loss
 from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError
-from zoo_nn.losses.distances import total
 from zoo_nn.nets.backbones import without_state
 from zoo_voice.evaluate.listeners import PART, load_speaker_encoder
 from zoo_voice.hearing import Hearing, pitch_numbers
@@ -60,7 +59,6 @@ class SpeakerSimilarity(Loss):
         # An LSTM keeps a list of its weights beside them, which it renews when it is moved. In
         # training mode, since cuDNN has no way back otherwise; the encoder has no dropout.
         self.encoder = encoder.to(torch.float32).train()
-        self.hearing = Hearing()
         self.voices = nn.ModuleDict()
         self.pairs = nn.ModuleDict()
 
@@ -77,6 +75,7 @@ class SpeakerSimilarity(Loss):
                 hint="Name each speaker: --domain NAME=FOLDER.",
             )
         speech = cast("Mapping[str, SpeechStore]", stores)
+        self.hearing = Hearing(next(iter(speech.values())).frames.shape[1])
         self.voices = nn.ModuleDict({_key(name): _Voice(one) for name, one in speech.items()})
         own = {name: self._own(name, store) for name, store in speech.items()}  # (M', E) each
         for source, target in itertools.permutations(speech, 2):
@@ -88,32 +87,39 @@ class SpeakerSimilarity(Loss):
         """Mean over all pairs of voices: ()."""
         if not self.pairs:
             raise UsageError("it has been shown no recordings", asked="--loss speaker")
-        names = step.method.domains.names
-        pairs = list(itertools.permutations(names, 2))
-        return total(self._pair(step, *pair) for pair in pairs) / len(pairs)  # ()
+        names = list(itertools.permutations(step.method.domains.names, 2))
+        pairs = [cast("_Pair", self.pairs[_key(*pair)]) for pair in names]
+        mel = torch.stack([self._made(step, *pair) for pair in names])  # (pairs, N, 160, B)
+        heard = self._heard(mel.flatten(0, 1)).unflatten(0, mel.shape[:2])  # (pairs, N, E)
+        margins = torch.stack(
+            [one.gap - e @ one.direction for one, e in zip(pairs, heard, strict=True)]
+        )
+        return functional.relu(margins).mean()  # () of (pairs, N)
 
-    def _pair(self, step: Step, source: str, target: str) -> Tensor:
-        pair = cast("_Pair", self.pairs[_key(source, target)])
+    def _made(self, step: Step, source: str, target: str) -> Tensor:
+        """(N, 160, B) recordings of ``source`` drawn by chance, as the nets convert them."""
+        voice, pair = self._voice(source), cast("_Pair", self.pairs[_key(source, target)])
         count = len(next(iter(step.batch.conditions.values())))
-        places, spoken = self._voice(source).draw(step.rand(count, 2), self.frames)  # (N, T)
-        x = self._voice(source).frames[places].transpose(1, 2)  # (N, Q, T)
-        made = step.translate(
-            x, step.condition(source, count), step.condition(target, count)
-        )  # (N, Q, T)
-        heard = self._heard(
-            target, made.transpose(1, 2), pair.energy[places], pair.pitch[places], spoken
-        )  # (N, E)
-        return functional.relu(pair.gap - heard @ pair.direction).mean()  # ()
+        places, spoken = voice.draw(step.rand(count, 2), self.frames)  # (N, T)
+        x = voice.frames[places].transpose(1, 2)  # (N, Q, T)
+        own, wanted = (step.condition(name, count) for name in (source, target))
+        timbre = step.translate(x, own, wanted).transpose(1, 2)  # (N, T, Q)
+        return self._mel(target, timbre, pair.energy[places], pair.pitch[places], spoken)
 
-    def _heard(
+    def _mel(
         self, name: str, timbre: Tensor, energy: Tensor, pitch: Tensor, spoken: Tensor
     ) -> Tensor:
-        """(N, E) embeddings of words in a voice; ``timbre`` (N, T, Q), all else (N, T)."""
+        """(N, 160, B) words in a voice; ``timbre`` (N, T, Q), all else (N, T)."""
         voice = self._voice(name)
         with torch.autocast(timbre.device.type, enabled=False):
             plain = timbre.float() * voice.deviation + voice.mean  # (N, T, Q)
             cepstrum = torch.cat([energy[..., None], plain], dim=2)  # (N, T, Q + 1)
-            mel = self.hearing(cepstrum, pitch, spoken)  # (N, T', B)
+            mel: Tensor = self.hearing(cepstrum, pitch, spoken)  # (N, 160, B)
+        return mel
+
+    def _heard(self, mel: Tensor) -> Tensor:
+        """(N, E) what the encoder hears of ``mel`` (N, 160, B)."""
+        with torch.autocast(mel.device.type, enabled=False):
             embedded: Tensor = self.encoder(mel)  # (N, E)
         return embedded
 
@@ -125,9 +131,8 @@ class SpeakerSimilarity(Loss):
         chosen = torch.linspace(0, len(store) - 1, min(_MOST, len(store))).long()  # (M',)
         for some in chosen.split(_TOGETHER):
             places, spoken = voice.words(some, torch.zeros(len(some)), self.frames)  # (n, T)
-            heard.append(
-                self._heard(name, voice.frames[places], energy[places], pitch[places], spoken)
-            )
+            mel = self._mel(name, voice.frames[places], energy[places], pitch[places], spoken)
+            heard.append(self._heard(mel))  # (n, E)
         return torch.cat(heard)
 
     def _voice(self, name: str) -> _Voice:
