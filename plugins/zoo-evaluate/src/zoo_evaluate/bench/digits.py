@@ -149,6 +149,11 @@ DIGITS = Benchmark(
             method="embedding",
             options={"backbone": "judge:{source_judge}", "direction": "forward", "noise": 10},
         ),
+        # The adaptation of pixels of CyCADA: a cycle, and a classifier of the source that agrees.
+        "cyclegan-semantic": Override(
+            method="cyclegan",
+            extra_losses=("embedding:weight=10,backbone=judge:{source_judge},layers=embedding",),
+        ),
         "cogan": Override(inputs=200, pictures=1000, held=100),
     },
     published=(
