@@ -197,8 +197,16 @@ def requests() -> Iterator[tuple[str, bytes]]:
     asked = b"POST /translate?model=stargan-emoji-64&to=noto&name=a.png\nHost: 127.0.0.1:7860"
     yield "translate", asked + b"\nOrigin: http://127.0.0.1:7860\n\n" + picture.getvalue()
     yield "elsewhere", asked + b"\nOrigin: http://elsewhere.example\n\n" + picture.getvalue()
+    lens = b"POST /lens?model=stargan-emoji-64&to=noto&from=twemoji&name=a.png\nHost: localhost\n\n"
+    yield "lens", lens + picture.getvalue()
+    part = b'Content-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n1\r\n'
+    form = b"--x\r\n" + part + b"--x--\r\n"
+    head = b"POST /zip\nHost: localhost\nContent-Type: multipart/form-data; boundary=x\n"
+    yield "zip", head + b"Content-Length: %d\n\n" % len(form) + form
     for name, path in (("root", b"/"), ("script", b"/page.js"), ("models", b"/models"),
                        ("picture", b"/picture?model=stargan-emoji-64"),
+                       ("model", b"/model?model=stargan-emoji-64"),
+                       ("example", b"/example?model=stargan-emoji-64"),
                        ("outside", b"/..%2f..%2fetc/passwd")):  # fmt: skip
         yield name, b"GET " + path + b"\nHost: localhost\n\n"
 

@@ -181,10 +181,12 @@ def _asked(method: str, path: str, headers: dict[str, str], body: bytes) -> int:
         "headers": [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()],
     }  # fmt: skip
     said: list[dict[str, Any]] = []
-    sent = iter([{"type": "http.request", "body": body, "more_body": False}])
+    sent = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> dict[str, Any]:
-        return next(sent, {"type": "http.disconnect"})
+        if not sent:
+            await asyncio.Event().wait()  # whoever asked waits for the answer
+        return sent.pop()
 
     async def send(message: dict[str, Any]) -> None:
         said.append(message)

@@ -182,6 +182,42 @@ def test_another_model_and_fewer_domains_are_chosen_by_a_click(browser: Any, add
     page.close()
 
 
+def test_without_a_picture_an_example_is_tried(browser: Any, address: str) -> None:
+    page = opened(browser, address)
+    choose(page)
+    page.click("#example")
+    page.wait_for_selector(DONE)
+    assert titles(page) == ["noto", "openmoji", "twemoji"]
+    page.close()
+
+
+def test_files_are_taken_wherever_they_are_dropped(browser: Any, address: str) -> None:
+    page = opened(browser, address)
+    choose(page)
+    page.evaluate(
+        """async () => {
+            const data = new DataTransfer();
+            const blob = await (await fetch("example?model=stargan-emoji-64")).blob();
+            data.items.add(new File([blob], "one.png", { type: "image/png" }));
+            for (let time = 0; time < 2; time++)
+                document.body.dispatchEvent(new DragEvent("drop",
+                    { dataTransfer: data, bubbles: true, cancelable: true }));
+        }"""
+    )
+    until(page, "document.querySelectorAll('figure.after').length == 6")  # one after the other
+    page.close()
+
+
+def test_without_models_of_voices_there_is_no_tab_for_them(
+    browser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zoo_ui.shelf.KINDS", ("image",))
+    with serving() as address:
+        page = opened(browser, address)
+        assert not page.locator("#tabs").is_visible()
+        page.close()
+
+
 def test_a_wrong_file_is_answered_by_a_sentence_and_the_others_are_done(
     browser: Any, address: str, tmp_path: Path
 ) -> None:

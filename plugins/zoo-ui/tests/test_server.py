@@ -377,3 +377,11 @@ def test_the_address_with_the_token_opens_the_page() -> None:
     assert friend.get("/models").status_code == 200
     evil = {"origin": "http://elsewhere.example"}
     assert friend.post("/translate", content=b"", headers=evil).status_code == 403
+
+
+def test_a_model_has_an_example_to_try_it_with(client: TestClient) -> None:
+    answer = client.get("/example", params={"model": MODEL})
+    assert Image.open(io.BytesIO(answer.content)).size == (64, 64)
+    rows = {row["name"]: row["example"] for row in client.get("/models").json()["models"]}
+    assert (rows[MODEL], rows["cyclegan-vc-fsdd"]) == (True, False)
+    assert client.get("/example", params={"model": "cyclegan-vc-fsdd"}).status_code == 404

@@ -65,6 +65,7 @@ def build_app(
             Route("/models", server.models),
             Route("/model", server.model),
             Route("/picture", server.picture),
+            Route("/example", server.example),
             Route("/runs", server.runs),
             Route("/run", server.run),
             Route("/sheet", server.sheet),
@@ -96,7 +97,7 @@ class _Server:
 
     async def models(self, request: Request) -> Response:
         """What is offered, and the limits."""
-        rows = [asdict(o) | {"picture": bool(o.picture)} for o in self._shelf.offers.values()]
+        rows = [offer.plain() for offer in self._shelf.offers.values()]
         return JSONResponse({"models": rows, "largest": LARGEST, "runs": bool(self._runs)})
 
     async def model(self, request: Request) -> Response:
@@ -110,6 +111,14 @@ class _Server:
         if offer is None or offer.picture is None:
             return _refused("it has no picture", 404)
         return FileResponse(offer.picture, media_type="image/png")
+
+    async def example(self, request: Request) -> Response:
+        """A picture to try a model with."""
+        name = request.query_params.get("model", "")
+        data = await run_in_threadpool(self._shelf.example, name)
+        if data is None:
+            return _refused("it has no example", 404)
+        return Response(data, media_type="image/png")
 
     async def runs(self, request: Request) -> Response:
         """Names of the training runs."""

@@ -47,7 +47,12 @@ def ui(
 
     app = build_app(models, device=device, token=token, runs=runs)
     config = uvicorn.Config(
-        app, log_level="warning", lifespan="off", limit_concurrency=CONNECTIONS, proxy_headers=False
+        app,
+        log_level="warning",
+        lifespan="off",
+        limit_concurrency=CONNECTIONS,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,  # work that goes on is ended
     )
     server = uvicorn.Server(config)
     if token is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import threading
 from collections import OrderedDict
@@ -10,10 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.plugins import host
-from zoo_core.models.modeldir import SAMPLES
+from zoo_core.models.modeldir import GOLDEN, MODEL, SAMPLES
 from zoo_ui.watch import go_on
 
 if TYPE_CHECKING:
@@ -35,15 +38,41 @@ class Offer:
         name: What `zoo.load` takes.
         summary: What it does.
         kind: Kind of its signals, one of `KINDS`.
-        picture: Its samples; None where it has none.
+        directory: Where it is; None where only `zoo.load` knows.
         own: Whether the user named it.
     """
 
     name: str
     summary: str
     kind: str
-    picture: Path | None = None
+    directory: Path | None = None
     own: bool = False
+
+    @property
+    def picture(self) -> Path | None:
+        """Its samples; None where it has none."""
+        return self._file(SAMPLES)
+
+    @property
+    def golden(self) -> Path | None:
+        """What it was tried with, where that is pictures."""
+        return self._file(GOLDEN) if self.kind == "image" else None
+
+    def plain(self) -> dict[str, Any]:
+        """What the page is told."""
+        return {
+            "name": self.name,
+            "summary": self.summary,
+            "kind": self.kind,
+            "own": self.own,
+            "picture": self.picture is not None,
+            "example": self.golden is not None,
+        }
+
+    def _file(self, name: str) -> Path | None:
+        path = None if self.directory is None else self.directory / name
+        # A link may lead to what nobody meant to show.
+        return path if path is not None and path.is_file() and not path.is_symlink() else None
 
 
 @dataclass(frozen=True)
@@ -133,6 +162,24 @@ class Shelf:
                 pass
         return self._choices[name]
 
+    def example(self, name: str) -> bytes | None:
+        """A PNG of a picture that a model was tried with; None where there is none.
+
+        Raises:
+            ZooError: If the model is not offered, or its golden file is damaged.
+        """
+        from zoo_core.models.golden import read_golden
+        from zoo_images.pixels import to_bytes
+
+        self._require(name)
+        if (path := self.offers[name].golden) is None:
+            return None
+        with self.use(name) as translator:
+            spec = translator.codec.spec
+        stream = io.BytesIO()
+        Image.fromarray(to_bytes(read_golden(path)[0].input[0], spec)).save(stream, "PNG")
+        return stream.getvalue()
+
     def load(self, name: str, precision: str = "auto") -> Translator:
         """Loads a model; raises `ZooError` where it cannot be."""
         import zoo
@@ -157,10 +204,9 @@ class Shelf:
                     asked=f"model {name}",
                     hint="Use zoo translate.",
                 )
-            places = [Path(name) / SAMPLES, Path(name) / "model" / SAMPLES]  # of a model, a run
-            # A link may lead to what nobody meant to show.
-            picture = next((p for p in places if p.is_file() and not p.is_symlink()), None)
-            offers.append(Offer(name, "Your own", codec.kind, picture, own=True))
+            places = (Path(name), Path(name) / "model")  # of a model, of a run
+            directory = next((path for path in places if (path / MODEL).is_file()), None)
+            offers.append(Offer(name, "Your own", codec.kind, directory, own=True))
         return offers
 
 
@@ -193,9 +239,8 @@ def _embedded() -> dict[str, Offer]:
         signal: Any = model.config.get("signal", {})
         if model.embedded is None or not model.installed or signal.get("kind") not in KINDS:
             continue
-        picture = model.embedded.parent / SAMPLES
         summary = str(model.data.get("summary", ""))
-        found[name] = Offer(name, summary, signal["kind"], picture if picture.is_file() else None)
+        found[name] = Offer(name, summary, signal["kind"], model.embedded.parent)
     return found
 
 

@@ -19,7 +19,10 @@ export async function ask(address, options) {
     if (fault.name === "AbortError") throw fault;
     throw new Error("The server does not answer. Start zoo ui again.");
   }
-  if (!answer.ok) throw new Error((await answer.json()).error);
+  if (!answer.ok) {
+    const busy = { error: "The server is busy. Try again in a moment." };
+    throw new Error((await answer.json().catch(() => busy)).error);
+  }
   return answer;
 }
 

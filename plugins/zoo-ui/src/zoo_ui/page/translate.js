@@ -8,7 +8,9 @@ let words = {};
 let choices = null;
 let files = []; // dropped last, to be translated again
 let kept = []; // all results on the page: [name, blob]
+let waiting = []; // dropped while others are translated
 let running = null; // what ends the work
+const MOST = 100; // files at once
 
 export function setUp(limit) {
   largest = limit;
@@ -18,6 +20,7 @@ export function setUp(limit) {
 export async function show(chosen, its) {
   const changed = its !== words;
   [model, words, choices] = [chosen, its, null];
+  at("example").hidden = !chosen.example;
   at("drop-note").textContent = `or click to choose them · up to ${largest >> 20} MB each`;
   for (const id of ["sources", "strengths"]) at(id).hidden = true;
   if (changed) clear();
@@ -85,7 +88,12 @@ function say(sentence) {
 }
 
 async function translateAll(chosen) {
-  if (running || !chosen.length) return;
+  if (running) {
+    waiting.push(...chosen);
+    return;
+  }
+  if (!chosen.length) return;
+  if (chosen.length > MOST) return say(`These are ${chosen.length} files. Drop at most ${MOST} at once; zoo translate takes whole folders.`);
   files = chosen;
   const pairs = asked();
   if (!pairs) return offerAgain();
@@ -104,12 +112,14 @@ async function translateAll(chosen) {
     tell(0, "");
     if (!(await translate(made, pairs, tell))) failed += 1;
   }
+  if (running.signal.aborted) waiting = [];
   say(running.signal.aborted ? "Cancelled." : failed ? `Done; ${failed} of ${rows.length} failed.` : "Done.");
   running = null;
   for (const id of ["progress", "cancel"]) at(id).hidden = true;
   for (const id of ["all", "clear"]) at(id).hidden = false;
   at("all").hidden = !kept.length;
   offerAgain();
+  translateAll(waiting.splice(0));
 }
 
 function row(file, pairs) {
@@ -117,15 +127,15 @@ function row(file, pairs) {
   const pictures = element("div", "", { class: sounds ? "pictures sounds" : "pictures" });
   const before = figure({ title: "before", file, shown: sounds ? null : file, sounds });
   const targets = pairs.filter(([key]) => key === "to").map(([, name]) => name);
-  const waiting = (targets.length ? targets : ["translated"]).map((name) => element("div", `${name} …`, { class: "wait" }));
-  pictures.append(before, ...waiting);
+  const places = (targets.length ? targets : ["translated"]).map((name) => element("div", `${name} …`, { class: "wait" }));
+  pictures.append(before, ...places);
   const title = element("h3", file.name, {}, element("small", model.name));
-  return { file, pictures, before, waiting, sounds, model, choices, source: at("source").value,
+  return { file, before, places, sounds, model, choices, source: at("source").value,
     box: element("div", "", { class: "row" }, title, pictures) };
 }
 
 async function translate(made, pairs, tell) {
-  const { file, waiting, sounds } = made;
+  const { file, places, sounds } = made;
   try {
     if (running.signal.aborted) throw new DOMException("", "AbortError");
     const other = words.others.find(([type]) => file.type.startsWith(type));
@@ -143,8 +153,8 @@ async function translate(made, pairs, tell) {
   } catch (fault) {
     const sentence = fault.name === "AbortError" ? "Cancelled." : fault.message;
     const said = element("p", sentence, fault.name === "AbortError" ? {} : { class: "error", role: "alert" });
-    waiting.shift()?.replaceWith(said);
-    for (const rest of waiting) rest.remove();
+    places.shift()?.replaceWith(said);
+    for (const rest of places) rest.remove();
     return false;
   }
 }
@@ -154,7 +164,7 @@ function drawResult(made, { result, suffix, notes, files: [whole, shown] }) {
   const name = `${stem}_${result.replaceAll(/[/\\:]/g, "-")}${suffix}`;
   kept.push([name, whole]);
   const drawn = figure({ title: result, file: whole, shown: shown ?? whole, sounds: made.sounds, name, made });
-  made.waiting.shift().replaceWith(drawn);
+  made.places.shift().replaceWith(drawn);
   for (const note of notes) {
     if (![...made.box.querySelectorAll(".notes")].some((known) => known.textContent === note))
       made.box.append(element("p", note, { class: "notes" }));
@@ -212,14 +222,27 @@ async function downloadAll() {
   at("all").disabled = false;
 }
 
-const drop = at("drop");
+async function tryExample() {
+  try {
+    const blob = await (await ask(`example?${new URLSearchParams({ model: model.name })}`)).blob();
+    translateAll([new File([blob], "example.png", { type: "image/png" })]);
+  } catch (fault) {
+    say(fault.message);
+  }
+}
+
+// The whole page takes files: beside the field, a browser would leave the page for them.
 for (const name of ["dragover", "dragleave", "drop"]) {
-  drop.addEventListener(name, (event) => {
+  addEventListener(name, (event) => {
     event.preventDefault();
-    drop.classList.toggle("over", name === "dragover");
-    if (name === "drop") translateAll([...event.dataTransfer.files]);
+    at("drop").classList.toggle("over", name === "dragover");
+    if (name !== "drop" || at("translate").hidden) return;
+    const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
+    if (items.some((item) => item.webkitGetAsEntry()?.isDirectory)) say("That is a folder. Drop the files in it.");
+    else translateAll([...event.dataTransfer.files]);
   });
 }
+at("example").onclick = tryExample;
 at("files").onchange = (event) => {
   const chosen = [...event.target.files];
   event.target.value = ""; // so that the same file can be chosen again
