@@ -166,6 +166,19 @@ def test_hidden_information_is_looked_for_on_the_way_back(
     page.close()
 
 
+def test_a_way_back_to_one_of_many_domains_is_asked_for(browser: Any, address: str) -> None:
+    page = opened(browser, address)
+    choose(page)
+    drop(page, EMOJI / "noto" / "1f433.png")
+    page.locator("figure.after .face").nth(1).click()
+    page.click("#lens")
+    page.wait_for_selector('#lens-said:has-text("Say what the picture is now")')
+    page.select_option("#lens-source", "noto")
+    page.click("#lens")
+    page.wait_for_selector('#lens-said:has-text("of 255 shades")')
+    page.close()
+
+
 def test_another_model_and_fewer_domains_are_chosen_by_a_click(browser: Any, address: str) -> None:
     page = opened(browser, address)
     choose(page)
@@ -231,6 +244,7 @@ def test_a_wrong_file_is_answered_by_a_sentence_and_the_others_are_done(
     said = page.locator("[role=alert]").all_text_contents()
     assert ["letter.png: it holds text" in said[0], "Open Voices" in said[1]] == [True, True]
     assert page.locator("figure.after").count() == 3
+    assert page.locator("figure.before").count() == 1  # nothing to see of the others
     page.close()
 
 

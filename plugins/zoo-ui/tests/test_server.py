@@ -331,7 +331,7 @@ def test_a_look_goes_there_and_back(client: TestClient, digit: Path) -> None:
     ("model", "to", "said"),
     [
         ("dtn-mnist-usps", "usps", "no way back"),
-        (MODEL, "noto", "They are now"),
+        (MODEL, "noto", "what the picture is now"),
         (MODEL, "klingon", "one translation"),
     ],
 )

@@ -90,7 +90,7 @@ def _ways(names: tuple[str, ...], has_way_back: bool, wish: Wish) -> tuple[str, 
         raise UsageError(
             "the way back leads to what the picture is now",
             asked=wish.name or "the file",
-            hint='Choose that under "They are now", and look again.',
+            hint="Say what it is, and look again.",
         )
     return target, source
 

@@ -74,5 +74,6 @@ export async function* worked(path, values, file, signal) {
 export function picture(blob, alt) {
   const made = element("img", "", { src: URL.createObjectURL(blob), alt });
   made.onload = () => made.classList.toggle("tiny", made.naturalWidth < 96);
+  made.onerror = () => made.remove(); // a browser cannot show it
   return made;
 }

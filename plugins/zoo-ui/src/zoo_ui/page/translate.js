@@ -151,10 +151,11 @@ async function translate(made, pairs, tell) {
     }
     return true;
   } catch (fault) {
-    const sentence = fault.name === "AbortError" ? "Cancelled." : fault.message;
-    const said = element("p", sentence, fault.name === "AbortError" ? {} : { class: "error", role: "alert" });
-    places.shift()?.replaceWith(said);
-    for (const rest of places) rest.remove();
+    for (const place of places) place.remove();
+    const cancelled = fault.name === "AbortError";
+    const attributes = cancelled ? {} : { class: "error", role: "alert" };
+    made.box.append(element("p", cancelled ? "Cancelled." : fault.message, attributes));
+    if (!made.box.querySelector(".after")) made.before.remove();
     return false;
   }
 }
@@ -179,7 +180,7 @@ function figure({ title, file, shown, sounds, name, made }) {
   let face = element("div", "", { class: "face" });
   if (name && !sounds) {
     face = element("button", "", { class: "face", type: "button", title: "Compare with the picture before" });
-    face.onclick = () => view(made, title, { shown, name, address, wish: lens(made, title) });
+    face.onclick = () => view(made, title, { shown, name, address });
   }
   if (shown) face.append(picture(shown, title));
   const drawn = element("figure", "", { class: name ? "after" : "before" });
@@ -187,13 +188,6 @@ function figure({ title, file, shown, sounds, name, made }) {
   if (sounds) drawn.append(element("audio", "", { controls: "", src: address, "aria-label": title }));
   drawn.append(caption);
   return drawn;
-}
-
-// What a look at a result for hidden information asks for; null where the model has no way back.
-function lens(made, target) {
-  if (!made.choices.lens) return null;
-  const source = made.model === model ? at("source").value : made.source;
-  return [["model", made.model.name], ["name", made.file.name], ["to", target], ...(source ? [["from", source]] : [])];
 }
 
 function offerAgain() {

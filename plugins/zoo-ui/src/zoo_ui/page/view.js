@@ -4,17 +4,24 @@ import { at, element, picture, worked } from "./tools.js";
 let held = []; // addresses of what is shown
 let looking = null; // what ends a look
 
-export function view(made, title, { shown, name, address, wish }) {
+export function view(made, title, { shown, name, address }) {
   at("view-title").textContent = `${made.file.name} → ${title}`;
   for (const old of held) URL.revokeObjectURL(old);
   held = [made.shown ?? made.file, shown].map((blob) => URL.createObjectURL(blob));
   [at("before").src, at("after").src] = held;
   at("after").onload = () => {
-    for (const id of ["before", "after"]) at(id).classList.toggle("tiny", at("after").naturalWidth < 96);
+    const { naturalWidth, naturalHeight } = at("after");
+    for (const id of ["before", "after"]) at(id).classList.toggle("tiny", naturalWidth < 96);
+    at("wipe").classList.toggle("small", Math.max(naturalWidth, naturalHeight) < 384);
   };
   Object.assign(at("keep"), { href: address, download: name });
-  at("lens").hidden = !wish;
-  at("lens").onclick = () => look(wish, made.file);
+  const { lens, sources } = made.choices;
+  at("lens").hidden = !lens;
+  at("lens").onclick = () => look(made, title);
+  at("lens-of").hidden = !lens || !sources.length; // of two domains the other one is meant
+  at("lens-source").replaceChildren(...["not sure", ...sources].map((each, place) =>
+    element("option", each, { value: place ? each : "" })));
+  at("lens-source").value = made.source;
   at("lens-said").hidden = true;
   at("lens-out").replaceChildren();
   move(50);
@@ -26,13 +33,16 @@ function move(value) {
   at("wipe").style.setProperty("--at", `${value}%`);
 }
 
-async function look(wish, file) {
+async function look(made, target) {
+  const source = at("lens-source").value;
+  if (!at("lens-of").hidden && !source) return say("Say what the picture is now: the way back leads there.");
+  const wish = [["model", made.model.name], ["name", made.file.name], ["to", target], ...(source ? [["from", source]] : [])];
   looking = new AbortController();
   at("lens").disabled = true;
   at("lens-out").replaceChildren();
   say("Translating there and back …");
   try {
-    for await (const step of worked("lens", wish, file, looking.signal)) {
+    for await (const step of worked("lens", wish, made.file, looking.signal)) {
       if (step.differences) say(words(step.differences));
       else draw(step.look, step.files[0]);
     }
