@@ -105,6 +105,7 @@ def run(items: Sequence[pytest.Item]) -> int:
     for item, following in zip(items, [*items[1:], None], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if item.session.testsfailed:
+            print(f"failed: {item.nodeid}")
             return 1
     return 0
 

@@ -185,6 +185,8 @@ def judge(group: Group, chosen: list[Candidate], verdicts: Verdicts, end: float)
         def work(imported: Lines, session: pytest.Session) -> None:
             sys.settrace(None)
             plain = measured(session, [one.path for one in todo], times)
+            if plain is None:
+                return
             for one in todo:
                 if time.monotonic() > end or os.getppid() != root:
                     return
@@ -207,12 +209,12 @@ def judge(group: Group, chosen: list[Candidate], verdicts: Verdicts, end: float)
                 verdicts.add(one, verdict, tests, time.monotonic() - begin)
 
 
-def measured(session: pytest.Session, modules: list[Path], times: Path) -> Plain:
-    """What the tests need and execute without a mutant; they must pass in any order."""
+def measured(session: pytest.Session, modules: list[Path], times: Path) -> Plain | None:
+    """What the tests need and execute without a mutant; None where they fail, in either order."""
     backwards = forked(lambda: run(session.items[::-1]), 900)
     if backwards == "passed":
         forked(lambda: run_traced(session.items, modules, times), 900)
-    return dict(json.loads(times.read_text()))
+    return dict(json.loads(times.read_text())) if times.exists() else None
 
 
 def limit_of(plain: Plain) -> float:

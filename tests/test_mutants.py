@@ -141,5 +141,6 @@ def test_tests_that_fail_by_themselves_judge_nothing(repository: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 1
+    assert "failed: test_sums.py::test_wrong" in done.stdout
     assert "tests fail without a mutant: test_sums.py" in done.stderr
     assert not (repository / ".ci" / "mutants.jsonl").exists()

@@ -14,8 +14,9 @@ from zoo_core.errors import UsageError
 from zoo_core.schema import plain
 from zoo_testing.small_runs import train_small
 from zoo_train.checkpoint import Checkpoints
-from zoo_train.config import RunConfig, with_settings
+from zoo_train.config import RunConfig
 from zoo_train.directory import load_config
+from zoo_train.request import with_settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

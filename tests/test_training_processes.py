@@ -7,7 +7,8 @@ import torch
 
 import zoo
 from zoo_core.errors import ZooError
-from zoo_train.config import RunConfig, resolve
+from zoo_train.config import RunConfig
+from zoo_train.request import resolve
 from zoo_train.start import train_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]

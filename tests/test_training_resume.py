@@ -20,10 +20,11 @@ from zoo_core.contracts.spec import Component, Progress
 from zoo_core.errors import TrainingError
 from zoo_core.host.plugins import PluginHost, host
 from zoo_train.checkpoint import Checkpoints
-from zoo_train.config import RunConfig, resolve
+from zoo_train.config import RunConfig
 from zoo_train.directory import save_config
 from zoo_train.events import RunEvents
 from zoo_train.guard import StoppedError
+from zoo_train.request import resolve
 from zoo_train.start import resume_run, train_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")

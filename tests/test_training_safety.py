@@ -20,8 +20,9 @@ from PIL import Image
 
 from zoo_core.errors import DataError, TrainingError, UsageError, ZooError
 from zoo_train.checkpoint import Checkpoints
-from zoo_train.config import RunConfig, resolve
+from zoo_train.config import RunConfig
 from zoo_train.directory import CONFIG, LOCK, PROGRESS, WRITER, sole_writer
+from zoo_train.request import resolve
 from zoo_train.start import resume_run, train_run
 
 SMALL = {"width": 4, "blocks": 1, "critic_width": 4, "critic_layers": 3}

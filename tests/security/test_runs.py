@@ -16,9 +16,9 @@ import yaml
 
 from zoo_core.errors import TrainingError, UsageError, WeightsError, ZooError
 from zoo_testing.small_runs import NAMES
-from zoo_train.config import resolve
 from zoo_train.export_run import export_from_checkpoint
 from zoo_train.guard import enough_memory
+from zoo_train.request import resolve
 from zoo_train.start import resume_run
 
 Change = Callable[[Any], object]

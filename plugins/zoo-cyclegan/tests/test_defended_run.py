@@ -11,7 +11,8 @@ from PIL import Image
 from zoo_core.errors import UsageError
 from zoo_core.models.modeldir import read_config
 from zoo_train.checkpoint import Checkpoints
-from zoo_train.config import RunConfig, resolve
+from zoo_train.config import RunConfig
+from zoo_train.request import resolve
 from zoo_train.start import resume_run, train_run
 
 DEFENCES = ("noise:std=0.1", "quantise")

@@ -306,6 +306,7 @@ def test_a_key_that_leads_nowhere_says_what_there_is(key: str, tmp_path: Path):
         ("b:c.pth:ema", (None, "b:c.pth", "ema")),
         ("a=b.pth", (None, "a=b.pth", None)),
         ("absent.pth", (None, "absent.pth", None)),
+        ("absent", (None, "absent", None)),
     ],
 )
 def test_net_and_key_are_read_off_a_file_s_text(

@@ -9,7 +9,8 @@ from zoo_core.errors import UsageError, unknown
 from zoo_core.host.named import parse_value
 from zoo_testing import tiny
 from zoo_train import config as module
-from zoo_train.config import RunConfig, resolve
+from zoo_train.config import RunConfig
+from zoo_train.request import resolve
 
 PRESETS = {
     "small": Preset(

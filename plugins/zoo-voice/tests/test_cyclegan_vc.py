@@ -20,7 +20,8 @@ from zoo_core.errors import UsageError
 from zoo_core.models.modeldir import read_config
 from zoo_testing.contract import MethodContract
 from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
-from zoo_train.config import RunConfig, resolve
+from zoo_train.config import RunConfig
+from zoo_train.request import resolve
 from zoo_train.run import Run
 from zoo_train.start import train_run
 from zoo_voice.audio import Sound

@@ -19,7 +19,7 @@ from zoo_core.errors import UsageError
 from zoo_core.models.modeldir import read_config
 from zoo_testing.contract import MethodContract
 from zoo_testing.parity import StepInputs, TinyRun, build, random_batches
-from zoo_train.config import resolve
+from zoo_train.request import resolve
 from zoo_train.start import train_run
 from zoo_voice.audio import Sound
 from zoo_voice.nets import speech

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,8 +60,8 @@ class ImagenetArchitecture(PictureArchitecture):
     once = True
 
     @cached_property
-    def body(self) -> nn.Module:
-        """The frozen net, in eval mode.
+    def body(self) -> Any:
+        """The frozen net, timm's EfficientNet, in eval mode.
 
         Raises:
             WeightsError: If its weights are not at hand.

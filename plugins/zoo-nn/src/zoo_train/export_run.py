@@ -40,12 +40,12 @@ def export_from_checkpoint(run: Path, out: Path, *, step: int | None = None) -> 
         ZooError: If the checkpoint is damaged, or the data cannot be read or has changed.
     """
     from zoo_train.checkpoint import Checkpoints
-    from zoo_train.config import with_settings
     from zoo_train.devices import make_fabric
     from zoo_train.directory import load_config
     from zoo_train.guard import enough_memory
     from zoo_train.logs import Display
     from zoo_train.own_files import require_own_files
+    from zoo_train.request import with_settings
     from zoo_train.run import Run
 
     config = with_settings(load_config(run), {})  # which refuses what is out of its range

@@ -184,6 +184,19 @@ def read_stats(run: Path) -> Iterator[dict[str, Any]]:
                 yield {name: value for name, value in values.items() if _is_number(value)}
 
 
+def last_losses(run: Path, done: int) -> dict[str, float]:
+    """The losses of the last step that was logged, up to one."""
+    logged: dict[str, Any] = {}
+    for line in read_stats(run):
+        if line["step"] <= done and "images_per_second" in line:
+            logged = line
+    return {
+        name.removeprefix("loss/"): round(value, 6)
+        for name, value in logged.items()
+        if name.startswith("loss/")
+    }
+
+
 def _is_number(value: object) -> bool:
     """Whether a value of the log is a number that fits a float."""
     return isinstance(value, float) or (isinstance(value, int) and value.bit_length() < 1_000)

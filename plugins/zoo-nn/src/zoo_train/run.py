@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +12,20 @@ import torch
 from lightning_fabric import Fabric
 
 from zoo_core.errors import UsageError, printable
-from zoo_core.files import restored
-from zoo_core.host.plugins import host
-from zoo_core.models.modeldir import build_method
-from zoo_core.models.weights import sketched
 from zoo_core.schema import plain
 from zoo_core.translate.engine import Engine, resolve_precision
+from zoo_train.assembly import make_codec, make_players, open_data
 from zoo_train.checkpoint import Checkpoints, writing
 from zoo_train.config import RunConfig
 from zoo_train.controls import Moment, make_controls
-from zoo_train.data.dataset import DataSet, open_sources
+from zoo_train.data.dataset import DataSet
 from zoo_train.data.folders import SourceFiles
-from zoo_train.devices import seed_all
 from zoo_train.directory import require_resumable, save_progress, save_trained_on
 from zoo_train.events import Listeners, Sampled
-from zoo_train.export import export, model_config
-from zoo_train.extra_losses import defend, players_with, show_data
+from zoo_train.export import export
 from zoo_train.guard import StopFlag, StoppedError
-from zoo_train.logs import Display, Stats, read_stats
+from zoo_train.logs import Display, Stats, last_losses
 from zoo_train.loop import Trainer
-from zoo_train.pretrained import load_pretrained
 from zoo_train.samples import Samples, engine_of, translate, write_sheet
 
 STOP_EVERY = 10
@@ -73,35 +65,27 @@ class Run:
         self.display = display if self.first else Display()
         self.controls = make_controls(config.controls) if self.first else []
         self.listeners = Listeners(config.trackers) if self.first else None
-        codec_class = host().load("codec", config.signal.kind)
-        self.codec = codec_class(
-            config.signal, codec_class.preprocessing_for(config.signal, config.train)
-        )
+        self.codec = make_codec(config)
         self.data = self._in_turn(self._open)
         self.fingerprint = self.data.fingerprint() if self.first else {}
         self.statistics = self.codec.fit_statistics(self.data.stores)
         self.codec.preprocessing |= self.statistics
         for line in self.data.describe():
             self.display.note(line)
-        cls = host().load("method", config.method)
-        build = partial(build_method, model_config(config, self.data.domains))
-        _require_possible(build, directory)
-        seed_all(config.train.seed, -1, 0)  # the same initial nets in all processes
-        method = build()
-        if config.pretrained is not None and not Checkpoints(directory / "checkpoint").steps():
-            whole = model_config(config, self.data.domains, statistics=self.statistics)
-            load_pretrained(
-                method, config.pretrained, whole, note=self.display.note, warn=self.display.warn
-            )
-        players = players_with(method, config.extra_losses)
-        show_data(players, self.data.stores)
-        defend(method, players, config.defence)
-        sampler = self.data.sampler(config.train.batch, cls.sampling, config.train.seed)
+        self.checkpoints = Checkpoints(directory / "checkpoint")
+        method, players = make_players(
+            config,
+            self.data,
+            self.statistics,
+            directory=directory,
+            begins=not self.checkpoints.steps(),
+            display=self.display,
+        )
+        sampler = self.data.sampler(config.train.batch, method.sampling, config.train.seed)
         self.trainer = Trainer(
             method, sampler, config.train, players=players, fabric=fabric, notify=self.display.note
         )
         self.samples = Samples.of(self.data.stores, self.data.domains, method.targets)
-        self.checkpoints = Checkpoints(directory / "checkpoint")
         self.dtype = resolve_precision(fabric.device, config.train.precision)
 
     def restore(self, step: int | None = None) -> None:
@@ -276,15 +260,6 @@ class Run:
         trainer = self.trainer
         if not self.first:
             return
-        logged: dict[str, Any] = {}
-        for line in read_stats(self.directory):
-            if line["step"] <= trainer.done and "images_per_second" in line:
-                logged = line
-        losses = {
-            name.removeprefix("loss/"): round(value, 6)
-            for name, value in logged.items()
-            if name.startswith("loss/")
-        }
         sheet = self._sheet()
         whole = sheet.with_suffix("") / "sheet.png"
         trainer.check()
@@ -299,7 +274,7 @@ class Run:
                 sheet=whole if whole.is_file() else sheet,
                 facts={
                     "steps": trainer.done,
-                    "losses": losses,
+                    "losses": last_losses(self.directory, trainer.done),
                     "device": self.fabric.device.type,
                     "precision": str(self.dtype).removeprefix("torch."),
                     "processes": self.fabric.world_size,
@@ -322,27 +297,13 @@ class Run:
         return int(highest) if isinstance(highest, torch.Tensor) else 0
 
     def _open(self) -> DataSet:
-        config, spec = self.config, host().method(self.config.method)
-        data = open_sources(
-            {name: restored(source) for name, source in config.domains.items()},
-            codec=self.codec,
-            config=config.train,
-            memory=self.memory,
-            split="train",
+        return open_data(
+            self.config,
+            self.codec,
             cache=self.cache,
-            attributes=list(config.attributes) or None,
-            data=None if config.data is None else restored(config.data),
+            memory=self.memory,
             progress=self.display.decoding,
-            need=(1, None) if config.attributes else spec.domains,
         )
-        kinds = spec.conditions
-        if data.domains.kind not in kinds:
-            raise UsageError(
-                f"{spec.name} learns from {' or '.join(kinds)}, not from {data.domains.kind}",
-                asked="the data of the run",
-                hint="See zoo list --methods.",
-            )
-        return data
 
     def _in_turn(self, act: Callable[[], DataSet]) -> DataSet:
         """The first process opens (and caches) the data before the others do."""
@@ -369,14 +330,3 @@ class Run:
         if self.listeners is not None:
             for warning in self.listeners.fire(event, directory=self.directory, **values):
                 self.display.warn(warning)
-
-
-def _require_possible(build: Callable[[], Any], directory: Path) -> None:
-    """Refuses nets of sizes that nobody means before any memory is taken.
-
-    Raises:
-        WeightsError: As `zoo_core.models.weights.sketched`.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # frozen weights are loaded into nets without memory
-        sketched(build, f"run {directory}")

@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 
 from zoo_core.errors import UsageError, ZooError
 from zoo_core.translate.threads import computing_threads
-from zoo_train.config import RunConfig, resolve, with_settings
+from zoo_train.config import RunConfig
 from zoo_train.data.folders import SourceFiles
 from zoo_train.data.memory import by_domain, is_path, signals_of, source_text
 from zoo_train.devices import launched_outside, make_fabric
@@ -29,6 +29,7 @@ from zoo_train.directory import (
 )
 from zoo_train.guard import StopFlag, StoppedError, enough_memory
 from zoo_train.logs import Display, Terminal
+from zoo_train.request import resolve, with_settings
 from zoo_train.run import Run
 
 _PER_CORE = 16
@@ -164,7 +165,7 @@ def train_run(
     """Trains and exports.
 
     Args:
-        config: What to train; see `zoo_train.config.resolve`.
+        config: What to train; see `zoo_train.request.resolve`.
         out: Directory of the run: ``config.yaml``, ``progress.json``, ``checkpoint/``,
             ``samples/``, ``log/`` and, at the end, ``model/``.
         memory: Signals of the domains that are given in memory.
@@ -231,8 +232,8 @@ def resume_run(
     Args:
         out: Directory of the run.
         settings: Learning rates, ``train.batch``, ``train.accumulate`` and what does not change
-            the steps; see `zoo_train.config.with_settings`. Changes are noted in the run and on the
-            card of its model.
+            the steps; see `zoo_train.request.with_settings`. Changes are noted in the run and on
+            the card of its model.
         steps: A new length; None for the run's own.
         device: Another device; None for the run's own.
         processes: Another number of processes; None for the run's own.

@@ -16,9 +16,10 @@ from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
 from zoo_evaluate.bench.protocol import Benchmark, Override, Task
 from zoo_evaluate.bench.work_dir import WorkDir
-from zoo_train.config import RunConfig, resolve
+from zoo_train.config import RunConfig
 from zoo_train.data.folders import data_root
 from zoo_train.export import model_config
+from zoo_train.request import resolve
 
 
 @dataclass(frozen=True)
