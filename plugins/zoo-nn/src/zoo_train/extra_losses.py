@@ -13,7 +13,7 @@ from zoo_core.errors import UsageError, unknown
 from zoo_core.host.named import make_named, parse_named
 from zoo_core.host.plugins import host
 from zoo_core.schema import convert
-from zoo_nn.losses.data import SeesData
+from zoo_train.data.seen import SeesData
 
 
 def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player, ...]:
@@ -48,7 +48,7 @@ def players_with(method: Method[Any], additions: Sequence[str]) -> tuple[Player,
 
 
 def show_data(players: Sequence[Player], stores: Mapping[str, SignalStore]) -> None:
-    """Shows the data to those losses that look at it; see `zoo_nn.losses.data.SeesData`."""
+    """Shows the data to those losses that look at it; see `zoo_train.data.seen.SeesData`."""
     for loss in (term.loss for player in players for term in player.terms):
         if isinstance(loss, SeesData):
             loss.show(stores)

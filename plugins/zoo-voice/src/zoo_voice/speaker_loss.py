@@ -63,7 +63,7 @@ class SpeakerSimilarity(Loss):
         self.pairs = nn.ModuleDict()
 
     def show(self, stores: Mapping[str, SignalStore]) -> None:
-        """Takes the recordings of the run; see `zoo_nn.losses.data.SeesData`.
+        """Takes the recordings of the run; see `zoo_train.data.seen.SeesData`.
 
         Raises:
             UsageError: If they are not the recordings of two or more voices.
