@@ -17,7 +17,7 @@ from statistics import mean
 import zoo
 from zoo_voice.evaluate.corpus import CORPORA
 from zoo_voice.evaluate.figures import Figures, heard
-from zoo_voice.evaluate.rows import BASELINES, ConvertedUtterances, converted
+from zoo_voice.evaluate.rows import BASELINES, ConvertedUtterances, converted, energy_too
 from zoo_voice.evaluate.scene import Scene, Voices
 
 MODELS = {"fsdd": ["cyclegan-vc-fsdd"], "words20": ["stargan-vc-words"]}
@@ -40,7 +40,8 @@ def main() -> None:
     speakers = zoo.load(models[0]).domains.names
     voices = Voices(options.root, CORPORA[options.corpus])
     scenes = [Scene(voices, a, b) for a in speakers for b in speakers if a != b]
-    rows = dict(BASELINES) | {name: of_model(name) for name in models}
+    rows = dict(BASELINES) | {"mean and variance, energy too": energy_too}
+    rows |= {name: of_model(name) for name in models}
     print("| | " + " | ".join(f"{one.source} → {one.target}" for one in scenes) + " | mean |")
     print("|---" * (len(scenes) + 2) + "|")
     for name, make in rows.items():

@@ -61,6 +61,20 @@ def mean_variance(scene: Scene) -> ConvertedUtterances:
     return _of_inputs(scene, [synthesise(_moved(scene, one)) for one in _analyses(scene)])
 
 
+def energy_too(scene: Scene) -> ConvertedUtterances:
+    """The same, with the energy's mean and variance as well: what a net gives that changes nothing.
+
+    It is none of the `BASELINES`: distances do not see c0, listeners do.
+    """
+    (own, _), (other, _) = (scene.voices.learnt(who) for who in (scene.source, scene.target))
+    samples = []
+    for analysis in _analyses(scene):
+        moved = _moved(scene, analysis)
+        energy = other.level(moved.cepstrum[:, 0], own)  # (T,)
+        samples.append(synthesise(moved.with_voice(moved.f0, moved.cepstrum[:, 1:], energy)))
+    return _of_inputs(scene, samples)
+
+
 def neighbours(scene: Scene) -> ConvertedUtterances:
     """The same, and each frame replaced by the mean of its nearest training frames of the target.
 

@@ -78,8 +78,9 @@ class Voices:
         if speaker not in self._learnt:
             takes = self.corpus.recordings(self.root, speaker, "train")
             with ThreadPoolExecutor(threads()) as pool:
-                frames = np.concatenate(list(pool.map(_loud_frames, takes)))  # (F, 25)
-            self._learnt[speaker] = Speaker.of(frames[:, 0], frames[:, 1:]), frames[:, 1:]
+                frames = np.concatenate(list(pool.map(_loud_frames, takes)))  # (F, 26)
+            voice = Speaker.of(frames[:, 0], frames[:, 2:], frames[:, 1])
+            self._learnt[speaker] = voice, frames[:, 2:]
         return self._learnt[speaker]
 
 
@@ -132,9 +133,9 @@ def read(recording: Recording) -> Floats:
 
 
 def _loud_frames(recording: Recording) -> Floats:
-    """(T, 1 + 24) F0, then c1 to c24."""
+    """(T, 2 + 24) F0, then c0 to c24."""
     f0, cepstrum = pitch_and_timbre(read(recording), ORDER)
-    return np.column_stack([f0, cepstrum[:, 1:]])[loud(cepstrum[:, 0])]
+    return np.column_stack([f0, cepstrum])[loud(cepstrum[:, 0])]
 
 
 def _utterance(recording: Recording) -> Utterance:
