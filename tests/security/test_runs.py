@@ -16,6 +16,7 @@ import yaml
 
 from zoo_core.errors import TrainingError, UsageError, WeightsError, ZooError
 from zoo_testing.small_runs import NAMES
+from zoo_train.config import RunConfig
 from zoo_train.export_run import export_from_checkpoint
 from zoo_train.guard import enough_memory
 from zoo_train.request import resolve
@@ -74,6 +75,29 @@ def test_numbers_that_nobody_means_are_refused(
     with pytest.raises(error) as caught:
         resume(run)
     assert asked is None or caught.value.asked == asked.format(run=run)
+
+
+def test_what_a_run_reads_and_takes_is_told_before_anything_else(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loss = "cycle:weight=0.5"
+    change_config(run, controls={"time": "1h"}, trackers=["csv"], extra_losses=[loss])
+    (run / "progress.json").unlink()
+    shutil.rmtree(run / "checkpoint")
+    domains = yaml.safe_load((run / "config.yaml").read_text())["domains"]
+    resume_run(run)
+    reads = ", ".join(f"{name} from {domains[name]}" for name in NAMES)
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        f"as its config.yaml says, it reads {reads}",
+        f"as its config.yaml says, it takes --time 1h, --loss {loss}, --tracker csv",
+    ]
+
+
+def test_files_that_options_name_are_told_of() -> None:
+    options = {"f": "judges/mine", "objective": "lsgan", "width": 4}
+    config = RunConfig("dtn", options=options, data="digits")
+    (line,) = config.uses()
+    assert line.endswith("it reads data from digits, f from judges/mine")
 
 
 def test_an_export_refuses_such_numbers_too(run: Path) -> None:

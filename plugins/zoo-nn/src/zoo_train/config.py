@@ -13,7 +13,7 @@ from typing import Any
 from zoo_core.catalogue.description import Pretrained
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
-from zoo_core.errors import UsageError
+from zoo_core.errors import UsageError, printable
 from zoo_core.schema import fill, plain, write_yaml
 from zoo_core.untrusted import read_yaml_file
 from zoo_train.changes import CHANGEABLE, Change
@@ -85,6 +85,29 @@ class RunConfig:
     def of(cls, values: Mapping[str, Any], *, asked: str) -> RunConfig:
         """From plain values; raises `UsageError` where they do not fit."""
         return fill(cls, values, asked=asked, lenient=True)
+
+    def uses(self) -> list[str]:
+        """In words, what of this machine the run reads, and what it hands its progress to.
+
+        A run may be a stranger's, whose configuration then decides that.
+        """
+        reads = [f"{name} from {source}" for name, source in self.domains.items()]
+        reads += [] if self.data is None else [f"data from {self.data}"]
+        reads += [] if self.pretrained is None else [f"weights of {self.pretrained.model}"]
+        reads += [
+            f"{key} from {value}"
+            for key, value in _leaves(self.options)
+            if isinstance(value, str) and Path(value).name != value
+        ]
+        takes = [f"--{name} {text}" for name, text in self.controls.items()]
+        takes += [f"--loss {text}" for text in self.extra_losses]
+        takes += [f"--tracker {name}" for name in self.trackers or ()]
+        parts = {"reads": reads, "takes": takes}
+        return [
+            printable(f"as its config.yaml says, it {what} {', '.join(each)}")
+            for what, each in parts.items()
+            if each
+        ]
 
     def differences(self, other: RunConfig) -> list[str]:
         """In words, what another configuration has changed, apart from `FREE` and `CHANGEABLE`.

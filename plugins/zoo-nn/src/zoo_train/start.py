@@ -161,6 +161,7 @@ def train_run(
     restart: bool = False,
     quiet: bool = False,
     cache: Path | None = None,
+    said: Sequence[str] = (),
 ) -> Path:
     """Trains and exports.
 
@@ -173,6 +174,7 @@ def train_run(
         restart: Whether a run that is there begins at step 0, whatever was done.
         quiet: Whether to tell nothing on standard output.
         cache: Folder for decoded signals, which several runs may share; None: one in ``out``.
+        said: What is told ahead of all else.
 
     Returns:
         The model directory.
@@ -192,6 +194,7 @@ def train_run(
         restart=restart,
         quiet=quiet,
         cache=cache,
+        said=said,
     )
     if int(os.environ.get("RANK", "0")) == 0:
         require_usable(config, Path(out), resume=resume or restart)
@@ -260,7 +263,15 @@ def resume_run(
         threads=threads or config.threads,
         controls={**config.controls, **(controls or {})},
     )
-    return train_run(config, out, memory=memory, resume=True, restart=restart, quiet=quiet)
+    return train_run(
+        config,
+        out,
+        memory=memory,
+        resume=True,
+        restart=restart,
+        quiet=quiet,
+        said=config.uses(),
+    )
 
 
 def _work(
@@ -273,6 +284,7 @@ def _work(
     restart: bool,
     quiet: bool,
     cache: Path | None,
+    said: Sequence[str],
 ) -> Path:
     """What each process does; the first one alone writes."""
     display = Display() if quiet else Terminal()
@@ -284,6 +296,8 @@ def _work(
     ):
         if first:
             require_usable(config, out, resume=resume or restart)  # now that nobody else can write
+            for line in said:
+                display.note(line)
         if first and restart:
             forget_progress(out)
         with StopFlag().listening(partial(_abandon, out)):
