@@ -264,6 +264,13 @@ def test_work_that_nobody_waits_for_ends(tmp_path: Path, parts: bytes) -> None:
     assert not [event for event in told if "result" in event.says]
 
 
+def test_a_server_that_ends_ends_its_work() -> None:
+    app = build_app(device="cpu")
+    app.state.is_closing = lambda: True
+    client = TestClient(app, base_url=f"http://{HOST}")
+    assert "stopped" in ask(client, picture())[2]
+
+
 def test_attributes_are_asked_for_by_strength(attributes: Path) -> None:
     own = TestClient(build_app([str(attributes)], device="cpu"), base_url=f"http://{HOST}")
     assert own.get("/model", params={"model": str(attributes)}).json()["kind"] == "attributes"

@@ -46,7 +46,7 @@ def build_app(
     token: str | None = None,
     runs: Path | None = None,
 ) -> Starlette:
-    """The application.
+    """The application; all work ends once ``state.is_closing()`` is true.
 
     Args:
         directories: Model directories and runs to offer besides the catalogue's models.
@@ -80,6 +80,7 @@ def build_app(
     )
     # Nothing here is known by two addresses, and the redirection trips over bytes that are no text.
     app.router.redirect_slashes = False
+    app.state.is_closing = bool  # never, unless who serves it knows better
     return app
 
 

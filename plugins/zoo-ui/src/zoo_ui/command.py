@@ -52,9 +52,9 @@ def ui(
         lifespan="off",
         limit_concurrency=CONNECTIONS,
         proxy_headers=False,
-        timeout_graceful_shutdown=1,  # work that goes on is ended
     )
     server = uvicorn.Server(config)
+    app.state.is_closing = lambda: server.should_exit
     if token is not None:
         address += f"?token={token}"
         say("Whoever has this address can use the page; what is sent can be read on the way.")

@@ -70,6 +70,9 @@ def _run(work: Work, job: Job, end: Callable[[], None]) -> None:
 
 async def _until_end(request: Request, events: asyncio.Queue[Event | None]) -> AsyncIterator[Event]:
     while True:
+        if request.app.state.is_closing():
+            yield Event({"error": "The server was stopped."})
+            return
         try:
             event = await asyncio.wait_for(events.get(), BEAT)
         except TimeoutError:
