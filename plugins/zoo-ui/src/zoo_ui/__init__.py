@@ -1,1 +1,1 @@
-"""A page in the browser: choose a model, drop pictures, see and keep the translations."""
+"""A page in the browser: choose a model, drop pictures or recordings, follow training runs."""
