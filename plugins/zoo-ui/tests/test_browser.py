@@ -248,6 +248,14 @@ def test_a_wrong_file_is_answered_by_a_sentence_and_the_others_are_done(
     page.close()
 
 
+def test_a_server_that_is_gone_is_said_in_a_sentence(browser: Any) -> None:
+    with serving() as address:
+        page = opened(browser, address)
+    page.set_input_files("#files", EMOJI / "noto" / "1f433.png")
+    page.wait_for_selector('[role=alert]:has-text("The server does not answer")')
+    page.close()
+
+
 def test_two_users_at_once_are_served(browser: Any, address: str) -> None:
     pages = [opened(browser, address) for _ in range(2)]
     for page, name in zip(pages, ("1f433", "1f349"), strict=True):

@@ -112,10 +112,12 @@ def test_a_translation_is_that_of_the_library_at_the_pictures_own_size(
         ({"name": "empty.png"}, b"", r"empty\.png"),
         ({"model": "stargan-emojy"}, picture(), r"stargan-emojy.*no model"),
         ({"to": "klingon"}, picture(), r"klingon.*noto, openmoji, twemoji"),
+        ({"to": []}, picture(), r"Choose one of noto, openmoji, twemoji"),
+        ({"amount": "noto:1"}, picture(), r"attribute .noto.*no attribute"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(
-    changes: dict[str, str], data: bytes, said: str, client: TestClient
+    changes: dict[str, Any], data: bytes, said: str, client: TestClient
 ) -> None:
     _, made, sentence = ask(client, data, **changes)
     assert not made

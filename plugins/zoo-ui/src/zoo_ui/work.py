@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from zoo_core.contracts.codec import Codec, Item
-from zoo_core.errors import DataError, UsageError, ZooError
+from zoo_core.errors import DataError, UsageError, ZooError, unknown
 from zoo_core.translate.engine import Target
 from zoo_core.translate.streaming import Result
 from zoo_core.translate.translator import Translator
@@ -95,6 +95,10 @@ def owned(error: ZooError, path: Path, wish: Wish) -> DataError:
 
 def _targets(shelf: Shelf, wish: Wish) -> list[Target]:
     choices = shelf.choices(wish.model)
+    attributes = choices.targets if choices.kind == "attributes" else ()
+    for name in wish.amounts:
+        if name not in attributes:
+            raise unknown("attribute", name, attributes)
     if choices.kind == "attributes":
         return [{name: wish.amounts.get(name, 0.0) for name in choices.targets}]
     if not wish.targets:

@@ -10,15 +10,20 @@ export function element(name, text = "", attributes = {}, ...children) {
   return made;
 }
 
-// An answer as JSON; a refusal is an error with its sentence.
-export async function ask(address, options) {
-  let answer;
+const SILENT = "The server does not answer. Start zoo ui again.";
+
+// What a request gives; where nobody answers, an error that says so.
+async function answered(request) {
   try {
-    answer = await fetch(address, options);
+    return await request;
   } catch (fault) {
-    if (fault.name === "AbortError") throw fault;
-    throw new Error("The server does not answer. Start zoo ui again.");
+    throw fault.name === "AbortError" ? fault : new Error(SILENT);
   }
+}
+
+// An answer; a refusal is an error with its sentence.
+export async function ask(address, options) {
+  const answer = await answered(fetch(address, options));
   if (!answer.ok) {
     const busy = { error: "The server is busy. Try again in a moment." };
     throw new Error((await answer.json().catch(() => busy)).error);
@@ -31,7 +36,7 @@ export async function* steps(answer) {
   const reader = answer.body.getReader();
   let held = new Uint8Array();
   async function more() {
-    const { done, value } = await reader.read();
+    const { done, value } = await answered(reader.read());
     if (done) return false;
     const joined = new Uint8Array(held.length + value.length);
     joined.set(held);
@@ -47,7 +52,7 @@ export async function* steps(answer) {
       parts.push(part);
       size -= part.length;
       if (!size) return new Blob(parts);
-      if (!(await more())) throw new Error("The server does not answer. Start zoo ui again.");
+      if (!(await more())) throw new Error(SILENT);
     }
   }
   for (;;) {
