@@ -130,6 +130,7 @@ def test_a_configuration_has_what_all_parts_tell() -> None:
     config = configure([source(parts[0]), source(parts[1])], DOMAINS)
     assert config.options == {"width": 3}
     assert config.signal.shape == (3, 8, 256)
+    assert configure([source(generator())], DOMAINS).signal.shape == (3, 256, 256)
 
 
 @pytest.mark.parametrize(
