@@ -199,6 +199,15 @@ def test_warping_a_first_coefficient_follows_the_recursion() -> None:
     np.testing.assert_allclose(warping(1, 0, a), [[1.0, a]], atol=1e-12)
 
 
+def test_a_warping_to_two_coefficients_is_the_beginning_of_one_to_more() -> None:
+    np.testing.assert_allclose(warping(3, 1, 0.4), warping(3, 5, 0.4)[:2], atol=1e-12)
+
+
+def test_a_frame_just_30_db_below_the_loudest_is_not_loud() -> None:
+    a_neper = 20 / np.log(10)
+    assert loud(np.array([0.0, -1.0]), a_neper).tolist() == [True, False]
+
+
 def test_matrices_of_warping_are_shared_and_cannot_be_written_to() -> None:
     first = warping(3, 3, 0.1)
     assert warping(3, 3, 0.1) is first
