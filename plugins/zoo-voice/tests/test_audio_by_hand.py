@@ -11,7 +11,7 @@ import soundfile
 
 from zoo_core.errors import DataError, UsageError, WeightsError
 from zoo_voice.audio import Facts, Sound, blocks, examine, load, save
-from zoo_voice.cepstrum import envelope, floored, mel_cepstrum, unfloored, warping
+from zoo_voice.cepstrum import envelope, floored, mel_cepstrum, unfloored, warped_cosines, warping
 from zoo_voice.loudness import loud, trimmed
 from zoo_voice.speaker import Speaker
 
@@ -197,6 +197,20 @@ def test_warping_a_first_coefficient_follows_the_recursion() -> None:
     wanted = [[1.0, a], [0.0, 1 - a**2], [0.0, -a * (1 - a**2)]]
     np.testing.assert_allclose(warping(1, 2, a), wanted, atol=1e-12)
     np.testing.assert_allclose(warping(1, 0, a), [[1.0, a]], atol=1e-12)
+
+
+def test_without_warping_a_coefficient_adds_a_cosine_to_the_log_power() -> None:
+    angles = np.linspace(0, np.pi, 9)
+    wanted = [2 * np.cos(k * angles) for k in range(3)]
+    np.testing.assert_allclose(warped_cosines(2, 9, alpha=0.0), wanted, atol=1e-12)
+
+
+def test_energy_is_moved_by_mean_and_deviation() -> None:
+    timbre = np.zeros((2, 1))
+    source = Speaker.of([0.0, 0.0], timbre, [-1.0, 3.0])
+    assert source.energy == (1.0, 2.0)
+    target = Speaker((1.0, 1.0), np.zeros(1), np.ones(1), (5.0, 3.0))
+    assert target.level(np.array([3.0]), source).tolist() == [8.0]
 
 
 def test_a_warping_to_two_coefficients_is_the_beginning_of_one_to_more() -> None:
