@@ -162,8 +162,12 @@ class Verdicts:
         os.write(self._screen, f"{verdict:8} {seconds:6.1f} s  {one.place}\n".encode())
 
     def tidy(self, keys: list[str]) -> None:
-        """Leaves the last verdict of each of these mutants, in this order, and drops all others."""
-        last = {one["key"]: json.dumps(one) + "\n" for one in self._lines()}
+        """Leaves one verdict of each of these mutants, in this order, and drops all others.
+
+        That is the last; but what was killed once stays killed.
+        """
+        lines = sorted(self._lines(), key=lambda one: one["verdict"] != "passed")
+        last = {one["key"]: json.dumps(one) + "\n" for one in lines}
         self._path.write_text("".join(last[key] for key in keys if key in last))
 
 
