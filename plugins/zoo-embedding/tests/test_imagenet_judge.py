@@ -106,6 +106,29 @@ def test_grey_pictures_and_other_sizes_are_read(channels: int) -> None:
         assert judge(torch.zeros(2, channels, 30, 70)).logits.shape == (2, 2)
 
 
+def test_pictures_are_read_at_several_sizes_one_after_the_other() -> None:
+    x = pictures()
+    judge = EvalClassifier(make_net(card(sizes=[SIZE, 64])), card(sizes=[SIZE, 64]))
+    first, second = judge.architecture.prepare(x).split(FEATURES, 1)
+    torch.testing.assert_close(first, ImagenetArchitecture(card()).prepare(x))
+    larger = torch.nn.functional.interpolate(x, (64, 64), mode="bilinear", antialias=True)
+    torch.testing.assert_close(
+        second,
+        ImagenetArchitecture(card().model_copy(update={"size": 64})).prepare(larger),
+        atol=1e-4,
+        rtol=1e-4,
+    )
+    with torch.no_grad():
+        assert judge(x).logits.shape == (3, 2)
+
+
+@pytest.mark.parametrize("wrong", [[], [16], ["large"], 128, [64] * 5])
+def test_sizes_that_cannot_be_read_are_refused(wrong: object) -> None:
+    with pytest.raises(UsageError) as caught:
+        make_net(card(sizes=wrong))
+    assert "sizes" in (caught.value.asked or "")
+
+
 def variants(x: Tensor, **arguments: Any) -> list[Tensor]:
     rng = torch.Generator().manual_seed(0)
     return list(ImagenetArchitecture(card(**arguments)).variants(x, Changes("domain"), rng))
