@@ -10,6 +10,7 @@ import torch
 
 from zoo_evaluate.bench.data import GeneratedSet, to_pixels
 from zoo_evaluate.bench.measure import SEED, BenchCase, chosen, labels_of
+from zoo_evaluate.bench.protocol import Adaptation
 from zoo_evaluate.examples import LabeledSubset
 from zoo_evaluate.judge_train import JudgeConfig, train_judge
 
@@ -19,30 +20,37 @@ def accuracy(case: BenchCase) -> float | None:
     recipe = case.benchmark.adaptation
     if recipe is None:
         return None
+    value, pictures = _adapted(case, recipe)
+    case.facts["adaptation"] = {**recipe.facts, "pictures": pictures}
+    return value
+
+
+def short(case: BenchCase) -> float | None:
+    """The same by the benchmark's shorter recipe; None without one."""
+    recipe = case.benchmark.short
+    return None if recipe is None else _adapted(case, recipe)[0]
+
+
+def of_target(case: BenchCase, recipe: Adaptation) -> float:
+    """The same, of a classifier that learns from as many real pictures of the target."""
+    store = case.store(case.target, "train")
+    at = torch.tensor(chosen(len(store), recipe.pictures))  # (M,)
+    learnt = LabeledSubset(case.target, store, at, labels_of(store, case.target)[at])
+    return _tested(case, learnt, recipe)
+
+
+def _adapted(case: BenchCase, recipe: Adaptation) -> tuple[float, int]:
+    """The accuracy, and how many pictures were translated for it."""
     store = case.store(case.source, "train")
-    at = chosen(len(store), case.override.pictures or recipe.pictures)
+    at = chosen(len(store), min(recipe.pictures, case.override.pictures or recipe.pictures))
     pixels = torch.cat(
         [to_pixels(case.translate(x)) for x in case.batches(case.source, "train", at)]
     )  # (M, 3, H, W)
-    case.facts["adaptation"] = {**recipe.facts, "pictures": len(at)}
-    return _tested(case, GeneratedSet(pixels, labels_of(store, case.source)[at]).part(case.target))
+    learnt = GeneratedSet(pixels, labels_of(store, case.source)[at]).part(case.target)
+    return _tested(case, learnt, recipe), len(at)
 
 
-def of_target(case: BenchCase) -> float | None:
-    """The same, of a classifier that learns from as many real pictures of the target."""
-    recipe = case.benchmark.adaptation
-    if recipe is None:
-        return None
-    store = case.store(case.target, "train")
-    at = torch.tensor(chosen(len(store), recipe.pictures))  # (M,)
-    case.facts["adaptation"] = {**recipe.facts, "pictures": len(at)}
-    return _tested(case, LabeledSubset(case.target, store, at, labels_of(store, case.target)[at]))
-
-
-def _tested(case: BenchCase, learnt: LabeledSubset) -> float:
-    recipe = case.benchmark.adaptation
-    if recipe is None:
-        raise RuntimeError("the benchmark has no recipe for it")
+def _tested(case: BenchCase, learnt: LabeledSubset, recipe: Adaptation) -> float:
     store = case.store(case.target, "test")
     labels = labels_of(store, case.target)
     test = LabeledSubset(case.target, store, torch.arange(len(store)), labels)

@@ -6,7 +6,7 @@ Shapes: N batch, C H W picture.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean
 from typing import Any
@@ -224,12 +224,12 @@ class Untranslated:
         return x
 
 
-def target_only(case: BenchCase, adapted: float | None) -> dict[str, float | None]:
+def target_only(case: BenchCase, adapted: Mapping[str, float]) -> dict[str, float | None]:
     """What the instruments say of the target's own real pictures, by column.
 
     Args:
         case: A direction; its translator is not asked.
-        adapted: Accuracy of the classifier that was trained on real target pictures.
+        adapted: Accuracies of the classifiers that were trained on real target pictures.
     """
     values: dict[str, float | None] = dict.fromkeys(c.name for c in case.benchmark.columns)
     said: dict[str, list[float]] = {}
@@ -243,8 +243,6 @@ def target_only(case: BenchCase, adapted: float | None) -> dict[str, float | Non
             said.setdefault("domain_accuracy", []).append(
                 context.real_accuracy(domain, side, label)
             )
-    found = {name: mean(each) for name, each in said.items()}
+    found = {name: mean(each) for name, each in said.items()} | dict(adapted)
     case.facts["jury"] = {name: [round(one, 4) for one in each] for name, each in said.items()}
-    if adapted is not None:
-        found["adaptation_accuracy"] = adapted
     return values | {name: round(value, 6) for name, value in found.items() if name in values}

@@ -23,7 +23,7 @@ from zoo_evaluate.bench.pictures import write_strip
 from zoo_evaluate.bench.plan import Planner
 from zoo_evaluate.bench.protocol import Override, Task
 from zoo_evaluate.bench.selection import MARGIN, score
-from zoo_evaluate.bench.stand_ins import MOST, STAND_INS, StandIn, TargetPictures
+from zoo_evaluate.bench.stand_ins import STAND_INS, StandIn, TargetPictures
 from zoo_evaluate.eval_model import as_eval_model
 
 SOURCE_ONLY, TARGET_ONLY, UNTRANSLATED = "source only", "target only", "untranslated"
@@ -82,7 +82,7 @@ class PictureCellEvaluator(CellEvaluator):
             for name, of in rows.items()
         }
         for kind in STAND_INS:
-            framed[kind.name] = lambda source, target, kind=kind: self._lower(  # type: ignore[misc]
+            framed[kind.name] = lambda source, target, kind=kind: self._made(  # type: ignore[misc]
                 self._stand_in(kind, task, source, target)
             )
         return framed
@@ -105,11 +105,20 @@ class PictureCellEvaluator(CellEvaluator):
         if (task.name, target) not in self._targets:
             self._targets[task.name, target] = TargetPictures(case)
         case.translator = kind(case, self._targets[task.name, target])
-        case.override = Override(pictures=MOST)
         return case
 
     def _lower(self, case: BenchCase) -> tuple[Figures, Facts]:
         return measure(case, without=("cycle_l1", "hidden")), case.facts
 
+    def _made(self, case: BenchCase) -> tuple[Figures, Facts]:
+        # Adaptation has its own frame: source only and target only.
+        learnt = ("adaptation_accuracy", "adaptation_short")
+        return measure(case, without=("cycle_l1", "hidden", *learnt)), case.facts
+
     def _upper(self, case: BenchCase) -> tuple[Figures, Facts]:
-        return target_only(case, adaptation.of_target(case)), case.facts
+        benchmark = self.benchmark
+        recipes = {"adaptation_accuracy": benchmark.adaptation, "adaptation_short": benchmark.short}
+        adapted = {
+            name: adaptation.of_target(case, recipe) for name, recipe in recipes.items() if recipe
+        }
+        return target_only(case, adapted), case.facts

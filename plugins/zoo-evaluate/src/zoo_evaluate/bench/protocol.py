@@ -113,8 +113,8 @@ class Adaptation:
         widths: Channels of its stages.
     """
 
-    pictures: int = 60_000
-    steps: int = 1500
+    pictures: int = 12_000
+    steps: int = 500
     batch: int = 128
     widths: tuple[int, ...] = (24, 48, 96, 128)
 
@@ -211,6 +211,7 @@ class Benchmark:
         methods: Rows by default: methods, and names of variants; empty for all methods that
             translate its signals between domains, and all variants.
         adaptation: Recipe of the adaptation accuracy; None where there are no labels.
+        short: Recipe of a shorter one, which stands in a column of its own.
         extractor: Which judge's features FID compares: the target's content judge, or the
             domain judge.
         inputs: Most test pictures per direction.
@@ -242,6 +243,7 @@ class Benchmark:
     protocol: tuple[str, ...]
     methods: tuple[str, ...] = ()
     adaptation: Adaptation | None = None
+    short: Adaptation | None = None
     extractor: Literal["content", "domain"] = "domain"
     inputs: int = 2000
     held: int = 500

@@ -20,8 +20,7 @@ from zoo_evaluate.bench.measure import BenchCase, Untranslated, chosen
 from zoo_nn.filters import lowpass
 
 MOST = 6000
-"""Most training pictures of the target that a stand-in is made of, chosen by seed; and most of the
-source that the classifier of an adaptation is shown as a stand-in makes them."""
+"""Most training pictures of the target that a stand-in is made of, chosen by seed."""
 BLOCK = 64
 """Pictures that are compared with all training pictures at once."""
 BLUR = 32
