@@ -23,7 +23,8 @@ from zoo_core.host.hookspecs import hookimpl
 from zoo_core.host.plugins import PluginHost
 from zoo_core.translate.loading import load
 from zoo_voice.audio import Sound
-from zoo_voice.hifigan import HiFiGANGenerator, generator_of, log_mel, mel_filters
+from zoo_voice.hifigan import HiFiGANGenerator, generator_of, log_mel
+from zoo_voice.mel import mel_filters
 from zoo_voice.vocoder import Vocoder
 from zoo_voice.world import HOP, RATE, Analysis
 
@@ -97,7 +98,7 @@ def test_at_full_size_it_has_the_published_parameters() -> None:
 
 @pytest.mark.numeric
 def test_mel_spectra_are_those_that_the_weights_learnt_from() -> None:
-    filters = mel_filters(80)
+    filters = mel_filters(80, 1024, 80.0, 7600.0)
     assert filters.shape == (513, 80)
     widths = RATE / 1024 * filters.sum(0)  # area of each triangle
     np.testing.assert_allclose(widths[20:], 1, atol=0.1)  # narrow ones fall between the bins
