@@ -43,7 +43,7 @@ class Instruments:
     def jury(self, task: Task, target: str) -> list[EvalContext]:
         """A context for each member of the jury, kept with what it said of real pictures.
 
-        Each has one judge of each kind; the extractor is the same.
+        Each has at most one judge of each kind, the first one all; the extractor is the same.
         """
         key = (task.name, target)
         if key not in self._juries:
@@ -58,7 +58,7 @@ class Instruments:
             members = max((len(same) for same in alike.values()), default=1)
             self._juries[key] = [
                 EvalContext(
-                    [same[min(member, len(same) - 1)] for same in alike.values()],
+                    [same[member] for same in alike.values() if member < len(same)],
                     extractor,
                     SEED,
                     self.device,

@@ -145,9 +145,12 @@ def _metrics(case: BenchCase, without: Sequence[str]) -> dict[str, float]:
     columns = [c for c in case.benchmark.columns if c.metric and c.name not in without]
     classes = metric_classes(list(dict.fromkeys(column.metric for column in columns)))
     first, *others = case.instruments.jury(case.task, case.target)
-    found = _evaluated(case, first, classes)
+    notes: list[str] = []
+    found = _evaluated(case, first, classes, notes)
+    case.notes += [note for note in notes if note not in case.notes]
     asked = [cls for cls in classes if cls.needs & _JUDGED] if found else []
-    opinions = [_evaluated(case, context, asked) for context in others if asked]
+    # Of a kind with fewer judges these miss theirs, which is no news of the cell.
+    opinions = [_evaluated(case, context, asked, []) for context in others if asked]
     for column in columns:
         said = [values[column.value] for values in (found, *opinions) if column.value in values]
         if len(said) > 1:
@@ -157,17 +160,15 @@ def _metrics(case: BenchCase, without: Sequence[str]) -> dict[str, float]:
 
 
 def _evaluated(
-    case: BenchCase, context: EvalContext, classes: Sequence[type[Metric]]
+    case: BenchCase, context: EvalContext, classes: Sequence[type[Metric]], notes: list[str]
 ) -> dict[str, float]:
-    """Values of metrics, by one member of the jury."""
+    """Values of metrics, by one member of the jury; what is to be said of them goes to notes."""
     count = case.override.inputs or case.benchmark.inputs
     config = EvalConfig(num_samples=count, seed=SEED, samples=0)
-    notes: list[str] = []
     evaluation = DirectionEvaluation(
         _direction(case, context), case.translator, config, notes, None
     )
     result = evaluation.measure(classes)
-    case.notes += [note for note in notes if note not in case.notes]
     if result is None:
         return {}
     by_metric, facts = result
