@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,20 @@ def test_by_default_this_machine_alone_is_served(served: list[TestClient]) -> No
     result = CliRunner().invoke(ui, ["--port", "0", "--no-browser", "--device", "cpu"])
     assert re.search(r"Open http://127\.0\.0\.1:\d+/ in a browser", result.output)
     assert served[0].get("/").status_code == 400
+
+
+def test_what_other_packages_log_to_stays_open(served: list[TestClient]) -> None:
+    closed = []
+
+    class Handler(logging.NullHandler):
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    handler = Handler()
+    CliRunner().invoke(ui, ["--port", "0", "--no-browser", "--device", "cpu"])
+    assert closed == []
+    handler.close()
 
 
 def test_others_are_served_for_a_token_that_nobody_can_guess(served: list[TestClient]) -> None:

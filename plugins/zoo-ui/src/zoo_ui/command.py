@@ -48,6 +48,7 @@ def ui(
     app = build_app(models, device=device, token=token, runs=runs)
     config = uvicorn.Config(
         app,
+        log_config=None,  # uvicorn's own would close what other packages' handlers write to
         log_level="warning",
         lifespan="off",
         limit_concurrency=CONNECTIONS,
