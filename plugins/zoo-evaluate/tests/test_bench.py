@@ -163,6 +163,7 @@ def test_an_accuracy_is_the_mean_of_what_each_member_of_the_jury_says(finished: 
     for cell in table(finished)["cells"]:
         said = cell["jury"]["content_accuracy"] if cell["direction"] == "dark->light" else []
         assert len(said) == (2 if cell["direction"] == "dark->light" else 0)
+        assert "domain_accuracy" not in cell.get("jury", {})  # there is one judge of domains
         if said:
             assert cell["metrics"]["content_accuracy"] == pytest.approx(sum(said) / 2, abs=1e-4)
     page = (finished / "out" / "tiny.md").read_text()

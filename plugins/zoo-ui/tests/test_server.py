@@ -97,7 +97,7 @@ def test_a_translation_is_that_of_the_library_at_the_pictures_own_size(
 ) -> None:
     status, made, _ = ask(client, picture())
     (tmp_path / "a.png").write_bytes(picture())
-    expected = zoo.load(MODEL, device="cpu")(str(tmp_path / "a.png"), to="noto")
+    expected = zoo.load(MODEL, device="cpu", precision="auto")(str(tmp_path / "a.png"), to="noto")
     assert status == 200
     with Image.open(io.BytesIO(made)) as found:
         assert found.size == (56, 40)

@@ -124,8 +124,9 @@ DIGITS = Benchmark(
         "0 is clean.",
         "At most 2,000 test inputs per direction, chosen by seed. A method that translates slowly "
         "may have fewer of them and of pictures for the adaptation, which its cells say.",
-        "content and domain accuracy: the mean of three judges of different architecture. Older "
-        "rows have the first of them alone; their cells have no `jury`.",
+        "content and domain accuracy: the mean of up to three judges of different architecture; "
+        "what each said stands in `jury` of the cells. Cells without it have the first judge "
+        "alone.",
         "Rows that no net made: blurred, the input through a Gaussian of 1 pixel in 32; median "
         "picture, of the target's training pictures, for every input; half median, half of it and "
         "half the input; nearest picture, the target's training picture that is nearest by L1. A "

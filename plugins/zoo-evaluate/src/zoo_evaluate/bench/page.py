@@ -31,7 +31,8 @@ def render(table: Table, pictures: Mapping[str, str]) -> str:
         *(_direction(table, task, direction) for task, direction in table.directions()),
     ]
     if "bars" in pictures:
-        lines = "The red lines are the adaptation accuracy of source only and target only."
+        lines = "The red lines are the adaptation accuracy of source only and target only"
+        lines += "; adaptation short has lower ones of its own." if benchmark.short else "."
         caption = f"Figures of the last state. {lines if benchmark.adaptation else ''}".strip()
         parts += ["## Bars", caption, f"![bars per method]({pictures['bars']})"]
     methods = [name for name in pictures if name != "bars"]
