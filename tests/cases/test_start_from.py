@@ -147,6 +147,27 @@ def test_a_published_model_of_three_domains_starts_a_run_on_three(tmp_path, caps
     assert config["train"]["scale"] == "trained"
 
 
+def test_domains_of_a_folder_come_in_the_order_of_the_model(pictures, tmp_path, begun):
+    for name in NAMES:
+        shutil.copytree(pictures / name, tmp_path / "data" / name)
+    names = tuple(reversed(sorted(NAMES)))
+    settings = OPTIONS | {"critic_layers": LAYERS["stargan"]}
+    given = {"preset": "32px", "size": 16, "settings": settings, "names": names}
+    model = train("stargan", pictures, tmp_path / "base", **given)
+    found = train(
+        "stargan",
+        pictures,
+        tmp_path / "run",
+        pretrained=model,
+        domains=None,
+        data=tmp_path / "data",
+    )
+    assert tuple(zoo.load(found, device="cpu", precision="float32").domains) == names
+    assert equal(begun[1][0], tensors(model))
+    zoo.train(out=found.parent, resume=True, steps=3, quiet=True)
+    assert tuple(zoo.load(found, device="cpu", precision="float32").domains) == names
+
+
 def test_nets_that_are_named_after_domains_take_the_weights_of_their_place(
     pictures, tmp_path, begun
 ):

@@ -62,6 +62,7 @@ def open_data(
         cache=cache,
         attributes=list(config.attributes) or None,
         data=None if config.data is None else restored(config.data),
+        order=[restored(name) for name in config.order],
         progress=progress,
         need=(1, None) if config.attributes else spec.domains,
     )

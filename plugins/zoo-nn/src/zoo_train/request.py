@@ -66,6 +66,7 @@ def resolve(
         from zoo_train.pretrained import find_pretrained
 
         written["pretrained"], model = find_pretrained(pretrained, name)
+        written["order"] = list(model.domains) if model.domains.kind == "domains" else []
         theirs = model.training.get("preset")
         wanted = wanted or (theirs if theirs in list(cls.presets) else None)
     preset_name, base = pick_preset(cls, name, wanted)

@@ -132,6 +132,7 @@ def open_sources(
     cache: Path | None = None,
     attributes: Sequence[str] | None = None,
     data: str | Layout | None = None,
+    order: Sequence[str] = (),
     progress: Progress | None = None,
     need: tuple[int, int | None] = (1, None),
 ) -> DataSet:
@@ -148,6 +149,7 @@ def open_sources(
         attributes: Attributes to train on together; ``data`` then has a list of them.
         data: Folder with ``trainA``/``trainB``, ``train/<domain>`` or ``<domain>`` subfolders, or
             with attributes (in CelebA's layout); or what a data source made of a list.
+        order: Names in whose order the domains of ``data`` are taken, where it has just these.
         progress: Told how many files are decoded.
         need: Fewest and most domains or attributes; None for no upper bound.
 
@@ -189,6 +191,8 @@ def open_sources(
         for name in folders:
             check_name(name)
         _check_count(list(folders), "domain", need)
+        if set(order) == set(folders):
+            folders = {name: folders[name] for name in order}
         parts = {name: collect_folders(each, split, codec) for name, each in folders.items()}
     else:
         given = memory or {}
