@@ -150,7 +150,7 @@ def test_a_published_model_of_three_domains_starts_a_run_on_three(tmp_path, caps
 def test_domains_of_a_folder_come_in_the_order_of_the_model(pictures, tmp_path, begun):
     for name in NAMES:
         shutil.copytree(pictures / name, tmp_path / "data" / name)
-    names = tuple(reversed(sorted(NAMES)))
+    names = tuple(sorted(NAMES, reverse=True))
     settings = OPTIONS | {"critic_layers": LAYERS["stargan"]}
     given = {"preset": "32px", "size": 16, "settings": settings, "names": names}
     model = train("stargan", pictures, tmp_path / "base", **given)

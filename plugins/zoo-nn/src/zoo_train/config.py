@@ -35,8 +35,8 @@ class RunConfig:
         options: All options of the method as plain values.
         domains: Source of each domain, by name.
         data: Root that holds all domains, or attributes, in one layout; None for none.
-        order: Names in whose order the domains of ``data`` are taken, where it has just these: those
-            of the model whose weights the run starts from; empty for the alphabet's.
+        order: Names in whose order the domains of ``data`` are taken, where it has just these:
+            those of the model whose weights the run starts from; empty for the alphabet's.
         attributes: Attributes to learn, where ``data`` has attribute lists.
         signal: Form of the signals.
         train: The loop's settings.
