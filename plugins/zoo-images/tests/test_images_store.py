@@ -249,6 +249,26 @@ def test_the_summary_tells_sizes_and_formats(tmp_path):
     assert {"PNG", "BMP"} == set(store.summary.split("px, ")[1].split("; ")[0].split(", "))
 
 
+@pytest.mark.parametrize("resize", ["cover", "shorter"])
+def test_pictures_of_one_colour_are_counted_with_the_first(tmp_path, resize):
+    files = folder_of(tmp_path, 4)
+    files[0].write_bytes(b"broken")
+    for number, colour in ((1, (255, 255, 255)), (3, (9, 0, 200))):
+        Image.new("RGB", (8, 8), colour).save(files[number])
+    for _ in range(2):  # the second one reads what the first kept
+        store = CODEC.open(files, TrainConfig(resize=resize), cache=tmp_path / "cache")
+        (said,) = [note for note in store.notes if note.startswith("warning")]
+        assert "2 pictures are of one colour" in said
+        assert "such as 001.png" in said
+
+
+def test_a_grey_in_memory_of_one_value_is_of_one_colour():
+    signals = [InMemorySignal(f"{value}", np.full((8, 8), value, np.uint8)) for value in (0, 7)]
+    signals.append(InMemorySignal("2", np.arange(64, dtype=np.uint8).reshape(8, 8)))
+    (said,) = CODEC.open(signals, TrainConfig()).notes
+    assert "2 pictures are of one colour" in said
+
+
 def test_a_batch_of_sixteen_is_drawn_in_milliseconds():
     codec = ImageCodec(TensorSpec(shape=(3, 64, 64)))
     arrays = np.zeros((50, 64, 64, 3), np.uint8)

@@ -25,7 +25,7 @@ from zoo_images.scan import File, deep_range, files_key, notes_of, pages_of, pic
 from zoo_images.store import ImageStore, ImageStoreContents
 from zoo_images.strip import Pixels, Strip, StripWriter, read_strip
 
-_VERSION = 5  # part of every cache key: raise it when the decoded pixels would differ
+_VERSION = 6  # part of every cache key: raise it when what is kept of decoded pictures would differ
 
 Usable = tuple[tuple[int, int], str, tuple[str, ...]]
 """(height, width), format and notes of a picture that can be used."""
@@ -162,7 +162,7 @@ def _fill(
         height, width = picture.size
         return ((height, width), picture.format, notes_of(picture)), whole
 
-    kept, skipped = [], []
+    kept, skipped, plain = [], [], []
     shapes: list[tuple[int, int]] = []
     formats: dict[str, int] = {}
     notes: dict[str, int] = {}
@@ -174,6 +174,8 @@ def _fill(
                 skipped.append(answer)
             else:
                 kept.append(position)
+                if _is_plain(next(iter(layers.values()))[position] if whole is None else whole):
+                    plain.append(position)
                 shapes.append(answer[0])
                 formats[answer[1]] = formats.get(answer[1], 0) + 1
                 for note in answer[2]:
@@ -191,7 +193,14 @@ def _fill(
     cut: tuple[float, float] = (0, 0)
     if not config.crop_first and config.resize == "cover":
         cut = cut_away(shapes, layers["crop"])
-    return ImageStoreContents(kept, skipped, list(smallest), list(largest), common, notes, *cut)
+    return ImageStoreContents(
+        kept, skipped, list(smallest), list(largest), common, notes, *cut, plain=plain
+    )
+
+
+def _is_plain(pixels: Pixels) -> bool:
+    """Whether a picture (H, W, C) is of one colour throughout."""
+    return bool((pixels == pixels[:1, :1]).all())
 
 
 def cut_away(shapes: Sequence[tuple[int, int]], layer: Pixels) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zoo_core.contracts.signals import TensorSpec
 from zoo_core.contracts.spec import TrainConfig
+from zoo_core.errors import printable
 from zoo_images.pixels import to_tensor
 from zoo_images.preprocessing import ValueRange
 from zoo_images.strip import Pixels, Strip
@@ -33,6 +34,7 @@ class ImageStoreContents:
         notes: What of the files is not used or is doubtful, and in how many.
         unused: Mean share of a picture that is cut away, where nobody asked for it.
         aspect: Mean width of the pictures in their heights.
+        plain: Positions of those that are of one colour throughout.
     """
 
     kept: list[int]
@@ -43,6 +45,7 @@ class ImageStoreContents:
     notes: dict[str, int] = field(default_factory=dict)
     unused: float = 0
     aspect: float = 1
+    plain: list[int] = field(default_factory=list)
 
 
 class ImageStore:
@@ -79,7 +82,7 @@ class ImageStore:
         self.kept: Sequence[int] = contents.kept
         self.skipped: Sequence[str] = contents.skipped
         self.summary = _summary(contents, words, spec)
-        self.notes = _advice(contents, spec)
+        self.notes = [*_doubts(contents, self.names), *_advice(contents, spec)]
         self._layers, self._strip = layers, strip
         self._spec, self._config = spec, config
         self._rows = np.asarray(contents.kept, dtype=np.intp)
@@ -142,6 +145,22 @@ def _summary(contents: ImageStoreContents, words: str, spec: TensorSpec) -> str:
     if len(notes) > _SHOWN:
         parts.append(f"and {len(notes) - _SHOWN} further remarks")
     return "; ".join(parts)
+
+
+def _doubts(contents: ImageStoreContents, names: Sequence[str]) -> list[str]:
+    """What is said of pictures that show nothing.
+
+    Instance normalisation divides by their deviation, which is 0: where its output passes an
+    activation with a slope at 0, gradients grow by 300 with each layer.
+    """
+    if not contents.plain:
+        return []
+    count, first = len(contents.plain), names[contents.kept.index(contents.plain[0])]
+    are = "picture is" if count == 1 else "pictures are"
+    return [
+        f"warning: {count:,} {are} of one colour throughout, such as {printable(first)}; they "
+        "teach nothing, and can make gradients too large to go on: leave them out"
+    ]
 
 
 def _advice(contents: ImageStoreContents, spec: TensorSpec) -> list[str]:

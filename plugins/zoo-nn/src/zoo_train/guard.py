@@ -21,7 +21,8 @@ SIGNALS = [
 """Signals that end a run after a checkpoint."""
 _HINT = (
     "The last good checkpoint is kept. Lower the learning rate, clip gradients "
-    "(--set train.clip=1) or use --precision float32."
+    "(--set train.clip=1) or use --precision float32; leave out what shows nothing, such as "
+    "pictures of one colour."
 )
 
 
