@@ -146,6 +146,24 @@ def test_a_length_that_nets_or_encoder_cannot_take_is_refused(frames: int) -> No
     assert caught.value.asked == f"frames {frames}"
 
 
+def test_a_step_draws_as_many_words_of_each_pair_as_it_is_told(
+    loss: SpeakerSimilarity, stores: dict[str, SpeechStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = SpeakerSimilarity(frames=64, words=2)
+    few.show(stores)
+    method, drawn = build(CycleGANVC, TINY, DOMAINS, SPEC).float(), []
+    monkeypatch.setattr(method, "translate", lambda x, *_: drawn.append(len(x)) or x)
+    few(step_of(method, count=3))
+    loss(step_of(method, count=3))
+    assert drawn == [2, 2, 3, 3]  # both pairs of two voices, told and as the batch
+
+
+def test_no_words_at_all_are_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        SpeakerSimilarity(words=0)
+    assert caught.value.asked == "words 0"
+
+
 def test_pictures_or_a_single_voice_are_refused(
     random_encoder: None, stores: dict[str, SpeechStore]
 ) -> None:

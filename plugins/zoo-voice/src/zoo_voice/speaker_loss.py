@@ -40,6 +40,8 @@ class SpeakerSimilarity(Loss):
 
     Args:
         frames: Most frames of 5 ms of a recording that are heard, a multiple of 4.
+        words: Recordings that a step draws for each pair of voices; None: as many as its batch
+            holds. K voices are K (K - 1) pairs: with many, few words of each are enough.
 
     Raises:
         UsageError: If the package of the encoder is not installed.
@@ -47,14 +49,16 @@ class SpeakerSimilarity(Loss):
 
     requires = ("translated",)
 
-    def __init__(self, frames: int = 128) -> None:
+    def __init__(self, frames: int = 128, words: int | None = None) -> None:
         super().__init__()
         if not 0 < frames <= 2 * PART or frames % 4:
             raise UsageError(
                 f"it hears 4 to {2 * PART} frames of 5 ms, a multiple of 4",
                 asked=f"frames {frames}",
             )
-        self.frames = frames
+        if words is not None and words < 1:
+            raise UsageError("it hears one or more of each pair", asked=f"words {words}")
+        self.frames, self.words = frames, words
         encoder = without_state(load_speaker_encoder())
         # An LSTM keeps a list of its weights beside them, which it renews when it is moved. In
         # training mode, since cuDNN has no way back otherwise; the encoder has no dropout.
@@ -99,7 +103,7 @@ class SpeakerSimilarity(Loss):
     def _made(self, step: Step, source: str, target: str) -> Tensor:
         """(N, 160, B) recordings of ``source`` drawn by chance, as the nets convert them."""
         voice, pair = self._voice(source), cast("_Pair", self.pairs[_key(source, target)])
-        count = len(next(iter(step.batch.conditions.values())))
+        count = self.words or len(next(iter(step.batch.conditions.values())))
         places, spoken = voice.draw(step.rand(count, 2), self.frames)  # (N, T)
         x = voice.frames[places].transpose(1, 2)  # (N, Q, T)
         own, wanted = (step.condition(name, count) for name in (source, target))
