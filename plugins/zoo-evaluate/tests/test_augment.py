@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from zoo_core.errors import UsageError
 from zoo_evaluate.judge_train import JudgeConfig, train_judge
-from zoo_nn.nets.augment import stretch, widely
+from zoo_nn.nets.augment import degraded, stretch, widely
 
 
 def ink(x: torch.Tensor) -> torch.Tensor:
@@ -49,3 +49,33 @@ def test_scales_of_plain_augmentation_are_refused() -> None:
     config = JudgeConfig("content", ("0", "1"), scales=(0.5, 1.2))
     with pytest.raises(UsageError, match="plain augmentation has no scales"):
         train_judge([], [], config)
+
+
+def test_degraded_pictures_are_softer_paler_or_noisier_and_some_are_as_they_were() -> None:
+    x = torch.where(torch.rand(256, 3, 32, 32) < 0.5, -0.9, 0.9)
+    y = degraded(x, torch.Generator().manual_seed(1))
+    assert y.shape == x.shape
+    assert y.abs().max() <= 1
+    same = (x == y).flatten(1).all(1).float().mean()
+    assert 0.05 < same < 0.25  # each of three changes spares half of them
+    assert (y.std((1, 2, 3)) < 0.8 * x.std((1, 2, 3))).float().mean() > 0.3
+
+
+def test_degraded_pictures_come_again_by_the_same_seed() -> None:
+    x = torch.rand(8, 3, 16, 16) * 2 - 1
+    one, other = (degraded(x, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(one, other)
+
+
+def test_a_judge_of_content_cannot_learn_from_degraded_pictures() -> None:
+    config = JudgeConfig("content", ("0", "1"), augmentation="degraded")
+    with pytest.raises(UsageError) as refused:
+        train_judge([], [], config)
+    assert refused.value.asked == "degraded augmentation of a content judge"
+
+
+def test_a_judge_of_speech_cannot_learn_from_degraded_recordings() -> None:
+    config = JudgeConfig("domain", ("a", "b"), augmentation="degraded", architecture="speech")
+    with pytest.raises(UsageError) as refused:
+        train_judge([], [], config)
+    assert "architecture speech" in refused.value.asked

@@ -384,15 +384,88 @@ def test_unknown_names_are_refused_before_anything_is_trained(root: Path, tmp_pa
     assert run(["bench", "digits", "--methods", "cyclegun", "--data", str(root)]) == 2
 
 
-def test_a_judge_that_cannot_read_is_refused(finished: Path, root: Path, tmp_path: Path) -> None:
+def with_floors(**floors: float) -> Benchmark:
+    """The same benchmark with floors of some judges, `_` for `-` in their names."""
+    named = {name.replace("_", "-"): floor for name, floor in floors.items()}
+    recipes = (replace(r, floor=named.get(r.name, r.floor)) for r in TINY.judges)
+    return replace(TINY, judges=tuple(recipes))
+
+
+def test_without_one_of_its_judges_a_jury_is_smaller_and_says_so(
+    finished: Path, root: Path, tmp_path: Path
+) -> None:
     judged(tmp_path, finished)
-    recipes = tuple(replace(recipe, floor=1.01) for recipe in TINY.judges)
-    with pytest.raises(DataError, match="needed of an instrument"):
-        start(replace(TINY, judges=recipes), root, tmp_path)
+    (tmp_path / "work" / "runs").symlink_to(finished / "work" / "runs")
+    benchmark = with_floors(content_light_small=1.01)
+    assert start(benchmark, root, tmp_path, methods="stargan") == 0
+    cells = {cell["direction"]: cell for cell in table(tmp_path)["cells"]}
+    one, other = cells["dark->light"], cells["light->dark"]
+    assert list(one["left_out"]) == ["content-light-small"]
+    assert "content_accuracy" not in one.get("jury", {})
+    assert set(one["judges"]) == {"content-light", "domain-dark-light"}
+    assert "left_out" not in other
+    page = (tmp_path / "out" / "tiny.md").read_text()
+    assert "Left out of its jury, which is so much smaller: content-light-small" in page
+
+
+def test_a_judge_that_cannot_read_costs_the_rows_that_need_it_alone(
+    finished: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judged(tmp_path, finished)
+    (tmp_path / "work" / "runs").symlink_to(finished / "work" / "runs")
+    benchmark = with_floors(source_dark=1.01)
+    assert start(benchmark, root, tmp_path, methods="stargan") == 1
+    (cell,) = table(tmp_path)["cells"]
+    assert cell["direction"] == "light->dark"  # its snapshots are chosen by the other classifier
+    assert "source-dark" in capsys.readouterr().err
+
+
+def test_nothing_learns_from_a_classifier_that_cannot_read(
+    finished: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged(tmp_path, finished)
+    tied = Override(STARGAN, extra_losses=("embedding:backbone=judge:{source_judge}",))
+    benchmark = with_floors(source_dark=1.01, source_light=1.01)
+    benchmark = replace(benchmark, overrides={"stargan": tied})
+
+    def never(*args: object, **options: object) -> None:
+        raise AssertionError("it trains")
+
+    monkeypatch.setattr("zoo_evaluate.bench.runner.train_run", never)
+    assert start(benchmark, root, tmp_path, methods="stargan") == 1
+    faults = [path.read_text() for path in (tmp_path / "work" / "faults").iterdir()]
+    assert len(faults) == 2
+    assert all("NoInstrumentError" in text for text in faults)
+
+
+def test_rows_of_other_judges_are_marked_and_never_averaged_with_the_tables_own(
+    finished: Path, root: Path, tmp_path: Path
+) -> None:
+    judged(tmp_path, finished)
+    cell = json.loads(next((finished / "work" / "cells").glob("cyclegan*dark-to*")).read_text())
+    assert set(cell["judges"]) == {"content-light", "content-light-small", "domain-dark-light"}
+    older = {key: value for key, value in cell.items() if key != "judges"}
+    retrained = {**cell, "judges": {**cell["judges"], "content-light": "0" * 12}}
+    for seed, one in enumerate((cell, older, retrained)):
+        path = tmp_path / "work" / "cells" / f"cell{seed}.json"
+        path.write_text(json.dumps({**one, "seed": seed}))
+    assert start(TINY, root, tmp_path, table_only=True) == 0
+    page = (tmp_path / "out" / "tiny.md").read_text()
+    assert f"| cyclegan | {STEPS} | 1 |" in page
+    assert f"| cyclegan † | {STEPS} | 2 |" in page
+    assert "Rows marked † were measured by other judges" in page
+    assert all("others" not in one for one in table(tmp_path)["cells"])
+
+
+def test_judges_of_another_recipe_are_refused(finished: Path, root: Path, tmp_path: Path) -> None:
+    judged(tmp_path, finished)
     recipes = tuple(replace(recipe, steps=3) for recipe in TINY.judges)
     with pytest.raises(DataError, match="another recipe"):
         start(replace(TINY, judges=recipes), root, tmp_path)
     recipes = tuple(replace(recipe, scales=(0.5, 1.0)) for recipe in TINY.judges)
+    with pytest.raises(DataError, match="another recipe"):
+        start(replace(TINY, judges=recipes), root, tmp_path)
+    recipes = tuple(replace(r, degraded=r.task == "domain") for r in TINY.judges)
     with pytest.raises(DataError, match="another recipe"):
         start(replace(TINY, judges=recipes), root, tmp_path)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from zoo_core.errors import UsageError, unknown
 from zoo_embedding.imagenet import imagenet
-from zoo_nn.nets.augment import augment
+from zoo_nn.nets.augment import augment, degraded
 from zoo_nn.nets.classifier import PictureArchitecture, fit
 from zoo_nn.nets.judge_architecture import Changes, ClassifierOutput
 
@@ -125,7 +125,8 @@ class ImagenetArchitecture(PictureArchitecture):
         x = fit(signals, self.card.size)  # (N, 3, S, S)
         yield x
         for _ in range(self.copies):
-            yield augment(x, changes.task, rng)  # (N, 3, S, S)
+            changed = augment(x, changes.task, rng)  # (N, 3, S, S)
+            yield degraded(changed, rng) if changes.degraded else changed
 
     def augment(
         self, inputs: tuple[Tensor, ...], changes: Changes, rng: torch.Generator

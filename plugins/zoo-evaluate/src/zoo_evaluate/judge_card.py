@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from zoo_nn.nets.classifier_card import SCALES, ClassifierCard, Task
 
-Augmentation = Literal["plain", "wide"]
+Augmentation = Literal["plain", "wide", "degraded"]
 __all__ = ["SCALES", "Augmentation", "JudgeCard", "Task"]
 
 
@@ -39,6 +39,11 @@ class JudgeCard(ClassifierCard):
     seed: int = 0
     data: dict[str, str] = Field(default_factory=dict)
     accuracy: dict[str, dict[str, float]] = Field(default_factory=dict)
+
+    @property
+    def short_hash(self) -> str:
+        """The first 12 digits of `sha256`, by which the cells of benchmarks name a judge."""
+        return self.sha256[:12]
 
     def to_yaml(self) -> str:
         """The text of ``judge.yaml``."""

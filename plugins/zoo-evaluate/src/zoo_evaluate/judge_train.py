@@ -7,18 +7,17 @@ measured on, once, at the end.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from zoo_core.errors import DataError, UsageError
+from zoo_core.errors import DataError
 from zoo_evaluate.examples import LabeledSubset
 from zoo_evaluate.fit_classifier import StepCallback, fit_classifier
 from zoo_evaluate.judge import EvalClassifier, rounded
-from zoo_evaluate.judge_card import SCALES, Augmentation, JudgeCard, Task
-from zoo_nn.nets.classifier_card import OWN
+from zoo_evaluate.judge_card import JudgeCard
+from zoo_evaluate.judge_config import JudgeConfig
 from zoo_nn.nets.judge_architecture import (
     Changes,
     JudgeArchitecture,
@@ -26,48 +25,9 @@ from zoo_nn.nets.judge_architecture import (
     architecture_of,
 )
 
+__all__ = ["JudgeConfig", "accuracy", "divide", "train_judge"]
 _AT_ONCE = 64
 """Signals that are prepared at once."""
-
-
-@dataclass(frozen=True)
-class JudgeConfig:
-    """How a judge is trained.
-
-    Attributes:
-        task: ``domain`` or ``content``.
-        classes: Names of the classes.
-        size: Size of the signals; None: the architecture's.
-        steps: Optimiser steps (AdamW, one cycle).
-        batch: Signals per step, shared equally among the domains; of signals that are prepared
-            once, each is read once per round instead.
-        lr: Largest learning rate of the cycle; None: the architecture's.
-        validation: Share of the training split that is held out for validation.
-        measure: Most training signals per domain on which the training accuracy is measured.
-        seed: Seed of the split, the net and the augmentation.
-        device: Where to train.
-        architecture: Name of a component of kind ``judge-architecture``, with its ``:REST``.
-        arguments: What the architecture is given besides.
-        augmentation: ``plain``; or ``wide``, for judges that shall read other domains as well.
-        scales: Smallest and largest scale of ``wide``.
-        widths: Channels of the net's stages; empty: the architecture's.
-    """
-
-    task: Task
-    classes: tuple[str, ...]
-    size: int | None = None
-    steps: int = 1500
-    batch: int = 128
-    lr: float | None = None
-    validation: float = 0.1
-    measure: int = 2000
-    seed: int = 0
-    device: str = "cpu"
-    architecture: str = OWN
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    augmentation: Augmentation = "plain"
-    scales: tuple[float, float] = SCALES
-    widths: tuple[int, ...] = ()
 
 
 def train_judge(
@@ -95,27 +55,7 @@ def train_judge(
         UsageError: If there is no such architecture, the augmentation does not fit the task, or
             the scales are no range or are given to plain augmentation.
     """
-    least, most = config.scales
-    if not 0 < least <= most:
-        raise UsageError(
-            "the smallest scale comes first, and both are above 0",
-            asked=f"scales {least:g} to {most:g}",
-            hint="Give them as 0.6 1.3, say.",
-        )
-    if config.augmentation != "wide" and config.scales != SCALES:
-        raise UsageError(
-            "plain augmentation has no scales to choose",
-            asked=f"scales {least:g} to {most:g}",
-            hint="Ask for wide augmentation, or leave the scales out.",
-        )
-    if len(config.classes) < 2:
-        raise DataError("there are fewer than two classes", asked=f"{config.task} judge")
-    if config.augmentation == "wide" and config.task == "domain":
-        raise UsageError(
-            "it changes the colours and textures by which domains differ",
-            asked="wide augmentation of a domain judge",
-            hint="Use plain augmentation.",
-        )
+    config.check()
     cls = architecture_class(config.architecture)
     rng = torch.Generator().manual_seed(config.seed)
     seen = train
@@ -137,7 +77,8 @@ def train_judge(
         data=dict(data or {}),
     )
     architecture = architecture_of(card)
-    changes = Changes(config.task, config.augmentation == "wide", config.scales)
+    wide, degraded = (config.augmentation == name for name in ("wide", "degraded"))
+    changes = Changes(config.task, wide, config.scales, degraded)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         net = architecture.make_net().to(config.device).to(memory_format=torch.channels_last)

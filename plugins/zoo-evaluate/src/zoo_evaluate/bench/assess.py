@@ -74,6 +74,16 @@ class CellEvaluator(ABC):
     def prepare(self, task: Task) -> None:
         """Makes what measures: judges are trained here."""
 
+    def ready(self, source: str, override: Override) -> None:  # noqa: B027 - most refuse nothing
+        """Refuses a training that cannot begin, since what it is to learn from is no use.
+
+        Nothing is refused by default.
+
+        Args:
+            source: Its source domain.
+            override: What the benchmark gives the row.
+        """
+
     @abstractmethod
     def baselines(self, task: Task) -> Mapping[str, Callable[[str, str], tuple[Figures, Facts]]]:
         """Rows between which every method should lie; each is asked for (source, target)."""

@@ -78,15 +78,20 @@ DIGITS = Benchmark(
         *_jury(ClassifierConfig("content-mnist", "content", ("mnist",), 700, floor=0.99)),
         *_jury(ClassifierConfig("content-usps", "content", ("usps",), 600, floor=0.95)),
         *_jury(ClassifierConfig("content-mnistm", "content", ("mnistm",), 900, floor=0.93)),
-        *_jury(ClassifierConfig("domain-mnist-usps", "domain", ("mnist", "usps"), 250, floor=0.98)),
+        *_jury(
+            ClassifierConfig(
+                "domain-mnist-usps", "domain", ("mnist", "usps"), 500, floor=0.98, degraded=True
+            )
+        ),
         *_jury(
             ClassifierConfig(
                 "domain-mnist-mnistm",
                 "domain",
                 ("mnist", "mnistm"),
-                150,
+                300,
                 floor=0.98,
                 widths=_SMALL,
+                degraded=True,
             )
         ),
         _source("mnist", 800),

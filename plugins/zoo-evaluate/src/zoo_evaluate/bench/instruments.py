@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from zoo_evaluate.bench.data import Pictures
-from zoo_evaluate.bench.judges import JudgeSet
-from zoo_evaluate.bench.protocol import Benchmark, Task
+from zoo_evaluate.bench.judges import JudgeSet, NoInstrumentError
+from zoo_evaluate.bench.protocol import Benchmark, ClassifierConfig, Task
 from zoo_evaluate.context import EvalContext
 from zoo_evaluate.extractors import JudgeExtractor
 from zoo_evaluate.judge import EvalClassifier
@@ -30,6 +30,8 @@ class Instruments:
         self.benchmark, self.pictures, self.judges = benchmark, pictures, judges
         self.device = device
         self._juries: dict[tuple[str, str], list[EvalContext]] = {}
+        self._known: dict[tuple[str, str], dict[str, str]] = {}
+        self._missing: dict[tuple[str, str], dict[str, str]] = {}
 
     @property
     def batch(self) -> int:
@@ -43,18 +45,18 @@ class Instruments:
     def jury(self, task: Task, target: str) -> list[EvalContext]:
         """A context for each member of the jury, kept with what it said of real pictures.
 
-        Each has at most one judge of each kind, the first one all; the extractor is the same.
+        Each has at most one judge of each kind, the first one all; the extractor is the same. A
+        judge that is no instrument is left out, and the next of its kind takes its place.
+
+        Raises:
+            NoInstrumentError: If no judge of a kind is an instrument.
         """
         key = (task.name, target)
         if key not in self._juries:
-            recipes = [r for r in self.benchmark.recipes(task) if r.role == "instrument"]
-            judges = self.judges.all(recipes)
-            wanted = [j for j in judges if j.card.task == self.benchmark.extractor]
-            known = [j for j in wanted if target in j.card.domains]
+            alike = self._fit(key, self._recipes(task, target))
+            judges = [judge for same in alike.values() for judge in same]
+            known = [j for j in judges if j.card.task == self.benchmark.extractor]
             extractor = JudgeExtractor(known[0], f"judge of {target}") if known else None
-            alike: dict[tuple[str, tuple[str, ...]], list[EvalClassifier]] = {}
-            for judge in judges:
-                alike.setdefault((judge.card.task, judge.card.domains), []).append(judge)
             members = max((len(same) for same in alike.values()), default=1)
             self._juries[key] = [
                 EvalContext(
@@ -69,3 +71,40 @@ class Instruments:
                 for member in range(members)
             ]
         return self._juries[key]
+
+    def hashes(self, task: Task, target: str) -> dict[str, str]:
+        """The first digits of the SHA-256 of each judge's weights, by name: who has judged."""
+        self.jury(task, target)
+        return dict(self._known[task.name, target])
+
+    def left_out(self, task: Task, target: str) -> dict[str, str]:
+        """Why a judge is left out of the jury, by name."""
+        self.jury(task, target)
+        return dict(self._missing[task.name, target])
+
+    def _recipes(self, task: Task, target: str) -> list[ClassifierConfig]:
+        """The instruments that have a part in translations to a target."""
+        recipes = self.benchmark.recipes(task)
+        return [r for r in recipes if r.role == "instrument" and target in r.domains]
+
+    def _fit(
+        self, key: tuple[str, str], recipes: list[ClassifierConfig]
+    ) -> dict[tuple[str, tuple[str, ...]], list[EvalClassifier]]:
+        """The judges that are fit to judge, those of one kind together in the recipes' order."""
+        judges, unfit = self.judges.fit(recipes)
+        alike: dict[tuple[str, tuple[str, ...]], list[EvalClassifier]] = {}
+        reasons: dict[tuple[str, tuple[str, ...]], NoInstrumentError] = {}
+        for recipe in recipes:
+            kind = (recipe.task, recipe.domains)
+            if recipe.name in judges:
+                alike.setdefault(kind, []).append(judges[recipe.name])
+            else:
+                reasons.setdefault(kind, unfit[recipe.name])
+        for kind, reason in reasons.items():
+            if kind not in alike:
+                raise reason
+        self._known[key] = {
+            name: judge.card.short_hash for name, judge in judges.items()
+        }
+        self._missing[key] = {name: reason.problem for name, reason in unfit.items()}
+        return alike

@@ -9,11 +9,15 @@ from zoo_evaluate.bench.data import Pictures
 from zoo_evaluate.bench.protocol import Benchmark, ClassifierConfig
 from zoo_evaluate.bench.work_dir import WorkDir
 from zoo_evaluate.judge import EvalClassifier
-from zoo_evaluate.judge_card import SCALES, Augmentation, JudgeCard
+from zoo_evaluate.judge_card import SCALES, JudgeCard
 from zoo_evaluate.judge_train import JudgeConfig, train_judge
 from zoo_nn.nets.classifier_card import CARD, OWN
 
 MessageCallback = Callable[[str], None]
+
+
+class NoInstrumentError(DataError):
+    """A judge reads real signals too badly to judge anything."""
 
 
 class JudgeSet:
@@ -44,8 +48,8 @@ class JudgeSet:
         """A judge: from memory, from the folder, or trained now.
 
         Raises:
-            DataError: If it reads real pictures too badly to judge anything, or the one in the
-                folder was made by another recipe.
+            NoInstrumentError: If it reads real pictures too badly to judge anything.
+            DataError: If the one in the folder was made by another recipe.
         """
         if recipe.name not in self._judges:
             self._make(recipe, wait=True)
@@ -54,11 +58,22 @@ class JudgeSet:
             self._judges[recipe.name] = judge
         return self._judges[recipe.name]
 
-    def all(self, recipes: Sequence[ClassifierConfig]) -> list[EvalClassifier]:
-        """The judges of several recipes; one that another process is training comes last."""
+    def fit(
+        self, recipes: Sequence[ClassifierConfig]
+    ) -> tuple[dict[str, EvalClassifier], dict[str, NoInstrumentError]]:
+        """The judges of several recipes that are fit to judge, and why the others are not.
+
+        One that another process is training is waited for when all others are there.
+        """
         for recipe in recipes:
             self._make(recipe, wait=False)
-        return [self.judge(recipe) for recipe in recipes]
+        judges, unfit = {}, {}
+        for recipe in recipes:
+            try:
+                judges[recipe.name] = self.judge(recipe)
+            except NoInstrumentError as reason:
+                unfit[recipe.name] = reason
+        return judges, unfit
 
     def _make(self, recipe: ClassifierConfig, *, wait: bool) -> None:
         """Trains a judge that is not there, unless another process is at it and may go on."""
@@ -97,7 +112,7 @@ class JudgeSet:
             architecture=recipe.architecture,
             arguments=recipe.arguments,
             widths=recipe.widths if recipe.architecture == OWN else (),
-            augmentation=_augmentation(recipe),
+            augmentation=recipe.augmentation,
             scales=recipe.scales,
         )
 
@@ -110,7 +125,7 @@ class JudgeSet:
             "batch": recipe.batch,
             "size": self.benchmark.size,
             "architecture": recipe.architecture,
-            "augmentation": _augmentation(recipe),
+            "augmentation": recipe.augmentation,
         }
         if recipe.architecture == OWN:
             wanted["widths"] = recipe.widths
@@ -124,7 +139,7 @@ class JudgeSet:
 def require_instrument(
     card: JudgeCard, wanted: Mapping[str, object], floor: float, *, asked: str, hint: str
 ) -> None:
-    """Raises `DataError` where a judge was made by another recipe, or reads real signals badly.
+    """Refuses a judge that was made by another recipe, or that reads real signals badly.
 
     Args:
         card: The judge's.
@@ -132,18 +147,18 @@ def require_instrument(
         floor: Least accuracy on real test signals.
         asked: Its directory, for the error.
         hint: What to do where the recipe is another.
+
+    Raises:
+        DataError: If the recipe is another.
+        NoInstrumentError: If the accuracy is below the floor.
     """
     if any(getattr(card, key) != value for key, value in wanted.items()):
         raise DataError("it was made by another recipe than this version's", asked=asked, hint=hint)
     accuracy = card.accuracy.get("mean", {}).get("test", 0.0)
     if accuracy < floor:
-        raise DataError(
+        raise NoInstrumentError(
             f"it reads {accuracy:.1%} of the real test signals rightly, "
             f"and {floor:.0%} are needed of an instrument",
             asked=asked,
             hint="Check the data, remove the directory and run again.",
         )
-
-
-def _augmentation(recipe: ClassifierConfig) -> Augmentation:
-    return "wide" if recipe.role == "source" else "plain"

@@ -97,6 +97,7 @@ def measure(case: BenchCase, without: Sequence[str] = ()) -> dict[str, float | N
         without: Columns that say nothing of it; they are None and not computed.
     """
     found = _metrics(case, without)
+    _say_who_judged(case)
     values: dict[str, float | None] = dict.fromkeys(c.name for c in case.benchmark.columns)
     for column in case.benchmark.columns:
         if column.name in without:
@@ -157,6 +158,13 @@ def _metrics(case: BenchCase, without: Sequence[str]) -> dict[str, float]:
             case.facts.setdefault("jury", {})[column.name] = [round(value, 4) for value in said]
             found[column.value] = mean(said)
     return found
+
+
+def _say_who_judged(case: BenchCase) -> None:
+    """Records the judges, and which of the jury are missing."""
+    case.facts["judges"] = case.instruments.hashes(case.task, case.target)
+    if missing := case.instruments.left_out(case.task, case.target):
+        case.facts["left_out"] = missing
 
 
 def _evaluated(
@@ -246,4 +254,5 @@ def target_only(case: BenchCase, adapted: Mapping[str, float]) -> dict[str, floa
             )
     found = {name: mean(each) for name, each in said.items()} | dict(adapted)
     case.facts["jury"] = {name: [round(one, 4) for one in each] for name, each in said.items()}
+    _say_who_judged(case)
     return values | {name: round(value, 6) for name, value in found.items() if name in values}

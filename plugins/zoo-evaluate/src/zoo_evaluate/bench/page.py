@@ -10,6 +10,8 @@ from zoo_evaluate.bench.published import published_lines
 from zoo_evaluate.bench.selection import selection_text
 from zoo_evaluate.bench.table import Table, averaged, grouped
 
+OTHERS = "†"
+"""Marks rows of other judges than the table's."""
 _ARROWS = {"more": "↑", "less": "↓", "one": "→ 1"}
 
 
@@ -55,9 +57,9 @@ def _protocol(table: Table) -> str:
     lines += ["", "| judge | net | steps | real test accuracy |", "|---|---|---:|---:|"]
     lines += [
         f"| {name} | {card.architecture} | {card.steps:,} | {card.accuracy['mean']['test']:.4f} |"
-        for name, card in table.judges().items()
+        for name, card in table.judges.items()
     ]
-    lines += ["", *_spread(table)]
+    lines += ["", *_spread(table), *_juries(table)]
     return "\n".join(lines)
 
 
@@ -82,6 +84,24 @@ def _spread(table: Table) -> list[str]:
             other.setdefault(words, []).append(f"{cell['method']} ({cell['steps']:,})")
     for words, rows in other.items():
         lines.append(f"Adapted to by {words}: {', '.join(dict.fromkeys(rows))}.")
+    return lines
+
+
+def _juries(table: Table) -> list[str]:
+    """Who is missing from a jury, and which rows were judged by others."""
+    cells = table.cells + table.baselines
+    missing: dict[str, str] = {}
+    for cell in cells:
+        missing |= cell.get("left_out", {})
+    lines = [
+        f"Left out of its jury, which is so much smaller: {name}; {reason}."
+        for name, reason in missing.items()
+    ]
+    if any(cell.get("others") for cell in cells):
+        lines.append(
+            f"Rows marked {OTHERS} were measured by other judges than these: content accuracy, "
+            "domain accuracy and FID of theirs are not to be compared with those of other rows."
+        )
     return lines
 
 
@@ -126,7 +146,7 @@ def _mean(table: Table, task: str, ways: Sequence[str]) -> str:
     for group in groups:
         if len(group) == len(ways) * len({cell["seed"] for cell in group}):
             first = group[0]
-            name = f"*{first['method']}*" if first.get("baseline") else first["method"]
+            name = _name(first)
             steps = "" if first.get("baseline") else f"{first['steps']:,}"
             figures = [_text(group, "metrics", c, spread=False) or "–" for c in columns]
             lines.append(f"| {name} | {steps} | " + " | ".join(figures) + " |")
@@ -162,7 +182,7 @@ def _row(group: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> str:
     first = group[0]
     framed = bool(first.get("baseline"))
     chosen = any(cell["best"].get("step", cell["steps"]) != cell["steps"] for cell in group)
-    cells = [f"*{first['method']}*" if framed else first["method"]]
+    cells = [_name(first)]
     cells += ["", ""] if framed else [f"{first['steps']:,}", str(len(group))]
     cells += [_figure(group, column, chosen) for column in columns]
     if framed:
@@ -173,6 +193,11 @@ def _row(group: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> str:
         cells += [" to ".join(speeds[:: max(1, len(speeds) - 1)]), f"{first['parameters']:,}"]
         cells.append("; ".join(machines))
     return "| " + " | ".join(cells) + " |"
+
+
+def _name(cell: Mapping[str, Any]) -> str:
+    name = f"*{cell['method']}*" if cell.get("baseline") else str(cell["method"])
+    return f"{name} {OTHERS}" if cell.get("others") else name
 
 
 def _figure(group: Sequence[Mapping[str, Any]], column: Column, chosen: bool) -> str:

@@ -69,8 +69,20 @@ class PictureCellEvaluator(CellEvaluator):
         self._targets: dict[tuple[str, str], TargetPictures] = {}
 
     def prepare(self, task: Task) -> None:
-        """Trains the judges of a task that are not there."""
-        self.judges.all(self.benchmark.recipes(task))
+        """Trains the judges of a task that are not there, and tells of those that cannot serve."""
+        _, unfit = self.judges.fit(self.benchmark.recipes(task))
+        for reason in unfit.values():
+            self.report(f"{reason} What does not need it goes on.")
+
+    def ready(self, source: str, override: Override) -> None:
+        """Refuses a row that learns from a classifier of its source, where that cannot serve.
+
+        Raises:
+            NoInstrumentError: If it reads real pictures too badly.
+        """
+        recipe = self.benchmark.source_classifier(source)
+        if override.one_way and recipe is not None:
+            self.judges.judge(recipe)
 
     def baselines(self, task: Task) -> Mapping[str, Callable[[str, str], tuple[Figures, Facts]]]:
         """The input, stand-ins, and real target pictures where an adaptation is measured."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from zoo_core.errors import UsageError, unknown
-from zoo_evaluate.judge_card import SCALES
+from zoo_evaluate.judge_card import SCALES, Augmentation
 from zoo_nn.nets.classifier_card import OWN
 
 MARKS = {
@@ -60,6 +60,8 @@ class ClassifierConfig:
         scales: Smallest and largest scale of those changes.
         architecture: Name of a component of kind ``judge-architecture``, with its ``:REST``.
         arguments: What the architecture is given besides.
+        degraded: Whether a judge of domains learns that a blurred, pale or noisy picture belongs to
+            the domain that it was taken from.
 
     Several instruments of one task and the same domains are a jury: what they say is averaged. The
     first of them also chooses snapshots and extracts features.
@@ -76,6 +78,14 @@ class ClassifierConfig:
     scales: tuple[float, float] = SCALES
     architecture: str = OWN
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    degraded: bool = False
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """How the signals are changed that it learns from."""
+        if self.role == "source":
+            return "wide"
+        return "degraded" if self.degraded else "plain"
 
 
 @dataclass(frozen=True)

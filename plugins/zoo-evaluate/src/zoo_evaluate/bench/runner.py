@@ -98,6 +98,7 @@ class Runner:
                 self.outcome.elsewhere.append(training.name)
                 return
             try:
+                self.evaluator.ready(training.cells[0].source, training.override)
                 run = self.train(training)
             except StoppedError:
                 raise

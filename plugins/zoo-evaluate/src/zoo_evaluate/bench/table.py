@@ -25,16 +25,28 @@ class Table:
         folder: The working folder.
 
     Attributes:
+        judges: Cards of the judges that have been trained.
         cells: The methods' cells, in the order of tasks, directions and names.
         frame: The rows between which they should lie.
     """
 
     def __init__(self, benchmark: Benchmark, folder: WorkDir) -> None:
         self.benchmark, self.folder = benchmark, folder
+        self.judges: dict[str, JudgeCard] = {
+            recipe.name: JudgeCard.read(folder.judges / recipe.name)
+            for recipe in benchmark.judges
+            if (folder.judges / recipe.name / CARD).is_file()
+        }
         found = [cell for cell in folder.read_cells() if self._place(cell) is not None]
         found.sort(
             key=lambda cell: (self._place(cell), cell["method"], cell["steps"], cell["seed"])
         )
+        hashes = {name: card.short_hash for name, card in self.judges.items()}
+        if any("judges" in cell for cell in found):
+            # A cell that does not say who judged it is older than those that do.
+            for cell in found:
+                said = cell.get("judges") or {"": ""}
+                cell["others"] = any(hashes.get(name) != value for name, value in said.items())
         self.cells: Cells = [cell for cell in found if not cell.get("baseline")]
         rows = {name: number for number, name in enumerate(benchmark.baselines)}
         self.baselines: Cells = sorted(
@@ -49,7 +61,7 @@ class Table:
             "benchmark": benchmark.name,
             "cells": [_public(cell) for cell in self.cells],
             "baselines": [_public(cell) for cell in self.baselines],
-            "judges": {card_name: _card(card) for card_name, card in self.judges().items()},
+            "judges": {card_name: _card(card) for card_name, card in self.judges.items()},
             "published": [
                 {
                     "name": row.name,
@@ -70,14 +82,6 @@ class Table:
     def to_json(self) -> str:
         """The table as JSON text."""
         return json.dumps(self.values(), indent=2, allow_nan=False, ensure_ascii=False)
-
-    def judges(self) -> dict[str, JudgeCard]:
-        """Cards of the judges that have been trained."""
-        return {
-            recipe.name: JudgeCard.read(self.folder.judges / recipe.name)
-            for recipe in self.benchmark.judges
-            if (self.folder.judges / recipe.name / CARD).is_file()
-        }
 
     def directions(self) -> list[tuple[str, str]]:
         """(task, direction) of which there are cells, in the benchmark's order."""
@@ -120,10 +124,10 @@ class Table:
 
 
 def grouped(cells: Sequence[dict[str, Any]]) -> list[Cells]:
-    """Cells that differ in their seed alone, together."""
-    groups: dict[tuple[str, int], Cells] = {}
+    """Cells that differ in their seed alone, together; those of other judges apart."""
+    groups: dict[tuple[Any, ...], Cells] = {}
     for cell in cells:
-        groups.setdefault((cell["method"], cell["steps"]), []).append(cell)
+        groups.setdefault((cell["method"], cell["steps"], cell.get("others")), []).append(cell)
     return list(groups.values())
 
 
@@ -139,7 +143,7 @@ def averaged(
 
 
 def _public(cell: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in cell.items() if key not in ("file", "baseline")}
+    return {k: value for k, value in cell.items() if k not in ("file", "baseline", "others")}
 
 
 def _card(card: JudgeCard) -> dict[str, Any]:

@@ -50,10 +50,11 @@ def judge() -> None:
 )
 @click.option(
     "--augment",
-    type=click.Choice(["plain", "wide"]),
+    type=click.Choice(["plain", "wide", "degraded"]),
     default="plain",
     show_default=True,
-    help="wide: so far that other domains than those learnt from can be read (content only).",
+    help="wide: so far that other domains than those learnt from can be read (content only); "
+    "degraded: blurred, pale and noisy pictures keep their domain (domain only).",
 )
 @click.option(
     "--scale",

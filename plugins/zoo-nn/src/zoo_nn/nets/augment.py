@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zoo_nn.filters import lowpass
 from zoo_nn.nets.classifier_card import SCALES, Task
 
 
@@ -41,6 +42,26 @@ def widely(x: Tensor, rng: torch.Generator, scales: tuple[float, float] = SCALES
     """
     x = coarse(stretch(x, rng, scales), rng, most=2.5)
     return noise(recolour(on_background(x, rng), rng), rng, most=0.15)
+
+
+def degraded(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Blurs, pales, darkens and dirties pictures, each of which keeps its domain nevertheless.
+
+    A judge of domains that has not seen such pictures takes any of them for the domain whose real
+    pictures are softer, or paler, and so measures what a filter can do. Every second picture is
+    blurred, all that are by one Gaussian of up to a sixteenth of the side; independently, every
+    second loses contrast and changes its brightness, and every second gets noise.
+    """
+    count, side = x.shape[0], x.shape[-1]
+    sigma = side / 16 * float(torch.rand((), generator=rng))
+    soft = torch.rand(count, generator=rng) < 0.5  # (N,)
+    x = torch.where(_column(soft, x), lowpass(x, sigma, 2), x)
+    contrast = 1 - 0.7 * torch.rand(count, generator=rng)  # (N,)
+    brightness = _uniform(rng, count, 1) * (1 - contrast)  # (N,): nothing is cut off
+    pale = _column(contrast, x) * x + _column(brightness, x)  # (N, 3, H, W)
+    x = torch.where(_column(torch.rand(count, generator=rng) < 0.5, x), pale, x)
+    dirty = noise(x, rng, most=0.25)  # (N, 3, H, W)
+    return torch.where(_column(torch.rand(count, generator=rng) < 0.5, x), dirty, x)
 
 
 def affine(x: Tensor, rng: torch.Generator, *, degrees: float = 10, shift: float = 0.06) -> Tensor:

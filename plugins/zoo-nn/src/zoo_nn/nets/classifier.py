@@ -20,7 +20,7 @@ from zoo_core.contracts.signals import TensorSpec
 from zoo_core.errors import UsageError, WeightsError
 from zoo_core.models.weights import load_state, read_tensors, require_fit, sketched, tensor_header
 from zoo_core.untrusted import building, file_sha256, member
-from zoo_nn.nets.augment import augment, widely
+from zoo_nn.nets.augment import augment, degraded, widely
 from zoo_nn.nets.classifier_card import WEIGHTS, ClassifierCard
 from zoo_nn.nets.judge_architecture import (
     Changes,
@@ -193,7 +193,8 @@ class PictureArchitecture(JudgeArchitecture):
         (x,) = inputs  # (N, 3, S, S)
         if changes.wide:
             return (widely(x, rng, changes.scales),)
-        return (augment(x, changes.task, rng),)
+        x = augment(x, changes.task, rng)  # (N, 3, S, S)
+        return (degraded(x, rng) if changes.degraded else x,)
 
 
 class OwnArchitecture(PictureArchitecture):

@@ -42,11 +42,13 @@ class Changes:
         task: ``domain`` or ``content``: what must survive the changes.
         wide: Whether so far that other domains than those learnt from can be read.
         scales: Smallest and largest scale of wide changes, for what has a size.
+        degraded: Whether blurred, pale and noisy pictures, which keep their class, are shown too.
     """
 
     task: Task
     wide: bool = False
     scales: tuple[float, float] = SCALES
+    degraded: bool = False
 
 
 class JudgeArchitecture(ABC):
