@@ -103,8 +103,6 @@ class Instruments:
         for kind, reason in reasons.items():
             if kind not in alike:
                 raise reason
-        self._known[key] = {
-            name: judge.card.short_hash for name, judge in judges.items()
-        }
+        self._known[key] = {name: judge.card.short_hash for name, judge in judges.items()}
         self._missing[key] = {name: reason.problem for name, reason in unfit.items()}
         return alike
