@@ -20,6 +20,7 @@ import resource
 import shutil
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -111,7 +112,7 @@ def run(items: Sequence[pytest.Item]) -> int:
 
 
 class Lines:
-    """The lines of some modules that are executed, as ``path:line``."""
+    """The lines of some modules that are executed, as ``path:line``, in new threads, too."""
 
     def __init__(self, modules: Sequence[Path]) -> None:
         self._names = {str(path) for path in modules}
@@ -119,11 +120,13 @@ class Lines:
         self.shared: set[str] = set()
 
     def __enter__(self) -> Lines:
+        threading.settrace(self._trace)
         sys.settrace(self._trace)
         return self
 
     def __exit__(self, *_: object) -> None:
         sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]
 
     def _trace(self, frame: FrameType, event: str, _: object) -> Any:
         if frame.f_code.co_filename not in self._names:

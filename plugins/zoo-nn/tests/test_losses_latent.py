@@ -272,7 +272,9 @@ def test_the_critic_that_is_brought_along_has_the_widths_and_routes_asked_for() 
 
 
 def test_the_critic_that_is_brought_along_has_256_channels_and_features() -> None:
-    ((nets, player),) = Indistinguishable().extra_players(step_of(VENDORS).method)
+    loss = Indistinguishable()
+    ((nets, player),) = loss.extra_players(step_of(VENDORS).method)
+    assert (loss.width, loss.hidden) == (256, 256)
     wanted = CodeDiscriminator((3,), 3, width=256, hidden=256).state_dict()
     shapes = {key: value.shape for key, value in nets["code_critic"].state_dict().items()}
     assert shapes == {key: value.shape for key, value in wanted.items()}

@@ -153,3 +153,8 @@ def test_a_pool_draws_two_numbers_per_signal() -> None:
 
 def test_pools_hold_50_signals_as_published() -> None:
     assert ImagePool().size == ImagePools().size == 50
+
+
+def test_what_is_no_pool_is_not_restored_as_one() -> None:
+    with pytest.raises(RuntimeError, match="stray"):
+        ImagePools().load_state_dict({"stray": torch.zeros(1)})

@@ -51,7 +51,7 @@ def heard(samples: Any, highest: float) -> Any:
             bands[band, index] = max(0.0, min(rise, fall))
     bands /= np.maximum(bands.sum(1, keepdims=True), 1e-6)
     energy = bands @ power
-    return np.log(energy / energy.mean() + 1e-4) / 9 + 0.5
+    return np.log(energy / max(energy.mean(), 1e-12) + 1e-4) / 9 + 0.5
 
 
 @pytest.mark.parametrize(("count", "highest"), [(1600, 7600.0), (2000, 4000.0), (512, 7600.0)])
