@@ -120,6 +120,20 @@ def test_what_a_shared_fixture_executes_every_test_of_its_file_may_notice(
     assert mutants(repository)[0] == 0
 
 
+THREADED = """from concurrent.futures import ThreadPoolExecutor
+from sums import unused
+
+def test_thread():
+    with ThreadPoolExecutor(1) as pool:
+        assert list(pool.map(unused, [1])) == [2]
+"""
+
+
+def test_what_runs_in_another_thread_its_test_may_notice(repository: Path) -> None:
+    (repository / "test_sums.py").write_text(TESTS + THREADED)
+    assert mutants(repository)[0] == 0
+
+
 def test_a_survivor_with_a_reason_does_not_count(repository: Path) -> None:
     reasons = "".join(
         f'[[equivalent]]\nmodule = "sums.py"\nold = "return number + 1"\nnew = "{new}"\n'
