@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -14,7 +12,7 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
-from zoo_core.errors import UsageError, ZooError
+from zoo_core.errors import UsageError
 from zoo_core.translate.threads import computing_threads
 from zoo_train.config import RunConfig
 from zoo_train.data.folders import SourceFiles
@@ -29,16 +27,12 @@ from zoo_train.directory import (
 )
 from zoo_train.guard import StopFlag, StoppedError, enough_memory
 from zoo_train.logs import Display, Terminal
+from zoo_train.processes import launch
 from zoo_train.request import resolve, with_settings
 from zoo_train.run import Run
 
 _PER_CORE = 16
 """Processes, or threads of each, that a run may have for every core."""
-
-# What libraries say about processes is said by the run. At import: in a child, Fabric speaks
-# before it calls anything of ours.
-logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
 
 
 def train(
@@ -202,7 +196,7 @@ def train_run(
     if config.processes == 1 or launched_outside():
         fabric.launch()
         return act(fabric)
-    return _launch(fabric, act, Path(out))
+    return launch(fabric, act, Path(out))
 
 
 def _require_few(config: RunConfig) -> None:
@@ -308,39 +302,5 @@ def _work(
         return run.go()
 
 
-def _launch(fabric: Fabric, act: partial[Path], out: Path) -> Path:
-    """Runs ``act`` in the processes of Fabric and waits for the end.
-
-    Raises:
-        ZooError: As the run raised it, in whichever process.
-    """
-    errors = multiprocessing.get_context("spawn").SimpleQueue()
-    with StopFlag().listening(_end_children) as stop:
-        try:
-            model: Path = fabric.launch(partial(_reporting, act=act, errors=errors))
-        except Exception as fault:  # torch wraps a child's fault in one of several types
-            error = None if errors.empty() else errors.get()
-            if stop.signal and (error is None or isinstance(error, StoppedError)):
-                # The children were asked by SIGTERM, whatever this process was asked by.
-                raise StoppedError(stop.signal, error.step if error else None, out) from None
-            raise (error or fault) from None
-    return model
-
-
-def _end_children(number: int) -> None:
-    for child in multiprocessing.active_children():
-        child.terminate()
-
-
 def _abandon(out: Path, number: int) -> None:
     raise StoppedError(number, None, out)
-
-
-def _reporting(fabric: Fabric, act: Any, errors: Any) -> Path:
-    """``act`` in a process of its own, which hands over an error that the user can understand."""
-    try:
-        model: Path = act(fabric)
-    except ZooError as error:
-        errors.put(error)
-        raise
-    return model
