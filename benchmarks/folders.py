@@ -1,6 +1,7 @@
 """CPU time of translating a folder of ordinary pictures, here and in another environment.
 
-    python benchmarks/folders.py MODEL --to DOMAIN [--against PYTHON] [--count 300] [--pairs 5]
+    python benchmarks/folders.py MODEL --to DOMAIN [--against PYTHON] [--pngs 80] [--jpegs 24]
+        [--pairs 7]
 
 The folder holds PNGs and JPEGs of 8 bits, of 64 to 256 pixels. Each run is ``zoo translate`` in a
 process of its own, in float32 with one thread; the environments take turns, and which begins
@@ -22,15 +23,15 @@ from benchmarking import peak_of_zoo
 from PIL import Image
 
 
-def write_folder(folder: Path, count: int) -> None:
-    """Writes PNGs and JPEGs of 8 bits, of many shapes, in turn."""
+def write_folder(folder: Path, pngs: int, jpegs: int) -> None:
+    """Writes PNGs and JPEGs of 8 bits, of many shapes."""
     folder.mkdir()
     rng = np.random.default_rng(0)
-    for number in range(count):
+    for number in range(pngs + jpegs):
         height, width = (int(side) for side in rng.integers(64, 257, 2))
         coarse = rng.integers(0, 256, (height // 8 + 2, width // 8 + 2, 3), dtype=np.uint8)
         picture = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-        picture.save(folder / f"{number:04}{'.jpg' if number % 2 else '.png'}")
+        picture.save(folder / f"{number:04}{'.png' if number < pngs else '.jpg'}")
 
 
 def main() -> None:
@@ -39,14 +40,15 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--to", required=True)
     parser.add_argument("--against", metavar="PYTHON")
-    parser.add_argument("--count", type=int, default=300)
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pngs", type=int, default=80)
+    parser.add_argument("--jpegs", type=int, default=24)
+    parser.add_argument("--pairs", type=int, default=7)
     asked = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     pythons = {"here": sys.executable} | ({"against": asked.against} if asked.against else {})
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
-        write_folder(root / "pictures", asked.count)
+        write_folder(root / "pictures", asked.pngs, asked.jpegs)
         command = ["translate", asked.model, str(root / "pictures"), "--to", asked.to]
         command += ["--precision", "float32", "--overwrite", "--out"]
 

@@ -298,3 +298,29 @@ def test_lists_of_two_splits_beside_their_folders(tmp_path):
     pictures(tmp_path / "test", ["3.jpg", "4.jpg"])
     path = written(tmp_path, "file,label\n1.jpg,cat\n2.jpg,dog\n", "train.csv")
     assert list(opened({"cat": f"{path}:cat"}).stores["cat"].names) == ["train/1.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [(("yes", "no", "unknown", "no"), "neither"), (("1", "0", "-1", "0"), "both -1 and 0"),
+     (("1", "0", "", "1"), "no value")],
+)  # fmt: skip
+def test_a_list_of_one_column_with_a_fault_is_still_a_list(tmp_path, values, fault):
+    names = [f"{letter}.png" for letter in "abcd"]
+    pictures(tmp_path, names)
+    rows = "\n".join(",".join(pair) for pair in zip(names, values, strict=True))
+    written(tmp_path, f"file,edible\n{rows}\n")
+    with pytest.raises(DataError) as caught:
+        labelled(str(tmp_path), "edible")
+    assert fault in caught.value.problem
+    assert "edible" in caught.value.asked
+
+
+def test_accents_match_however_they_are_composed(tmp_path):
+    composed, apart = "caf\u00e9.png", "cafe\u0301.png"
+    pictures(tmp_path, (apart, "b.png"))
+    written(tmp_path, f"file,edible\n{composed},1\nb.png,0\n")
+    store = labelled(str(tmp_path), "edible").stores[MIXED]
+    assert dict(zip(store.names, store.labels.tolist(), strict=True)) == {
+        apart: [1.0], "b.png": [0.0]
+    }  # fmt: skip

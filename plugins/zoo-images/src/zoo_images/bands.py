@@ -40,9 +40,11 @@ class Bands:
     profile: bytes = b""
 
 
-def split(pixels: Array, *, alpha: bool = False, profile: bytes = b"") -> Bands:
+def split(
+    pixels: Array, *, alpha: bool = False, profile: bytes = b"", asked: str = "picture"
+) -> Bands:
     """Grey or colour, and further bands, of (H, W, C); whether the last is an alpha channel."""
-    opacity = as_opacity(pixels[..., -1]) if alpha else None
+    opacity = as_opacity(pixels[..., -1], asked) if alpha else None
     pixels = pixels[..., :-1] if alpha else pixels
     colours = 3 if pixels.shape[-1] >= 3 else 1
     values = np.ascontiguousarray(pixels[..., 0] if colours == 1 else pixels[..., :3])

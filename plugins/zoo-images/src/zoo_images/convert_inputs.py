@@ -101,6 +101,13 @@ def from_array(
         )
     if 0 in array.shape:
         raise UsageError("the array is empty", asked=asked)
+    if np.ma.is_masked(array):
+        raise UsageError(
+            "it is a masked array, whose mask would be lost",
+            asked=asked,
+            hint="Fill it, with NaN where it holds floats, and mask the output again.",
+        )
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim not in (3, 4) or array.shape[-1] not in (1, 3, 4):
@@ -164,7 +171,7 @@ def _array_item(array: np.ndarray, name: str, alpha: str) -> Item:
     from zoo_images.colour import to_rgb
     from zoo_images.transparency import KEEP, Transparency, as_opacity
 
-    opacity = as_opacity(array[..., 3]) if array.shape[-1] == 4 else None
+    opacity = as_opacity(array[..., 3], name) if array.shape[-1] == 4 else None
     transparency = Transparency.of(opacity, alpha)
     if array.dtype != np.uint8:
         values = array[..., 0] if array.shape[-1] == 1 else array[..., :3]

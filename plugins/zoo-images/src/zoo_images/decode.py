@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from zoo_core.errors import DataError
+from zoo_images import whole
 from zoo_images.colour import declared_colours, deep_to_srgb, to_rgb, to_srgb, turn_upright
 from zoo_images.format_spec import format_of_file
 from zoo_images.metadata import DESCRIPTION, Metadata, doubts, is_of_stack
@@ -67,7 +68,8 @@ class PictureFile(Pages):
         if self._masks:  # looking for pages may have left it at one that Pillow does not know
             self._image = open_header(self._data, self.asked)
         self.animated = self._image is not None and self._image.format != "TIFF"
-        self.notes = () if self._image is None else _notes_of(self._image, self._data)
+        unused = () if self._image is None else _notes_of(self._image, self._data)
+        self.notes = (*unused, *whole.doubts(self._image, self._data))
         if len(self.pages) > 1:
             self._check_size(len(self.pages), largest)
         self.loop: int | None = None if self._image is None else self._image.info.get("loop")
@@ -138,6 +140,8 @@ class PictureFile(Pages):
             )
             return shallow(picture)
         assert image is not None  # (what Pillow cannot open has bands, or is refused)
+        if self.animated and len(self.pages) > 1 and bits_of(self._data) > 8:
+            more = (*more, f"{bits_of(self._data)} bits per value, of which 8 are used")
         mode, duration = image.mode, image.info.get("duration")
         turn_upright(image)
         image, notes = to_srgb(image)

@@ -25,6 +25,7 @@ KEPT_TAGS = GEO_TAGS + TIFF_TAGS
 NO_DATA = 42113
 """GDAL's tag of the value that means "no data"."""
 _PREMULTIPLIED = 1
+_PALETTE = 3
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
@@ -94,10 +95,10 @@ def _tiff(image: Image.Image | None, data: bytes, page: int, asked: str) -> Band
             kind, samples = found.dtype, int(found.samplesperpixel)
             further = [int(e) for e in found.extrasamples]
             alpha = samples in (2, 4) and bool({1, 2} & set(further))
-            plain = kind == np.uint8 and (samples in (1, 3) or alpha or samples == 2)
+            plain = kind == np.uint8 and (samples in (1, 3) or alpha)
             if image is not None and (plain or kind is None or kind == np.bool_ or _cmyk(found)):
                 return None
-            shallow = found.bitspersample <= 8 and samples <= 2 and kind.kind != "i"
+            shallow = found.bitspersample <= 8 and samples == 1 and kind.kind != "i"
             if image is not None and shallow:
                 return None
             if _cmyk(found):
@@ -117,6 +118,8 @@ def _tiff(image: Image.Image | None, data: bytes, page: int, asked: str) -> Band
                 pixels = np.moveaxis(pixels, 0, -1)
             tag = found.tags.get(274)
             turned = UPRIGHT.get(int(tag.value) if tag else 1, lambda a: a)(pixels)
+            if int(found.photometric) == _PALETTE and found.colormap is not None:
+                turned = found.colormap.T[turned]  # (H, W, 3)
             inverted = int(found.photometric) == 0
             profile = bytes(found.iccprofile or b"")
     except DataError:
@@ -140,7 +143,7 @@ def _tiff(image: Image.Image | None, data: bytes, page: int, asked: str) -> Band
         turned = np.iinfo(turned.dtype).max - turned
     if turned.ndim == 2:
         return Bands(np.ascontiguousarray(turned), profile=profile)
-    bands = split(turned, alpha=alpha, profile=profile)
+    bands = split(turned, alpha=alpha, profile=profile, asked=asked)
     if bands.opacity is not None and further == [_PREMULTIPLIED]:
         bands = replace(bands, values=_divided(bands.values, bands.opacity))
     if bands.extra is None:

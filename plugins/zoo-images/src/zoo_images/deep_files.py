@@ -74,7 +74,9 @@ def _jpeg2000(data: bytes, page: int) -> Array:
 def _avif(data: bytes, page: int) -> Array:
     import imagecodecs  # Pillow gives 8 bits
 
-    return imagecodecs.avif_decode(data, index=page)  # (H, W[, C])
+    # Without an index, by which imagecodecs 2026.3.6 writes beyond its memory where there are
+    # several frames, which ends the process.
+    return imagecodecs.avif_decode(data)  # (H, W[, C])
 
 
 _DECODERS: dict[str, Callable[[bytes, int], Array]] = {

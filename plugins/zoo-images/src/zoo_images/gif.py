@@ -1,4 +1,4 @@
-"""How large the frames of a GIF are together, before any is decoded."""
+"""How large the frames of a GIF are together, and whether it ends, before any is decoded."""
 
 from __future__ import annotations
 
@@ -9,10 +9,21 @@ _COMMENT, _APPLICATION = 0xFE, 0xFF
 
 
 def canvas(data: bytes) -> tuple[int, int]:
-    """Width and height that the frames need, which may be more than the header announces.
+    """Width and height that the frames need; see `_blocks`."""
+    return _blocks(data)[:2]
 
-    Pillow enlarges the picture as soon as a frame does not fit. Blocks are told apart just as it
-    does, so that damaged files cannot have a frame that is seen there and not here.
+
+def is_ended(data: bytes) -> bool:
+    """Whether the mark of a GIF's end comes after its frames."""
+    return data.endswith(b"\0;") or _blocks(data)[2]
+
+
+def _blocks(data: bytes) -> tuple[int, int, bool]:
+    """Width and height that the frames need, and whether the mark of the end is there.
+
+    The size may be more than the header announces: Pillow enlarges the picture as soon as a frame
+    does not fit. Blocks are told apart just as it does, so that damaged files cannot have a frame
+    that is seen there and not here.
 
     Args:
         data: A GIF.
@@ -36,7 +47,7 @@ def canvas(data: bytes) -> tuple[int, int]:
             width, height = max(width, left + wide), max(height, top + high)
             frames += 1
             at = _last(data, at + 9 + _colours(flags) + 1)
-    return width, height
+    return width, height, at < len(data)
 
 
 def _colours(flags: int) -> int:

@@ -23,7 +23,9 @@ _EXIF_SIZES = dict(zip(range(1, 13), (1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8), stric
 _PHOTOSHOP = 0x0404  # the part of a JPEG's Photoshop block that is IPTC
 _SEGMENT = 65_000  # bytes that a JPEG holds of each
 _NAMES = {"exif": "EXIF", "xmp": "XMP", "iptc": "IPTC", "text": "texts", "comment": "a comment"}
-_LAYOUTS = ("ImageJ=", '{"shape"', "<OME", "<?xml")  # they describe how the file is laid out
+LAYOUT_OF_STACKS = ("ImageJ=", '{"shape"')
+"""How descriptions begin by which a TIFF may hold more pictures than pages."""
+_LAYOUTS = (*LAYOUT_OF_STACKS, "<OME", "<?xml")  # they describe how the file is laid out
 
 
 @dataclass(frozen=True)

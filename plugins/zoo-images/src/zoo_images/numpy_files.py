@@ -37,6 +37,15 @@ class NumpyFormat(ImageFormat):
                 asked=asked,
                 hint="Pictures are numbers (H, W), (H, W, 3), (H, W, 4), or many of them (N, …).",
             )
+        bands = values.shape[-1]
+        if values.ndim == 3 and not colour and 4 * bands <= min(values.shape[:2]):
+            raise DataError(
+                f"it holds {bands} bands of {values.shape[0]}×{values.shape[1]} values, or "
+                f"{values.shape[0]} very narrow pictures",
+                asked=asked,
+                hint="Bands come first, as grey pictures: np.moveaxis(values, -1, 0); or save "
+                "three of them as colours, (H, W, 3).",
+            )
         if values.nbytes > 3 * largest:
             raise DataError(
                 f"it has {values.nbytes / 1e6:,.0f} MB, more than {3 * largest / 1e6:,.0f} MB",
@@ -79,7 +88,7 @@ class NumpyPages(FormatPages):
             notes = (f"an array taken for {len(self)} grey pictures: colours come last, (H, W, 3)",)
         if not self._colour or values.ndim == 2 or values.shape[-1] < 4:
             return Picture.of(values, "NumPy", notes=notes)
-        transparency = Transparency.of(as_opacity(values[..., 3]), self._alpha)
+        transparency = Transparency.of(as_opacity(values[..., 3], self.asked), self._alpha)
         colours = np.ascontiguousarray(values[..., :3])
         picture = replace(Picture.of(colours, "NumPy"), values=colours, transparency=transparency)
         return shallow(picture)

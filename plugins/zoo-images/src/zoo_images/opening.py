@@ -22,6 +22,7 @@ _HEIC = "Install it: pip install pillow-heif; or convert them to JPEG."
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _RAW = (".dng", ".cr2", ".nef", ".nrw", ".arw", ".sr2", ".pef", ".srw", ".erf", ".3fr", ".iiq")
 _DNG = 50706
+_COMPRESSION, _WEBP = 259, 50001  # which Pillow knows in a TIFF, and mostly cannot decode
 _ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf", b"Rar!", b"\x1f\x8b")
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 PNM = re.compile(rb"P([2356])" + 2 * (_GAP + rb"(\d{1,9})") + _GAP + rb"(\d{1,5})\s")
@@ -81,7 +82,8 @@ def open_header(data: bytes, asked: str) -> Image.Image | None:
             finally:
                 Image.MAX_IMAGE_PIXELS = before
         _refuse_raw(image, asked)
-        return image
+        webp = image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_COMPRESSION) == _WEBP
+        return None if webp else image
     except DataError:
         raise
     except UnidentifiedImageError as error:

@@ -11,12 +11,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from zoo_core.errors import UsageError
+from zoo_core.errors import DataError, UsageError
 
 Opacity = npt.NDArray[np.float32]
 """(H, W) 0 where a pixel is transparent, 1 where it is opaque."""
 KEEP, WHITE, BLACK = "keep", "white", "black"
 _WAYS = (KEEP, WHITE, BLACK)
+_OPAQUE = 1.5
+"""Resampling overshoots 1 a little; what goes further has another scale."""
 _TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
 
 
@@ -88,9 +90,24 @@ def opacity_of(image: Image.Image) -> Opacity | None:
     return as_opacity(np.asarray(image.convert("RGBA").getchannel("A")))
 
 
-def as_opacity(alpha: npt.NDArray[Any]) -> Opacity:
-    """(H, W) values of an alpha channel of any real type as opacity."""
+def as_opacity(alpha: npt.NDArray[Any], asked: str = "picture") -> Opacity:
+    """(H, W) values of an alpha channel of any real type as opacity.
+
+    Args:
+        alpha: The values.
+        asked: What the picture is called in errors.
+
+    Raises:
+        DataError: If they are floats beyond 1, which is opaque.
+    """
     if alpha.dtype.kind == "f":
+        largest = float(np.nanmax(alpha, initial=0))
+        if largest > _OPAQUE:
+            raise DataError(
+                f"its transparency goes up to {largest:,.6g}, and as a float 1 is opaque",
+                asked=asked,
+                hint="Divide that channel by its opaque value, such as 255.",
+            )
         return np.clip(np.nan_to_num(alpha.astype(np.float32)), 0, 1)
     opacity = alpha.astype(np.float32) / np.float32(np.iinfo(alpha.dtype).max)
     return np.clip(opacity, 0, 1)

@@ -200,7 +200,7 @@ class AttributeLists:
         lists = _lists(root, "list_attr*")
         if not lists:
             lists = [path for name in _LISTS for path in _lists(root, name)]
-            lists = [path for path in lists if _of_list(root, path).meanings.attributes]
+            lists = [path for path in lists if _is_of_pictures(_of_list(root, path).meanings)]
         if not lists:
             return None
         if len(lists) > 1:
@@ -274,6 +274,11 @@ def _of_list(root: Path, file: Path) -> AttributeList:
     folder = named[0] if named else below[0] if len(below) == 1 else place
     partition = next(iter(_lists(place, "list_eval_partition*")), None)
     return AttributeList(root, file, folder, partition)
+
+
+def _is_of_pictures(means: Meanings) -> bool:
+    """Whether a table says what pictures show, if with faults, rather than something else."""
+    return bool(means.attributes or means.nearly)
 
 
 def _lists(folder: Path, name: str) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ def match(rows: Iterable[str], files: Sequence[Path], folder: Path) -> dict[str,
         (_without_suffix, _without_suffix),
         (_stem, _name),
         (_stem, _stem),
-        (lambda path: _stem(path).casefold(), lambda path: _stem(path).casefold()),
+        (_loosely, _loosely),
     ]
     places = {file.relative_to(folder).as_posix(): file for file in files}
     listed = {row: row.replace("\\", "/").removeprefix("./") for row in rows}
@@ -43,6 +44,11 @@ def _name(path: str) -> str:
 
 def _stem(path: str) -> str:
     return _without_suffix(_name(path))
+
+
+def _loosely(path: str) -> str:
+    """The stem in any case, and however its accents are composed: macOS takes them apart."""
+    return unicodedata.normalize("NFC", _stem(path)).casefold()
 
 
 def _without_suffix(path: str) -> str:

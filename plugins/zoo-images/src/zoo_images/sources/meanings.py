@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
@@ -27,6 +26,7 @@ class Meanings:
         faults: Why the columns that are no attributes are none.
         groups: Classes of one column: exactly one of them holds.
         split: The split of each picture, where a column says it.
+        nearly: Whether a column with a fault holds mostly yes and no.
     """
 
     attributes: tuple[str, ...]
@@ -34,6 +34,7 @@ class Meanings:
     faults: dict[str, str] = field(default_factory=dict)
     groups: tuple[tuple[str, ...], ...] = ()
     split: dict[str, str] | None = None
+    nearly: bool = False
 
 
 def meanings(table: Table) -> Meanings:
@@ -47,12 +48,14 @@ def meanings(table: Table) -> Meanings:
     faults: dict[str, str] = {}
     groups: list[tuple[str, ...]] = []
     split: dict[str, str] | None = None
+    nearly = False
     for name, values in zip(table.columns, zip(*table.rows.values(), strict=True), strict=True):
         means = {value: _mark(value) for value in set(values)}
         if split is None and (said := _splits(name, means)) is not None:
             split = {row: said[value] for row, value in zip(pictures, values, strict=True)}
         elif (fault := _fault(values, means, pictures)) is not None:
             faults[name] = fault
+            nearly |= _mostly_marks(values, means)
         elif None not in means.values():
             columns[name] = [means[value] is True for value in values]
         else:
@@ -63,7 +66,7 @@ def meanings(table: Table) -> Meanings:
             groups.append(tuple(titles.values()))
     held = zip(*columns.values(), strict=True) if columns else ((),) * len(pictures)
     rows = dict(zip(pictures, held, strict=True))
-    return Meanings(tuple(columns), rows, faults, tuple(groups), split)
+    return Meanings(tuple(columns), rows, faults, tuple(groups), split, nearly)
 
 
 def split_named(value: str) -> str | None:
@@ -99,8 +102,7 @@ def _fault(
         value, picture = printable(values[at[0]], limit=40), printable(pictures[at[0]])
         return f'{len(at):,} times, such as "{value}" for {picture}'
 
-    counts = Counter(values)
-    if sum(counts[value] for value in marks) <= len(values) / 2:
+    if not _mostly_marks(values, means):
         classes = len(means.keys() - {""})
         if not 1 <= classes <= _MOST_CLASSES or (len(values) > 4 and classes == len(values)):
             return f"it holds {classes:,} different values, which are no classes"
@@ -114,6 +116,11 @@ def _fault(
     if "" in others:
         return f"it holds no value: {first({''})}"
     return f"it holds neither 1 and -1, 0 and 1 nor true and false: {first(others)}"
+
+
+def _mostly_marks(values: Sequence[str], means: Mapping[str, bool | None]) -> bool:
+    """Whether more than half of the values say yes or no."""
+    return sum(means[value] is not None for value in values) > len(values) / 2
 
 
 def _title(column: str, value: str, taken: set[str]) -> str:

@@ -176,7 +176,7 @@ def open_sources(
         )
     if data is not None and attributes:
         _check_count(attributes, "attribute", need)
-        layout = require_layout(Path(data)) if isinstance(data, str) else data
+        layout = require_layout(Path(data)) if isinstance(data, str | Path) else data
         found, known = layout.label(attributes, split, codec)
         return _open(
             {MIXED: parted(found)},
@@ -186,7 +186,7 @@ def open_sources(
             cache=cache,
             progress=progress,
         )
-    if isinstance(data, str):
+    if isinstance(data, str | Path):
         folders = domain_folders(Path(data), split)
         for name in folders:
             check_name(name)
