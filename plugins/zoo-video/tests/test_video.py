@@ -188,3 +188,43 @@ def test_damaged_files_are_named(clip: Path, tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             codec().read(tmp_path / name)
         assert caught.value.asked == str(tmp_path / name)
+
+
+def cut(clip: Path, path: Path) -> Path:
+    data = clip.read_bytes()
+    path.write_bytes(data[: len(data) * 6 // 10])
+    return path
+
+
+def test_a_clip_that_ends_before_its_header_says_is_doubted(tmp_path: Path) -> None:
+    whole = save_clip(tmp_path / "x.mkv", frames=50)
+    assert through(whole, tmp_path / "out.mkv") == ()
+    (note,) = through(cut(whole, tmp_path / "cut.mkv"), tmp_path / "out.mkv")
+    assert "of the 2 s that its header tells" in note
+    assert 20 < len(frames_of(tmp_path / "out.mkv")[0]) < 50
+
+
+def test_a_sound_that_is_longer_than_the_pictures_is_no_doubt(tmp_path: Path) -> None:
+    clip = save_clip(tmp_path / "x.mp4", times=[50, 51, 52])
+    assert through(clip, tmp_path / "out.mp4") == ()
+
+
+def test_one_frame_is_shown_as_long_as_it_was(tmp_path: Path) -> None:
+    clip = save_clip(tmp_path / "x.mp4", frames=1, sound=None)
+    through(clip, tmp_path / "out.mp4")
+    with av.open(str(clip)) as source, av.open(str(tmp_path / "out.mp4")) as output:
+        assert output.duration == source.duration
+
+
+def test_clips_of_phones_are_told_by_their_content(tmp_path: Path) -> None:
+    clip = save_clip(tmp_path / "x.3gp", sound=None)
+    assert codec().recognises(clip)
+    assert codec().output_suffix(clip) == ".mp4"
+
+
+def test_a_video_that_is_not_read_is_called_one(tmp_path: Path) -> None:
+    clip = save_clip(tmp_path / "x.ts", sound=None)
+    with pytest.raises(DataError) as caught:
+        codec().read(clip)
+    assert "video" in caught.value.problem
+    assert "ffmpeg" in (caught.value.hint or "")

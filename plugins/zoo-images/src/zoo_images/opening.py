@@ -24,6 +24,7 @@ _RAW = (".dng", ".cr2", ".nef", ".nrw", ".arw", ".sr2", ".pef", ".srw", ".erf", 
 _DNG = 50706
 _COMPRESSION, _WEBP = 259, 50001  # which Pillow knows in a TIFF, and mostly cannot decode
 _ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf", b"Rar!", b"\x1f\x8b")
+_VIDEOS = (b"\x00\x00\x01\xba", b"FLV\x01", b"0&\xb2u\x8ef\xcf\x11", b"OggS")
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 PNM = re.compile(rb"P([2356])" + 2 * (_GAP + rb"(\d{1,9})") + _GAP + rb"(\d{1,5})\s")
 """Header of a PGM or PPM: its kind, width, height and largest value."""
@@ -180,6 +181,9 @@ def _instead(data: bytes) -> tuple[str, str]:
     if data.startswith(b"\xff\xd8"):
         what = "it is a JPEG of more than 8 bits or without loss, or a damaged one"
         return what, "Convert it to a PNG or TIFF of 16 bits."
+    if data[4:8] == b"ftyp" or data.startswith(_VIDEOS) or data[:1] == data[188:189] == b"G":
+        what = "it is a video or a sound in a form that is not read here"
+        return what, "If it is a video, convert it: ffmpeg -i VIDEO NEW.mp4."
     what = "it holds text, not a picture" if _is_text(data) else "it is in no known format"
     return what, "Give a PNG, JPEG, WebP, AVIF, GIF or TIFF file."
 

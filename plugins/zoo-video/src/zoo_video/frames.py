@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from PIL import Image
 from zoo_core.errors import DataError
 from zoo_images.picture import Pages, Picture
 from zoo_images.pixels import MAX_PIXELS
+from zoo_video.headers import BT2020, duration_of, notes_of, promised_by
 
 _MATRICES = {
     1: Colorspace.ITU709,
@@ -25,8 +26,7 @@ _MATRICES = {
     7: Colorspace.SMPTE240M,
 }
 """Matrices by what files call them (ITU-T H.273) that can be converted from and to."""
-_BT2020 = (9, 10)
-_HDR = (16, 18)
+_CORRUPT = "damaged data, of which the decoder made what it could"
 _AGAIN = "Fetch or export it again, or remove it."
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
 """Formats that are read, whatever a file is called. FFmpeg knows playlists and lists of files, too,
@@ -88,6 +88,7 @@ class VideoFrames(Pages):
         look: How frames are stored.
         first: Number of the first frame that is wanted: those before it were done earlier.
         duration: Seconds in all, as the header tells.
+        last: For how long the last frame so far is shown, in the same units; 0: nothing says it.
 
     Raises:
         DataError: If it is no video that can be read, or its frames are too large.
@@ -96,7 +97,7 @@ class VideoFrames(Pages):
     def __init__(self, path: Path, options: Mapping[str, Any], largest: int) -> None:
         self.path, self.asked, self.options = path, str(path), dict(options)
         self.times: list[int] = []
-        self.first = 0
+        self.first, self.last, self._reached = 0, 0, 0.0
         self._largest = largest
         with opened(path, largest) as container:
             stream = _video_stream(container, self.asked, largest)
@@ -114,8 +115,9 @@ class VideoFrames(Pages):
             fps = self.options.get("fps")
             self.rate = fps or stream.average_rate or stream.guessed_rate or Fraction(25)
             self.time_base = 1 / Fraction(fps) if fps else Fraction(stream.time_base)
-            self.duration = _duration_of(container, stream)
-            self.notes = tuple(_notes_of(container, frame))
+            self.duration = duration_of(container, stream)
+            self._promised = promised_by(container, stream)
+            self.notes = tuple(notes_of(container, frame))
             self._sample = self._picture(frame)
 
     def __len__(self) -> int:
@@ -142,11 +144,17 @@ class VideoFrames(Pages):
         with opened(self.path, self._largest) as container:
             stream = _video_stream(container, self.asked, self._largest)
             chosen = self._chosen(container, stream)
+            before = None  # with the last one it is said what seems to be missing after it
             for number, (time, frame) in enumerate(chosen):
                 # Some files give two frames one time, which no file can hold.
                 self.times.append(max(time, self.times[-1] + 1 if self.times else 0))
-                if number >= self.first:
-                    yield number, self._picture(frame)
+                self.last = 1 if self.options.get("fps") else frame.duration or 0
+                if before is not None:
+                    yield number - 1, self._picture(before)
+                before = frame if number >= self.first else None
+            if before is not None:
+                last = self._picture(before)
+                yield number, replace(last, notes=(*last.notes, *self._missing()))
         if not self.times:
             raise DataError(
                 "no frame lies between the start and the end",
@@ -170,7 +178,17 @@ class VideoFrames(Pages):
             ) from error
         turned = np.rot90(rgb, round(self.look.rotation / 90))
         image = Image.fromarray(np.ascontiguousarray(turned))
-        return Picture(image, "video", "RGB", notes=self.notes)
+        notes = (*self.notes, _CORRUPT) if frame.is_corrupt else self.notes
+        return Picture(image, "video", "RGB", notes=notes)
+
+    def _missing(self) -> Iterator[str]:
+        """What the header promises and the file does not hold."""
+        lacking = self._promised - self._reached
+        if lacking > max(0.05 * self._promised, 2.5 / float(self.rate)):
+            yield (
+                f"frames for {self._reached:.4g} s of the {self._promised:.4g} s that its header "
+                "tells: it seems to be cut off or damaged"
+            )
 
     def _chosen(self, container: Any, stream: Any) -> Iterator[tuple[int, av.VideoFrame]]:
         """Time and frame of what is between start and end, at the rate that was asked for."""
@@ -193,6 +211,8 @@ class VideoFrames(Pages):
         time = -step
         for frame in self._decoded(container, stream):
             time = time + step if frame.pts is None else frame.pts
+            end = (time + (frame.duration or step)) * stream.time_base
+            self._reached = float(end - Fraction(container.start_time or 0, av.time_base))
             yield time, frame
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[av.VideoFrame]:
@@ -288,7 +308,7 @@ def _look_of(frame: av.VideoFrame, stream: Any) -> Look:
     matrix = int(frame.colorspace)
     if matrix not in _MATRICES:  # not said: as players guess
         large = frame.width >= 1280 or frame.height > 576
-        matrix = 1 if large or matrix in _BT2020 else 6
+        matrix = 1 if large or matrix in BT2020 else 6
     full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
     return Look(
         matrix,
@@ -298,30 +318,3 @@ def _look_of(frame: av.VideoFrame, stream: Any) -> Look:
         int(frame.color_trc),
         stream.sample_aspect_ratio or Fraction(1),
     )
-
-
-def _duration_of(container: Any, stream: Any) -> float:
-    if stream.duration is not None:
-        return float(stream.duration * stream.time_base)
-    if container.duration is not None:
-        return float(container.duration / av.time_base)
-    return 0.0
-
-
-def _notes_of(container: Any, frame: av.VideoFrame) -> Iterator[str]:
-    """What of a video is not used, or is doubtful."""
-    bits = max(component.bits for component in frame.format.components)
-    if bits > 8:
-        yield f"{bits} bits per value, of which 8 are used"
-    if any(component.is_alpha for component in frame.format.components):
-        yield "transparency, which is left out"
-    if int(frame.color_trc) in _HDR:
-        yield "a high dynamic range, which is written in 8 bits as it is"
-    if int(frame.colorspace) in _BT2020:
-        yield "colours of BT.2020, which are taken for those of BT.709"
-    if frame.interlaced_frame:
-        yield "interlaced frames, which are translated as they are"
-    others = [s for s in container.streams if s.type not in ("video", "audio")]
-    more = len(container.streams.video) - 1 + len(others)
-    if more:
-        yield f"{more} further tracks (subtitles, data or pictures), which are left out"

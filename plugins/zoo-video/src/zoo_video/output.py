@@ -100,7 +100,7 @@ class TranslatedVideo(StreamedOutput):
             if video.look.rotation:
                 stream.set_display_rotation(video.look.rotation)
             sound = Sound(source, output, video.options)
-            pictures = _timed(segments.packets(), video.times, video.time_base, stream)
+            pictures = _timed(segments.packets(), video.times, video.time_base, stream, video.last)
             # By time: a muxer that gets one track only keeps it in memory.
             with closing(sound):
                 for _, _, packet in heapq.merge(pictures, sound.packets()):
@@ -121,16 +121,20 @@ class _Advance:
 
 
 def _timed(
-    packets: Iterator[Any], times: list[int], unit: Fraction, stream: Any
+    packets: Iterator[Any], times: list[int], unit: Fraction, stream: Any, length: int
 ) -> Iterator[tuple[float, int, Any]]:
-    """Packets with the times of the input's frames, and the second at which each is due."""
+    """Packets with the times of the input's frames, and the second at which each is due.
+
+    The last frame is shown for ``length``, or where that is 0 for as long as the one before.
+    """
     for number, (packet, time) in enumerate(zip(packets, times, strict=True)):
         last = number + 1 == len(times)
         after = times[-2:] if last else times[number : number + 2]
         packet.stream = stream
         packet.time_base = unit
         packet.pts = packet.dts = time
-        packet.duration = max(1, after[-1] - after[0]) if len(after) == 2 else 1
+        gap = max(1, after[-1] - after[0]) if len(after) == 2 else 1
+        packet.duration = length if last and length else gap
         yield float(time * unit), 0, packet
 
 

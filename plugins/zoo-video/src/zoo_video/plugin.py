@@ -8,6 +8,9 @@ from zoo_core.contracts.spec import Component, OptionSpec
 from zoo_core.host.hookspecs import hookimpl
 from zoo_images.format_spec import ImageFormatSpec
 
+_BRANDS = (b"iso", b"mp4", b"qt", b"M4V", b"avc1", b"dash", b"mmp4", b"MSNV", b"3gp", b"3g2")
+"""How the kind of a file of the MP4 family begins, of those that hold videos."""
+
 
 @hookimpl
 def zoo_components() -> Iterable[Component]:
@@ -20,9 +23,7 @@ def zoo_components() -> Iterable[Component]:
             "Videos, frame by frame, with their sound",
             suffixes=(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"),
             signatures=(
-                (4, b"ftypisom"),
-                (4, b"ftypmp4"),
-                (4, b"ftypqt"),
+                *((4, b"ftyp" + brand) for brand in _BRANDS),
                 (0, b"\x1aE\xdf\xa3"),
                 (8, b"AVI LIST"),
             ),
