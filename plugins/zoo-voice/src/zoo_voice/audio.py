@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,11 @@ SILENT = 1e-3
 """Peak, relative to full scale and about the mean, below which a recording counts as silent."""
 BLOCK = 1 << 16  # frames that are read at once
 _DEEPER = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+_SIGNATURES = (
+    b"RIFF", b"RF64", b"BW64", b"riff", b"FORM", b".snd", b"fLaC", b"OggS", b"NIST_1A", b"caff",
+    b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"\xff\xfa",
+)  # fmt: skip
+"""How files begin of which libsndfile reads some, the last five those of MP3."""
 _FULL = 0.999  # a sample beyond it counts as clipped
 
 
@@ -47,10 +52,12 @@ class Sound:
     Attributes:
         samples: (n,) mono or (n, channels): floats within [-1, 1], or integers of full scale.
         rate: Samples a second.
+        texts: What is said of it, such as its ``title``, by libsndfile's names.
     """
 
     samples: npt.NDArray[Any]
     rate: int
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.samples, self.rate))
@@ -71,6 +78,7 @@ class Facts:
         channels: Number of channels.
         form: Format in plain words, such as ``WAV PCM_16``.
         clipped: Share of the samples that are at full scale, 0 to 1.
+        texts: As of `Sound`.
     """
 
     seconds: float
@@ -78,6 +86,7 @@ class Facts:
     channels: int
     form: str
     clipped: float
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -125,7 +134,7 @@ def examine(source: Path | Sound, *, name: str) -> Facts:
     """
     rate, parts = _opened(source, name)
     frames, full, channels = 0, 0, 1
-    low, high = np.inf, -np.inf
+    low, high, loudest = np.inf, -np.inf, 0.0
     for part in parts:
         if not np.isfinite(part).all():
             raise DataError(
@@ -136,6 +145,7 @@ def examine(source: Path | Sound, *, name: str) -> Facts:
         if len(part):
             mono = part.mean(axis=1)  # (n,)
             low, high = min(low, float(mono.min())), max(high, float(mono.max()))
+            loudest = max(loudest, float(np.ptp(part, axis=0).max()) / 2)
     if frames == 0:
         raise DataError("it holds no samples", asked=name, hint="Record or fetch it again.")
     if rate < LOWEST_RATE:
@@ -150,9 +160,16 @@ def examine(source: Path | Sound, *, name: str) -> Facts:
             asked=name,
             hint="Use a longer recording, or join several.",
         )
+    if (high - low) / 2 < SILENT <= loudest:
+        raise DataError(
+            "its channels cancel each other when they are averaged",
+            asked=name,
+            hint="Keep one of them, or turn one over.",
+        )
     if (high - low) / 2 < SILENT:
         raise DataError("it is silent", asked=name, hint="Record it again, or louder.")
-    return Facts(frames / rate, rate, channels, _form(source), full / (frames * channels))
+    form, texts = _form(source)
+    return Facts(frames / rate, rate, channels, form, full / (frames * channels), texts)
 
 
 def load(source: Path | Sound, *, name: str) -> tuple[Floats, Facts]:
@@ -161,8 +178,20 @@ def load(source: Path | Sound, *, name: str) -> tuple[Floats, Facts]:
     return np.concatenate(list(blocks(source, name=name))), facts
 
 
-def save(sound: Sound, path: Path) -> None:
+def is_recording(path: Path) -> bool:
+    """Whether a file begins as a recording does and can be read, whatever it is called."""
+    try:
+        with path.open("rb") as file:
+            return file.read(16).startswith(_SIGNATURES) and soundfile.info(path).frames > 0
+    except (OSError, soundfile.LibsndfileError):
+        return False
+
+
+def save(sound: Sound, path: Path) -> Sequence[str]:
     """Writes a recording under a temporary name, then renames it; scales it down if it clips.
+
+    Returns:
+        What the format does not hold of what is said of it.
 
     Raises:
         UsageError: If the suffix names no format.
@@ -180,11 +209,17 @@ def save(sound: Sound, path: Path) -> None:
     starts = range(0, len(samples), BLOCK)
     peak = max((float(np.abs(samples[at : at + BLOCK]).max()) for at in starts), default=0.0)
     gain = 1.0 if peak <= 1.0 else 0.99 / peak
+    lost = []
     try:
         with (
             replacing(path) as part,
             soundfile.SoundFile(part, "w", sound.rate, 1, resolution, format=form) as file,
         ):
+            for name, text in sound.texts.items():
+                try:
+                    setattr(file, name, text)
+                except soundfile.LibsndfileError:
+                    lost.append(name)
             for at in starts:
                 file.write(np.asarray(samples[at : at + BLOCK], np.float64) * gain)
     except (OSError, soundfile.LibsndfileError) as error:
@@ -193,6 +228,7 @@ def save(sound: Sound, path: Path) -> None:
             asked=str(path),
             hint="Choose a folder that exists, may be written to and has space left.",
         ) from error
+    return (f"{', '.join(lost)}, which the {form} does not hold",) if lost else ()
 
 
 def _opened(source: Path | Sound, name: str) -> tuple[int, Iterator[Floats]]:
@@ -254,11 +290,13 @@ def _memory(sound: Sound, name: str) -> Iterator[Floats]:
     return (np.asarray(columns[at : at + BLOCK], np.float64) / scale for at in starts)
 
 
-def _form(source: Path | Sound) -> str:
+def _form(source: Path | Sound) -> tuple[str, Mapping[str, str]]:
+    """The format, and what is said of a recording, without the program that wrote it."""
     if isinstance(source, Sound):
-        return "arrays"
-    info = soundfile.info(source)
-    return f"{info.format} {info.subtype}"
+        return "arrays", source.texts
+    with soundfile.SoundFile(source) as file:
+        texts = {k: v for k, v in file.copy_metadata().items() if k != "software"}
+        return f"{file.format} {file.subtype}", texts
 
 
 def _unreadable(error: Exception, name: str) -> DataError:

@@ -15,7 +15,7 @@ from zoo_core.contracts.codec import Codec, InMemorySignal, Item, SignalStore, W
 from zoo_core.contracts.signals import MIXED, TensorSpec
 from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import PluginError, UsageError, WeightsError
-from zoo_voice.audio import FORMATS, Sound, blocks, examine, save
+from zoo_voice.audio import FORMATS, Sound, blocks, examine, is_recording, save
 from zoo_voice.cepstrum import ALPHA, FLOOR, Floats
 from zoo_voice.join import Joiner
 from zoo_voice.loudness import loud
@@ -58,6 +58,10 @@ class SpeechCodec(Codec):
                 asked=f"signal of shape {spec.shape}",
             )
         self.vocoder: Vocoder = World()
+
+    def recognises(self, path: Path) -> bool:
+        """Whether a file is a recording by its content; see `zoo_voice.audio.is_recording`."""
+        return is_recording(path)
 
     def read(self, path: Path) -> Item:
         """Reads a file once to see that it can be used; its samples are read again in windows."""
@@ -152,7 +156,7 @@ class SpeechCodec(Codec):
                 end = place.begin + place.count
             if not end:
                 raise UsageError("there is nothing to join", asked=item.name)
-            return Sound(joiner.finish(end), RATE)
+            return Sound(joiner.finish(end), RATE, item.info["facts"].texts)
         finally:
             joiner.close()
 
@@ -166,11 +170,11 @@ class SpeechCodec(Codec):
             )
         self.vocoder = renderer
 
-    def write(self, value: Any, path: Path) -> None:
+    def write(self, value: Any, path: Path) -> Sequence[str]:
         """Writes a `Sound` atomically, in the format that the suffix names (none: WAV, 16 bits)."""
         if not isinstance(value, Sound):
             raise UsageError(f"a {type(value).__name__} is no recording", asked=str(path))
-        save(value, Path(path))
+        return save(value, Path(path))
 
     def open(
         self,

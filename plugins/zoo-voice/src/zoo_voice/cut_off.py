@@ -13,6 +13,8 @@ from typing import BinaryIO
 _HEAD = 1 << 16
 _UNKNOWN = 0xFFFFFFFF
 """Size that a program writes which does not know it, as into a pipe; so is 0."""
+_CHUNKED = (b"RIFF", b"RF64", b"BW64", b"FORM")
+_ZEROS = bytes(256)
 _LAST_PAGE = 0x04
 """Flag of the last page of an Ogg stream."""
 _XING_FRAMES, _XING_BYTES = 1, 2
@@ -28,13 +30,20 @@ def cut_off(path: Path) -> str | None:
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(_HEAD)
-        if head[:4] in (b"RIFF", b"FORM") and head[8:12] in (b"WAVE", b"AIFF", b"AIFC"):
+        if head[:4] in _CHUNKED and head[8:12] in (b"WAVE", b"AIFF", b"AIFC"):
             promised = _chunks(file, head)
+        elif head[:4] == b"riff" and len(head) >= 24:  # Sony's Wave64
+            promised = struct.unpack("<Q", head[16:24])[0]
+        elif head[:7] == b"NIST_1A":
+            promised = _sphere(head)
         elif head[:4] == b".snd":
             promised = _sun(head)
         elif head[:4] == b"OggS":
             file.seek(max(0, size - _HEAD))
-            return None if _has_last_page(file.read()) else "its last page is missing"
+            tail = file.read()
+            if tail.endswith(_ZEROS):
+                return "there are zeros at its end, as of a file that was not fetched in full"
+            return None if _has_last_page(tail) else "its last page is missing"
         else:
             promised = _mpeg(head)
     if promised is None or promised <= size:
@@ -43,8 +52,8 @@ def cut_off(path: Path) -> str | None:
 
 
 def _chunks(file: BinaryIO, head: bytes) -> int | None:
-    """End of the samples of a WAV or AIFF file, as its chunks say."""
-    order, wanted = ("<", b"data") if head[:4] == b"RIFF" else (">", b"SSND")
+    """End of the samples of a WAV (RF64 is one of more than 4 GB) or AIFF file, by its chunks."""
+    order, wanted = (">", b"SSND") if head[:4] == b"FORM" else ("<", b"data")
     at = 12
     while True:
         file.seek(at)
@@ -53,8 +62,23 @@ def _chunks(file: BinaryIO, head: bytes) -> int | None:
             return None
         name, length = start[:4], struct.unpack(f"{order}I", start[4:])[0]
         if name == wanted:
+            if length == _UNKNOWN and head[12:16] == b"ds64":
+                length = struct.unpack("<Q", head[28:36])[0]
             return None if length in (0, _UNKNOWN) else at + 8 + length
         at += 8 + length + length % 2
+
+
+def _sphere(head: bytes) -> int | None:
+    """End of the samples of a NIST SPHERE file, which names their number; TIMIT's are such."""
+    facts = dict(re.findall(rb"^(\w+) -\w+ (\S+)", head[:1024], re.MULTILINE))
+    size = re.match(rb"NIST_1A\n\s*(\d+)\n", head)
+    try:
+        count, width = int(facts[b"sample_count"]), int(facts[b"sample_n_bytes"])
+        channels = int(facts.get(b"channel_count", b"1"))
+    except (KeyError, ValueError):
+        return None
+    packed = b"embedded" in facts.get(b"sample_coding", b"")
+    return None if size is None or packed else int(size[1]) + count * width * channels
 
 
 def _sun(head: bytes) -> int | None:
