@@ -28,7 +28,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,7 @@ class Candidate:
         return f"{self.path.relative_to(ROOT)}:{self.mutant.line}"
 
 
+@cache
 def candidates_of(path: Path) -> list[Candidate]:
     """All mutants of a module."""
     source = path.read_text(encoding="utf-8")
@@ -208,7 +209,7 @@ def judge(group: Group, chosen: list[Candidate], verdicts: Verdicts, end: float)
         for one in todo:
             if one.key not in judged and time.monotonic() < end:
                 begin = time.monotonic()
-                code = compile(one.mutant.tree, str(one.path), "exec")
+                code = compile(one.mutant.make(), str(one.path), "exec")
                 verdict = cold(group.tests, group.select, scratch, code, limit)
                 verdicts.add(one, verdict, tests, time.monotonic() - begin)
 
@@ -235,7 +236,7 @@ def judged_warm(
     if lines & imported:
         return None
     old = compile(one.path.read_text(encoding="utf-8"), name, "exec")
-    changes = swaps(old, compile(mutant.tree, name, "exec"), name)
+    changes = swaps(old, compile(mutant.make(), name, "exec"), name)
     if changes is None:
         return None
     return warm(relevant(session.items, plain, lines), changes, limit_of(plain))

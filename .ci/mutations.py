@@ -10,6 +10,7 @@ import ast
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -59,14 +60,14 @@ class Mutant:
     """A module with one change.
 
     Attributes:
-        tree: The whole module, with the places of the original.
+        make: Makes the whole module, with the places of the original.
         line: Where the statement with the change begins.
         end: Its last line; of a compound one that of its head.
         old: The statement, or the head of a compound one.
         new: The same with the change.
     """
 
-    tree: ast.Module
+    make: Callable[[], ast.Module]
     line: int
     end: int
     old: str
@@ -83,17 +84,25 @@ def mutants_of(source: str) -> list[Mutant]:
     found = []
     for index, whole in enumerate(tree.body):
         for place, statement, change in _places(whole):
-            copied = copy.deepcopy(whole)
-            twins = dict(zip(ast.walk(whole), ast.walk(copied), strict=True))
-            replace = _Replace(twins[place], change)
-            changed = replace.visit(copied)
-            body = [*tree.body[:index], ast.fix_missing_locations(changed), *tree.body[index + 1 :]]
-            old = _head(statement)
-            new = _head(replace.made if place is statement else twins[statement])
-            module = ast.Module(body, type_ignores=[])
+            old, new = _head(statement), _head(_changed(statement, place, change))
             if new != old:
-                found.append(Mutant(module, statement.lineno, _end(statement), old, new))
+                make = partial(_module, tree, index, place, change)
+                found.append(Mutant(make, statement.lineno, _end(statement), old, new))
     return found
+
+
+def _module(tree: ast.Module, index: int, place: ast.AST, change: Change) -> ast.Module:
+    """A module where a node of its statement at ``index`` is changed."""
+    changed = ast.fix_missing_locations(_changed(tree.body[index], place, change))
+    return ast.Module([*tree.body[:index], changed, *tree.body[index + 1 :]], type_ignores=[])
+
+
+def _changed(whole: ast.stmt, place: ast.AST, change: Change) -> ast.stmt:
+    """A copy of a statement where one node is changed."""
+    copied = copy.deepcopy(whole)
+    twins = dict(zip(ast.walk(whole), ast.walk(copied), strict=True))
+    changed: ast.stmt = _Replace(twins[place], change).visit(copied)
+    return changed
 
 
 class _Replace(ast.NodeTransformer):
@@ -106,8 +115,7 @@ class _Replace(ast.NodeTransformer):
         if node is not self._wanted:
             return super().visit(node)
         made = self._change(node) or ast.Pass()
-        self.made = made if made is node else ast.copy_location(made, node)
-        return self.made
+        return made if made is node else ast.copy_location(made, node)
 
 
 def _end(statement: ast.stmt) -> int:

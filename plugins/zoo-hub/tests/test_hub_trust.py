@@ -16,7 +16,7 @@ from zoo_core.catalogue.description import read_entries
 from zoo_core.catalogue.registry import Registry
 from zoo_core.cli import run
 from zoo_core.errors import HubError, UsageError
-from zoo_core.host.plugins import host
+from zoo_core.host.plugins import Plugin, PluginHost, host
 from zoo_hub.cache import RepoCache, fetch
 from zoo_hub.reference import Expected, Reference, parse
 from zoo_hub.verify import Finding, _checked
@@ -236,3 +236,19 @@ def test_a_file_that_cannot_be_read_is_a_finding(tmp_path: Path, monkeypatch) ->
     monkeypatch.setattr("zoo_hub.verify.verify_file", refused)
     found = _checked("n", "cache", tmp_path, Expected("0" * 64, 3))
     assert found == Finding("n", "cache", tmp_path, "Permission denied")
+
+
+def test_a_name_that_is_no_repository_is_taken_for_a_misspelt_model(command) -> None:
+    shown = command("verify", "stargan-emojy")
+    assert shown.status == 2
+    assert "stargan-emoji" in shown.err
+
+
+def test_plugins_that_are_skipped_are_named_beside_the_files(
+    command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = Plugin("lost", "zoo-lost", "1.0", "it is broken")
+    monkeypatch.setattr(PluginHost, "problems", (lost,))
+    shown = command("verify", "stargan-emoji")
+    assert shown.status == 0
+    assert f"{lost.label} is skipped: it is broken" in shown.err
