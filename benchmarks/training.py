@@ -1,35 +1,38 @@
 """How fast a training step is: the default precision against plain float32 eager.
 
-    python benchmarks/training.py [--method stargan] [--preset 64px] [--batch 16] [--rounds 5]
+    python benchmarks/training.py [METHOD ...] [--preset 64px] [--batch 16] [--rounds 5]
 
 The baseline is what one would write first: float32, contiguous tensors, torch's own layers and
-unfused Adam. The two take
-turns, each of as many steps as it takes until every player has moved; the fastest of each counts,
-so that other programs disturb little. With one thread of a CPU (the default) it is the CPU time of
-the process; with more, or on a GPU, it is wall-clock time: measure that on a quiet machine. Prints
-images per second of both, their ratio, and the peak memory of the process.
+unfused Adam. The two take turns, each of as many steps as it takes until every player has moved.
+With one thread of a CPU (the default) it is the CPU time of the process; with more, or on a GPU,
+it is wall-clock time: measure that on a quiet machine. Prints images per second of both and their
+ratio, medians, for the methods that are named or all picture methods that have the preset.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from statistics import median
 from unittest import mock
 
 import click
 import torch
-from benchmarking import fastest
-from torch import nn
+from benchmarking import in_turn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.contracts.signals import MIXED, Batch, Condition, Domains, TensorSpec
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method
 from zoo_core.translate.engine import resolve_device, resolve_precision
+from zoo_nn.nets import norm
 from zoo_stargan.nets import DeepConv2d
 from zoo_testing.memory import peak_memory
 from zoo_train import loop
@@ -59,8 +62,8 @@ class Noise:
         return self._batch
 
 
-def trainer_of(method: str, preset: str, batch: int, *, device: str, plain: bool) -> Trainer:
-    """A run that has made no step yet."""
+def trainer_of(method: str, preset: str, batch: int | None, *, device: str, plain: bool) -> Trainer:
+    """A run that has made no step yet; ``batch`` None: as large as the preset's."""
     cls = host().load("method", method)
     chosen = cls.presets[preset]
     names = NAMES[: host().method(method).domains[1]]
@@ -69,6 +72,7 @@ def trainer_of(method: str, preset: str, batch: int, *, device: str, plain: bool
     built = build_method(
         ModelConfig(method, dict(chosen.options), domains=domains, signal=chosen.signal)
     )
+    batch = batch or chosen.train.batch
     config = replace(chosen.train, batch=batch, steps=10_000)
     noise = Noise(cls.sampling, domains, chosen.signal, batch)
     fabric = make_fabric(device, 1, "float32" if plain else "auto")
@@ -101,12 +105,20 @@ def turn_of(trainer: Trainer, *, plain: bool) -> Callable[[], None]:
 
 @contextmanager
 def as_torch_does() -> Iterator[None]:
-    """While the block lasts, batches stay contiguous and convolutions are torch's."""
+    """While the block lasts, batches stay contiguous and layers are torch's."""
     with (
+        mock.patch.object(norm, "instance_norm", torchs_instance_norm),
         mock.patch.object(loop, "channels_last", lambda batch: batch),
         mock.patch.object(DeepConv2d, "forward", nn.Conv2d.forward),
     ):
         yield
+
+
+def torchs_instance_norm(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> Tensor:
+    """What `torch.nn.InstanceNorm2d` makes of ``x`` (N, C, H, W)."""
+    return functional.instance_norm(x, weight=weight, bias=bias, eps=eps)  # (N, C, H, W)
 
 
 def steps_of(trainer: Trainer) -> int:
@@ -114,35 +126,92 @@ def steps_of(trainer: Trainer) -> int:
     return math.lcm(*(state.player.every for state in trainer.player_states))
 
 
-@click.command()
-@click.option("--method", default="stargan")
-@click.option("--preset", default="64px")
-@click.option("--batch", default=16)
-@click.option("--rounds", default=5, help="Turns of each.")
-@click.option("--threads", default=1)
-@click.option("--device", default="auto")
-def main(*, method: str, preset: str, batch: int, rounds: int, threads: int, device: str) -> None:
-    """Prints images per second in the default precision and in plain float32."""
-    torch.set_num_threads(threads)
-    place = resolve_device(device)
-    dtype = str(resolve_precision(place)).removeprefix("torch.")
+@dataclass(frozen=True)
+class Figures:
+    """What a method's steps took, in the default precision and plainly.
+
+    Attributes:
+        method: Its name.
+        batch: Signals per part of a batch.
+        default: Signals per second in the default precision.
+        plain: Signals per second in plain float32.
+        ratio: Median over the pairs of turns of how many times as long the plain one took.
+    """
+
+    method: str
+    batch: int
+    default: float
+    plain: float
+    ratio: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.method:20}{self.batch:6}{self.default:10.1f}{self.plain:10.1f}{self.ratio:8.2f}"
+        )
+
+
+def measure(
+    method: str,
+    preset: str,
+    batch: int | None,
+    rounds: int,
+    *,
+    device: str,
+    clock: Callable[[], float],
+) -> Figures:
+    """Figures of a method at a preset."""
     arms = {
         name: trainer_of(method, preset, batch, device=device, plain=name == "plain")
         for name in ("default", "plain")
     }
     turns = {name: turn_of(trainer, plain=name == "plain") for name, trainer in arms.items()}
-    alone = place.type == "cpu" and threads == 1
-    spent = fastest(turns, rounds, time.process_time if alone else time.perf_counter)
+    spent = in_turn(turns, rounds, clock)
     trainer = arms["default"]
-    images = trainer.seen / trainer.done * steps_of(trainer)
-    fast, slow = images / spent["default"], images / spent["plain"]
-    clock = "CPU time" if alone else "wall-clock time"
-    print(
-        f"{method} {preset} batch {batch} on {place}, threads: {threads}, torch {torch.__version__}"
-    )
-    print(f"default ({dtype}, channels-last, fused): {fast:.1f} images/s of {clock}")
-    print(f"float32 eager, contiguous, unfused:      {slow:.1f} images/s")
-    print(f"ratio: {fast / slow:.2f}; peak of both together {peak_memory() / 2**30:.2f} GiB")
+    signals = trainer.seen / trainer.done * steps_of(trainer)
+    ratios = [plain / fast for fast, plain in zip(spent["default"], spent["plain"], strict=True)]
+    speeds = {name: signals / median(seconds) for name, seconds in spent.items()}
+    return Figures(method, trainer.config.batch, speeds["default"], speeds["plain"], median(ratios))
+
+
+def methods_at(preset: str) -> list[str]:
+    """The picture methods that have a preset, by name."""
+    return [
+        name
+        for name in sorted(host().methods())
+        if preset in (presets := host().load("method", name).presets)
+        and len(presets[preset].signal.shape) == 3
+    ]
+
+
+@click.command()
+@click.argument("methods", nargs=-1)
+@click.option("--preset", default="64px")
+@click.option("--batch", type=int, help="Signals per part of a batch.  [default: the preset's]")
+@click.option("--rounds", default=5, help="Turns of each.")
+@click.option("--threads", default=1)
+@click.option("--device", default="auto")
+def main(
+    *,
+    methods: tuple[str, ...],
+    preset: str,
+    batch: int | None,
+    rounds: int,
+    threads: int,
+    device: str,
+) -> None:
+    """Prints images per second in the default precision and in plain float32."""
+    torch.set_num_threads(threads)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    place = resolve_device(device)
+    dtype = str(resolve_precision(place)).removeprefix("torch.")
+    alone = place.type == "cpu" and threads == 1
+    clock = time.process_time if alone else time.perf_counter
+    print(f"{preset} on {place}, threads: {threads}, torch {torch.__version__}")
+    print(f"images per second of {'CPU' if alone else 'wall-clock'} time, median of {rounds} turns")
+    print(f"{'method':20}{'batch':>6}{dtype:>10}{'plain':>10}{'ratio':>8}")
+    for method in methods or methods_at(preset):
+        print(measure(method, preset, batch, rounds, device=device, clock=clock), flush=True)
+    print(f"peak of all: {peak_memory() / 2**30:.2f} GiB")
     if dtype == "float32":
         print("this device lacks fast bfloat16, so the default is float32 too", file=sys.stderr)
 

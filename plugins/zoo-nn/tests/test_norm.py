@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from zoo_nn.nets import norm
-from zoo_nn.nets.norm import InstanceNorm, instance_norm
+from zoo_nn.nets.norm import GroupNorm, InstanceNorm, instance_norm
 
 pytestmark = pytest.mark.numeric
 
@@ -145,10 +145,32 @@ def test_another_eps_is_what_is_added_to_the_variance(
 
 
 @pytest.mark.parametrize("learns", [False, True])
-def test_large_pictures_keep_their_memory_format(learns: bool) -> None:
-    x = torch.randn(2, *LARGE).requires_grad_(learns)
+@pytest.mark.parametrize("shape", [SMALL, LARGE])
+def test_pictures_keep_their_memory_format(shape: tuple[int, ...], learns: bool) -> None:
+    x = torch.randn(2, *shape).requires_grad_(learns)
     assert instance_norm(x).is_contiguous()
     assert instance_norm(channels_last(x)).is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("laid", [contiguous, channels_last])
+def test_what_an_activation_in_place_changes_is_no_view(laid: Callable[[Tensor], Tensor]) -> None:
+    for shape in (SMALL, LARGE):
+        assert not instance_norm(laid(torch.randn(2, *shape)).requires_grad_())._is_view()
+
+
+@pytest.mark.parametrize("laid", FORMATS)
+@pytest.mark.parametrize("upstream", [contiguous, channels_last])
+def test_group_normalisation_has_the_gradients_of_torch(
+    laid: Callable[[Tensor], Tensor], upstream: Callable[[Tensor], Tensor]
+) -> None:
+    ours, theirs = GroupNorm(2, 4).double(), torch.nn.GroupNorm(2, 4).double()
+    x, gradient = draw(1, 4, 5, 3), draw(1, 4, 5, 3)
+    found = laid(x).requires_grad_()
+    wanted = x.clone().requires_grad_()
+    ours(found).backward(upstream(gradient))
+    theirs(wanted).backward(gradient)
+    for one, other in zip([found, *ours.parameters()], [wanted, *theirs.parameters()], strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 1, 1), (1, 3, 1)])

@@ -8,6 +8,7 @@ from typing import Literal
 from torch import nn
 
 from zoo_core.errors import UsageError
+from zoo_nn.nets.norm import GroupNorm
 
 Norm = Literal["batch", "group", "none"]
 Upsample = Literal["transpose", "nearest"]
@@ -31,7 +32,7 @@ def normed(width: int, norm: Norm) -> list[nn.Module]:
     """A normalisation of ``width`` channels, or nothing."""
     if norm == "batch":
         return [nn.BatchNorm2d(width)]
-    return [nn.GroupNorm(math.gcd(8, width), width)] if norm == "group" else []
+    return [GroupNorm(math.gcd(8, width), width)] if norm == "group" else []
 
 
 def doubled(inner: int, outer: int, upsample: Upsample) -> list[nn.Module]:
