@@ -20,6 +20,7 @@ from zoo_core.contracts.method import Method, Player
 from zoo_core.contracts.signals import Batch
 from zoo_core.errors import UsageError
 from zoo_core.translate.engine import resolve_device, resolve_precision
+from zoo_train.products import hasten
 
 PICTURES = torch.channels_last
 """How pictures (N, C, H, W), and the weights of their convolutions, lie in memory.
@@ -79,6 +80,8 @@ def make_fabric(device: str, processes: int, precision: str) -> Fabric:
 def prepare(method: Method[Any], players: Sequence[Player], device: torch.device) -> None:
     """Moves nets and losses to a device, images' convolutions in the format of `PICTURES`."""
     method.to(device)
+    if device.type == "cpu":
+        hasten(method)
     for player in players:
         for term in player.terms:
             term.loss.to(device)
