@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from zoo_core.catalogue.description import ModelConfig, read_entries
 from zoo_core.cli import run
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
 from zoo_core.models.modeldir import build_method, read_config
-from zoo_core.models.weights import loaded
+from zoo_core.models.weights import loaded, read_tensors
 from zoo_core.schema import write_yaml
 from zoo_core.untrusted import verify
 from zoo_train.card import Card
@@ -62,10 +63,16 @@ def plugin(tmp_path: Path) -> Path:
     return package.parents[1]
 
 
-def add(model: Path, plugin: Path, name: str = "cyclegan-digits", about: str = "about.yaml") -> int:
+def add(
+    model: Path,
+    plugin: Path,
+    name: str = "cyclegan-digits",
+    about: str = "about.yaml",
+    more: Sequence[str] = (),
+) -> int:
     root = plugin.parents[1]
     where = ["--plugin", str(plugin), "--id", name, "--root", str(root)]
-    return run(["registry", "add", str(model), *where, "--about", str(root / about)])
+    return run(["registry", "add", str(model), *where, "--about", str(root / about), *more])
 
 
 def test_a_model_is_added_in_half_the_bytes_with_true_figures(model: Path, plugin: Path) -> None:
@@ -87,6 +94,22 @@ def test_a_model_is_added_in_half_the_bytes_with_true_figures(model: Path, plugi
     assert "# cyclegan-digits" in card
     assert "Digits in colour and back" in card
     assert not (package / "weights" / "cyclegan-digits" / "training.safetensors").exists()
+
+
+def test_a_model_that_float16_changes_is_refused_and_kept_in_float32(
+    model: Path, plugin: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("zoo_publish.embed.TOLERANCE", 1e-9)
+    assert add(model, plugin) != 0
+    assert "Add --float32" in capsys.readouterr().err
+    package = plugin / "src" / "zoo_cyclegan"
+    assert not (package / "weights" / "cyclegan-digits").exists()
+    monkeypatch.setattr("zoo_publish.embed.TOLERANCE", 1e-5)
+    assert add(model, plugin, more=("--float32",)) == 0
+    stored = package / "weights" / "cyclegan-digits" / "model.safetensors"
+    before, after = (read_tensors(path)[0] for path in (model / "model.safetensors", stored))
+    assert after
+    assert all(torch.equal(value, before[key]) for key, value in after.items())
 
 
 def test_adding_again_replaces_and_the_index_follows(model: Path, plugin: Path) -> None:

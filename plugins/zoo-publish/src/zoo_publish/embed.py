@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from zoo_core.catalogue.description import ModelConfig, ModelEntry, parse_entry, read_entries
 from zoo_core.catalogue.registry import CONFIG
 from zoo_core.contracts.method import Method
-from zoo_core.errors import UsageError
+from zoo_core.errors import UsageError, WeightsError
 from zoo_core.models import golden, weights
 from zoo_core.models.modeldir import (
     CARD,
@@ -63,8 +63,8 @@ def read_about(path: Path, title: str) -> About:
     return fill(About, given, asked=f"about file {path}")
 
 
-def embed(model: Path, plugin: Path, name: str, about: About) -> ModelEntry:
-    """Copies a model directory into a plugin as float16 and writes its registry entry.
+def embed(model: Path, plugin: Path, name: str, about: About, *, half: bool = True) -> ModelEntry:
+    """Copies a model directory into a plugin and writes its registry entry.
 
     An entry and weights of the same name are replaced.
 
@@ -73,13 +73,15 @@ def embed(model: Path, plugin: Path, name: str, about: About) -> ModelEntry:
         plugin: Folder of the plugin.
         name: Id of the model.
         about: What people should know.
+        half: Whether weights are stored as float16. Of a model that translates by a descent
+            through its nets this changes too much.
 
     Returns:
         The new entry.
 
     Raises:
-        ZooError: If the directory is not a model, its weights do not fit float16, or the entry
-            would be wrong.
+        ZooError: If the directory is not a model, or the entry would be wrong.
+        WeightsError: If the weights do not fit float16, or outputs change too much by it.
     """
     package = package_of(plugin)
     registry = package / REGISTRY
@@ -87,7 +89,7 @@ def embed(model: Path, plugin: Path, name: str, about: About) -> ModelEntry:
     config = read_config(model)
     folder = package / "weights" / name
     with replacing_folder(folder) as fresh:
-        _copy(model, fresh, config, about)
+        _copy(model, fresh, config, about, half=half)
         weights = {
             "source": "embedded",
             "path": (folder.relative_to(package) / MODEL).as_posix(),
@@ -121,10 +123,10 @@ def entry_of(name: str, about: About, weights: Mapping[str, Any]) -> ModelEntry:
     return parse_entry(values, f"model {name}")
 
 
-def _copy(model: Path, fresh: Path, config: ModelConfig, about: About) -> None:
-    """Writes the float16 model, held against the golden outputs of the original."""
+def _copy(model: Path, fresh: Path, config: ModelConfig, about: About, *, half: bool) -> None:
+    """Writes the model, held against the golden outputs of the original."""
     method = weights.loaded(lambda: build_method(config), weights_file(model))
-    save_nets(method, fresh / MODEL, method.inference_nets, half=True)
+    save_nets(method, fresh / MODEL, method.inference_nets, half=half)
     (fresh / MODEL).chmod(0o644)  # the safetensors library writes for the owner alone
     (fresh / CONFIG).write_text(config.to_yaml(), encoding="utf-8")
     counts = weights.parameter_counts(method, method.inference_nets)
@@ -133,13 +135,25 @@ def _copy(model: Path, fresh: Path, config: ModelConfig, about: About) -> None:
         shutil.copyfile(samples, fresh / SAMPLES)
     copy = weights.loaded(lambda: build_method(config), fresh / MODEL)
     if (old := member(model, GOLDEN)) is not None:
-        check_golden(copy, old, TOLERANCE)
+        try:
+            check_golden(copy, old, TOLERANCE)
+        except WeightsError as fault:
+            raise (_changed(model, fault) if half else fault) from fault
         _renew_golden(old, fresh / GOLDEN, copy)
         (fresh / GOLDEN).chmod(0o644)
 
 
+def _changed(model: Path, fault: WeightsError) -> WeightsError:
+    """What to say where float16 changes the outputs too much."""
+    return WeightsError(
+        f"as float16 it is another model: {fault.problem}",
+        asked=f"model {model}",
+        hint="Add --float32, which takes twice the bytes.",
+    )
+
+
 def _renew_golden(old: Path, new: Path, method: Method[Any]) -> None:
-    """Writes the golden inputs with the outputs of the float16 weights."""
+    """Writes the golden inputs with the outputs of the weights as they are stored."""
     tensors, metadata = weights.read_tensors(old)
     tensors["output"] = torch.cat(
         [golden.eager(method, g.input, g.source, g.target) for g in golden.read_golden(old)]

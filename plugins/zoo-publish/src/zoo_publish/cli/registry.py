@@ -58,14 +58,20 @@ def check(root: Path) -> None:
     type=click.Path(path_type=Path),
     help="YAML with task, summary, data, licence, paper, provenance, limitations, metrics.",
 )
+@click.option(
+    "--float32",
+    "full",
+    is_flag=True,
+    help="Store float32: for a model that float16 changes too much, such as one of a descent.",
+)
 @_ROOT
-def add(model: Path, plugin: Path, name: str, about_file: Path, root: Path) -> None:
+def add(model: Path, plugin: Path, name: str, about_file: Path, root: Path, *, full: bool) -> None:
     """Put the model directory MODEL into a plugin, as float16, and register it."""
     from zoo_core.cli.output import size_text
     from zoo_publish.embed import embed, read_about
     from zoo_publish.workspace import write_index
 
-    entry = embed(model, plugin, name, read_about(about_file, name))
+    entry = embed(model, plugin, name, read_about(about_file, name), half=not full)
     click.echo(f"Added {entry.id}: {size_text(entry.weights.bytes)}")
     write_index(root)
 
