@@ -13,6 +13,7 @@ import argparse
 import copy
 from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -40,7 +41,7 @@ def pictures(root: Path, size: int, count: int) -> Tensor:
     return store.batch(list(range(count)))
 
 
-def rounded(method: Method, error: float) -> Method:
+def rounded(method: Method[Any], error: float) -> Method[Any]:
     """The same nets, each weight off by a relative error of at most ``error``."""
     other, rng = copy.deepcopy(method), torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -64,7 +65,7 @@ def main() -> None:
     x = pictures(options.root, method.signal.shape[-1], options.count)
     own, to = (Condition.of(names, name, len(x)) for name in ("mnist", "usps"))
 
-    def translated(nets: Method, steps: int, eps: float) -> tuple[Tensor, float]:
+    def translated(nets: Method[Any], steps: int, eps: float) -> tuple[Tensor, float]:
         """Pictures of USPS, and the mean L1 by which MNIST's decoder misses the inputs."""
         nets.options = type(nets.options)(**{**vars(nets.options), "steps": steps})
         with patch.object(torch.optim, "Adam", partial(torch.optim.Adam, eps=eps)):

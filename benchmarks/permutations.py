@@ -37,7 +37,7 @@ def confusion(
         raise SystemExit("the digits have no labels")
     table = torch.zeros(10, 10)
     at = torch.randperm(len(store), generator=torch.Generator().manual_seed(0))[:count]
-    for some in at.split(BATCH):
+    for some in torch.split(at, BATCH):
         x = store.batch(some.tolist())  # (N, 3, 32, 32)
         own, to = (Condition.of(model.domains, name, len(x)) for name in ways)
         with torch.no_grad():
