@@ -8,8 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo_core.errors import UsageError
+from zoo_evaluate.examples import LabeledSubset
+from zoo_evaluate.judge_card import Augmentation, JudgeCard
 from zoo_evaluate.judge_train import JudgeConfig, train_judge
-from zoo_nn.nets.augment import degraded, stretch, widely
+from zoo_nn.nets.augment import augment, degraded, stretch, widely
+from zoo_nn.nets.classifier import OwnArchitecture
+from zoo_nn.nets.judge_architecture import Changes
 
 
 def ink(x: torch.Tensor) -> torch.Tensor:
@@ -79,3 +83,47 @@ def test_a_judge_of_speech_cannot_learn_from_degraded_recordings() -> None:
     with pytest.raises(UsageError) as refused:
         train_judge([], [], config)
     assert "architecture speech" in refused.value.asked
+
+
+class Pictures:
+    """A store of random pictures."""
+
+    def batch(self, indices: list[int], rng: object = None) -> torch.Tensor:
+        return torch.rand(len(indices), 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("augmentation", ["plain", "degraded"])
+def test_a_judge_sees_degraded_pictures_where_that_is_asked(
+    augmentation: Augmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Changes] = []
+    whole = OwnArchitecture.augment
+
+    def note(self: OwnArchitecture, inputs: tuple, changes: Changes, rng: torch.Generator) -> tuple:
+        seen.append(changes)
+        return whole(self, inputs, changes, rng)
+
+    monkeypatch.setattr(OwnArchitecture, "augment", note)
+    parts = [
+        LabeledSubset(name, Pictures(), torch.arange(4), torch.full((4,), number))  # type: ignore[arg-type]
+        for number, name in enumerate("ab")
+    ]
+    asked = {"size": 16, "steps": 2, "batch": 4, "widths": (4, 8)}
+    config = JudgeConfig("domain", ("a", "b"), augmentation=augmentation, **asked)
+    judge = train_judge(parts, [], config)
+    assert [changes.degraded for changes in seen] == 2 * [augmentation == "degraded"]
+    assert judge.card.augmentation == augmentation
+
+
+def test_degrading_comes_after_the_changes_of_every_judge_of_domains() -> None:
+    card = JudgeCard(task="domain", classes=("a", "b"), domains=("a", "b"), size=16)
+    x = torch.rand(8, 3, 16, 16) * 2 - 1
+
+    def seen(changes: Changes) -> torch.Tensor:
+        rng = torch.Generator().manual_seed(5)
+        return OwnArchitecture(card).augment((x,), changes, rng)[0]
+
+    rng = torch.Generator().manual_seed(5)
+    expected = augment(x, "domain", rng)
+    assert torch.equal(seen(Changes("domain")), expected)
+    assert torch.equal(seen(Changes("domain", degraded=True)), degraded(expected, rng))

@@ -8,10 +8,8 @@ from typing import Any
 from zoo_evaluate.bench.protocol import Column
 from zoo_evaluate.bench.published import published_lines
 from zoo_evaluate.bench.selection import selection_text
-from zoo_evaluate.bench.table import Table, averaged, grouped
+from zoo_evaluate.bench.table import OTHERS, Table, averaged, grouped, titled
 
-OTHERS = "†"
-"""Marks rows of other judges than the table's."""
 _ARROWS = {"more": "↑", "less": "↓", "one": "→ 1"}
 
 
@@ -196,8 +194,8 @@ def _row(group: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> str:
 
 
 def _name(cell: Mapping[str, Any]) -> str:
-    name = f"*{cell['method']}*" if cell.get("baseline") else str(cell["method"])
-    return f"{name} {OTHERS}" if cell.get("others") else name
+    emphasis = "*" if cell.get("baseline") else ""
+    return titled(cell, f"{emphasis}{cell['method']}{emphasis}")
 
 
 def _figure(group: Sequence[Mapping[str, Any]], column: Column, chosen: bool) -> str:

@@ -14,6 +14,8 @@ from zoo_evaluate.bench.work_dir import WorkDir
 from zoo_evaluate.judge_card import JudgeCard
 from zoo_nn.nets.classifier_card import CARD
 
+OTHERS = "†"
+"""Marks rows of other judges than the table's."""
 Cells = list[dict[str, Any]]
 
 
@@ -106,7 +108,7 @@ class Table:
                 values = [averaged(group, "metrics", name)[0] for name in names]
                 rows.append(
                     [
-                        group[0]["method"],
+                        titled(group[0], group[0]["method"]),
                         direction,
                         str(group[0]["steps"] or ""),
                         *("" if value is None else f"{value:.3f}" for value in values),
@@ -129,6 +131,11 @@ def grouped(cells: Sequence[dict[str, Any]]) -> list[Cells]:
     for cell in cells:
         groups.setdefault((cell["method"], cell["steps"], cell.get("others")), []).append(cell)
     return list(groups.values())
+
+
+def titled(cell: Mapping[str, Any], name: str) -> str:
+    """The name of a row, marked where other judges than the table's measured it."""
+    return f"{name} {OTHERS}" if cell.get("others") else name
 
 
 def averaged(
