@@ -324,3 +324,15 @@ def test_accents_match_however_they_are_composed(tmp_path):
     assert dict(zip(store.names, store.labels.tolist(), strict=True)) == {
         apart: [1.0], "b.png": [0.0]
     }  # fmt: skip
+
+
+def test_pictures_beside_a_list_are_not_passed_over_for_the_only_folder_below(tmp_path):
+    pictures(tmp_path, ("a.png", "b.png"))
+    pictures(tmp_path / "older", ("a.png", "b.png"))
+    written(tmp_path, "file,edible\na.png,1\nb.png,0\n")
+    store = labelled(str(tmp_path), "edible").stores[MIXED]
+    assert list(store.names) == ["a.png", "b.png"]
+    (tmp_path / "a.png").unlink()
+    (tmp_path / "b.png").unlink()
+    below = labelled(str(tmp_path), "edible").places
+    assert "older" in str(below)

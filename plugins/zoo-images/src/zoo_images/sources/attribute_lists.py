@@ -15,6 +15,7 @@ from zoo_core.contracts.signals import Domains
 from zoo_core.errors import DataError, printable
 from zoo_core.finding import LeftOut, find_files, is_hidden, names
 from zoo_images.caching import stamp
+from zoo_images.format_spec import SUFFIXES
 from zoo_images.sources.labelled import LabelledPictures
 from zoo_images.sources.matching import match
 from zoo_images.sources.meanings import Meanings, meanings, split_named
@@ -261,9 +262,14 @@ def _read(path: Path, state: bytes) -> tuple[Table, Meanings]:
 
 
 def _of_list(root: Path, file: Path) -> AttributeList:
-    """A list with the folder of its pictures: one that is called so, the only one, or its own."""
+    """A list with the folder of its pictures.
+
+    That is one that is called so, its own where it holds pictures, or the only one below.
+    """
     place = file.parent
-    below = [path for path in sorted(place.iterdir()) if path.is_dir() and not is_hidden(path.name)]
+    there = [path for path in sorted(place.iterdir()) if not is_hidden(path.name)]
+    below = [path for path in there if path.is_dir()]
+    beside = any(path.suffix.lower() in SUFFIXES and path.is_file() for path in there)
     named = [p for p in below if p.name.startswith("img_align") or p.name.lower() in _FOLDERS]
     if len(named) > 1:
         raise DataError(
@@ -271,7 +277,7 @@ def _of_list(root: Path, file: Path) -> AttributeList:
             asked=printable(str(place)),
             hint="CelebA's layout is img_align*/, list_attr*.txt, list_eval_partition.txt.",
         )
-    folder = named[0] if named else below[0] if len(below) == 1 else place
+    folder = named[0] if named else below[0] if len(below) == 1 and not beside else place
     partition = next(iter(_lists(place, "list_eval_partition*")), None)
     return AttributeList(root, file, folder, partition)
 
