@@ -1,6 +1,7 @@
 """FID and KID say of what they are: extractor, counts, interval; of a few they are refused."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -163,3 +164,27 @@ def test_the_spread_is_about_that_over_fresh_samples(distance):
     fresh = torch.tensor([distance(*draw(seed)) for seed in range(100)]).std()
     found = torch.tensor([spread(distance, *draw(seed), seed) for seed in range(5)]).mean()
     assert 0.6 < float(found / fresh) < 1.7
+
+
+def of(cls, real, seed=0):
+    """A distance to these features."""
+    context = SimpleNamespace(real_features=lambda _: real, allow_few=True, seed=seed)
+    return cls(SimpleNamespace(context=context, target=None, name="a->b"))
+
+
+def test_features_far_from_zero_are_compared_in_double_precision():
+    rng = torch.Generator().manual_seed(0)
+    real, fake = (1000 + torch.randn(40, 3, generator=rng) for _ in range(2))
+    expected = frechet(real.double(), fake.double())
+    assert of(Fid, real).value(fake)["fid"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_subsets_of_kid_follow_the_seed_of_the_evaluation_alone():
+    rng = torch.Generator().manual_seed(0)
+    real, fake = (torch.randn(40, 3, generator=rng) for _ in range(2))
+    found = []
+    for seed, outside in ((5, 1), (5, 2), (6, 1)):
+        torch.manual_seed(outside)
+        found.append(of(Kid, real, seed).value(fake))
+    assert found[0] == found[1]
+    assert found[0]["kid_std"] != found[2]["kid_std"]
