@@ -120,8 +120,8 @@ def compare(
     return {
         "mcd": float(np.mean(distances)),
         "variance_ratio": variance_ratio(made.timbres, [one.timbre for one in scene.real]),
-        "target_accuracy": _share(judges.speaker, made.samples, [scene.target] * len(made.samples)),
-        "content_accuracy": _share(judges.word, made.samples, made.words),
+        "target_accuracy": share(judges.speaker, made.samples, [scene.target] * len(made.samples)),
+        "content_accuracy": share(judges.word, made.samples, made.words),
     } | (heard(scene, made) if listen else {})
 
 
@@ -145,7 +145,7 @@ def heard(scene: Scene, made: ConvertedUtterances) -> Figures:
 
 
 @torch.inference_mode()
-def _share(judge: EvalClassifier, recordings: Sequence[Floats], wanted: Sequence[str]) -> float:
+def share(judge: EvalClassifier, recordings: Sequence[Floats], wanted: Sequence[str]) -> float:
     """The share of recordings (n,) at 16 kHz of which a judge says what is wanted, 0 to 1."""
     right = 0
     for start in range(0, len(recordings), BATCH):
