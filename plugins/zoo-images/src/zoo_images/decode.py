@@ -14,7 +14,6 @@ import numpy as np
 from PIL import Image
 
 from zoo_core.errors import DataError
-from zoo_images import whole
 from zoo_images.colour import declared_colours, deep_to_srgb, to_rgb, to_srgb, turn_upright
 from zoo_images.format_spec import format_of_file
 from zoo_images.metadata import DESCRIPTION, Metadata, doubts, is_of_stack
@@ -23,6 +22,8 @@ from zoo_images.picture import Frames, Made, Pages, Picture, shallow
 from zoo_images.pixels import MAX_PIXELS
 from zoo_images.transparency import KEEP, Transparency, opacity_of
 
+_WATCHED = ("PNG", "JPEG")
+"""Formats of which the decoder says what is missing."""
 MAX_FILE = 1 << 29
 """Largest file that is read, in bytes, unless larger pictures are allowed."""
 
@@ -68,8 +69,12 @@ class PictureFile(Pages):
         if self._masks:  # looking for pages may have left it at one that Pillow does not know
             self._image = open_header(self._data, self.asked)
         self.animated = self._image is not None and self._image.format != "TIFF"
-        unused = () if self._image is None else _notes_of(self._image, self._data)
-        self.notes = (*unused, *whole.doubts(self._image, self._data))
+        with _faults_of(self._image, self.asked):
+            self.notes = () if self._image is None else _notes_of(self._image, self._data)
+            if self._image is None or self._image.format not in _WATCHED:
+                from zoo_images import whole  # most pictures need none of it
+
+                self.notes += whole.doubts(self._image, self._data)
         if len(self.pages) > 1:
             self._check_size(len(self.pages), largest)
         self.loop: int | None = None if self._image is None else self._image.info.get("loop")
