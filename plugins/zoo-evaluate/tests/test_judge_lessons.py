@@ -15,6 +15,7 @@ from zoo_evaluate.fit_classifier import fit_classifier
 from zoo_evaluate.judge_train import (
     JudgeConfig,
     _Balanced,
+    _channels_last,
     _lessons,
     _Rounds,
     _table,
@@ -215,11 +216,14 @@ def test_the_table_has_every_domain_and_their_mean_by_split() -> None:
     }
 
 
+WIDE = {"task": "content", "augmentation": "wide", "steps": 1}
+
+
 @pytest.mark.parametrize(
     ("options", "asked"),
     [
-        ({"scales": (0.0, 1.0)}, "scales 0 to 1"),
-        ({"scales": (1.2, 1.1)}, "scales 1.2 to 1.1"),
+        (WIDE | {"scales": (0.0, 1.0)}, "scales 0 to 1"),
+        (WIDE | {"scales": (1.2, 1.1)}, "scales 1.2 to 1.1"),
         ({"scales": (0.6, 1.3)}, "scales 0.6 to 1.3"),
         ({"classes": ("a",)}, "domain judge"),
         ({"augmentation": "wide"}, "wide augmentation of a domain judge"),
@@ -253,3 +257,15 @@ def test_accuracy_of_whole_signals_is_asked_of_whole_ones() -> None:
     judge = SimpleNamespace(architecture=SimpleNamespace(whole=True))
     accuracy(judge, SimpleNamespace(batches=batches))  # type: ignore[arg-type]
     assert asked == [True]
+
+
+def test_a_split_without_signals_leaves_the_others_in_the_table() -> None:
+    assert _table({"val": {}, "test": {"a": 1.0}}) == {"a": {"test": 1.0}, "mean": {"test": 1.0}}
+
+
+def test_only_pictures_have_the_layout_in_which_pictures_are_trained() -> None:
+    pictures, speech = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 5)
+    found = _channels_last(pictures)
+    assert torch.equal(found, pictures)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    assert _channels_last(speech) is speech
