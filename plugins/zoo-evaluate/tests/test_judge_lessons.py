@@ -6,12 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo_core.errors import DataError, TrainingError, UsageError
 from zoo_evaluate.examples import LabeledSubset
 from zoo_evaluate.fit_classifier import fit_classifier
+from zoo_evaluate.judge_card import JudgeCard
 from zoo_evaluate.judge_train import (
     JudgeConfig,
     _Balanced,
@@ -269,3 +271,15 @@ def test_only_pictures_have_the_layout_in_which_pictures_are_trained() -> None:
     assert torch.equal(found, pictures)
     assert found.is_contiguous(memory_format=torch.channels_last)
     assert _channels_last(speech) is speech
+
+
+def test_a_card_is_not_changed_once_it_is_made() -> None:
+    card = JudgeCard(task="content", classes=("cat", "dog"), domains=("a",), size=16)
+    with pytest.raises(ValidationError):
+        card.steps = 7
+
+
+def test_a_judge_learns_for_1500_steps_of_128_signals_unless_it_is_told_otherwise() -> None:
+    config = JudgeConfig("domain", ("a", "b"))
+    assert (config.steps, config.batch, config.validation) == (1500, 128, 0.1)
+    assert (config.measure, config.seed, config.augmentation) == (2000, 0, "plain")
