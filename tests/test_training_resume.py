@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from zoo_core.contracts.spec import Component, Progress
+from zoo_core.contracts.component import Component
+from zoo_core.contracts.spec import Progress
 from zoo_core.errors import TrainingError
 from zoo_core.host.plugins import PluginHost, host
 from zoo_train.checkpoint import Checkpoints

@@ -17,7 +17,7 @@ import zoo_core.catalogue.registry as registry_module
 import zoo_core.cli.catalogue as catalogue_module
 import zoo_core.cli.plugins as plugins_module
 from zoo_core.cli import run
-from zoo_core.contracts.spec import MethodSpec
+from zoo_core.contracts.component import MethodSpec
 from zoo_core.host.hookspecs import hookimpl
 from zoo_core.host.plugins import PluginHost
 from zoo_core.schema import write_yaml

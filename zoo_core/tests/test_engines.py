@@ -13,7 +13,7 @@ from torch import Tensor
 
 import zoo
 from zoo_core.catalogue.description import ModelConfig
-from zoo_core.contracts.spec import Component
+from zoo_core.contracts.component import Component
 from zoo_core.errors import UsageError, ZooError
 from zoo_core.host.plugins import PluginHost
 from zoo_core.translate.engines import NetEngine, Route

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from zoo_core.contracts.spec import Component, Kind, MethodSpec
+from zoo_core.contracts.component import Component, Kind, MethodSpec
 from zoo_core.errors import PluginError, UsageError, ZooError
 from zoo_core.host.hookspecs import hookimpl
 from zoo_core.host.isolation import resolve

@@ -9,7 +9,7 @@ import pytest
 
 import zoo
 from zoo_core.cli import run
-from zoo_core.contracts.spec import Component
+from zoo_core.contracts.component import Component
 from zoo_core.errors import AbsentNameError, PluginError, UsageError
 from zoo_core.host import plugins
 from zoo_testing.hosts import InMemoryPlugin, host_with

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from zoo_core.catalogue.registry import Registry
-from zoo_core.contracts.spec import MethodSpec
+from zoo_core.contracts.component import MethodSpec
 from zoo_core.errors import PluginError, UsageError
 from zoo_core.host.isolation import Plugin
 from zoo_core.host.plugins import PluginHost

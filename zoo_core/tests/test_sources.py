@@ -7,8 +7,8 @@ from typing import ClassVar
 import pytest
 
 from zoo_core.catalogue.registry import Model, Registry
+from zoo_core.contracts.component import Component
 from zoo_core.contracts.model_source import FirstSeen, ModelSource
-from zoo_core.contracts.spec import Component
 from zoo_core.errors import HubUnreachableError, PluginError, UsageError
 from zoo_core.host.isolation import Plugin
 from zoo_core.models.modeldir import find_model, model_source

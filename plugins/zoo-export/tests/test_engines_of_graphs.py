@@ -14,7 +14,7 @@ import torch
 
 import zoo
 from zoo_core.catalogue.description import ModelConfig
-from zoo_core.contracts.spec import Component
+from zoo_core.contracts.component import Component
 from zoo_core.errors import UsageError, ZooError
 from zoo_core.host.plugins import PluginHost
 from zoo_core.translate import engines as core_engines

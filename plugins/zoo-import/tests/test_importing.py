@@ -30,8 +30,8 @@ from torch import Tensor, nn
 
 import zoo
 from zoo_core.cli import run
+from zoo_core.contracts.component import Component
 from zoo_core.contracts.signals import Condition, Domains
-from zoo_core.contracts.spec import Component
 from zoo_core.errors import UsageError, WeightsError, ZooError
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method, read_config

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from zoo_core.catalogue.description import ModelConfig
 from zoo_core.cli import run
+from zoo_core.contracts.component import Component
 from zoo_core.contracts.signals import Domains, TensorSpec
-from zoo_core.contracts.spec import Component
 from zoo_core.errors import UsageError, WeightsError
 from zoo_core.host.plugins import PluginHost
 from zoo_core.models.modeldir import build_method

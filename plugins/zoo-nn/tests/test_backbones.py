@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from zoo_core.contracts.spec import Component
+from zoo_core.contracts.component import Component
 from zoo_core.errors import DataError, UsageError, WeightsError
 from zoo_evaluate.judge import EvalClassifier
 from zoo_evaluate.judge_card import JudgeCard

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from zoo_core.contracts.component import Component
 from zoo_core.contracts.signals import MIXED, Domains, TensorSpec
-from zoo_core.contracts.spec import Component, TrainConfig
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, PluginError, UsageError, ZooError
 from zoo_images.codec import ImageCodec
 from zoo_train.data.dataset import open_sources

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import zoo
-from zoo_core.contracts.spec import Component
+from zoo_core.contracts.component import Component
 from zoo_core.errors import UsageError, ZooError
 from zoo_core.translate.engines import NetEngine, Route
 from zoo_core.translate.translator import Translator

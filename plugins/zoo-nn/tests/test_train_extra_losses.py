@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from zoo_core.contracts.component import LossSpec
 from zoo_core.contracts.method import Loss, Method, Player, Term
 from zoo_core.contracts.signals import Domains, TensorSpec
-from zoo_core.contracts.spec import LossSpec
 from zoo_core.contracts.step import Step
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.named import parse_named

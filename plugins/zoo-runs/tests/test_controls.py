@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import zoo
-from zoo_core.contracts.spec import Component
+from zoo_core.contracts.component import Component
 from zoo_core.errors import UsageError
 from zoo_core.host.plugins import host
 from zoo_runs.time_limit import TimeLimit, seconds

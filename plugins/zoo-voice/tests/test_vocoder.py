@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 import zoo
 from zoo_core.cli import run as zoo_command
-from zoo_core.contracts.spec import Component
+from zoo_core.contracts.component import Component
 from zoo_core.errors import PluginError, UsageError, WeightsError
 from zoo_core.host.hookspecs import hookimpl
 from zoo_core.host.plugins import PluginHost

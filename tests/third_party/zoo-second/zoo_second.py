@@ -1,6 +1,6 @@
 """A plugin that wants the name of another's method."""
 
-from zoo_core.contracts.spec import MethodSpec
+from zoo_core.contracts.component import MethodSpec
 from zoo_core.host.hookspecs import hookimpl
 
 

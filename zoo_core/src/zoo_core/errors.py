@@ -5,9 +5,7 @@ What they quote came from somewhere else, and is made safe to print.
 
 from __future__ import annotations
 
-import difflib
 import re
-import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -91,6 +89,8 @@ def unknown(
         known: The names that would have been accepted.
         next_step: A sentence that replaces the list of known names, where the list would be long.
     """
+    import difflib  # needed by few
+
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     guess = f'Did you mean "{near[0]}"? ' if near else ""
@@ -124,6 +124,8 @@ def printable(text: str, *, limit: int | None = None) -> str:
         text = text[:limit] + "…"
     if text.isascii() and text.isprintable():
         return text
+    import unicodedata  # needed by few
+
     return "".join(
         sign if sign in _KEPT or unicodedata.category(sign) not in _DANGEROUS else _escaped(sign)
         for sign in text

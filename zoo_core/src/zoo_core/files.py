@@ -1,7 +1,4 @@
-"""Files and folders that are there whole or not at all.
-
-Importing this module imports no torch.
-"""
+"""Files and folders that are there whole or not at all; no torch is imported for them."""
 
 from __future__ import annotations
 

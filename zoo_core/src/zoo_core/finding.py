@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,6 @@ BROUGHT_BY = {
     }
 }
 """Distribution that reads files of a suffix, by what a file holds."""
-_SHOWN = 3
 
 
 @dataclass
@@ -106,7 +106,9 @@ def find_files(
             folders.clear()
             continue
         seen.add((state.st_dev, state.st_ino))
-        _prune(place, folders, found.left_out)
+        for name in filter(is_hidden, folders):
+            found.left_out.add(place / name, "hidden or system folders")
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
         here = sift(
             (place / name for name in sorted(names_)), suffixes, recognises=recognises, what=what
         )
@@ -169,7 +171,7 @@ def require_folder(folder: Path) -> None:
     )
 
 
-def names(paths: Sequence[Path], shown: int = _SHOWN) -> str:
+def names(paths: Sequence[Path], shown: int = 3) -> str:
     """The first names, and how many more there are."""
     first = ", ".join(printable(path.name, limit=60) for path in paths[:shown])
     rest = len(paths) - shown
@@ -178,10 +180,8 @@ def names(paths: Sequence[Path], shown: int = _SHOWN) -> str:
 
 def by_suffix(reasons: Mapping[str, Sequence[Path]]) -> str:
     """How many files of each suffix there are, for messages: ``2 × .txt, 1 × no suffix``."""
-    counts: dict[str, int] = {}
-    for path in (path for paths in reasons.values() for path in paths):
-        suffix = printable(path.suffix.lower(), limit=12) or "no suffix"
-        counts[suffix] = counts.get(suffix, 0) + 1
+    paths = (path for group in reasons.values() for path in group)
+    counts = Counter(printable(path.suffix.lower(), limit=12) or "no suffix" for path in paths)
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:4]
     return ", ".join(f"{count} × {suffix}" for suffix, count in ordered)
 
@@ -192,13 +192,6 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or lower in IGNORED_FILES or lower in IGNORED_FOLDERS
 
 
-def _prune(place: Path, folders: list[str], left_out: LeftOut) -> None:
-    for name in folders:
-        if is_hidden(name):
-            left_out.add(place / name, "hidden or system folders")
-    folders[:] = sorted(name for name in folders if not is_hidden(name))
-
-
 def _reason(
     path: Path, suffixes: Sequence[str], recognises: Callable[[Path], bool] | None, what: str
 ) -> str | None:
@@ -207,9 +200,8 @@ def _reason(
         return "hidden or system files"
     if not path.is_file():
         return "links that lead nowhere" if path.is_symlink() else "no regular files"
-    if path.name.lower().endswith(tuple(suffixes)):
-        return None
-    if recognises is not None and recognises(path):
+    is_known = path.name.lower().endswith(tuple(suffixes))
+    if is_known or (recognises is not None and recognises(path)):
         return None
     suffix = printable(path.suffix.lower(), limit=12) or "no suffix"
     package = brought_by(path, what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo_core.contracts.spec import Component
+from zoo_core.contracts.component import Component
 from zoo_core.host.hookspecs import hookimpl
 
 

@@ -48,7 +48,7 @@ class ImageFormat(ABC):
 
     Args:
         options: Values that the user asked for by name; see
-            `zoo_core.contracts.spec.OptionSpec`.
+            `zoo_core.contracts.component.OptionSpec`.
     """
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from zoo_core.contracts.codec import SignalStore
+from zoo_core.contracts.component import LossSpec
 from zoo_core.contracts.method import Defence, Loss, Method, Player, Term
-from zoo_core.contracts.spec import LossSpec
 from zoo_core.errors import UsageError, unknown
 from zoo_core.host.named import make_named, parse_named
 from zoo_core.host.plugins import host

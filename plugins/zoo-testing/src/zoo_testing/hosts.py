@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from zoo_core.contracts.spec import Component
+from zoo_core.contracts.component import Component
 from zoo_core.host.hookspecs import hookimpl
 from zoo_core.host.plugins import GROUP, PluginHost
 

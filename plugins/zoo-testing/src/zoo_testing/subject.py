@@ -12,9 +12,10 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor
 
+from zoo_core.contracts.component import MethodSpec
 from zoo_core.contracts.method import Method, make_options
 from zoo_core.contracts.signals import Batch, Condition, Domains, TensorSpec
-from zoo_core.contracts.spec import MethodSpec, Preset
+from zoo_core.contracts.spec import Preset
 from zoo_core.errors import PluginError
 from zoo_core.host.isolation import resolve
 from zoo_core.host.plugins import GROUP, PluginHost

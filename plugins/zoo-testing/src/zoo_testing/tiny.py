@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from zoo_core.contracts.component import MethodSpec
 from zoo_core.contracts.interfaces import (
     Code,
     Decoder,
@@ -24,7 +25,7 @@ from zoo_core.contracts.interfaces import (
 )
 from zoo_core.contracts.method import Loss, Method, Player, Term
 from zoo_core.contracts.signals import MIXED, Batch, Condition, TensorSpec
-from zoo_core.contracts.spec import MethodSpec, Preset
+from zoo_core.contracts.spec import Preset
 from zoo_core.contracts.step import Route, Step
 
 SPEC = MethodSpec(

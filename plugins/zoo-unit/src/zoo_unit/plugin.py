@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from zoo_core.contracts.spec import Component, MethodSpec
+from zoo_core.contracts.component import Component, MethodSpec
 from zoo_core.host.hookspecs import hookimpl
 
 

@@ -1,6 +1,6 @@
 """Entry module: light, imports no torch."""
 
-from zoo_core.contracts.spec import Component
+from zoo_core.contracts.component import Component
 from zoo_core.host.hookspecs import hookimpl
 
 

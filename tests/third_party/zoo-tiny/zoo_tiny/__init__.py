@@ -1,5 +1,5 @@
 from zoo_core.host.hookspecs import hookimpl
-from zoo_core.contracts.spec import MethodSpec
+from zoo_core.contracts.component import MethodSpec
 
 @hookimpl
 def zoo_components():

@@ -77,7 +77,7 @@ def run(args: Sequence[str] | None = None) -> int:
         _close_stdout()
         return 1
     except OSError as error:
-        if not _is_full(error):
+        if error.errno != errno.ENOSPC or error.filename is not None:  # not of the output
             raise
         _close_stdout()
         click.echo(f"zoo: the output cannot be written: {error.strerror}.", err=True)
@@ -89,11 +89,6 @@ def run(args: Sequence[str] | None = None) -> int:
         click.echo("zoo: interrupted; what was finished is kept.", err=True)
         return 130
     return result if isinstance(result, int) else 0
-
-
-def _is_full(error: OSError) -> bool:
-    """Whether it says that stdout has no room; an error that names a file is another matter."""
-    return error.errno == errno.ENOSPC and error.filename is None
 
 
 def _close_stdout() -> None:

@@ -15,7 +15,7 @@ from zoo_core.catalogue.registry import Model, Registry
 from zoo_core.cli import complete
 from zoo_core.cli.origin import known_of, size, source_text, where
 from zoo_core.cli.output import as_json, facts, report_broken, size_text, table
-from zoo_core.contracts.spec import MethodSpec
+from zoo_core.contracts.component import MethodSpec
 from zoo_core.errors import unknown
 from zoo_core.host.plugins import PluginHost, host
 from zoo_core.schema import plain

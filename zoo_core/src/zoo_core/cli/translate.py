@@ -13,7 +13,7 @@ import click
 
 from zoo_core.cli import complete
 from zoo_core.cli.output import say
-from zoo_core.contracts.spec import OptionSpec
+from zoo_core.contracts.component import OptionSpec
 from zoo_core.errors import UsageError, ZooError
 from zoo_core.finding import LeftOut, names
 from zoo_core.host.named import open_named

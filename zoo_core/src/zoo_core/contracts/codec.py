@@ -242,7 +242,7 @@ class Codec(ABC):
         """Takes what a user asks of reading and writing, by name, such as a value range.
 
         ``zoo translate --NAME VALUE`` asks for what is declared as a component of kind ``option``
-        (`zoo_core.contracts.spec.OptionSpec`).
+        (`zoo_core.contracts.component.OptionSpec`).
 
         Raises:
             UsageError: If there is no such choice for this kind of signal, or the value is wrong.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pluggy
 
-from zoo_core.contracts.spec import Component
+from zoo_core.contracts.component import Component
 
 hookspec = pluggy.HookspecMarker("zoo")
 hookimpl = pluggy.HookimplMarker("zoo")

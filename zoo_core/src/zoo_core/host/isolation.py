@@ -7,13 +7,14 @@ import importlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
-from zoo_core.contracts.spec import Component
+from zoo_core.contracts.component import Component
 from zoo_core.errors import PluginError, ZooError
 from zoo_core.host import hookspecs
 
@@ -97,10 +98,8 @@ def resolve(target: str, *, owner: str = "") -> Any:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             return getattr(importlib.import_module(module), name)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        if getattr(error, "exit_code", 0) > 128:  # a signal that came meanwhile: no plugin's fault
+    except BaseException as error:  # a signal that came meanwhile is no plugin's fault
+        if isinstance(error, KeyboardInterrupt) or getattr(error, "exit_code", 0) > 128:
             raise
         raise PluginError(
             f"it cannot be imported: {fault_text(error)}",
@@ -125,11 +124,24 @@ def restriction() -> frozenset[str] | None:
     return frozenset(name.strip() for name in wanted.split(",") if name.strip())
 
 
+def installed(group: str) -> Iterator[metadata.EntryPoint]:
+    """As `importlib.metadata.entry_points`, which parses what every group of every package says."""
+    seen = set()
+    for distribution in metadata.distributions():
+        text = distribution.read_text("entry_points.txt") or ""
+        if f"[{group}]" in text and (name := _headers(distribution)[0]) not in seen:
+            seen.add(name)  # of one that is installed twice, what Python would import
+            yield from distribution.entry_points.select(group=group)
+
+
 def found_plugins(
     entries: Iterable[metadata.EntryPoint],
 ) -> list[tuple[metadata.EntryPoint, Plugin]]:
     """Entry points with whose they are; of one name, first the distribution called after it."""
-    pairs = [(entry, Plugin(entry.name, *_distribution(entry))) for entry in entries]
+    pairs = [
+        (entry, Plugin(entry.name, *(_headers(entry.dist) if entry.dist else (entry.name, ""))))
+        for entry in entries
+    ]
     return sorted(pairs, key=lambda pair: _precedence(pair[1]))
 
 
@@ -137,26 +149,30 @@ def _precedence(plugin: Plugin) -> tuple[str, bool, str]:
     return (plugin.name, plugin.distribution != f"zoo-{plugin.name}", plugin.distribution)
 
 
-def _distribution(entry: metadata.EntryPoint) -> tuple[str, str]:
+def _headers(distribution: metadata.Distribution) -> tuple[str, str]:
     """Name and version, from the headers alone: metadata holds whole READMEs, parsed each time."""
-    if entry.dist is None:
-        return entry.name, ""
-    lines = (entry.dist.read_text("METADATA") or "").partition("\n\n")[0].splitlines()
+    lines = (distribution.read_text("METADATA") or "").partition("\n\n")[0].splitlines()
     headers = dict(line.split(": ", 1) for line in lines if ": " in line)
-    return headers.get("Name") or entry.dist.name, headers.get("Version") or entry.dist.version
+    return headers.get("Name") or distribution.name, headers.get("Version") or distribution.version
 
 
-def refuse_unmarked(module: object) -> None:
-    """Refuses a function that is named like a hook and not marked as one."""
-    for name in (name for name in dir(hookspecs) if name.startswith("zoo_")):
-        value = getattr(module, name, None)
-        if callable(value) and not hasattr(value, "zoo_impl"):
+def hooks(module: object) -> SimpleNamespace:
+    """The functions of a module that are marked as hooks: pluggy examines every name at length.
+
+    Raises:
+        PluginError: If a function is named like a hook and not marked as one.
+    """
+    functions = {name: f for name in dir(module) if callable(f := getattr(module, name))}
+    marked = {name: f for name, f in functions.items() if hasattr(f, "zoo_impl")}
+    for name in functions.keys() - marked:
+        if name.startswith("zoo_") and hasattr(hookspecs, name):
             raise PluginError(f"{name} is not marked with @hookimpl")
+    return SimpleNamespace(**marked)
 
 
 def version_of(distribution: str) -> str:
     """Version of an installed distribution."""
     try:
-        return metadata.version(distribution)
+        return _headers(metadata.distribution(distribution))[1]
     except metadata.PackageNotFoundError:
         return "0+unknown"

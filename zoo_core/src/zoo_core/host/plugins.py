@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -14,15 +13,16 @@ from typing import Any
 
 import pluggy
 
-from zoo_core.contracts.spec import Component, Kind, MethodSpec
+from zoo_core.contracts.component import Component, Kind, MethodSpec
 from zoo_core.errors import PluginError, UsageError, unknown
 from zoo_core.host import builtin, hookspecs
 from zoo_core.host.isolation import (
     Plugin,
     fault_text,
     found_plugins,
+    hooks,
+    installed,
     isolated,
-    refuse_unmarked,
     resolve,
     restriction,
     version_of,
@@ -171,7 +171,7 @@ class PluginHost:
     ) -> None:
         self._manager.register(builtin, name=CORE)
         loaded = [self._brought(Plugin(CORE, CORE, version_of(CORE)))]
-        every = found_plugins(metadata.entry_points(group=GROUP) if entries is None else entries)
+        every = found_plugins(installed(GROUP) if entries is None else entries)
         names = {plugin.name for _, plugin in every}
         for entry, plugin in every:
             if only is None or plugin.name in only:
@@ -197,10 +197,8 @@ class PluginHost:
             return []
 
         def ask() -> Plugin:
-            module = entry.load()
-            self._manager.register(module, name=entry.name)
+            self._manager.register(hooks(entry.load()), name=entry.name)
             self._manager.check_pending()
-            refuse_unmarked(module)
             return self._brought(plugin)
 
         try:
@@ -249,6 +247,8 @@ class PluginHost:
             if isinstance(item, Kind):
                 continue
             if item.kind not in self._kinds:
+                import difflib  # needed by few
+
                 near = difflib.get_close_matches(item.kind, self._kinds, n=1, cutoff=0.75)
                 if near:
                     raise unknown("kind of component", item.kind, self._kinds)
@@ -313,11 +313,8 @@ class PluginHost:
 
 def _precedence(plugin: Plugin) -> tuple[bool, bool, str]:
     """Sort key: the core, then plugins that bring a method of their own name."""
-    own = any(
-        item.kind == "method" and plugin.distribution == f"zoo-{item.name}"
-        for item in plugin.components
-    )
-    return (plugin.name != CORE, not own, plugin.name)
+    methods = {f"zoo-{item.name}" for item in plugin.components if item.kind == "method"}
+    return (plugin.name != CORE, plugin.distribution not in methods, plugin.name)
 
 
 def _name(kind: Any) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from zoo_core.contracts.component import MethodSpec
 from zoo_core.contracts.signals import Domains
-from zoo_core.contracts.spec import MethodSpec, TrainConfig
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import DataError, UsageError, unknown
 from zoo_core.host.plugins import host
 from zoo_core.models.modeldir import build_method

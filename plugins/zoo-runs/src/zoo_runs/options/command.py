@@ -13,7 +13,8 @@ import click
 
 from zoo_core.cli.complete import methods
 from zoo_core.cli.output import as_json, say
-from zoo_core.contracts.spec import LossSpec, TrainConfig
+from zoo_core.contracts.component import LossSpec
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError, WeightsError, unknown
 from zoo_core.host.plugins import host
 from zoo_core.schema import plain
