@@ -20,8 +20,9 @@ from zoo_core.catalogue.description import (
     ModelEntry,
     Weights,
 )
+from zoo_core.contracts.component import Component, MethodSpec
 from zoo_core.contracts.signals import MIXED, Condition, Domains, TensorSpec
-from zoo_core.contracts.spec import Component, MethodSpec, TrainConfig
+from zoo_core.contracts.spec import TrainConfig
 from zoo_core.errors import UsageError, WeightsError
 from zoo_core.models.modeldir import read_config
 from zoo_core.untrusted import file_sha256, read_yaml_file

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
+import socket
+import threading
+import time
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +19,7 @@ from starlette.testclient import TestClient
 
 from zoo_core.errors import UsageError
 from zoo_ui.command import listen, ui
+from zoo_ui.guard import CONNECTIONS
 
 
 @pytest.fixture
@@ -59,6 +65,30 @@ def test_others_are_served_for_a_token_that_nobody_can_guess(served: list[TestCl
     assert served[0].get("/").status_code == 401
     assert served[0].get("/", params={"token": second}).status_code == 401
     assert served[0].get("/", params={"token": first}).status_code == 200
+
+
+def test_who_only_connects_locks_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    serve, answers = uvicorn.Server.run, []
+
+    def run(self: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        thread = threading.Thread(target=serve, args=(self, sockets), daemon=True)
+        thread.start()
+        while not self.started:
+            time.sleep(0.05)
+        with contextlib.ExitStack() as stack:
+            for _ in range(CONNECTIONS + 8):
+                waiting = socket.create_connection(sockets[0].getsockname())
+                stack.enter_context(waiting).sendall(b"GET / HTTP/1.1\r\nX: ")
+            asking = HTTPConnection(*sockets[0].getsockname())
+            stack.callback(asking.close)
+            asking.request("GET", "/models")
+            answers.append(asking.getresponse().status)
+        self.should_exit = True
+        thread.join(10)
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    CliRunner().invoke(ui, ["--port", "0", "--no-browser", "--device", "cpu"])
+    assert answers == [200]
 
 
 def test_runs_are_followed_below_the_folder_that_was_named(

@@ -361,6 +361,27 @@ def test_results_are_zipped_by_names_that_are_no_paths(client: TestClient) -> No
         assert archive.read("a-2.png") == b"1"
 
 
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [
+        (["..", ".", " ", "C:"], ["result", "result-2", "result-3", "C"]),
+        (["a.png", "a-2.png", "a.png"], ["a.png", "a-2.png", "a-3.png"]),
+        (["x" * 300 + ".png"], ["x" * 96 + ".png"]),
+    ],
+)
+def test_names_in_a_zip_lead_nowhere_and_hide_no_other(
+    client: TestClient, names: list[str], kept: list[str]
+) -> None:
+    answer = client.post("/zip", files=[("files", (name, b"1")) for name in names])
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == kept
+
+
+def test_a_length_of_thousands_of_digits_is_refused(client: TestClient) -> None:
+    answer = client.post("/zip", content=b"", headers={"content-length": "9" * 5_000})
+    assert answer.status_code == 422
+
+
 def test_too_many_bytes_are_not_zipped(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zoo_ui.zipped.LARGEST", 10)
     answer = client.post("/zip", files=[("files", ("a.png", b"12345678901"))])
@@ -373,8 +394,29 @@ def test_with_a_token_who_does_not_know_it_is_refused() -> None:
     stranger = TestClient(app, base_url="http://somewhere.example", follow_redirects=False)
     for path in ("/", "/?token=wrong", "/models?token=right", "/page.js"):
         assert stranger.get(path).status_code == 401
-    stranger.cookies.set("zoo-token", "wrong")
+    stranger.cookies.set("zoo-token-80", "wrong")
     assert stranger.get("/models").status_code == 401
+
+
+def test_pages_at_two_ports_of_one_machine_keep_each_their_own_token() -> None:
+    pages, cookies = [], {}
+    for port, token in ((7860, "first"), (7861, "second")):
+        app = build_app(device="cpu", token=token)
+        pages.append(TestClient(app, base_url=f"http://somewhere.example:{port}"))
+        pages[-1].get("/", params={"token": token})
+        cookies |= dict(pages[-1].cookies)
+    # A browser sends the cookies of a machine to all its ports.
+    header = {"cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+    for page in pages:
+        page.cookies.clear()
+        assert page.get("/models", headers=header).status_code == 200
+
+
+def test_more_requests_than_are_taken_at_once_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo_ui.guard.CONNECTIONS", 0)
+    client = TestClient(build_app(device="cpu"), base_url="http://localhost")
+    answer = client.get("/models")
+    assert (answer.status_code, answer.json()) == (503, {"error": "the page is busy"})
 
 
 def test_the_address_with_the_token_opens_the_page() -> None:

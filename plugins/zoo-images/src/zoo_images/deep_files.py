@@ -103,7 +103,7 @@ def _heic(data: bytes) -> Bands:
     from pillow_heif import open_heif
 
     image = open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
-    pixels = np.asarray(image)
+    pixels = np.array(image)  # a copy: some versions free what they lend together with the image
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     profile = image.info.get("icc_profile") or b""
     return split(pixels, alpha=pixels.shape[-1] in (2, 4), profile=profile)

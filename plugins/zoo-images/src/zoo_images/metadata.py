@@ -59,7 +59,7 @@ class Metadata:
         found = cls(
             _exif_of(image),
             xmp if isinstance(xmp, bytes) else str(xmp).encode(),
-            dpi if _is_resolution(dpi) else None,
+            (float(dpi[0]), float(dpi[1])) if _is_resolution(dpi) else None,
             comment if isinstance(comment, bytes) else str(comment).encode(),
             {k: str(v) for k, v in getattr(image, "text", {}).items() if "xmp" not in k.lower()},
             srgb() if info.get("icc_profile") else b"",

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from zoo_core.errors import DataError, UsageError, ZooError
 from zoo_core.files import sweep
-from zoo_ui.guard import guards
+from zoo_ui.guard import CONNECTIONS, guards
 from zoo_ui.lens import look
 from zoo_ui.runs import Runs
 from zoo_ui.shelf import Shelf
@@ -29,8 +29,6 @@ from zoo_ui.zipped import pieces, zipped
 
 LARGEST = 64 * 2**20
 """Most bytes of one file."""
-CONNECTIONS = 32
-"""At once, of all open pages together: each may hold a file in memory."""
 MEDIA = {
     ".html": "text/html",
     ".css": "text/css",
@@ -195,8 +193,10 @@ async def _refusal(request: Request, error: Exception) -> Response:
 
 
 async def _absent(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    return _refused("there is no such page", status)
+    if not isinstance(error, HTTPException):
+        return _refused("there is no such page", 500)
+    sentence = error.detail if error.status_code == 400 else "there is no such page"
+    return _refused(sentence, error.status_code)
 
 
 def _refused(sentence: str, status: int) -> Response:

@@ -23,7 +23,7 @@ LOOPBACK = (HOST, "localhost")
 @click.option("--runs", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Follow the training runs below a folder.")  # fmt: skip
 @click.option("--host", default=HOST, show_default=True,
-              help="Address to serve at; any but this machine's own asks for a token.")  # fmt: skip
+              help="Address to serve at; others ask for a token, over plain HTTP.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True,
               help="Port; 0 takes a free one.")  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
@@ -43,7 +43,7 @@ def ui(
     say(f"Starting the page at {address} …")
     import uvicorn
 
-    from zoo_ui.app import CONNECTIONS, build_app
+    from zoo_ui.app import build_app
 
     app = build_app(models, device=device, token=token, runs=runs)
     config = uvicorn.Config(
@@ -51,14 +51,14 @@ def ui(
         log_config=None,  # uvicorn's own would close what other packages' handlers write to
         log_level="warning",
         lifespan="off",
-        limit_concurrency=CONNECTIONS,
         proxy_headers=False,
     )
     server = uvicorn.Server(config)
     app.state.is_closing = lambda: server.should_exit
     if token is not None:
         address += f"?token={token}"
-        say("Whoever has this address can use the page; what is sent can be read on the way.")
+        say("Whoever has this address can use the page. It is plain HTTP: what is sent, and the")
+        say("token, can be read on the way. Use it where you trust the network, or through SSH.")
     say(f"Open {address} in a browser. Ctrl-C ends it.")
     if browser:
         webbrowser.open(address)

@@ -21,7 +21,9 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
-COOKIE = "zoo-token"
+
+CONNECTIONS = 32
+"""Requests at once, of all open pages together."""
 
 
 def guards(token: str | None) -> list[Middleware]:
@@ -35,7 +37,7 @@ def guards(token: str | None) -> list[Middleware]:
         door = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
     else:
         door = Middleware(_Token, token=token)
-    return [Middleware(_Headers), door, Middleware(_OwnPage)]
+    return [Middleware(_Headers), door, Middleware(_OwnPage), Middleware(_Busy)]
 
 
 class _Headers:
@@ -73,6 +75,26 @@ class _OwnPage:
             await self._app(scope, receive, send)
 
 
+class _Busy:
+    """Takes no more than so many requests at once, each of which may hold a file in memory.
+
+    What no request has come of yet does not count, else strangers who only connect lock others out.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app, self._count = app, 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._count >= CONNECTIONS:
+            await JSONResponse({"error": "the page is busy"}, 503)(scope, receive, send)
+            return
+        self._count += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._count -= 1
+
+
 class _Token:
     """Serves who has the token, in a cookie; an address with the token in it brings the cookie."""
 
@@ -80,7 +102,9 @@ class _Token:
         self._app, self._token = app, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._is_known(_cookie(Headers(scope=scope).get("cookie", ""))):
+        # Cookies know no ports: pages that one machine serves at several have one each.
+        name = f"zoo-token-{scope['server'][1]}"
+        if self._is_known(_cookie(name, Headers(scope=scope).get("cookie", ""))):
             await self._app(scope, receive, send)
             return
         query = parse_qs(scope["query_string"].decode("latin-1"))
@@ -89,16 +113,16 @@ class _Token:
         )
         if scope["path"] == "/" and self._is_known(query.get("token", [""])[0]):
             answer = RedirectResponse("/", 303)
-            answer.set_cookie(COOKIE, self._token, httponly=True, samesite="strict")
+            answer.set_cookie(name, self._token, httponly=True, samesite="strict")
         await answer(scope, receive, send)
 
     def _is_known(self, given: str) -> bool:
         return secrets.compare_digest(given.encode(), self._token.encode())
 
 
-def _cookie(header: str) -> str:
+def _cookie(name: str, header: str) -> str:
     try:
-        found = SimpleCookie(header).get(COOKIE)
+        found = SimpleCookie(header).get(name)
     except CookieError:
         return ""
     return "" if found is None else found.value

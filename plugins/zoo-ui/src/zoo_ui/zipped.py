@@ -17,6 +17,8 @@ LARGEST = 1 << 30
 """Most bytes of all results together."""
 MOST = 1_000
 """Most results."""
+LONGEST = 100
+"""Most characters of a name; the last ones, with the suffix, are kept."""
 _PIECE = 1 << 20
 
 
@@ -27,7 +29,7 @@ async def zipped(request: Request) -> IO[bytes]:
         DataError: If they are too many, too large, or none.
     """
     length = request.headers.get("content-length", "")
-    if not length.isdecimal() or int(length) > LARGEST:
+    if not re.fullmatch(r"[0-9]{1,15}", length) or int(length) > LARGEST:
         raise DataError(f"they are larger than {LARGEST >> 30} GB together", asked="all results")
     async with request.form(max_files=MOST, max_fields=0) as form:
         files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
@@ -52,10 +54,15 @@ def pieces(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _names(given: Any) -> Iterator[str]:
-    """Names without folders, each once."""
-    seen: dict[str, int] = {}
+    """Names without folders, each once, wherever the archive is unpacked."""
+    seen: set[str] = set()
+    counts: dict[str, int] = {}
     for whole in given:
-        name = re.sub(r"[\x00-\x1f]", "", re.split(r"[/\\]", whole)[-1]) or "result"
-        count = seen[name.lower()] = seen.get(name.lower(), 0) + 1
-        stem, dot, suffix = name.rpartition(".")
-        yield name if count == 1 else f"{stem or suffix}-{count}{dot}{suffix if stem else ''}"
+        name = re.sub(r"[\x00-\x1f:]", "", re.split(r"[/\\]", whole)[-1])[-LONGEST:]
+        first = name = name if name.strip(". ") else "result"
+        stem, dot, suffix = first.rpartition(".")
+        while name.lower() in seen:
+            count = counts[first.lower()] = counts.get(first.lower(), 1) + 1
+            name = f"{stem or suffix}-{count}{dot}{suffix if stem else ''}"
+        seen.add(name.lower())
+        yield name
