@@ -1,4 +1,4 @@
-"""Time of the light commands, and how it compares with another installation.
+"""Time of the light commands and of a small translation, also beside another installation.
 
 Run: ``python benchmarks/startup.py [--against OTHER/bin/python]``
 
@@ -15,10 +15,14 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
-COMMANDS = (("list", "--json"), ("--help",))
-RUNS = 10
+PICTURE = Path(__file__).parents[1] / "examples" / "emoji" / "noto" / "1f337.png"
+LIGHT = (("--help",), ("list",), ("list", "--json"))
+TRANSLATION = ("translate", "stargan-emoji", str(PICTURE), "--to", "twemoji", "--overwrite")
+RUNS = 15
 
 
 def seconds(python: str, command: tuple[str, ...]) -> tuple[float, float]:
@@ -32,6 +36,25 @@ def seconds(python: str, command: tuple[str, ...]) -> tuple[float, float]:
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def compare(command: tuple[str, ...], pythons: list[str], count: int) -> None:
+    """Prints the times of a command, and their ratio where there are two installations."""
+    for python in pythons:
+        seconds(python, command)
+    runs = [[seconds(python, command) for python in pythons] for _ in range(count)]
+    print(f"zoo {' '.join(command[:2])}, {count} runs")
+    least, middle = [], []
+    for python, times in zip(pythons, zip(*runs, strict=True), strict=True):
+        walls, cpus = zip(*times, strict=True)
+        least.append(min(cpus))
+        middle.append(statistics.median(cpus))
+        print(
+            f"  wall: median {statistics.median(walls):.3f} s, least {min(walls):.3f} s; "
+            f"CPU: median {middle[-1]:.3f} s, least {least[-1]:.3f} s; {python}"
+        )
+    if len(pythons) == 2:
+        print(f"  CPU, ratio: median {middle[0] / middle[1]:.2f}, least {least[0] / least[1]:.2f}")
+
+
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser()
@@ -39,24 +62,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=RUNS)
     asked = parser.parse_args()
     pythons = [sys.executable, *([asked.against] if asked.against else [])]
-    for command in COMMANDS:
-        for python in pythons:
-            seconds(python, command)
-        runs = [[seconds(python, command) for python in pythons] for _ in range(asked.runs)]
-        print(f"zoo {' '.join(command)}, {asked.runs} runs")
-        least, middle = [], []
-        for python, times in zip(pythons, zip(*runs, strict=True), strict=True):
-            walls, cpus = zip(*times, strict=True)
-            least.append(min(cpus))
-            middle.append(statistics.median(cpus))
-            print(
-                f"  wall: median {statistics.median(walls):.3f} s, least {min(walls):.3f} s; "
-                f"CPU: median {middle[-1]:.3f} s, least {least[-1]:.3f} s; {python}"
-            )
-        if asked.against:
-            print(
-                f"  CPU, ratio: median {middle[0] / middle[1]:.2f}, least {least[0] / least[1]:.2f}"
-            )
+    with tempfile.TemporaryDirectory() as folder:
+        for command in (*LIGHT, (*TRANSLATION, "--out", folder)):
+            compare(command, pythons, asked.runs)
 
 
 if __name__ == "__main__":
