@@ -34,7 +34,7 @@ ENGINES = {
     "default": ("torch", "auto"),
     "compiled": ("compiled", "auto"),
     "onnxruntime": ("onnxruntime", "float32"),
-    "openvino, float32": ("openvino", "float32"),
+    "openvino-float32": ("openvino", "float32"),
     "openvino": ("openvino", "auto"),
 }
 FIGURES = {"stargan": ("stargan-emoji", 4), "cyclegan": (None, 1)}

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -89,8 +90,9 @@ class TilePosition:
     size: tuple[int, int]
 
 
+@lru_cache(maxsize=16)  # most pictures of a folder have one of a few sizes
 def plan(height: int, width: int, *, stride: int, limit: int, least: int = LEAST) -> TilePlan:
-    """Plans the tiles of a picture.
+    """Plans the tiles of a picture; nobody changes a plan.
 
     Args:
         height: Height in pixels, at least 1.
