@@ -1,8 +1,11 @@
 """What a translator takes, gives back and refuses."""
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -316,6 +319,21 @@ def test_loading_moves_no_random_numbers(tiny_model):
     torch.manual_seed(5)
     zoo.load(tiny_model, precision="float32")
     assert torch.equal(torch.rand(2), first)
+
+
+def test_eight_threads_get_what_one_gets(translator, picture):
+    pictures = [picture(9 + number, 12) for number in range(8)]
+    alone = [np.asarray(translator(image, to="noto")) for image in pictures]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda image: np.asarray(translator(image, to="noto")), pictures))
+    assert all(map(np.array_equal, alone, together))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_a_copy_gives_what_the_original_gives(translator, picture, copied):
+    image = picture(9, 12)
+    output = np.asarray(copied(translator)(image, to="noto"))
+    assert np.array_equal(output, np.asarray(translator(image, to="noto")))
 
 
 def test_importing_the_public_face_imports_no_torch():

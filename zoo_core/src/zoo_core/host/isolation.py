@@ -157,11 +157,7 @@ def _headers(distribution: metadata.Distribution) -> tuple[str, str]:
 
 
 def hooks(module: object) -> SimpleNamespace:
-    """The functions of a module that are marked as hooks: pluggy examines every name at length.
-
-    Raises:
-        PluginError: If a function is named like a hook and not marked as one.
-    """
+    """Functions that are marked as hooks, found faster than by pluggy; refuses one only named so."""
     functions = {name: f for name in dir(module) if callable(f := getattr(module, name))}
     marked = {name: f for name, f in functions.items() if hasattr(f, "zoo_impl")}
     for name in functions.keys() - marked:

@@ -69,11 +69,15 @@ class Translator:
         engines: Callable[[Engine], EngineChoice] | None = None,
     ) -> None:
         self.name, self.config, self.codec = name, config, codec
-        codec.identity = lambda: self.fingerprint
+        codec.identity = partial(getattr, self, "fingerprint")
         self.engine = Engine(method, device=device, precision=precision)
         self.net: NetEngine | None = None
         self._engines = None if engines is None else engines(self.engine)
         self._card = card
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, here or in another process, computes with the nets themselves."""
+        return self.__dict__ | {"net": None, "_engines": None}
 
     @property
     def method(self) -> Method[Any]:
