@@ -157,7 +157,7 @@ def _headers(distribution: metadata.Distribution) -> tuple[str, str]:
 
 
 def hooks(module: object) -> SimpleNamespace:
-    """Functions that are marked as hooks, found faster than by pluggy; refuses one only named so."""
+    """Functions marked as hooks, found faster than by pluggy; refuses what is only named so."""
     functions = {name: f for name in dir(module) if callable(f := getattr(module, name))}
     marked = {name: f for name, f in functions.items() if hasattr(f, "zoo_impl")}
     for name in functions.keys() - marked:
