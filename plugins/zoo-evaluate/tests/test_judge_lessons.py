@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -62,7 +63,8 @@ class Plain:
         return (torch.stack(list(prepared)),)
 
 
-def test_a_net_learns_by_adamw_over_one_cycle_with_smoothed_labels() -> None:
+@pytest.mark.parametrize("steps", [2, 6])
+def test_a_net_learns_by_adamw_over_one_cycle_with_smoothed_labels(steps: int) -> None:
     torch.manual_seed(0)
     net, own = nn.Linear(2, 3), nn.Linear(2, 3)
     own.load_state_dict(net.state_dict())
@@ -71,14 +73,14 @@ def test_a_net_learns_by_adamw_over_one_cycle_with_smoothed_labels() -> None:
     fit_classifier(
         net,
         lambda: (net(x), labels),
-        steps=6,
+        steps=steps,
         lr=0.3,
         asked="net",
         on_progress=lambda *values: told.append(values),
     )
     adam = torch.optim.AdamW(own.parameters(), lr=0.3, weight_decay=0.02)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(adam, 0.3, total_steps=6, pct_start=0.2)
-    for step in range(6):
+    cycle = torch.optim.lr_scheduler.OneCycleLR(adam, 0.3, total_steps=steps, pct_start=0.2)
+    for step in range(steps):
         logits = own(x)
         spread = F.one_hot(labels, 3) * 0.95 + 0.05 / 3
         loss = -(spread * logits.log_softmax(1)).sum(1).mean()
@@ -229,6 +231,7 @@ WIDE = {"task": "content", "augmentation": "wide", "steps": 1}
         ({"scales": (0.6, 1.3)}, "scales 0.6 to 1.3"),
         ({"classes": ("a",)}, "domain judge"),
         ({"augmentation": "wide"}, "wide augmentation of a domain judge"),
+        (WIDE | {"augmentation": "degraded"}, "degraded augmentation of a content judge"),
     ],
 )
 def test_a_judge_that_cannot_be_trained_is_refused(options: dict[str, object], asked: str) -> None:
@@ -283,3 +286,31 @@ def test_a_judge_learns_for_1500_steps_of_128_signals_unless_it_is_told_otherwis
     config = JudgeConfig("domain", ("a", "b"))
     assert (config.steps, config.batch, config.validation) == (1500, 128, 0.1)
     assert (config.measure, config.seed, config.augmentation) == (2000, 0, "plain")
+
+
+def test_a_card_is_named_by_twelve_digits_of_its_hash() -> None:
+    plain = {"task": "content", "classes": ("cat", "dog"), "domains": ("a",), "size": 16}
+    assert JudgeCard(**plain, sha256="0123456789abcdef" * 4).short_hash == "0123456789ab"
+
+
+@pytest.mark.parametrize(
+    ("signal", "augmentation", "refused"),
+    [
+        ("speech", "degraded", True),
+        ("image", "degraded", False),
+        ("speech", "plain", False),
+        ("image", "plain", False),
+    ],
+)
+def test_only_pictures_are_degraded(
+    signal: str, augmentation: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def architecture(_: str) -> SimpleNamespace:
+        return SimpleNamespace(signal=signal, size=8, widths=(4,), rate=1e-3)
+
+    monkeypatch.setattr("zoo_evaluate.judge_config.architecture_class", architecture)
+    config = JudgeConfig("domain", ("a", "b"), augmentation=augmentation, architecture="ear")  # type: ignore[arg-type]
+    with pytest.raises(UsageError) if refused else nullcontext() as caught:
+        config.check()
+    if refused:
+        assert caught.value.asked == "degraded augmentation of a judge of architecture ear"
