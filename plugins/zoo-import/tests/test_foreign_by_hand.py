@@ -11,7 +11,7 @@ import pytest
 from zoo_core.catalogue.description import parse_entry
 from zoo_core.errors import UsageError, WeightsError
 from zoo_hub.reference import ANY, Expected, parse
-from zoo_import import foreign
+from zoo_import import foreign, plugin
 from zoo_import.foreign import fetch_foreign, open_reference
 
 COMMIT = "1" * 40
@@ -183,6 +183,11 @@ def test_a_reference_is_looked_up_in_the_catalogue(done: dict[str, Any]) -> None
 
 HEADER = b"\x02\0\0\0\0\0\0\0{}"
 """A safetensors file of no tensors."""
+
+
+def test_the_hook_of_the_plugin_opens_it(done: dict[str, Any]) -> None:
+    assert plugin.zoo_open_reference("some/one:w.pth", None, None) == Path("adopted")
+    assert done["name"] == "some/one:w.pth"
 
 
 @pytest.mark.parametrize(
