@@ -46,6 +46,8 @@ QUICK = [
     "plugins/zoo-runtime/tests/test_hostile_models.py",
     "plugins/zoo-export/tests/test_engines_of_graphs.py",
     "plugins/zoo-runs/tests/test_compare.py",
+    "plugins/zoo-runs/tests/test_options.py",
+    "plugins/zoo-hub/tests/test_hub_load.py",
 ]
 """Tests that together touch every dependency, and take some minutes."""
 
