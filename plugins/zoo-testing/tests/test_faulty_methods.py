@@ -26,7 +26,7 @@ from zoo_testing.tiny import CODE_SPEC, SPEC, TinyCodeMethod, TinyMethod
 from zoo_train.card import Card
 from zoo_train.writing import write_model
 
-ENTRY = "zoo_core.host.builtin"
+ENTRY = "zoo_core.host.hookspecs"
 CLEAN = [
     Subject(SPEC, "domains", ENTRY, TinyMethod),
     Subject(SPEC, "attributes", ENTRY, TinyMethod),

@@ -41,7 +41,7 @@ def __dir__() -> list[str]:
 
 def _own(name: str) -> Any:
     """What the core brings; without the host, which may just be loading a plugin that asks."""
-    from zoo_core.host.builtin import PUBLIC
+    from zoo_core.host.hookspecs import PUBLIC
     from zoo_core.host.isolation import resolve
 
     targets = [component.target for component in PUBLIC if component.name == name]

@@ -15,7 +15,7 @@ import pluggy
 
 from zoo_core.contracts.component import Component, Kind, MethodSpec
 from zoo_core.errors import PluginError, UsageError, unknown
-from zoo_core.host import builtin, hookspecs
+from zoo_core.host import hookspecs
 from zoo_core.host.isolation import (
     Plugin,
     fault_text,
@@ -169,7 +169,7 @@ class PluginHost:
     def _load_all(
         self, entries: Iterable[metadata.EntryPoint] | None, only: frozenset[str] | None
     ) -> None:
-        self._manager.register(builtin, name=CORE)
+        self._manager.register(hookspecs, name=CORE)
         loaded = [self._brought(Plugin(CORE, CORE, version_of(CORE)))]
         every = found_plugins(installed(GROUP) if entries is None else entries)
         names = {plugin.name for _, plugin in every}

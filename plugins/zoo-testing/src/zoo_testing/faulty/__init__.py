@@ -52,4 +52,4 @@ FAULTS: Mapping[type[Method[Any]], str] = {
 
 def subject_of(method: type[Method[Any]]) -> Subject:
     """A faulty method as the kit examines it."""
-    return Subject(tiny.SPEC, "domains", "zoo_core.host.builtin", method)
+    return Subject(tiny.SPEC, "domains", "zoo_core.host.hookspecs", method)
