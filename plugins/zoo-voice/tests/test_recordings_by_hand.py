@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from zoo_core.errors import DataError, UsageError
-from zoo_voice.audio import BLOCK, Sound, blocks, examine, load, save
+from zoo_voice.audio import BLOCK, Sound, blocks, examine, is_recording, load, save
 
 RATE = 16_000
 FUZZ = Path(__file__).parents[3] / "fuzz" / "corpus" / "audio"
@@ -85,3 +85,47 @@ def test_why_a_file_cannot_be_decoded_is_told(tmp_path: Path) -> None:
     with pytest.raises(soundfile.LibsndfileError) as reason:
         soundfile.info(path)
     assert reason.value.error_string.rstrip(".") in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "problem"),
+    [
+        (1.0, -1.0, "its channels cancel each other when they are averaged"),
+        (2e-3, -2e-3, "its channels cancel each other when they are averaged"),
+        (1e-4, -1e-4, "it is silent"),
+        (1.1e-3, -1.1e-3, "its channels cancel each other when they are averaged"),
+        (8e-4, 8e-4, "it is silent"),
+    ],
+)
+def test_channels_that_cancel_are_no_silence(left: float, right: float, problem: str) -> None:
+    wave = np.tile([1.0, -1.0], 2_000)
+    samples = np.stack([left * wave, right * wave], axis=1)
+    with pytest.raises(DataError) as caught:
+        examine(Sound(samples, RATE), name="x")
+    assert caught.value.problem == problem
+
+
+def test_a_constant_difference_of_channels_is_silence() -> None:
+    samples = np.tile([0.5, -0.5], (4_000, 1))
+    with pytest.raises(DataError) as caught:
+        examine(Sound(samples, RATE), name="x")
+    assert caught.value.problem == "it is silent"
+
+
+def test_recordings_are_known_by_their_content(tmp_path: Path) -> None:
+    save(Sound(noise(2_000), RATE), tmp_path / "x.wav")
+    (tmp_path / "x.wav").rename(tmp_path / "x.txt")
+    (tmp_path / "other.wav").write_text("RIFF" + "?" * 99)
+    (tmp_path / "text.wav").write_text("?" * 99)
+    save(Sound(noise(0), RATE), tmp_path / "empty.wav")
+    found = {path.name: is_recording(path) for path in tmp_path.iterdir()}
+    expected = {"x.txt": True, "other.wav": False, "text.wav": False, "empty.wav": False}
+    assert found == expected
+    assert is_recording(tmp_path / "missing.wav") is False
+
+
+def test_what_is_said_of_a_recording_is_kept_but_for_the_program(tmp_path: Path) -> None:
+    texts = {"title": "One", "software": "something"}
+    assert list(save(Sound(noise(2_000), RATE, texts), tmp_path / "x.wav")) == []
+    found = examine(tmp_path / "x.wav", name="x").texts
+    assert dict(found) == {"title": "One"}
