@@ -92,6 +92,7 @@ def test_why_a_file_cannot_be_decoded_is_told(tmp_path: Path) -> None:
     [
         (1.0, -1.0, "its channels cancel each other when they are averaged"),
         (2e-3, -2e-3, "its channels cancel each other when they are averaged"),
+        (1.0, -0.999, "its channels cancel each other when they are averaged"),
         (1e-4, -1e-4, "it is silent"),
         (1.1e-3, -1.1e-3, "its channels cancel each other when they are averaged"),
         (8e-4, 8e-4, "it is silent"),
@@ -103,6 +104,14 @@ def test_channels_that_cancel_are_no_silence(left: float, right: float, problem:
     with pytest.raises(DataError) as caught:
         examine(Sound(samples, RATE), name="x")
     assert caught.value.problem == problem
+
+
+def test_a_silent_channel_beside_them_changes_nothing() -> None:
+    wave = np.tile([1.0, -1.0], 2_000)
+    samples = np.stack([wave, -wave, 0 * wave], axis=1)
+    with pytest.raises(DataError) as caught:
+        examine(Sound(samples, RATE), name="x")
+    assert caught.value.problem == "its channels cancel each other when they are averaged"
 
 
 def test_a_constant_difference_of_channels_is_silence() -> None:
@@ -122,6 +131,8 @@ def test_recordings_are_known_by_their_content(tmp_path: Path) -> None:
     expected = {"x.txt": True, "other.wav": False, "text.wav": False, "empty.wav": False}
     assert found == expected
     assert is_recording(tmp_path / "missing.wav") is False
+    save(Sound(noise(1), RATE), tmp_path / "one.wav")
+    assert is_recording(tmp_path / "one.wav")
 
 
 def test_what_is_said_of_a_recording_is_kept_but_for_the_program(tmp_path: Path) -> None:
