@@ -118,7 +118,10 @@ def test_the_same_folder_as_two_domains_is_warned_of_in_a_training(tmp_path, cap
 
 def wide(folder, size=(64, 36), count=2):
     for number in range(count):
-        picture(folder / f"{number}.png", (number, 0, 0), size)
+        image = Image.new("RGB", size, (number, 0, 0))
+        image.putpixel((size[0] // 2, size[1] // 2), (255, 255, 255))  # one that shows something
+        folder.mkdir(exist_ok=True)
+        image.save(folder / f"{number}.png")
     return folder
 
 

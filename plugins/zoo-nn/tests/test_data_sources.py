@@ -22,7 +22,9 @@ CODEC = ImageCodec(TensorSpec(shape=(3, 8, 8)))
 def pictures(folder, count=2, size=(8, 8), suffix="png"):
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        Image.new("RGB", size, (number, 0, 0)).save(folder / f"{number}.{suffix}")
+        image = Image.new("RGB", size, (number, 0, 0))
+        image.putpixel((size[0] // 2, size[1] // 2), (255, 255, 255))  # one that shows something
+        image.save(folder / f"{number}.{suffix}")
     return folder
 
 
