@@ -85,6 +85,9 @@ class _Busy:
         self._app, self._count = app, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":  # the page's own start and end, which last as long as it does
+            await self._app(scope, receive, send)
+            return
         if self._count >= CONNECTIONS:
             await JSONResponse({"error": "the page is busy"}, 503)(scope, receive, send)
             return

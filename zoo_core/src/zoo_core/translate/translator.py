@@ -69,7 +69,7 @@ class Translator:
         engines: Callable[[Engine], EngineChoice] | None = None,
     ) -> None:
         self.name, self.config, self.codec = name, config, codec
-        codec.identity = partial(getattr, self, "fingerprint")
+        codec.identity = partial(getattr, self, "fingerprint")  # unlike a lambda, pickled
         self.engine = Engine(method, device=device, precision=precision)
         self.net: NetEngine | None = None
         self._engines = None if engines is None else engines(self.engine)
